@@ -1,0 +1,259 @@
+//! What was being done, to what, and the cause.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+/// The result of this crate's calls.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Everything that can go wrong, by what was being done.
+///
+/// An error of a connection stays: each later call gives a clone of it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Error {
+    /// A text is not an address, or an address cannot be used for this.
+    Address {
+        /// The text.
+        text: String,
+        /// What is wrong with it and what to write instead.
+        reason: String,
+    },
+    /// A name has no address.
+    Resolve {
+        /// The name.
+        host: String,
+        /// What the resolver said.
+        reason: String,
+    },
+    /// No address of the target could be connected to.
+    Connect {
+        /// The target as it was given.
+        target: String,
+        /// Every address that was tried, in the order of the failures.
+        attempts: Vec<Attempt>,
+    },
+    /// An address could not be listened on.
+    Bind {
+        /// The address.
+        target: String,
+        /// Why not.
+        cause: Arc<io::Error>,
+    },
+    /// Something took longer than its limit.
+    Timeout {
+        /// What was waited for.
+        doing: String,
+        /// The limit.
+        after: Duration,
+    },
+    /// A handshake, a verification or an alert of TLS; bad settings for TLS.
+    Tls {
+        /// What was being done.
+        doing: String,
+        /// Why it failed.
+        reason: String,
+    },
+    /// A file with a certificate or a key could not be read or used.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// The peer ended TLS without `close_notify`: the data may be cut short (RFC 8446, 6.1).
+    Truncated,
+    /// The connection was lost: a reset, or an error of its socket.
+    Lost {
+        /// `reading` or `writing`.
+        doing: &'static str,
+        /// What the system said.
+        cause: Arc<io::Error>,
+    },
+    /// The stream ended before what was asked for (asyncio's `IncompleteReadError`).
+    Incomplete {
+        /// What had come; it has been taken from the stream.
+        partial: Bytes,
+        /// How many bytes were asked for; none where a separator was.
+        expected: Option<usize>,
+    },
+    /// No separator within the limit (asyncio's `LimitOverrunError`); nothing was consumed.
+    LimitOverrun {
+        /// How many bytes can be read without touching a separator.
+        consumed: usize,
+        /// Whether the separator was found, beyond the limit.
+        found: bool,
+    },
+    /// A line is longer than the limit; it is dropped, and the next one is read in step.
+    LineTooLong {
+        /// The limit in bytes, the newline not counted.
+        limit: usize,
+    },
+    /// A separator is empty, or there is none (asyncio's `ValueError`).
+    EmptySeparator,
+    /// Bytes were written after [`write_eof`](crate::StreamWriter::write_eof); they are dropped.
+    WriteAfterEof,
+    /// The writer was closed before this call.
+    Closed,
+    /// The bytes of a local stream, stdin or stdout say, could not be read or written.
+    Local {
+        /// `read stdin`, `write to stdout`.
+        doing: &'static str,
+        /// What the system said.
+        cause: Arc<io::Error>,
+    },
+    /// The connection was left before all input was handed over.
+    Undelivered,
+}
+
+/// One address that was tried, and why it failed.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// The address, as text.
+    pub address: String,
+    /// Why it failed.
+    pub cause: Arc<io::Error>,
+}
+
+impl Error {
+    pub(crate) fn address(text: &str, reason: &str) -> Self {
+        Self::Address { text: text.to_owned(), reason: reason.to_owned() }
+    }
+
+    pub(crate) fn bind(target: &impl fmt::Display, cause: io::Error) -> Self {
+        Self::Bind { target: target.to_string(), cause: Arc::new(cause) }
+    }
+
+    pub(crate) fn file(path: &Path, reason: impl fmt::Display) -> Self {
+        Self::File { path: path.to_owned(), reason: reason.to_string() }
+    }
+
+    pub(crate) fn tls(doing: impl Into<String>, reason: impl fmt::Display) -> Self {
+        Self::Tls { doing: doing.into(), reason: reason.to_string() }
+    }
+
+    /// The error that travelled inside an [`io::Error`], or the connection's loss.
+    pub(crate) fn from_io(doing: &'static str, error: io::Error) -> Self {
+        match error.downcast::<Self>() {
+            Ok(inner) => inner,
+            Err(cause) => Self::Lost { doing, cause: Arc::new(cause) },
+        }
+    }
+
+    fn kind(&self) -> io::ErrorKind {
+        use io::ErrorKind as Kind;
+        match self {
+            Self::Bind { cause, .. } | Self::Lost { cause, .. } | Self::Local { cause, .. } => cause.kind(),
+            Self::Connect { attempts, .. } => attempts.last().map_or(Kind::Other, |last| last.cause.kind()),
+            Self::Timeout { .. } => Kind::TimedOut,
+            Self::Truncated | Self::Incomplete { .. } => Kind::UnexpectedEof,
+            Self::WriteAfterEof | Self::Closed => Kind::BrokenPipe,
+            Self::Address { .. } | Self::EmptySeparator => Kind::InvalidInput,
+            Self::Tls { .. } | Self::LimitOverrun { .. } | Self::LineTooLong { .. } => Kind::InvalidData,
+            Self::Resolve { .. } | Self::File { .. } | Self::Undelivered => Kind::Other,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address { text, reason } => write!(f, "'{}': {reason}", text.escape_debug()),
+            Self::Resolve { host, reason } => write!(f, "cannot resolve '{}': {reason}", host.escape_debug()),
+            Self::Connect { target, attempts } => connect_failed(f, target, attempts),
+            Self::Bind { target, cause } => write!(f, "cannot listen on {target}: {}", reason(cause)),
+            Self::Timeout { doing, after } => write!(f, "{doing}: nothing within {}", seconds(*after)),
+            Self::Tls { doing, reason } => write!(f, "{doing}: {reason}"),
+            Self::File { path, reason } => write!(f, "{}: {reason}", path.display()),
+            Self::Truncated => {
+                f.write_str("the peer ended the TLS stream without close_notify; the data may be cut short")
+            }
+            Self::Lost { doing, cause } => write!(f, "connection lost while {doing}: {}", reason(cause)),
+            Self::Incomplete { partial, expected: Some(n) } => {
+                write!(f, "the stream ended after {} of {n} expected bytes", partial.len())
+            }
+            Self::Incomplete { partial, expected: None } => {
+                write!(f, "the stream ended after {} bytes, before the separator", partial.len())
+            }
+            Self::LimitOverrun { found: true, consumed } => {
+                write!(f, "the separator comes after {consumed} bytes, beyond the limit")
+            }
+            Self::LimitOverrun { found: false, consumed } => {
+                write!(f, "no separator in {consumed} bytes, which is beyond the limit")
+            }
+            Self::LineTooLong { limit } => write!(f, "a line is longer than {limit} bytes; it was dropped"),
+            Self::EmptySeparator => f.write_str("a separator needs at least one byte"),
+            Self::WriteAfterEof => f.write_str("bytes were written after write_eof"),
+            Self::Closed => f.write_str("the connection was closed here"),
+            Self::Local { doing, cause } => write!(f, "cannot {doing}: {}", reason(cause)),
+            Self::Undelivered => f.write_str("left before all input was handed over"),
+        }
+    }
+}
+
+fn connect_failed(f: &mut fmt::Formatter<'_>, target: &str, attempts: &[Attempt]) -> fmt::Result {
+    write!(f, "cannot connect to {target}: ")?;
+    for (index, attempt) in attempts.iter().enumerate() {
+        if index > 0 {
+            f.write_str("; ")?;
+        }
+        if attempt.address != target {
+            write!(f, "{}: ", attempt.address)?;
+        }
+        f.write_str(&reason(&attempt.cause))?;
+    }
+    Ok(())
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Bind { cause, .. } | Self::Lost { cause, .. } | Self::Local { cause, .. } => {
+                Some(cause.as_ref())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// For codecs and other users of `AsyncRead` and `AsyncWrite`; the error can be downcast again.
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        Self::new(error.kind(), error)
+    }
+}
+
+impl Attempt {
+    pub(crate) fn new(address: SocketAddr, cause: io::Error) -> Self {
+        Self { address: address.to_string(), cause: Arc::new(cause) }
+    }
+}
+
+/// The system's words without its number and its capital: "connection refused".
+fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error ").next().unwrap_or_default();
+    let mut letters = text.chars();
+    match letters.next() {
+        // An abbreviation keeps its capitals.
+        Some(first) if !letters.as_str().starts_with(char::is_uppercase) => {
+            first.to_lowercase().chain(letters).collect()
+        }
+        _ => text.to_owned(),
+    }
+}
+
+/// A duration as a person says it: `2 s`, `250 ms`.
+fn seconds(time: Duration) -> String {
+    if time.subsec_millis() == 0 && time.as_secs() > 0 {
+        format!("{} s", time.as_secs())
+    } else {
+        format!("{} ms", time.as_millis())
+    }
+}

@@ -1,0 +1,54 @@
+//! asyncio's streams for Rust: [`open_connection`], [`start_server`], a [`StreamReader`] and a
+//! [`StreamWriter`], over TCP, Unix sockets and TLS.
+//!
+//! The names are those of Python's `asyncio`; what differs is listed in `docs/asyncio.md`. Beyond
+//! the streams there are [`handlers`], things to do with a connection, and [`relay`], which feeds
+//! two streams from each other. The `astream` program is built on this face alone.
+//!
+//! ```
+//! use astream::{ConnectOptions, Error, ServerOptions, open_connection, start_server};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Error> {
+//! let server = start_server(
+//!     |mut reader, writer| async move {
+//!         while let Some(line) = reader.readline().await? {
+//!             writer.write(&line);
+//!             writer.drain().await?;
+//!         }
+//!         writer.close();
+//!         writer.wait_closed().await
+//!     },
+//!     &"127.0.0.1:0".parse()?,
+//!     &ServerOptions::new(),
+//! )
+//! .await?;
+//!
+//! let endpoint = server.local_addrs()[0].to_string().parse()?;
+//! let (mut reader, writer) = open_connection(&endpoint, &ConnectOptions::new()).await?;
+//! writer.write(b"hello\n");
+//! writer.drain().await?;
+//! assert_eq!(reader.readline().await?.as_deref(), Some(&b"hello\n"[..]));
+//! writer.close();
+//! writer.wait_closed().await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod endpoint;
+mod error;
+pub mod handlers;
+mod observe;
+mod policy;
+pub mod relay;
+mod stream;
+mod transport;
+
+pub use endpoint::{Address, Endpoint, Family};
+pub use error::{Attempt, Error, Result};
+pub use observe::Totals;
+pub use stream::{
+    ConnectOptions, DEFAULT_LIMIT, Lines, Server, ServerOptions, StreamReader, StreamWriter, TlsSide,
+    open_connection, pair, start_server, start_tls,
+};
+pub use transport::tls::{Identity, Pin, TlsClient, TlsInfo, TlsServer};

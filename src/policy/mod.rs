@@ -1,0 +1,5 @@
+//! Limits as values.
+
+mod idle;
+
+pub(crate) use idle::IdleClock;

@@ -1,0 +1,115 @@
+//! `open_connection`: name, address, connection, TLS, streams, all within one limit.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use super::link::Link;
+use super::{Limits, SETUP_TIMEOUT, StreamReader, StreamWriter, fresh, streams};
+use crate::endpoint::{Endpoint, Family};
+use crate::error::Error;
+use crate::transport::tls::TlsClient;
+use crate::transport::{Dial, Transport, dial};
+
+/// How to open a connection.
+#[derive(Debug, Clone)]
+pub struct ConnectOptions {
+    family: Family,
+    numeric: bool,
+    timeout: Duration,
+    tls: Option<TlsClient>,
+    limits: Limits,
+}
+
+impl Default for ConnectOptions {
+    fn default() -> Self {
+        Self {
+            family: Family::Any,
+            numeric: false,
+            timeout: SETUP_TIMEOUT,
+            tls: None,
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl ConnectOptions {
+    /// The defaults: both families, names looked up, 30 s, no TLS, [`DEFAULT_LIMIT`].
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Uses addresses of one family only.
+    #[must_use]
+    pub fn family(mut self, family: Family) -> Self {
+        self.family = family;
+        self
+    }
+
+    /// Looks no names up.
+    #[must_use]
+    pub fn numeric(mut self, yes: bool) -> Self {
+        self.numeric = yes;
+        self
+    }
+
+    /// The limit of the whole set-up: name, connection and TLS handshake.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Speaks TLS.
+    #[must_use]
+    pub fn tls(mut self, tls: TlsClient) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// How many bytes a line, or what comes before a separator, may have.
+    #[must_use]
+    pub fn limit(mut self, bytes: usize) -> Self {
+        self.limits.line = bytes;
+        self
+    }
+
+    /// How long [`wait_closed`](StreamWriter::wait_closed) waits for the peer; 30 s by default.
+    #[must_use]
+    pub fn close_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.close = timeout;
+        self
+    }
+}
+
+/// Connects to `endpoint`: to the first of its addresses that answers, a new one being tried every
+/// 250 ms (RFC 8305). asyncio's `open_connection` and `open_unix_connection`. May be cancelled.
+///
+/// # Errors
+/// [`Error::Resolve`], [`Error::Connect`] with every address that was tried, [`Error::Timeout`],
+/// [`Error::Tls`], [`Error::File`]; [`Error::Address`] for an address to listen on.
+pub async fn open_connection(
+    endpoint: &Endpoint,
+    options: &ConnectOptions,
+) -> Result<(StreamReader, StreamWriter), Error> {
+    // Files are read, and found wanting, before anybody is bothered.
+    let connector = options.tls.as_ref().map(|tls| tls.connector(endpoint.host())).transpose()?;
+    let deadline = Instant::now() + options.timeout;
+    let how = Dial { family: options.family, numeric: options.numeric, timeout: options.timeout, deadline };
+    let transport = dial(endpoint, &how).await?;
+    let (peer, local) = transport.addresses();
+    tracing::info!("connected to {peer} from {local}");
+    let Some(connector) = connector else {
+        return Ok(fresh(transport, None, options.limits));
+    };
+    let name = match endpoint.to_string() {
+        same if same == peer.to_string() => same,
+        given => format!("{given} ({peer})"),
+    };
+    let (secured, info) =
+        timeout_at(deadline, connector.connect(transport.into_io(), &name)).await.map_err(|_| {
+            Error::Timeout { doing: format!("TLS handshake with {name}"), after: options.timeout }
+        })??;
+    tracing::info!("{} with {}, key exchange {}", info.version, info.cipher, info.key_exchange);
+    Ok(streams(Transport::Shared(secured), Link::new(peer, local, Some(info)), options.limits))
+}

@@ -1,0 +1,102 @@
+//! What the reader and the writer of one connection know of each other.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use crate::endpoint::Address;
+use crate::error::Error;
+use crate::transport::tls::TlsInfo;
+
+pub(super) struct Link {
+    pub(super) peer: Address,
+    pub(super) local: Address,
+    pub(super) tls: Option<Box<TlsInfo>>,
+    /// Set by the writer's `close`: the reader is at its end.
+    closing: AtomicBool,
+    /// Set with `failure`, so that the usual case takes no lock.
+    failed: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// What the reader has met; `drain` raises it too.
+    failure: Option<Box<Error>>,
+    /// Whether the reader has met the end or is gone.
+    reader_done: bool,
+    /// Wakes a waiting reader at `close`.
+    reader: Option<Waker>,
+    /// Wakes a closing writer when the reader is done.
+    writer: Option<Waker>,
+}
+
+impl Link {
+    pub(super) fn new(peer: Address, local: Address, tls: Option<TlsInfo>) -> Self {
+        Self {
+            peer,
+            local,
+            tls: tls.map(Box::new),
+            closing: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
+            state: Mutex::default(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn close(&self) {
+        self.closing.store(true, Ordering::Release);
+        let waker = self.state().reader.take();
+        waker.into_iter().for_each(Waker::wake);
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    /// Called by a reader that has to wait; true if the writer was closed meanwhile.
+    pub(super) fn reader_waits(&self, cx: &Context<'_>) -> bool {
+        let mut state = self.state();
+        match &mut state.reader {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        self.is_closing()
+    }
+
+    pub(super) fn fail(&self, error: &Error) {
+        self.state().failure = Some(Box::new(error.clone()));
+        self.failed.store(true, Ordering::Release);
+        self.reader_done();
+    }
+
+    pub(super) fn failure(&self) -> Option<Error> {
+        if !self.failed.load(Ordering::Acquire) {
+            return None;
+        }
+        self.state().failure.as_deref().cloned()
+    }
+
+    /// The reader has met the end of the stream, or has been dropped.
+    pub(super) fn reader_done(&self) {
+        let waker = {
+            let mut state = self.state();
+            state.reader_done = true;
+            state.writer.take()
+        };
+        waker.into_iter().for_each(Waker::wake);
+    }
+
+    /// Ready once nobody reads any more.
+    pub(super) fn poll_reader_done(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut state = self.state();
+        if state.reader_done {
+            return Poll::Ready(());
+        }
+        state.writer = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}

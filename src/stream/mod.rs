@@ -1,0 +1,57 @@
+//! asyncio's streams: a reader and a writer for each connection.
+
+mod connect;
+mod link;
+mod pair;
+mod reader;
+mod server;
+mod start_tls;
+mod writer;
+
+use std::time::Duration;
+
+pub use connect::{ConnectOptions, open_connection};
+pub use pair::pair;
+pub use reader::{Lines, StreamReader};
+pub use server::{Server, ServerOptions, start_server};
+pub use start_tls::{TlsSide, start_tls};
+pub use writer::StreamWriter;
+
+use crate::transport::Transport;
+use crate::transport::tls::TlsInfo;
+use link::Link;
+
+/// How many bytes a line, or what comes before a separator, may have: 64 KiB, as in asyncio.
+pub const DEFAULT_LIMIT: usize = 64 * 1024;
+
+/// How long setting up a connection may take: 30 s.
+const SETUP_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long closing may take, while the peer reads what is left and ends its side: 30 s.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The limits of one connection.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    line: usize,
+    close: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { line: DEFAULT_LIMIT, close: CLOSE_TIMEOUT }
+    }
+}
+
+/// A reader and a writer for a connection.
+fn streams(transport: Transport, link: Link, limits: Limits) -> (StreamReader, StreamWriter) {
+    let link = std::sync::Arc::new(link);
+    let (read, write) = transport.split();
+    (StreamReader::new(read, std::sync::Arc::clone(&link), limits), StreamWriter::new(write, link, limits))
+}
+
+/// The same for a transport that has just been set up.
+fn fresh(transport: Transport, tls: Option<TlsInfo>, limits: Limits) -> (StreamReader, StreamWriter) {
+    let (peer, local) = transport.addresses();
+    streams(transport, Link::new(peer, local, tls), limits)
+}

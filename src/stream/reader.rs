@@ -1,0 +1,325 @@
+//! `StreamReader`: asyncio's, with data before errors and every read cancel-safe.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::io;
+use std::ops::{Deref, Range};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes, BytesMut};
+use memchr::{memchr, memmem};
+use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
+
+use super::Limits;
+use super::link::Link;
+use crate::endpoint::Address;
+use crate::error::Error;
+use crate::transport::ReadHalf;
+use crate::transport::tls::TlsInfo;
+
+/// How much is read at once.
+const READ_SIZE: usize = 64 * 1024;
+
+/// A buffer with less free room than this is enlarged before it is read into.
+const MIN_ROOM: usize = 4 * 1024;
+
+thread_local! {
+    /// The buffer lent to whichever reader polls: an idle connection holds none.
+    static SPARE: Cell<BytesMut> = Cell::default();
+}
+
+/// The receiving side of a connection.
+///
+/// Every method may be cancelled (dropped while it waits) without losing a byte: bytes leave the
+/// buffer only in a method's last step, which does not wait. Errors of the connection come after
+/// the data that arrived before them, and stay.
+///
+/// The reader is also [`AsyncRead`] and [`AsyncBufRead`].
+pub struct StreamReader {
+    half: ReadHalf,
+    link: Reading,
+    buffer: BytesMut,
+    limits: Limits,
+    end: Option<Result<(), Error>>,
+    /// The rest of a line that was too long is dropped as it comes.
+    dropping_line: bool,
+}
+
+/// A link that learns when the reader is gone.
+struct Reading(Arc<Link>);
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.0.reader_done();
+    }
+}
+
+impl Deref for Reading {
+    type Target = Link;
+
+    fn deref(&self) -> &Link {
+        &self.0
+    }
+}
+
+impl StreamReader {
+    pub(super) fn new(half: ReadHalf, link: Arc<Link>, limits: Limits) -> Self {
+        Self { half, link: Reading(link), buffer: BytesMut::new(), limits, end: None, dropping_line: false }
+    }
+
+    /// Up to `n` bytes, at least one unless the stream has ended or `n` is 0; empty at the end.
+    /// asyncio's `read(n)`.
+    ///
+    /// # Errors
+    /// The error that ended the connection, once the data before it are read.
+    pub async fn read(&mut self, n: usize) -> Result<Bytes, Error> {
+        if n > 0 && self.buffer.is_empty() {
+            self.fill().await?;
+        }
+        Ok(self.take(n.min(self.buffer.len())))
+    }
+
+    /// Everything to the end of the stream, without a limit. asyncio's `read(-1)`.
+    ///
+    /// # Errors
+    /// The error that ended the connection; what came before it stays, for [`read`](Self::read).
+    pub async fn read_to_end(&mut self) -> Result<Bytes, Error> {
+        while self.fill().await? {}
+        Ok(self.take(self.buffer.len()))
+    }
+
+    /// Exactly `n` bytes, without a limit.
+    ///
+    /// # Errors
+    /// [`Error::Incomplete`] with what had come if the stream ends before; the error that ended the
+    /// connection otherwise, and what came before it stays.
+    pub async fn readexactly(&mut self, n: usize) -> Result<Bytes, Error> {
+        while self.buffer.len() < n {
+            if !self.fill().await? {
+                return Err(Error::Incomplete { partial: self.take(self.buffer.len()), expected: Some(n) });
+            }
+        }
+        Ok(self.take(n))
+    }
+
+    /// A line with its `\n`; at the end of the stream what is left, without; then `None`, where
+    /// asyncio gives an empty line.
+    ///
+    /// # Errors
+    /// [`Error::LineTooLong`] if the limit comes before the `\n`: that line is dropped to its end,
+    /// and the next call reads the next line. The error that ended the connection otherwise; a
+    /// partial line before it stays, for [`read`](Self::read).
+    pub async fn readline(&mut self) -> Result<Option<Bytes>, Error> {
+        match self.readuntil(b"\n").await {
+            Ok(line) => Ok(Some(line)),
+            Err(Error::Incomplete { partial, .. }) => Ok((!partial.is_empty()).then_some(partial)),
+            Err(Error::LimitOverrun { consumed, found }) => {
+                self.buffer.advance(if found { consumed + 1 } else { self.buffer.len() });
+                self.dropping_line = !found && self.end.is_none();
+                Err(Error::LineTooLong { limit: self.limits.line })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Data up to and with `separator`.
+    ///
+    /// # Errors
+    /// - [`Error::Incomplete`] with what had come if the stream ends before.
+    /// - [`Error::LimitOverrun`] if more bytes than the limit come before the separator; nothing is
+    ///   consumed, and [`readexactly`](Self::readexactly) gets them.
+    /// - [`Error::EmptySeparator`].
+    /// - The error that ended the connection; what came before it stays.
+    pub async fn readuntil(&mut self, separator: &[u8]) -> Result<Bytes, Error> {
+        self.readuntil_any(&[separator]).await
+    }
+
+    /// Data up to and with the separator that ends first; of those that end together the shortest.
+    /// asyncio's `readuntil` with a tuple.
+    ///
+    /// # Errors
+    /// As [`readuntil`](Self::readuntil).
+    pub async fn readuntil_any(&mut self, separators: &[&[u8]]) -> Result<Bytes, Error> {
+        let longest = separators.iter().map(|s| s.len()).max().ok_or(Error::EmptySeparator)?;
+        if separators.iter().any(|s| s.is_empty()) {
+            return Err(Error::EmptySeparator);
+        }
+        // No separator begins before this.
+        let mut searched = 0;
+        loop {
+            if let Some(found) = first_match(&self.buffer, searched, separators) {
+                if found.start > self.limits.line {
+                    return Err(Error::LimitOverrun { consumed: found.start, found: true });
+                }
+                return Ok(self.take(found.end));
+            }
+            searched = (self.buffer.len() + 1).saturating_sub(longest).max(searched);
+            if searched > self.limits.line {
+                return Err(Error::LimitOverrun { consumed: searched, found: false });
+            }
+            if !self.fill().await? {
+                return Err(Error::Incomplete { partial: self.take(self.buffer.len()), expected: None });
+            }
+        }
+    }
+
+    /// The lines of the stream, as [`readline`](Self::readline) gives them. asyncio's `async for`.
+    pub fn lines(&mut self) -> Lines<'_> {
+        Lines { reader: self }
+    }
+
+    /// Whether the stream has ended and everything was read.
+    pub fn at_eof(&self) -> bool {
+        self.buffer.is_empty() && (matches!(self.end, Some(Ok(()))) || self.link.is_closing())
+    }
+
+    /// What has arrived and was not read yet, without waiting for more.
+    pub fn buffer(&self) -> &[u8] {
+        &self.buffer
+    }
+
+    /// The peer's address. asyncio's `get_extra_info('peername')`.
+    pub fn peer_addr(&self) -> &Address {
+        &self.link.peer
+    }
+
+    /// This end's address. asyncio's `get_extra_info('sockname')`.
+    pub fn local_addr(&self) -> &Address {
+        &self.link.local
+    }
+
+    /// What was agreed in the TLS handshake; none without TLS.
+    pub fn tls(&self) -> Option<&TlsInfo> {
+        self.link.tls.as_deref()
+    }
+
+    fn take(&mut self, n: usize) -> Bytes {
+        self.buffer.split_to(n).freeze()
+    }
+
+    /// Waits for more in the buffer; false at the end.
+    async fn fill(&mut self) -> Result<bool, Error> {
+        poll_fn(|cx| self.poll_more(cx)).await
+    }
+
+    /// Reads more into the buffer; false at the end of the stream.
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
+        loop {
+            match &self.end {
+                Some(Ok(())) => return Poll::Ready(Ok(false)),
+                Some(Err(error)) => return Poll::Ready(Err(error.clone())),
+                None if self.link.is_closing() => return Poll::Ready(Ok(false)),
+                None => {}
+            }
+            match ready!(self.poll_read_once(cx)) {
+                Ok(0) => self.finish(Ok(())),
+                Err(error) => self.finish(Err(error)),
+                Ok(_) if self.dropping_line => self.drop_line(),
+                Ok(_) => return Poll::Ready(Ok(true)),
+            }
+            if !self.buffer.is_empty() && self.end.is_none() {
+                return Poll::Ready(Ok(true));
+            }
+        }
+    }
+
+    fn poll_read_once(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Error>> {
+        if self.buffer.is_empty() && self.buffer.capacity() < MIN_ROOM {
+            self.buffer = SPARE.take();
+        }
+        if self.buffer.capacity() - self.buffer.len() < MIN_ROOM {
+            self.buffer.reserve(READ_SIZE);
+        }
+        let read = self.half.poll_read(cx, &mut self.buffer);
+        if self.buffer.is_empty() {
+            SPARE.set(std::mem::take(&mut self.buffer));
+        }
+        if read.is_pending() && self.link.reader_waits(cx) {
+            return Poll::Ready(Ok(0));
+        }
+        read
+    }
+
+    fn finish(&mut self, end: Result<(), Error>) {
+        match &end {
+            Ok(()) => self.link.reader_done(),
+            Err(error) => self.link.fail(error),
+        }
+        self.end = Some(end);
+    }
+
+    fn drop_line(&mut self) {
+        let newline = memchr(b'\n', &self.buffer);
+        self.dropping_line = newline.is_none();
+        self.buffer.advance(newline.map_or(self.buffer.len(), |at| at + 1));
+    }
+
+    /// The half again, for a connection that goes on in another way.
+    pub(super) fn into_half(self) -> ReadHalf {
+        self.half
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        self.limits
+    }
+}
+
+/// The separator that ends first in `data[from..]`; of those that end together the shortest.
+fn first_match(data: &[u8], from: usize, separators: &[&[u8]]) -> Option<Range<usize>> {
+    let rest = data.get(from..)?;
+    let matches = separators.iter().filter_map(|separator| {
+        let at = match separator {
+            [byte] => memchr(*byte, rest),
+            _ => memmem::find(rest, separator),
+        }?;
+        Some(from + at..from + at + separator.len())
+    });
+    matches.min_by_key(|found| (found.end, found.len()))
+}
+
+impl AsyncBufRead for StreamReader {
+    fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        let reader = self.get_mut();
+        if reader.buffer.is_empty() {
+            ready!(reader.poll_more(cx))?;
+        }
+        Poll::Ready(Ok(&reader.buffer))
+    }
+
+    fn consume(self: Pin<&mut Self>, amount: usize) {
+        self.get_mut().buffer.advance(amount);
+    }
+}
+
+impl AsyncRead for StreamReader {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if buf.remaining() > 0 {
+            let data = ready!(self.as_mut().poll_fill_buf(cx))?;
+            let amount = data.len().min(buf.remaining());
+            buf.put_slice(&data[..amount]);
+            self.consume(amount);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// The lines of a stream; see [`StreamReader::lines`].
+pub struct Lines<'a> {
+    reader: &'a mut StreamReader,
+}
+
+impl Lines<'_> {
+    /// The next line with its `\n`; `None` at the end. May be cancelled.
+    ///
+    /// # Errors
+    /// As [`StreamReader::readline`]; after [`Error::LineTooLong`] it goes on with the next line.
+    pub async fn next(&mut self) -> Option<Result<Bytes, Error>> {
+        self.reader.readline().await.transpose()
+    }
+}

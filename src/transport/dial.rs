@@ -1,0 +1,183 @@
+//! Connecting: happy eyeballs over all addresses of a name (RFC 8305), all within one limit.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::resolve::{list, resolve};
+use super::{Transport, unix};
+use crate::endpoint::{Endpoint, Family};
+use crate::error::{Attempt, Error};
+
+/// How long one address has before the next one is tried beside it (RFC 8305, 5).
+const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+
+/// How to connect.
+pub(crate) struct Dial {
+    pub(crate) family: Family,
+    pub(crate) numeric: bool,
+    pub(crate) timeout: Duration,
+    /// When `timeout` has passed.
+    pub(crate) deadline: Instant,
+}
+
+/// Connects to the first address of `endpoint` that answers.
+pub(crate) async fn dial(endpoint: &Endpoint, how: &Dial) -> Result<Transport, Error> {
+    let late = |doing: String| Error::Timeout { doing, after: how.timeout };
+    match endpoint {
+        Endpoint::Tcp { host, .. } if host == "*" => {
+            Err(Error::address(&endpoint.to_string(), "'*' is an address to listen on, not to connect to"))
+        }
+        Endpoint::Tcp { port: 0, .. } => {
+            Err(Error::address(&endpoint.to_string(), "port 0 is a port to listen on, not to connect to"))
+        }
+        Endpoint::Tcp { host, port } => {
+            let addresses = timeout_at(how.deadline, resolve(host, *port, how.family, how.numeric))
+                .await
+                .map_err(|_| late(format!("resolving {host}")))??;
+            let addresses = interleaved(addresses);
+            let connected = timeout_at(how.deadline, race(&addresses))
+                .await
+                .map_err(|_| late(format!("connecting to {}", names(endpoint, &addresses))))?;
+            match connected {
+                Ok(stream) => Ok(Transport::tcp(stream)),
+                Err(attempts) => Err(Error::Connect { target: endpoint.to_string(), attempts }),
+            }
+        }
+        Endpoint::Unix(path) => timeout_at(how.deadline, unix::connect(path))
+            .await
+            .map_err(|_| late(format!("connecting to {endpoint}")))?
+            .map(Transport::Unix)
+            .map_err(|cause| Error::Connect {
+                target: endpoint.to_string(),
+                attempts: vec![Attempt { address: endpoint.to_string(), cause: cause.into() }],
+            }),
+    }
+}
+
+/// `localhost:80 (127.0.0.1:80, [::1]:80)`, or just the one address.
+fn names(endpoint: &Endpoint, addresses: &[SocketAddr]) -> String {
+    let (target, tried) = (endpoint.to_string(), list(addresses));
+    if target == tried { target } else { format!("{target} ({tried})") }
+}
+
+/// The two families in turn, beginning with the resolver's favourite (RFC 8305, 4).
+fn interleaved(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
+    let (first, second): (Vec<_>, Vec<_>) = addresses.into_iter().partition(|a| a.is_ipv6() == first_is_v6);
+    let mut second = second.into_iter();
+    let mut order: Vec<_> = first.into_iter().flat_map(|a| [Some(a), second.next()]).flatten().collect();
+    order.extend(second);
+    order
+}
+
+/// The first address that answers; a new one is tried after each failure and each delay.
+async fn race(addresses: &[SocketAddr]) -> Result<TcpStream, Vec<Attempt>> {
+    let mut failed = Vec::new();
+    let mut waiting: VecDeque<_> = addresses.iter().copied().collect();
+    let mut trying: JoinSet<(SocketAddr, io::Result<TcpStream>)> = JoinSet::new();
+    loop {
+        if let Some(address) = waiting.pop_front() {
+            tracing::info!("connecting to {address}");
+            if waiting.is_empty() && trying.is_empty() {
+                // Nothing to race against: no task.
+                match TcpStream::connect(address).await {
+                    Ok(stream) => return Ok(stream),
+                    Err(error) => failed.push(refused(address, error)),
+                }
+            } else {
+                trying.spawn(async move { (address, TcpStream::connect(address).await) });
+            }
+        }
+        tokio::select! {
+            Some(done) = trying.join_next() => match done {
+                Ok((_, Ok(stream))) => return Ok(stream),
+                Ok((address, Err(error))) => failed.push(refused(address, error)),
+                Err(_) => {}
+            },
+            () = sleep(ATTEMPT_DELAY), if !waiting.is_empty() => {}
+            else => return Err(failed),
+        }
+    }
+}
+
+fn refused(address: SocketAddr, error: io::Error) -> Attempt {
+    let attempt = Attempt::new(address, error);
+    tracing::info!("{address}: {}", attempt.cause);
+    attempt
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    /// An address that swallows connections: listening, and its queue is full.
+    fn black_hole(host: &str) -> (socket2::Socket, Vec<socket2::Socket>, SocketAddr) {
+        let address: SocketAddr = format!("{host}:0").parse().unwrap();
+        let listener =
+            socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None).unwrap();
+        listener.bind(&address.into()).unwrap();
+        listener.listen(0).unwrap();
+        let address = listener.local_addr().unwrap().as_socket().unwrap();
+        let fill = (0..3).map(|_| {
+            let socket =
+                socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)
+                    .unwrap();
+            socket.set_nonblocking(true).unwrap();
+            let _ = socket.connect(&address.into());
+            socket
+        });
+        let fill = fill.collect();
+        (listener, fill, address)
+    }
+
+    fn refusing() -> (socket2::Socket, SocketAddr) {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        socket.bind(&"127.0.0.1:0".parse::<SocketAddr>().unwrap().into()).unwrap();
+        let address = socket.local_addr().unwrap().as_socket().unwrap();
+        (socket, address)
+    }
+
+    #[tokio::test]
+    async fn a_dead_address_costs_one_attempt_delay() {
+        let (_listener, _fill, dead) = black_hole("127.0.0.1");
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let start = Instant::now();
+        let stream = race(&[dead, server.local_addr().unwrap()]).await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), server.local_addr().unwrap());
+        assert!(start.elapsed() >= ATTEMPT_DELAY, "the first address has its head start");
+    }
+
+    #[tokio::test]
+    async fn a_refused_address_is_followed_by_the_next_at_once() {
+        let (_socket, dead) = refusing();
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = race(&[dead, dead, server.local_addr().unwrap()]).await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), server.local_addr().unwrap());
+    }
+
+    #[tokio::test]
+    async fn every_failed_address_is_named() {
+        let ((_one, first), (_two, second)) = (refusing(), refusing());
+        let attempts = race(&[first, second]).await.unwrap_err();
+        let mut named: Vec<_> = attempts.iter().map(|a| a.address.clone()).collect();
+        named.sort();
+        let mut wanted = vec![first.to_string(), second.to_string()];
+        wanted.sort();
+        assert_eq!(named, wanted);
+    }
+
+    #[test]
+    fn families_take_turns_beginning_with_the_favourite() {
+        let address = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let [a, b, c, x] = ["[::1]:1", "[::2]:1", "[::3]:1", "127.0.0.1:1"].map(address);
+        assert_eq!(interleaved(vec![a, b, c, x]), [a, x, b, c]);
+        assert_eq!(interleaved(vec![x, a, b]), [x, a, b]);
+    }
+}

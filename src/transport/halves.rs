@@ -1,0 +1,223 @@
+//! The two directions of a connection, each usable without the other.
+//!
+//! TCP and Unix sockets are split without a lock; TLS and memory share one.
+
+use std::io::{self, ErrorKind};
+use std::net::Shutdown;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use bytes::BytesMut;
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::net::{tcp, unix};
+
+use super::{Transport, tls};
+use crate::error::Error;
+
+/// Any byte stream that TLS can run over.
+pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+/// A byte stream whose two directions share one lock, held for one poll at a time.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    io: Arc<Mutex<Box<dyn Io>>>,
+    is_tls: bool,
+    /// Whether an end without `close_notify` is taken for a clean one.
+    ignore_unexpected_eof: bool,
+}
+
+impl Shared {
+    pub(crate) fn plain(io: Box<dyn Io>) -> Self {
+        Self { io: Arc::new(Mutex::new(io)), is_tls: false, ignore_unexpected_eof: false }
+    }
+
+    pub(crate) fn tls(io: Box<dyn Io>, ignore_unexpected_eof: bool) -> Self {
+        Self { io: Arc::new(Mutex::new(io)), is_tls: true, ignore_unexpected_eof }
+    }
+
+    /// What a read gave, 0 being the peer's end.
+    fn received(&self, read: io::Result<usize>) -> Result<usize, Error> {
+        match read.map_err(|error| self.error("reading", error)) {
+            Err(Error::Truncated) if self.ignore_unexpected_eof => Ok(0),
+            other => other,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Box<dyn Io>> {
+        // A panic elsewhere leaves a stream that still gives its own errors.
+        self.io.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn error(&self, doing: &'static str, error: io::Error) -> Error {
+        if self.is_tls { tls::error(doing, error) } else { Error::from_io(doing, error) }
+    }
+}
+
+/// For TLS over memory and TLS over TLS.
+impl AsyncRead for Shared {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut **self.lock()).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Shared {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut **self.lock()).poll_write(cx, data)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut **self.lock()).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut **self.lock()).poll_shutdown(cx)
+    }
+}
+
+/// The direction from the peer.
+pub(crate) enum ReadHalf {
+    Tcp(tcp::OwnedReadHalf),
+    Unix(unix::OwnedReadHalf),
+    Shared(Shared),
+}
+
+impl ReadHalf {
+    /// Reads once into the free room of `buf`; 0 is the peer's end.
+    pub(crate) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut BytesMut,
+    ) -> Poll<Result<usize, Error>> {
+        let lost = |error| Error::from_io("reading", error);
+        match self {
+            Self::Tcp(half) => pin!(half.read_buf(buf)).poll(cx).map_err(lost),
+            Self::Unix(half) => pin!(half.read_buf(buf)).poll(cx).map_err(lost),
+            Self::Shared(shared) => {
+                let read = ready!(pin!(shared.lock().read_buf(buf)).poll(cx));
+                Poll::Ready(shared.received(read))
+            }
+        }
+    }
+
+    /// The whole connection again, if `other` is its other half.
+    pub(crate) fn reunite(self, other: WriteHalf) -> Option<Transport> {
+        match (self, other) {
+            (Self::Tcp(read), WriteHalf::Tcp(write)) => read.reunite(write).ok().map(Transport::Tcp),
+            (Self::Unix(read), WriteHalf::Unix(write)) => read.reunite(write).ok().map(Transport::Unix),
+            (Self::Shared(read), WriteHalf::Shared(write)) => {
+                Arc::ptr_eq(&read.io, &write.io).then_some(Transport::Shared(read))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The direction to the peer.
+pub(crate) enum WriteHalf {
+    Tcp(tcp::OwnedWriteHalf),
+    Unix(unix::OwnedWriteHalf),
+    Shared(Shared),
+    /// Taken, for a connection that goes on in another way.
+    Gone,
+}
+
+impl WriteHalf {
+    pub(crate) fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, Error>> {
+        let written = match self {
+            Self::Tcp(half) => loop {
+                match half.try_write(data) {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                        ready!(half.as_ref().poll_write_ready(cx)).map_err(lost_writing)?;
+                    }
+                    done => break done.map_err(lost_writing),
+                }
+            },
+            Self::Unix(half) => loop {
+                match half.try_write(data) {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                        ready!(half.as_ref().poll_write_ready(cx)).map_err(lost_writing)?;
+                    }
+                    done => break done.map_err(lost_writing),
+                }
+            },
+            Self::Shared(shared) => {
+                let written = ready!(Pin::new(&mut **shared.lock()).poll_write(cx, data));
+                written.map_err(|error| shared.error("writing", error))
+            }
+            Self::Gone => Err(Error::Closed),
+        };
+        Poll::Ready(match written {
+            Ok(0) if !data.is_empty() => Err(lost_writing(ErrorKind::WriteZero.into())),
+            other => other,
+        })
+    }
+
+    /// Hands everything to the kernel.
+    pub(crate) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        match self {
+            Self::Tcp(_) | Self::Unix(_) => Poll::Ready(Ok(())),
+            Self::Shared(shared) => {
+                let flushed = Pin::new(&mut **shared.lock()).poll_flush(cx);
+                flushed.map_err(|error| shared.error("writing", error))
+            }
+            Self::Gone => Poll::Ready(Err(Error::Closed)),
+        }
+    }
+
+    /// Tells the peer that nothing more comes: FIN, under TLS `close_notify` first.
+    pub(crate) fn poll_end(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        match self {
+            Self::Tcp(half) => {
+                Poll::Ready(SockRef::from(half.as_ref()).shutdown(Shutdown::Write).map_err(lost_writing))
+            }
+            Self::Unix(half) => {
+                Poll::Ready(SockRef::from(half.as_ref()).shutdown(Shutdown::Write).map_err(lost_writing))
+            }
+            Self::Shared(shared) => {
+                let ended = Pin::new(&mut **shared.lock()).poll_shutdown(cx);
+                ended.map_err(|error| shared.error("writing", error))
+            }
+            Self::Gone => Poll::Ready(Err(Error::Closed)),
+        }
+    }
+
+    /// Reads and drops what the peer sends; 0 is its end. For closing, when nobody reads any more.
+    pub(crate) fn poll_discard(
+        &self,
+        cx: &mut Context<'_>,
+        scratch: &mut [u8],
+    ) -> Poll<Result<usize, Error>> {
+        let lost = |error| Error::from_io("reading", error);
+        match self {
+            Self::Tcp(half) => loop {
+                match half.as_ref().try_read(scratch) {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                        ready!(half.as_ref().poll_read_ready(cx)).map_err(lost)?;
+                    }
+                    done => return Poll::Ready(done.map_err(lost)),
+                }
+            },
+            Self::Unix(half) => loop {
+                match half.as_ref().try_read(scratch) {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                        ready!(half.as_ref().poll_read_ready(cx)).map_err(lost)?;
+                    }
+                    done => return Poll::Ready(done.map_err(lost)),
+                }
+            },
+            Self::Shared(shared) => {
+                let mut buf = ReadBuf::new(scratch);
+                let read = ready!(Pin::new(&mut **shared.lock()).poll_read(cx, &mut buf));
+                Poll::Ready(shared.received(read.map(|()| buf.filled().len())))
+            }
+            Self::Gone => Poll::Ready(Err(Error::Closed)),
+        }
+    }
+}
+
+fn lost_writing(error: io::Error) -> Error {
+    Error::from_io("writing", error)
+}

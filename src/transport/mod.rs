@@ -1,0 +1,81 @@
+//! How bytes travel: names, connecting, listening, TLS.
+
+mod dial;
+mod halves;
+mod listener;
+mod resolve;
+pub(crate) mod tls;
+mod unix;
+
+use std::io;
+use std::time::Duration;
+
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::{TcpStream, UnixStream};
+
+use crate::endpoint::Address;
+
+pub(crate) use dial::{Dial, dial};
+pub(crate) use halves::{Io, ReadHalf, Shared, WriteHalf};
+pub(crate) use listener::{Listener, bind};
+
+/// A connection whose bytes are not yet anybody's.
+pub(crate) enum Transport {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+    /// TLS or memory: both directions share one lock.
+    Shared(Shared),
+}
+
+impl Transport {
+    pub(crate) fn memory(io: impl Io + 'static) -> Self {
+        Self::Shared(Shared::plain(Box::new(io)))
+    }
+
+    /// A connected TCP socket with the settings that need no flag.
+    fn tcp(stream: TcpStream) -> Self {
+        let socket = SockRef::from(&stream);
+        let keepalive =
+            TcpKeepalive::new().with_time(Duration::from_secs(30)).with_interval(Duration::from_secs(10));
+        // Neither is worth a connection that works without.
+        let _ = socket.set_tcp_nodelay(true);
+        let _ = socket.set_tcp_keepalive(&keepalive);
+        Self::Tcp(stream)
+    }
+
+    /// The addresses of the peer and of this end.
+    pub(crate) fn addresses(&self) -> (Address, Address) {
+        match self {
+            Self::Tcp(s) => (tcp_address(s.peer_addr()), tcp_address(s.local_addr())),
+            Self::Unix(s) => (unix::address(s.peer_addr()), unix::address(s.local_addr())),
+            Self::Shared(_) => (Address::Memory, Address::Memory),
+        }
+    }
+
+    pub(crate) fn into_io(self) -> Box<dyn Io> {
+        match self {
+            Self::Tcp(stream) => Box::new(stream),
+            Self::Unix(stream) => Box::new(stream),
+            Self::Shared(shared) => Box::new(shared),
+        }
+    }
+
+    pub(crate) fn split(self) -> (ReadHalf, WriteHalf) {
+        match self {
+            Self::Tcp(stream) => {
+                let (read, write) = stream.into_split();
+                (ReadHalf::Tcp(read), WriteHalf::Tcp(write))
+            }
+            Self::Unix(stream) => {
+                let (read, write) = stream.into_split();
+                (ReadHalf::Unix(read), WriteHalf::Unix(write))
+            }
+            Self::Shared(shared) => (ReadHalf::Shared(shared.clone()), WriteHalf::Shared(shared)),
+        }
+    }
+}
+
+/// A peer that is already gone has no address any more.
+fn tcp_address(found: io::Result<std::net::SocketAddr>) -> Address {
+    Address::Tcp(found.unwrap_or_else(|_| ([0, 0, 0, 0], 0).into()))
+}

@@ -1,0 +1,76 @@
+//! Names to addresses, on a plain thread: `getaddrinfo` cannot be cancelled, so it is left behind.
+
+use std::net::{IpAddr, SocketAddr};
+
+use tokio::sync::oneshot;
+
+use crate::endpoint::Family;
+use crate::error::Error;
+
+/// The addresses of `host`, in the resolver's order. Numbers need no look-up and no thread.
+pub(super) async fn resolve(
+    host: &str,
+    port: u16,
+    family: Family,
+    numeric: bool,
+) -> Result<Vec<SocketAddr>, Error> {
+    let failed = |reason: &str| Error::Resolve { host: host.to_owned(), reason: reason.to_owned() };
+    if let Ok(ip) = host.parse::<IpAddr>() {
+        let wanted = match family {
+            Family::Any => true,
+            Family::V4 => ip.is_ipv4(),
+            Family::V6 => ip.is_ipv6(),
+        };
+        return if wanted {
+            Ok(vec![SocketAddr::new(ip, port)])
+        } else {
+            Err(failed("it is an address of the other family (-4, -6)"))
+        };
+    }
+    if numeric && !host.contains('%') {
+        return Err(failed("not an IP address, and names are not looked up (-n)"));
+    }
+    let (sender, receiver) = oneshot::channel();
+    let name = host.to_owned();
+    std::thread::Builder::new()
+        .name("resolver".to_owned())
+        .spawn(move || sender.send(look_up(&name, port, family)))
+        .map_err(|error| failed(&error.to_string()))?;
+    let addresses = receiver.await.map_err(|_| failed("the resolver's thread failed"))?;
+    tracing::debug!(
+        "{host} resolves to {}",
+        addresses.as_ref().map_or_else(ToString::to_string, |a| list(a))
+    );
+    addresses.map_err(|reason| failed(&reason))
+}
+
+fn look_up(host: &str, port: u16, family: Family) -> Result<Vec<SocketAddr>, String> {
+    use dns_lookup::{AddrFamily, AddrInfoHints, SockType, getaddrinfo};
+    let hints = AddrInfoHints {
+        socktype: SockType::Stream.into(),
+        address: match family {
+            Family::Any => 0,
+            Family::V4 => AddrFamily::Inet.into(),
+            Family::V6 => AddrFamily::Inet6.into(),
+        },
+        ..AddrInfoHints::default()
+    };
+    let found = getaddrinfo(Some(host), None, Some(hints)).map_err(|error| {
+        let text = std::io::Error::from(error).to_string();
+        text.strip_prefix("failed to lookup address information: ").unwrap_or(&text).to_lowercase()
+    })?;
+    let mut addresses: Vec<SocketAddr> = Vec::new();
+    for info in found.flatten() {
+        let mut address = info.sockaddr;
+        address.set_port(port);
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    if addresses.is_empty() { Err("it has no address".to_owned()) } else { Ok(addresses) }
+}
+
+/// Addresses as a person reads them.
+pub(super) fn list(addresses: &[SocketAddr]) -> String {
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}

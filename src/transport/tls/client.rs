@@ -1,0 +1,209 @@
+//! The client's side: whom to trust, what to show, and the handshake.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::client::Resumption;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::sign::SingleCertAndKey;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::sync::oneshot;
+use tokio_rustls::TlsConnector;
+
+use super::verify::{KeyOnly, Pin};
+use super::{Identity, TlsInfo, handshake_error, key_log, load_certificates, provider};
+use crate::error::Error;
+use crate::transport::{Io, Shared};
+
+/// Where distributions keep all roots in one file: reading it is ten times as fast as the folder.
+const BUNDLES: [&str; 4] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// How to speak TLS to a server. By default its chain, its name or IP address and its validity are
+/// verified against the system's roots (`SSL_CERT_FILE` and `SSL_CERT_DIR` replace them).
+#[derive(Debug, Clone, Default)]
+pub struct TlsClient {
+    roots: Option<PathBuf>,
+    identity: Option<Identity>,
+    server_name: Option<String>,
+    pins: Vec<Pin>,
+    danger_no_verification: bool,
+    ignore_unexpected_eof: bool,
+}
+
+impl TlsClient {
+    /// The defaults: everything is verified.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Trusts the certificates of this PEM file instead of the system's roots.
+    #[must_use]
+    pub fn roots(mut self, file: impl Into<PathBuf>) -> Self {
+        self.roots = Some(file.into());
+        self
+    }
+
+    /// Shows this certificate if the server asks for one.
+    #[must_use]
+    pub fn identity(mut self, identity: Identity) -> Self {
+        self.identity = Some(identity);
+        self
+    }
+
+    /// The name to ask for (SNI) and to verify, instead of the endpoint's host.
+    #[must_use]
+    pub fn server_name(mut self, name: impl Into<String>) -> Self {
+        self.server_name = Some(name.into());
+        self
+    }
+
+    /// Accepts a server with this public key, whatever its chain and name; may be given repeatedly.
+    #[must_use]
+    pub fn pin(mut self, pin: Pin) -> Self {
+        self.pins.push(pin);
+        self
+    }
+
+    /// Accepts any server: whoever sits in between can read and change everything.
+    #[must_use]
+    pub fn danger_no_verification(mut self, yes: bool) -> Self {
+        self.danger_no_verification = yes;
+        self
+    }
+
+    /// Takes an end without `close_notify` for a clean one. Safe only where the protocol tells for
+    /// itself where its data end.
+    #[must_use]
+    pub fn ignore_unexpected_eof(mut self, yes: bool) -> Self {
+        self.ignore_unexpected_eof = yes;
+        self
+    }
+
+    /// Reads what has to be read; what takes long goes on beside the connecting.
+    pub(crate) fn connector(&self, host: Option<&str>) -> Result<Connector, Error> {
+        let host = self.server_name.as_deref().or(host);
+        let unverified = self.danger_no_verification || !self.pins.is_empty();
+        let name = match host {
+            Some(host) => server_name(host)?,
+            None if unverified => server_name("localhost")?,
+            None => return Err(Error::tls("TLS", "the server's name is not known; give it (--servername)")),
+        };
+        let trust = if unverified {
+            let pins = if self.danger_no_verification { Vec::new() } else { self.pins.clone() };
+            Trust::Key(KeyOnly { pins, algorithms: provider().signature_verification_algorithms })
+        } else if let Some(file) = &self.roots {
+            Trust::Roots(roots(load_certificates(file)?, file)?)
+        } else {
+            let (sender, receiver) = oneshot::channel();
+            let load = move || sender.send(system_roots());
+            std::thread::Builder::new()
+                .name("roots".to_owned())
+                .spawn(load)
+                .map_err(|error| Error::tls("reading the system's certificates", error))?;
+            Trust::System(receiver)
+        };
+        Ok(Connector {
+            name,
+            trust,
+            identity: self.identity.clone(),
+            ignore_unexpected_eof: self.ignore_unexpected_eof,
+        })
+    }
+}
+
+fn server_name(host: &str) -> Result<ServerName<'static>, Error> {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    // An address may carry a zone, which is no part of its name.
+    let host = host.split('%').next().unwrap_or(host);
+    ServerName::try_from(host.to_owned())
+        .map_err(|_| Error::address(host, "not a name that a certificate can hold"))
+}
+
+/// What makes a server trusted.
+enum Trust {
+    Key(KeyOnly),
+    Roots(RootCertStore),
+    System(oneshot::Receiver<Result<RootCertStore, Error>>),
+}
+
+/// A client that has read its files and waits for a connection.
+pub(crate) struct Connector {
+    name: ServerName<'static>,
+    trust: Trust,
+    identity: Option<Identity>,
+    ignore_unexpected_eof: bool,
+}
+
+impl Connector {
+    /// The handshake over `io`; `peer` is for messages.
+    pub(crate) async fn connect(self, io: Box<dyn Io>, peer: &str) -> Result<(Shared, TlsInfo), Error> {
+        let ignore = self.ignore_unexpected_eof;
+        let name = self.name.clone();
+        let config = Arc::new(self.config().await?);
+        let stream = TlsConnector::from(config)
+            .connect(name, io)
+            .await
+            .map_err(|error| handshake_error(peer, &error))?;
+        let info = TlsInfo::of(stream.get_ref().1);
+        Ok((Shared::tls(Box::new(stream), ignore), info))
+    }
+
+    async fn config(self) -> Result<ClientConfig, Error> {
+        let builder = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .map_err(|error| Error::tls("TLS", error))?;
+        let builder = match self.trust {
+            Trust::Key(verifier) => builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)),
+            Trust::Roots(roots) => builder.with_root_certificates(roots),
+            Trust::System(loading) => {
+                let roots = loading
+                    .await
+                    .map_err(|_| Error::tls("TLS", "reading the system's certificates failed"))?;
+                builder.with_root_certificates(roots?)
+            }
+        };
+        let mut config = match self.identity {
+            Some(identity) => {
+                builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(identity.certified_key())))
+            }
+            None => builder.with_no_client_auth(),
+        };
+        // One connection is made with it: there is nothing to resume.
+        config.resumption = Resumption::disabled();
+        config.key_log = key_log();
+        Ok(config)
+    }
+}
+
+/// The roots of one file, which must all be usable: somebody named it.
+pub(super) fn roots(certificates: Vec<CertificateDer<'static>>, file: &Path) -> Result<RootCertStore, Error> {
+    let mut store = RootCertStore::empty();
+    for certificate in certificates {
+        store.add(certificate).map_err(|error| Error::file(file, error))?;
+    }
+    Ok(store)
+}
+
+fn system_roots() -> Result<RootCertStore, Error> {
+    let named = ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| std::env::var_os(name).is_some());
+    let bundle = BUNDLES.iter().map(Path::new).find(|path| !named && path.exists());
+    let mut found = rustls_native_certs::load_certs_from_paths(bundle, None);
+    if found.certs.is_empty() {
+        found = rustls_native_certs::load_native_certs();
+    }
+    let mut store = RootCertStore::empty();
+    store.add_parsable_certificates(found.certs);
+    if store.is_empty() {
+        let told = found.errors.first().map_or_else(String::new, |error| format!(": {error}"));
+        let reason = format!(
+            "this system has no root certificates{told}; give some (--cacert) or install ca-certificates"
+        );
+        return Err(Error::tls("TLS", reason));
+    }
+    Ok(store)
+}

@@ -1,0 +1,93 @@
+//! A certificate chain with its key: from PEM files, or made on the spot.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::sign::CertifiedKey;
+
+use super::verify::Pin;
+use super::{load_certificates, provider};
+use crate::error::Error;
+
+/// A certificate chain and the private key that belongs to it.
+#[derive(Clone)]
+pub struct Identity(Arc<CertifiedKey>);
+
+impl Identity {
+    /// Reads a chain, the own certificate first, and its key (PKCS#8, PKCS#1 or SEC1) from PEM
+    /// files; both may be in one.
+    ///
+    /// # Errors
+    /// [`Error::File`] if a file cannot be read, holds no certificate or no key, or if the key
+    /// does not belong to the certificate.
+    pub fn from_pem_files(certificate: &Path, key: &Path) -> Result<Self, Error> {
+        let chain = load_certificates(certificate)?;
+        let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| {
+            let encrypted = std::fs::read(key).is_ok_and(|text| is_encrypted(&text));
+            if encrypted {
+                Error::file(key, "the key is encrypted; decrypt it first: openssl pkey -in KEY -out PLAIN")
+            } else {
+                Error::file(key, pem_reason(error, "private key"))
+            }
+        })?;
+        Self::new(chain, secret).map_err(|error| match error {
+            rustls::Error::InconsistentKeys(_) => Error::file(
+                key,
+                format_args!("the key does not belong to the certificate in {}", certificate.display()),
+            ),
+            other => Error::file(key, other),
+        })
+    }
+
+    /// Makes a fresh P-256 key and a certificate that it signs itself. It lives in memory only, and
+    /// is meant to be verified by its [`pin`](Self::pin).
+    ///
+    /// # Errors
+    /// [`Error::Tls`] if the system gives no random numbers.
+    pub fn generate() -> Result<Self, Error> {
+        let failed = |reason: &dyn fmt::Display| Error::tls("making a key", reason);
+        let made =
+            rcgen::generate_simple_self_signed(["localhost".to_owned()]).map_err(|error| failed(&error))?;
+        let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+        Self::new(vec![made.cert.der().clone()], key.into()).map_err(|error| failed(&error))
+    }
+
+    /// The public key's pin, for the other side.
+    pub fn pin(&self) -> Pin {
+        self.0.end_entity_cert().ok().and_then(|cert| Pin::of(cert)).unwrap_or_default()
+    }
+
+    fn new(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Self, rustls::Error> {
+        Ok(Self(Arc::new(CertifiedKey::from_der(chain, key, &provider())?)))
+    }
+
+    pub(super) fn certified_key(&self) -> Arc<CertifiedKey> {
+        Arc::clone(&self.0)
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Identity({}, key (redacted))", self.pin())
+    }
+}
+
+fn is_encrypted(text: &[u8]) -> bool {
+    memchr::memmem::find(text, b"ENCRYPTED").is_some()
+}
+
+/// What is wrong with a PEM file, for the person who named it.
+pub(super) fn pem_reason(error: pem::Error, wanted: &str) -> String {
+    match error {
+        pem::Error::Io(error) => {
+            let text = error.to_string();
+            let text = text.split(" (os error").next().unwrap_or_default().to_lowercase();
+            format!("cannot read it: {text}")
+        }
+        pem::Error::NoItemsFound => format!("no {wanted} in PEM form in it"),
+        other => format!("not a {wanted} in PEM form: {other}"),
+    }
+}

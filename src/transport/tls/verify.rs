@@ -1,0 +1,97 @@
+//! Trust without a chain: one pinned key, or, loudly, anything.
+
+use std::fmt;
+use std::str::FromStr;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{DigitallySignedStruct, SignatureScheme};
+
+use crate::error::Error;
+
+/// The SHA-256 of a public key, written `sha256//BASE64` as curl's `--pinnedpubkey` is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Pin([u8; 32]);
+
+impl Pin {
+    /// The pin of a certificate's public key.
+    pub(super) fn of(certificate: &CertificateDer<'_>) -> Option<Self> {
+        let parsed = ParsedCertificate::try_from(certificate).ok()?;
+        let key = parsed.subject_public_key_info();
+        digest(&SHA256, key.as_ref()).as_ref().try_into().ok().map(Self)
+    }
+}
+
+impl fmt::Display for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sha256//{}", STANDARD.encode(self.0))
+    }
+}
+
+impl FromStr for Pin {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        text.strip_prefix("sha256//")
+            .and_then(|hash| STANDARD.decode(hash).ok()?.try_into().ok())
+            .map(Self)
+            .ok_or_else(|| Error::address(text, "a pin is sha256// and 44 characters of base64"))
+    }
+}
+
+/// Accepts a server by its key alone: one of the pins, or any if there are none. The server still
+/// proves that it has the key.
+#[derive(Debug)]
+pub(super) struct KeyOnly {
+    pub(super) pins: Vec<Pin>,
+    pub(super) algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl ServerCertVerifier for KeyOnly {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        if self.pins.is_empty() {
+            return Ok(ServerCertVerified::assertion());
+        }
+        match Pin::of(certificate) {
+            Some(pin) if self.pins.contains(&pin) => Ok(ServerCertVerified::assertion()),
+            Some(pin) => {
+                Err(rustls::Error::General(format!("the peer's key is not a pinned one; its pin is {pin}")))
+            }
+            None => Err(rustls::CertificateError::BadEncoding.into()),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}

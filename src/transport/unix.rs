@@ -1,0 +1,101 @@
+//! Unix stream sockets: abstract names, stale paths, who may connect.
+
+use std::io::{self, ErrorKind};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::SocketAddr as UnixAddr;
+use std::path::{Path, PathBuf};
+
+use socket2::{Domain, SockAddr, Socket, Type};
+use tokio::net::{UnixListener, UnixStream};
+
+use crate::endpoint::Address;
+
+/// Who may connect to a path that we make: its owner.
+const MODE: u32 = 0o600;
+
+pub(super) async fn connect(path: &Path) -> io::Result<UnixStream> {
+    // Tokio takes an abstract name with its leading NUL.
+    UnixStream::connect(named(path)).await
+}
+
+/// `@name` is written with a leading NUL byte for the kernel.
+fn named(path: &Path) -> PathBuf {
+    match path.as_os_str().as_bytes().strip_prefix(b"@") {
+        Some(name) if cfg!(target_os = "linux") => {
+            PathBuf::from(std::ffi::OsStr::from_bytes(&[b"\0", name].concat()))
+        }
+        _ => path.to_owned(),
+    }
+}
+
+/// A path that is removed when the listener goes, if it is still the one that was made.
+#[derive(Debug)]
+pub(crate) struct OwnedPath {
+    path: PathBuf,
+    made: (u64, u64),
+}
+
+impl Drop for OwnedPath {
+    fn drop(&mut self) {
+        if identity(&self.path).is_ok_and(|now| now == self.made) {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    let meta = std::fs::symlink_metadata(path)?;
+    Ok((meta.dev(), meta.ino()))
+}
+
+/// Listens on `path`; a socket that nobody listens on any more is replaced, anything else is not.
+pub(super) fn bind(path: &Path, backlog: i32) -> io::Result<(UnixListener, Option<OwnedPath>)> {
+    let address = SockAddr::unix(named(path))?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    if path.as_os_str().as_bytes().starts_with(b"@") {
+        socket.bind(&address)?;
+        return Ok((listen(socket, backlog)?, None));
+    }
+    match socket.bind(&address) {
+        Err(error) if error.kind() == ErrorKind::AddrInUse && is_stale(path) => {
+            std::fs::remove_file(path)?;
+            socket.bind(&address)?;
+        }
+        done => done?,
+    }
+    // Before `listen`, so that nobody connects in between.
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(MODE))?;
+    let owned = OwnedPath { path: path.to_owned(), made: identity(path)? };
+    Ok((listen(socket, backlog)?, Some(owned)))
+}
+
+fn listen(socket: Socket, backlog: i32) -> io::Result<UnixListener> {
+    socket.listen(backlog)?;
+    socket.set_nonblocking(true)?;
+    UnixListener::from_std(socket.into())
+}
+
+fn is_stale(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket())
+        && std::os::unix::net::UnixStream::connect(path)
+            .is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+}
+
+/// The name of a socket.
+pub(super) fn address(found: io::Result<tokio::net::unix::SocketAddr>) -> Address {
+    let Ok(found) = found.map(UnixAddr::from) else { return Address::Unix(None) };
+    Address::Unix(found.as_pathname().map(Path::to_owned).or_else(|| abstract_name(&found)))
+}
+
+#[cfg(target_os = "linux")]
+fn abstract_name(address: &UnixAddr) -> Option<PathBuf> {
+    use std::os::linux::net::SocketAddrExt;
+    let name = address.as_abstract_name()?;
+    Some(PathBuf::from(std::ffi::OsStr::from_bytes(&[b"@", name].concat())))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn abstract_name(_: &UnixAddr) -> Option<PathBuf> {
+    None
+}
