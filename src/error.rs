@@ -110,6 +110,8 @@ pub enum Error {
     },
     /// The connection was left before all input was handed over.
     Undelivered,
+    /// One of several receivers of the same bytes took them too slowly, and was let go.
+    FellBehind,
 }
 
 /// One address that was tried, and why it failed.
@@ -156,7 +158,7 @@ impl Error {
             Self::WriteAfterEof | Self::Closed => Kind::BrokenPipe,
             Self::Address { .. } | Self::EmptySeparator => Kind::InvalidInput,
             Self::Tls { .. } | Self::LimitOverrun { .. } | Self::LineTooLong { .. } => Kind::InvalidData,
-            Self::Resolve { .. } | Self::File { .. } | Self::Undelivered => Kind::Other,
+            Self::Resolve { .. } | Self::File { .. } | Self::Undelivered | Self::FellBehind => Kind::Other,
         }
     }
 }
@@ -193,6 +195,7 @@ impl fmt::Display for Error {
             Self::Closed => f.write_str("the connection was closed here"),
             Self::Local { doing, cause } => write!(f, "cannot {doing}: {}", reason(cause)),
             Self::Undelivered => f.write_str("left before all input was handed over"),
+            Self::FellBehind => f.write_str("the peer fell behind the others and was let go"),
         }
     }
 }

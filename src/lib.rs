@@ -2,8 +2,8 @@
 //! [`StreamWriter`], over TCP, Unix sockets and TLS.
 //!
 //! The names are those of Python's `asyncio`; what differs is listed in `docs/asyncio.md`. Beyond
-//! the streams there are [`handlers`], things to do with a connection, and [`relay`], which feeds
-//! two streams from each other. The `astream` program is built on this face alone.
+//! the streams there are [`handlers`], things to do with a connection. The `astream` program is
+//! built on this face alone.
 //!
 //! ```
 //! use astream::{ConnectOptions, Error, ServerOptions, open_connection, start_server};
@@ -40,7 +40,7 @@ mod error;
 pub mod handlers;
 mod observe;
 mod policy;
-pub mod relay;
+mod relay;
 mod stream;
 mod transport;
 

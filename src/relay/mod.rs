@@ -1,1 +1,151 @@
-//! x
+//! Two streams, each fed from the other, until both have ended.
+
+mod copy;
+
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufRead, AsyncWrite, AsyncWriteExt};
+use tokio::sync::watch;
+
+use crate::observe::Totals;
+use crate::policy::IdleClock;
+use copy::{Fault, copy};
+
+/// Which way bytes go: `Up` to the peer, `Down` from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    Up,
+    Down,
+}
+
+/// What a relay does beyond moving bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plan {
+    /// Whether the local end is passed on at once, or only after the peer's.
+    pub(crate) half_close: bool,
+    /// Whether the peer's end ends the relay.
+    pub(crate) leave_with_peer: bool,
+    /// How long nothing may move either way.
+    pub(crate) idle: Option<Duration>,
+}
+
+/// Why a relay stopped before both streams had ended.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// Reading what goes this way failed.
+    Read(Way, io::Error),
+    /// Writing what goes this way failed.
+    Write(Way, io::Error),
+    /// Nothing moved for this long.
+    Idle(Duration),
+    /// The peer ended first, and the plan was to leave with it.
+    Left,
+}
+
+/// What a relay has moved, and how long it has waited.
+pub(crate) struct Meter {
+    sent: AtomicU64,
+    received: AtomicU64,
+    idle: IdleClock,
+}
+
+impl Meter {
+    pub(crate) fn new(idle: Option<Duration>) -> Self {
+        Self { sent: AtomicU64::new(0), received: AtomicU64::new(0), idle: IdleClock::new(idle) }
+    }
+
+    pub(crate) fn moved(&self, way: Way, bytes: usize) {
+        let counter = if way == Way::Up { &self.sent } else { &self.received };
+        counter.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.idle.touch();
+    }
+
+    /// Our own output does not take what the peer sent, or does again.
+    pub(crate) fn output_stuck(&self, stuck: bool) {
+        self.idle.stop(stuck);
+    }
+
+    /// The limit, once nothing has moved for it.
+    pub(crate) async fn idle(&self) -> Duration {
+        self.idle.expired().await
+    }
+
+    pub(crate) fn totals(&self) -> Totals {
+        Totals { sent: self.sent.load(Ordering::Relaxed), received: self.received.load(Ordering::Relaxed) }
+    }
+}
+
+/// Feeds `remote` from `local` and the other way round until both have ended.
+///
+/// The end of one stream is passed on and the other way goes on. An error of reading, or of writing
+/// to the local side, ends both ways. An error of writing to the peer ends that way only: what the
+/// peer still has to say comes first, and tells more. What has arrived is always written out.
+pub(crate) async fn relay<LR, LW, RR, RW>(
+    (local_reader, local_writer): (&mut LR, &mut LW),
+    (remote_reader, remote_writer): (&mut RR, &mut RW),
+    plan: Plan,
+    meter: &Meter,
+) -> Result<(), Stop>
+where
+    LR: AsyncBufRead + Unpin,
+    LW: AsyncWrite + Unpin,
+    RR: AsyncBufRead + Unpin,
+    RW: AsyncWrite + Unpin,
+{
+    let (peer_ended, mut peer_end) = watch::channel(plan.half_close);
+    let up = async {
+        copy(local_reader, remote_writer, Way::Up, meter).await?;
+        // It fails only if the other way is gone, and then so is this one.
+        let _ = peer_end.wait_for(|ended| *ended).await;
+        remote_writer.shutdown().await.map_err(Fault::Write)
+    };
+    let down = async {
+        copy(remote_reader, local_writer, Way::Down, meter).await?;
+        local_writer.shutdown().await.map_err(Fault::Write)?;
+        peer_ended.send_replace(true);
+        Ok(())
+    };
+    let ended = join(up, down, plan.leave_with_peer, meter).await;
+    if !matches!(ended, Err(Stop::Write(Way::Down, _))) {
+        local_writer.flush().await.map_err(|error| Stop::Write(Way::Down, error))?;
+    }
+    ended
+}
+
+async fn join(
+    up: impl Future<Output = Result<(), Fault>>,
+    down: impl Future<Output = Result<(), Fault>>,
+    leave_with_peer: bool,
+    meter: &Meter,
+) -> Result<(), Stop> {
+    let (mut up, mut down) = (pin!(up), pin!(down));
+    let (mut up_done, mut down_done) = (false, false);
+    let mut undelivered = None;
+    while !(up_done && down_done) {
+        tokio::select! {
+            ended = &mut up, if !up_done => {
+                up_done = true;
+                match ended {
+                    Ok(()) => {}
+                    Err(Fault::Read(error)) => return Err(Stop::Read(Way::Up, error)),
+                    Err(Fault::Write(error)) => undelivered = Some(error),
+                }
+            }
+            ended = &mut down, if !down_done => {
+                down_done = true;
+                match ended {
+                    Ok(()) if leave_with_peer && !up_done => return Err(Stop::Left),
+                    Ok(()) => {}
+                    Err(Fault::Read(error)) => return Err(Stop::Read(Way::Down, error)),
+                    Err(Fault::Write(error)) => return Err(Stop::Write(Way::Down, error)),
+                }
+            }
+            limit = meter.idle() => return Err(Stop::Idle(limit)),
+        }
+    }
+    undelivered.map_or(Ok(()), |error| Err(Stop::Write(Way::Up, error)))
+}

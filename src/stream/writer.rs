@@ -96,7 +96,6 @@ impl StreamWriter {
     }
 
     /// Whether [`write_eof`](Self::write_eof) works: always, over TLS too.
-    #[expect(clippy::unused_self, reason = "asyncio's name and shape")]
     pub fn can_write_eof(&self) -> bool {
         true
     }
@@ -179,7 +178,9 @@ impl Inner {
                 state.queue.extend_from_slice(data);
             }
             _ => {
-                parts.iter().for_each(|part| state.queue.extend_from_slice(part));
+                for part in parts {
+                    state.queue.extend_from_slice(part);
+                }
                 let sent = state.with_waker(|state, cx| self.send(&mut state.queue, cx));
                 state.note(sent);
             }

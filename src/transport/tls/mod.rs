@@ -15,7 +15,6 @@ use rustls::pki_types::CertificateDer;
 
 use crate::error::Error;
 
-pub(crate) use client::Connector;
 pub use client::TlsClient;
 pub use identity::Identity;
 pub(crate) use server::Acceptor;

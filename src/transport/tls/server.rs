@@ -9,7 +9,7 @@ use rustls::sign::SingleCertAndKey;
 use tokio_rustls::TlsAcceptor;
 
 use super::client::roots;
-use super::{Identity, TlsInfo, handshake_error, key_log, load_certificates, provider};
+use super::{Identity, Pin, TlsInfo, handshake_error, key_log, load_certificates, provider};
 use crate::error::Error;
 use crate::transport::{Io, Shared};
 
@@ -25,6 +25,11 @@ impl TlsServer {
     /// A server that shows `identity` and asks its clients for nothing.
     pub fn new(identity: Identity) -> Self {
         Self { identity, client_roots: None, ignore_unexpected_eof: false }
+    }
+
+    /// The pin of the key that is shown, for clients.
+    pub fn pin(&self) -> Pin {
+        self.identity.pin()
     }
 
     /// Demands a certificate of every client, issued under the certificates of this PEM file.

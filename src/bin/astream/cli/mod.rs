@@ -1,0 +1,157 @@
+//! What can be typed. The only place that knows clap: each group of options is a file, with its own
+//! conversion into a plain value.
+
+mod address;
+mod exchange;
+#[cfg(test)]
+mod generated;
+mod report;
+mod serve;
+mod tls;
+mod units;
+
+use std::time::Duration;
+
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand};
+
+pub use address::Address;
+pub use exchange::ExchangeOptions;
+pub use report::Report;
+pub use serve::Serve;
+pub use tls::{ClientTls, ServerTls};
+
+const EXAMPLES: &str = "\
+Examples:
+  astream connect www.example.org 443 --tls
+  astream listen 127.0.0.1 8080 --echo
+  tar c . | astream connect host 9000
+
+Exit status:
+  0 complete and clean       1 lost, or input undelivered   2 usage, file, stdout
+  3 name not resolved        4 could not connect or bind    5 timeout
+  6 TLS                      7 TLS cut short                128+n signal";
+
+/// asyncio's streams on the command line: a netcat that never loses the tail
+#[derive(Parser)]
+#[command(name = "astream", version, after_help = EXAMPLES, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    Connect(Connect),
+    Listen(Listen),
+}
+
+/// Open a connection: stdin to the peer, the peer to stdout
+///
+/// The end of stdin is passed on and receiving goes on to the peer's end. Every address of a name
+/// is tried, a new one each 250 ms. Status 0 means that all of stdin was handed over and that the
+/// peer's stream ended cleanly.
+#[derive(Args)]
+pub struct Connect {
+    #[command(flatten)]
+    pub address: Address,
+    /// Limit of the whole set-up: name, connect, TLS handshake
+    #[arg(short = 'w', long, value_name = "TIME", default_value = "30s", value_parser = units::time)]
+    pub timeout: Duration,
+    #[command(flatten)]
+    pub exchange: ExchangeOptions,
+    #[command(flatten)]
+    pub tls: ClientTls,
+    #[command(flatten)]
+    pub report: Report,
+}
+
+/// Wait for connections: stdin to the peer, the peer to stdout, or --echo
+///
+/// The first line on stderr is "astream: listening on ADDRESS" with the real port. One connection
+/// is served; with -k or --echo all are, until a signal comes.
+#[derive(Args)]
+pub struct Listen {
+    #[command(flatten)]
+    pub address: Address,
+    #[command(flatten)]
+    pub serve: Serve,
+    /// Limit of a client's TLS handshake
+    #[arg(short = 'w', long, value_name = "TIME", default_value = "30s", value_parser = units::time)]
+    pub timeout: Duration,
+    #[command(flatten)]
+    pub exchange: ExchangeOptions,
+    #[command(flatten)]
+    pub tls: ServerTls,
+    #[command(flatten)]
+    pub report: Report,
+}
+
+/// What is told instead of doing something.
+pub enum Told {
+    /// Help or a version, which was asked for.
+    Asked(String),
+    /// What is wrong with the command line, in one line.
+    Wrong(String),
+}
+
+pub fn parse() -> Result<Command, Told> {
+    Cli::try_parse().map(|cli| cli.command).map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Told::Asked(error.render().to_string()),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+            Told::Wrong("what to do is missing: connect or listen; see astream --help".to_owned())
+        }
+        _ => Told::Wrong(one_line(&error.render().to_string())),
+    })
+}
+
+/// clap's words without its usage and its line breaks.
+fn one_line(text: &str) -> String {
+    let text = text.strip_prefix("error: ").unwrap_or(text);
+    let lines = text
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
+    let words: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
+    format!("{}; see --help", words.join(" ").replace(" tip:", "; tip:"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn short_help_fits_one_screen() {
+        for name in ["connect", "listen"] {
+            let mut program = Cli::command();
+            let command = program.find_subcommand_mut(name).unwrap();
+            let lines = command.render_help().to_string().lines().count();
+            assert!(lines <= 24, "astream {name} -h has {lines} lines");
+        }
+    }
+
+    #[test]
+    fn an_error_is_one_line() {
+        for words in [
+            &["connect"][..],
+            &["connect", "-4", "-6", "host", "1"],
+            &["connect", "host", "1", "--insecure"],
+            &["listen", "host", "1", "--ehco"],
+            &["listen", "host", "1", "-w", "soon"],
+            &["frobnicate"],
+        ] {
+            let Err(error) = Cli::try_parse_from(["astream"].iter().chain(words)) else {
+                panic!("{words:?} is accepted")
+            };
+            let line = one_line(&error.render().to_string());
+            assert_eq!(line.lines().count(), 1, "{line}");
+            assert!(line.ends_with("see --help") && !line.contains("Usage"), "{line}");
+        }
+    }
+}

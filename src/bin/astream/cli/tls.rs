@@ -1,0 +1,100 @@
+//! TLS: whom to trust and what to show.
+
+use std::path::{Path, PathBuf};
+
+use astream::{Error, Identity, Pin, TlsClient, TlsServer};
+use clap::Args;
+
+#[derive(Args)]
+#[command(next_help_heading = "TLS")]
+pub struct ClientTls {
+    /// Speak TLS; chain and name are verified
+    #[arg(long)]
+    tls: bool,
+    /// Trust the certificates in FILE, not the system's
+    #[arg(long, value_name = "FILE", requires = "tls")]
+    cacert: Option<PathBuf>,
+    /// Our certificate, if asked for one (PEM)
+    #[arg(long, hide_short_help = true, value_name = "FILE", requires = "tls")]
+    cert: Option<PathBuf>,
+    /// Its key (PEM), if not in the same file
+    #[arg(long, hide_short_help = true, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
+    /// The name to ask for and to verify
+    #[arg(long, value_name = "NAME", requires = "tls")]
+    servername: Option<String>,
+    /// Trust this key alone: sha256//BASE64
+    #[arg(long, value_name = "PIN", requires = "tls", conflicts_with = "cacert")]
+    pin: Vec<Pin>,
+    /// Verify nothing
+    #[arg(long, requires = "tls", conflicts_with_all = ["cacert", "pin"])]
+    pub insecure: bool,
+    #[arg(long, hide_short_help = true, help = "Accept an end without close_notify", requires = "tls")]
+    ignore_unexpected_eof: bool,
+}
+
+impl ClientTls {
+    pub fn client(&self) -> Result<Option<TlsClient>, Error> {
+        if !self.tls {
+            return Ok(None);
+        }
+        let mut client = TlsClient::new()
+            .danger_no_verification(self.insecure)
+            .ignore_unexpected_eof(self.ignore_unexpected_eof);
+        if let Some(file) = &self.cacert {
+            client = client.roots(file);
+        }
+        if let Some(cert) = &self.cert {
+            client = client.identity(identity(cert, self.key.as_deref())?);
+        }
+        if let Some(name) = &self.servername {
+            client = client.server_name(name);
+        }
+        Ok(Some(self.pin.iter().fold(client, |client, pin| client.pin(*pin))))
+    }
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "TLS")]
+pub struct ServerTls {
+    /// Speak TLS; without --cert with a fresh key, whose pin is told
+    #[arg(long)]
+    tls: bool,
+    /// Our certificate and chain (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls")]
+    cert: Option<PathBuf>,
+    /// Its key (PEM), if not in the same file
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
+    /// Demand a client certificate issued under FILE
+    #[arg(long, value_name = "FILE", requires = "tls")]
+    cacert: Option<PathBuf>,
+    #[arg(long, hide_short_help = true, help = "Accept an end without close_notify", requires = "tls")]
+    ignore_unexpected_eof: bool,
+}
+
+impl ServerTls {
+    pub fn server(&self) -> Result<Option<TlsServer>, Error> {
+        if !self.tls {
+            return Ok(None);
+        }
+        let identity = match &self.cert {
+            Some(cert) => identity(cert, self.key.as_deref())?,
+            None => Identity::generate()?,
+        };
+        let mut server = TlsServer::new(identity).ignore_unexpected_eof(self.ignore_unexpected_eof);
+        if let Some(file) = &self.cacert {
+            server = server.client_roots(file);
+        }
+        Ok(Some(server))
+    }
+
+    /// Whether the key was made for this run, so that its pin must be told.
+    pub fn has_fresh_key(&self) -> bool {
+        self.tls && self.cert.is_none()
+    }
+}
+
+fn identity(cert: &Path, key: Option<&Path>) -> Result<Identity, Error> {
+    Identity::from_pem_files(cert, key.unwrap_or(cert))
+}

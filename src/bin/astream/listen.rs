@@ -1,0 +1,159 @@
+//! One server, one handler, the ready line, signals.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use astream::handlers::{Echo, Exchange, Handler, SharedStdio, Stdio, stdin_is_null};
+use astream::{Endpoint, Error, Server, ServerOptions, StreamReader, StreamWriter, TlsServer, start_server};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use crate::cli::Listen;
+use crate::report::{self, Killed};
+
+pub async fn run(args: &Listen) -> anyhow::Result<()> {
+    report::log(args.report, report::Default::Warnings);
+    let endpoint = args.address.endpoint()?;
+    let tls = args.tls.server()?;
+    if args.serve.echo {
+        let echo = Echo::new().idle_timeout(args.exchange.idle_timeout);
+        return if args.serve.once {
+            serve_one(args, &endpoint, tls, echo).await
+        } else {
+            serve_all(args, &endpoint, tls, echo).await
+        };
+    }
+    let exchange = exchange(args);
+    if args.serve.keep_open {
+        serve_all(args, &endpoint, tls, SharedStdio::new(exchange)?).await
+    } else {
+        serve_one(args, &endpoint, tls, Stdio::new(exchange)).await
+    }
+}
+
+/// A listener with nothing to send ends after the peer: some peers throw their upload away when
+/// they see an early end.
+fn exchange(args: &Listen) -> Exchange {
+    let exchange = args.exchange.exchange();
+    if stdin_is_null() { exchange.half_close(false) } else { exchange }
+}
+
+/// Serves the first connection that gets through its handshake.
+async fn serve_one(
+    args: &Listen,
+    endpoint: &Endpoint,
+    tls: Option<TlsServer>,
+    handler: impl Handler,
+) -> anyhow::Result<()> {
+    let mut signals = Signals::new()?;
+    let (sender, mut first) = mpsc::channel::<(StreamReader, StreamWriter)>(1);
+    let take = move |reader, writer| {
+        // Whoever comes second is let go.
+        let _ = sender.try_send((reader, writer));
+        async { Ok::<_, Error>(()) }
+    };
+    let server = start(args, endpoint, tls, take).await?;
+    let (reader, writer) = tokio::select! {
+        streams = first.recv() => streams.context("the server stopped by itself")?,
+        signal = signals.next() => bail!(signal),
+    };
+    server.close();
+    let (peer, start) = (reader.peer_addr().to_string(), Instant::now());
+    let outcome = tokio::select! {
+        outcome = handler.handle(reader, writer) => outcome,
+        signal = signals.next() => bail!(signal),
+    };
+    report::totals(&peer, &outcome, start);
+    Ok(outcome.result?)
+}
+
+/// Serves every connection until a signal comes, or until stdin or stdout fails.
+async fn serve_all(
+    args: &Listen,
+    endpoint: &Endpoint,
+    tls: Option<TlsServer>,
+    handler: impl Handler + Send + Sync + 'static,
+) -> anyhow::Result<()> {
+    let mut signals = Signals::new()?;
+    let (fatal, mut failed) = mpsc::channel(1);
+    let handler = Arc::new(handler);
+    let serve = move |reader: StreamReader, writer: StreamWriter| {
+        let (handler, fatal) = (Arc::clone(&handler), fatal.clone());
+        async move {
+            let (peer, start) = (reader.peer_addr().to_string(), Instant::now());
+            tracing::info!("{peer}: open");
+            let outcome = handler.handle(reader, writer).await;
+            report::totals(&peer, &outcome, start);
+            match outcome.result {
+                // Ours, not the connection's.
+                Err(error @ Error::Local { .. }) => {
+                    let _ = fatal.try_send(error);
+                    Ok(())
+                }
+                result => result,
+            }
+        }
+    };
+    let server = start(args, endpoint, tls, serve).await?;
+    tokio::select! {
+        _ = signals.next() => {}
+        Some(error) = failed.recv() => return Err(error.into()),
+    }
+    server.close();
+    tokio::select! {
+        // Those who are not done by then have had their time.
+        _ = timeout(args.serve.grace, server.wait_closed()) => Ok(()),
+        signal = signals.next() => bail!(signal),
+    }
+}
+
+/// Listens, and says so.
+async fn start<H, F>(
+    args: &Listen,
+    endpoint: &Endpoint,
+    tls: Option<TlsServer>,
+    handler: H,
+) -> anyhow::Result<Server>
+where
+    H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<(), Error>> + Send + 'static,
+{
+    let pin = tls.as_ref().filter(|_| args.tls.has_fresh_key()).map(TlsServer::pin);
+    let mut options = ServerOptions::new()
+        .family(args.address.family())
+        .numeric(args.address.numeric)
+        .handshake_timeout(args.timeout);
+    if let Some(tls) = tls {
+        options = options.tls(tls);
+    }
+    let server = start_server(handler, endpoint, &options).await?;
+    if !args.report.quiet {
+        let addresses: Vec<_> = server.local_addrs().iter().map(ToString::to_string).collect();
+        report::say(&format!("listening on {}", addresses.join(", ")));
+        if let Some(pin) = pin {
+            report::say(&format!("a fresh key: connect with --tls --pin {pin}"));
+        }
+    }
+    Ok(server)
+}
+
+/// The signals that ask a program to end.
+struct Signals([(Killed, Signal); 3]);
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        let on = |kind: SignalKind| anyhow::Ok((Killed(kind.as_raw_value()), signal(kind)?));
+        Ok(Self([on(SignalKind::interrupt())?, on(SignalKind::terminate())?, on(SignalKind::hangup())?]))
+    }
+
+    async fn next(&mut self) -> Killed {
+        let [(interrupt, on_interrupt), (terminate, on_terminate), (hangup, on_hangup)] = &mut self.0;
+        tokio::select! {
+            _ = on_interrupt.recv() => *interrupt,
+            _ = on_terminate.recv() => *terminate,
+            _ = on_hangup.recv() => *hangup,
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! What the shell is told: a status, and one line when it is not 0.
+
+use std::fmt;
+use std::io::{ErrorKind, Write};
+use std::process::ExitCode;
+
+use astream::Error;
+
+use super::{hint, say};
+use crate::cli::Told;
+
+/// A signal asked the program to end.
+#[derive(Debug, Clone, Copy)]
+pub struct Killed(pub i32);
+
+impl fmt::Display for Killed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ended by signal {}", self.0)
+    }
+}
+
+impl std::error::Error for Killed {}
+
+/// Help goes to stdout, a mistake to stderr with status 2.
+pub fn usage(told: &Told) -> ExitCode {
+    match told {
+        Told::Asked(text) => match std::io::stdout().write_all(text.as_bytes()) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => die(signal_hook::consts::SIGPIPE),
+            Err(_) => ExitCode::from(2),
+            Ok(()) => ExitCode::SUCCESS,
+        },
+        Told::Wrong(line) => {
+            say(line);
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Tells how it ended.
+pub fn finish(finished: anyhow::Result<()>) -> ExitCode {
+    let Err(error) = finished else { return ExitCode::SUCCESS };
+    if let Some(Killed(signal)) = error.downcast_ref() {
+        return die(*signal);
+    }
+    let Some(error) = error.downcast_ref::<Error>() else {
+        say(&format!("{error:#}"));
+        return ExitCode::from(1);
+    };
+    if is_broken_pipe(error) {
+        return die(signal_hook::consts::SIGPIPE);
+    }
+    match hint::hint(error) {
+        Some(hint) => say(&format!("{error} ({hint})")),
+        None => say(error),
+    }
+    ExitCode::from(status(error))
+}
+
+/// Whoever read stdout has gone, which ends a program silently.
+fn is_broken_pipe(error: &Error) -> bool {
+    matches!(error, Error::Local { cause, .. } if cause.kind() == ErrorKind::BrokenPipe)
+}
+
+/// Ends as the signal would have ended it.
+fn die(signal: i32) -> ExitCode {
+    let _ = signal_hook::low_level::emulate_default_handler(signal);
+    // Blocked by whoever started us: the status says the same.
+    ExitCode::from(u8::try_from(128 + signal).unwrap_or(1))
+}
+
+fn status(error: &Error) -> u8 {
+    match error {
+        Error::Address { .. } | Error::File { .. } | Error::Local { .. } => 2,
+        Error::Resolve { .. } => 3,
+        Error::Connect { .. } | Error::Bind { .. } => 4,
+        Error::Timeout { .. } => 5,
+        Error::Tls { .. } => 6,
+        Error::Truncated => 7,
+        _ => 1,
+    }
+}

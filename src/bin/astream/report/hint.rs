@@ -1,0 +1,31 @@
+//! What to do about an error: the flag that helps.
+
+use std::io::ErrorKind;
+
+use astream::Error;
+
+pub fn hint(error: &Error) -> Option<&'static str> {
+    match error {
+        Error::Truncated => {
+            Some("--no-shutdown or --ignore-unexpected-eof, if the protocol itself says where its data end")
+        }
+        Error::Tls { reason, .. } if reason.contains("issuer is unknown") => {
+            Some("trust its CA with --cacert FILE or its key with --pin; --insecure trusts anybody")
+        }
+        Error::Tls { reason, .. } if reason.contains("not valid for name") => {
+            Some("--servername NAME, if the server goes by another name")
+        }
+        Error::Tls { reason, .. } if reason.contains("CertificateRequired") => {
+            Some("show one with --cert FILE --key FILE")
+        }
+        Error::Timeout { doing, .. } if doing.starts_with("connection with") => Some("-i"),
+        Error::Timeout { .. } => Some("-w TIME waits longer"),
+        Error::Bind { cause, .. } => match cause.kind() {
+            ErrorKind::AddrInUse => Some("choose another port, or 0 for a free one"),
+            ErrorKind::AddrNotAvailable => Some("listen on an address of this machine, or on '*' for all"),
+            ErrorKind::PermissionDenied => Some("a port below 1024 and another's folder need privileges"),
+            _ => None,
+        },
+        _ => None,
+    }
+}

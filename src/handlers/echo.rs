@@ -1,0 +1,56 @@
+//! Everything back to the sender.
+
+use std::time::Duration;
+
+use tokio::io::AsyncBufReadExt;
+
+use super::{Handler, Outcome};
+use crate::error::Error;
+use crate::relay::{Meter, Way};
+use crate::stream::{StreamReader, StreamWriter};
+
+/// Sends back what comes, and the end after it.
+#[derive(Debug, Clone, Default)]
+pub struct Echo {
+    idle_timeout: Option<Duration>,
+}
+
+impl Echo {
+    /// An echo without a time limit.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Ends a connection on which nothing moves for this long.
+    #[must_use]
+    pub fn idle_timeout(mut self, limit: Option<Duration>) -> Self {
+        self.idle_timeout = limit;
+        self
+    }
+}
+
+impl Handler for Echo {
+    async fn handle(&self, mut reader: StreamReader, writer: StreamWriter) -> Outcome {
+        let meter = Meter::new(self.idle_timeout);
+        let result = tokio::select! {
+            echoed = echo(&mut reader, &writer, &meter) => echoed,
+            limit = meter.idle() => Err(super::stdio::idle(&writer, limit)),
+        };
+        Outcome { totals: meter.totals(), result }
+    }
+}
+
+async fn echo(reader: &mut StreamReader, writer: &StreamWriter, meter: &Meter) -> Result<(), Error> {
+    loop {
+        let data = reader.fill_buf().await.map_err(|error| Error::from_io("reading", error))?;
+        let n = data.len();
+        if n == 0 {
+            return writer.wait_closed().await;
+        }
+        meter.moved(Way::Down, n);
+        writer.write(data);
+        reader.consume(n);
+        writer.drain().await?;
+        meter.moved(Way::Up, n);
+    }
+}

@@ -1,0 +1,215 @@
+//! stdin to every client, every client to stdout. The fastest client sets the pace; one that falls
+//! too far behind it is let go, so that nobody waits for a client that is stuck.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, ReadBuf};
+use tokio::sync::{Notify, mpsc};
+
+use super::stdio::{Exchange, Input, Output, idle};
+use super::{Handler, Outcome};
+use crate::error::Error;
+use crate::relay::{Meter, Plan, Stop, Way, relay};
+use crate::stream::{StreamReader, StreamWriter};
+
+/// How many chunks of up to 64 KiB a client may be behind the fastest: 1 MiB.
+const BEHIND: usize = 16;
+
+/// stdin and stdout, shared by all connections of a server.
+pub struct SharedStdio {
+    exchange: Exchange,
+    hub: Arc<Hub>,
+    output: Box<dyn Fn() -> Output + Send + Sync>,
+}
+
+impl SharedStdio {
+    /// Exchanges bytes with each client as `exchange` says.
+    ///
+    /// # Errors
+    /// [`Error::Local`] if no thread can be had for stdout.
+    pub fn new(exchange: Exchange) -> Result<Self, Error> {
+        let output: Box<dyn Fn() -> Output + Send + Sync> = if exchange.receive {
+            let failed = |cause: io::Error| Error::Local { doing: "write to stdout", cause: cause.into() };
+            Box::new(Output::shared().map_err(failed)?)
+        } else {
+            Box::new(Output::nowhere)
+        };
+        Ok(Self { exchange, hub: Arc::default(), output })
+    }
+}
+
+impl Handler for SharedStdio {
+    async fn handle(&self, mut reader: StreamReader, mut writer: StreamWriter) -> Outcome {
+        let plan = self.exchange.plan();
+        let (mut input, has_ended) = self.hub.join(&self.exchange);
+        // A client that comes after the end of stdin ends first, as with an stdin of /dev/null.
+        let plan = Plan { half_close: plan.half_close && !has_ended, ..plan };
+        let meter = Meter::new(plan.idle);
+        let mut output = (self.output)();
+        let relayed = relay((&mut input, &mut output), (&mut reader, &mut writer), plan, &meter).await;
+        let result = match relayed {
+            Ok(()) => writer.wait_closed().await,
+            Err(Stop::Left) if input.is_delivered() => writer.wait_closed().await,
+            Err(Stop::Left) => Err(Error::Undelivered),
+            Err(Stop::Read(Way::Up | Way::Down, cause)) => Err(Error::from_io("reading", cause)),
+            Err(Stop::Write(Way::Up, cause)) => Err(Error::from_io("writing", cause)),
+            Err(Stop::Write(Way::Down, cause)) => {
+                Err(Error::Local { doing: "write to stdout", cause: cause.into() })
+            }
+            Err(Stop::Idle(limit)) => Err(idle(&writer, limit)),
+        };
+        Outcome { totals: meter.totals(), result }
+    }
+}
+
+/// stdin and those who wait for it.
+#[derive(Default)]
+struct Hub {
+    state: Mutex<State>,
+    /// A client has come, gone, or made room.
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    reading: Reading,
+    clients: Vec<mpsc::Sender<Bytes>>,
+}
+
+#[derive(Default, Clone)]
+enum Reading {
+    /// Nothing is read before the first client.
+    #[default]
+    NotYet,
+    On,
+    Ended,
+    Failed(Error),
+}
+
+impl Hub {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A client's share of stdin, and whether stdin had ended before.
+    fn join(self: &Arc<Self>, exchange: &Exchange) -> (ClientInput, bool) {
+        let (sender, chunks) = mpsc::channel(BEHIND);
+        let mut state = self.state();
+        if !exchange.send {
+            state.reading = Reading::Ended;
+        } else if matches!(state.reading, Reading::NotYet) {
+            state.reading = Reading::On;
+            tokio::spawn(Arc::clone(self).read(exchange.crlf));
+        }
+        let is_on = matches!(state.reading, Reading::On);
+        if is_on {
+            state.clients.push(sender);
+        }
+        drop(state);
+        self.changed.notify_one();
+        (ClientInput { chunks, hub: Arc::clone(self), chunk: Bytes::new() }, !is_on)
+    }
+
+    /// Reads stdin to its end.
+    async fn read(self: Arc<Self>, crlf: bool) {
+        let mut input = Input::stdin(crlf);
+        let ended = loop {
+            match input.fill_buf().await {
+                Ok([]) => break Reading::Ended,
+                Ok(data) => {
+                    let chunk = Bytes::copy_from_slice(data);
+                    input.consume(chunk.len());
+                    self.deliver(chunk).await;
+                }
+                Err(cause) => {
+                    break Reading::Failed(Error::Local { doing: "read stdin", cause: cause.into() });
+                }
+            }
+        };
+        let mut state = self.state();
+        state.reading = ended;
+        state.clients.clear();
+    }
+
+    /// Gives `chunk` to all as soon as one has room for it; whoever has none then is let go.
+    async fn deliver(&self, chunk: Bytes) {
+        loop {
+            {
+                let mut state = self.state();
+                state.clients.retain(|client| !client.is_closed());
+                if state.clients.iter().any(|client| client.capacity() > 0) {
+                    state.clients.retain(|client| client.try_send(chunk.clone()).is_ok());
+                    return;
+                }
+            }
+            self.changed.notified().await;
+        }
+    }
+}
+
+/// What one client gets of stdin.
+struct ClientInput {
+    chunks: mpsc::Receiver<Bytes>,
+    hub: Arc<Hub>,
+    chunk: Bytes,
+}
+
+impl ClientInput {
+    fn is_delivered(&self) -> bool {
+        self.chunk.is_empty() && self.chunks.is_empty()
+    }
+
+    /// Why no more chunks come.
+    fn end(&self) -> io::Result<()> {
+        match &self.hub.state().reading {
+            Reading::Ended => Ok(()),
+            Reading::Failed(error) => Err(error.clone().into()),
+            Reading::NotYet | Reading::On => Err(Error::FellBehind.into()),
+        }
+    }
+}
+
+impl Drop for ClientInput {
+    fn drop(&mut self) {
+        self.chunks.close();
+        self.hub.changed.notify_one();
+    }
+}
+
+impl AsyncBufRead for ClientInput {
+    fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        let input = self.get_mut();
+        if input.chunk.is_empty() {
+            match ready!(input.chunks.poll_recv(cx)) {
+                Some(chunk) => {
+                    input.chunk = chunk;
+                    input.hub.changed.notify_one();
+                }
+                None => input.end()?,
+            }
+        }
+        Poll::Ready(Ok(&input.chunk))
+    }
+
+    fn consume(self: Pin<&mut Self>, amount: usize) {
+        self.get_mut().chunk.advance(amount);
+    }
+}
+
+impl AsyncRead for ClientInput {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let data = ready!(self.as_mut().poll_fill_buf(cx))?;
+        let amount = data.len().min(buf.remaining());
+        buf.put_slice(&data[..amount]);
+        self.consume(amount);
+        Poll::Ready(Ok(()))
+    }
+}
