@@ -61,9 +61,9 @@ pub struct Connect {
     #[command(flatten)]
     pub exchange: ExchangeOptions,
     #[command(flatten)]
-    pub tls: ClientTls,
-    #[command(flatten)]
     pub report: Report,
+    #[command(flatten)]
+    pub tls: ClientTls,
 }
 
 /// Wait for connections: stdin to the peer, the peer to stdout, or --echo
@@ -82,9 +82,9 @@ pub struct Listen {
     #[command(flatten)]
     pub exchange: ExchangeOptions,
     #[command(flatten)]
-    pub tls: ServerTls,
-    #[command(flatten)]
     pub report: Report,
+    #[command(flatten)]
+    pub tls: ServerTls,
 }
 
 /// What is told instead of doing something.

@@ -1,0 +1,2 @@
+//! Tests against real peers: placeholder.
+fn main() {}

@@ -1,0 +1,86 @@
+//! Certificates made for one test: an authority, and what it issues.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
+
+/// A folder with an authority; it goes with this.
+pub struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    folder: tempfile::TempDir,
+    pub ca: PathBuf,
+}
+
+/// A certificate and its key, as files.
+#[derive(Clone)]
+pub struct Issued {
+    pub cert: PathBuf,
+    pub key: PathBuf,
+}
+
+pub fn authority() -> Authority {
+    let folder = tempfile::tempdir().unwrap();
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(rcgen::DnType::CommonName, "test authority");
+    let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, issuer.pem()).unwrap();
+    Authority { issuer, folder, ca }
+}
+
+impl Authority {
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A certificate for these names and addresses.
+    pub fn issue(&self, name: &str, names: &[&str]) -> Issued {
+        let key = KeyPair::generate().unwrap();
+        let params =
+            CertificateParams::new(names.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        let issued = Issued {
+            cert: self.folder.path().join(format!("{name}.pem")),
+            key: self.folder.path().join(format!("{name}.key")),
+        };
+        std::fs::write(&issued.cert, certificate.pem()).unwrap();
+        std::fs::write(&issued.key, key.serialize_pem()).unwrap();
+        issued
+    }
+
+    /// A certificate for localhost and its addresses.
+    pub fn localhost(&self) -> Issued {
+        self.issue("localhost", &["localhost", "127.0.0.1", "::1"])
+    }
+
+    /// A server's settings; with `demand` it wants a certificate of this authority.
+    pub fn server(&self, issued: &Issued, demand: bool) -> Arc<ServerConfig> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .unwrap();
+        let builder = if demand {
+            let mut roots = RootCertStore::empty();
+            roots.add(CertificateDer::from_pem_file(&self.ca).unwrap()).unwrap();
+            let verifier =
+                WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
+            builder.with_client_cert_verifier(verifier)
+        } else {
+            builder.with_no_client_auth()
+        };
+        let chain = vec![CertificateDer::from_pem_file(&issued.cert).unwrap()];
+        let key = PrivateKeyDer::from_pem_file(&issued.key).unwrap();
+        Arc::new(builder.with_single_cert(chain, key).unwrap())
+    }
+}
+
+/// A path as an argument.
+pub fn arg(path: &Path) -> &str {
+    path.to_str().unwrap()
+}

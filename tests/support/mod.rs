@@ -1,0 +1,360 @@
+//! Runs the program as a user would: a helper returns when the thing is ready and stops it on drop,
+//! and a failure prints the command, both streams and the status.
+#![allow(dead_code, missing_docs, clippy::pedantic)]
+
+pub mod certs;
+pub mod peer;
+pub mod pty;
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::SocketAddr;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// What takes longer has hung.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A command line of the program.
+pub struct Program {
+    command: Command,
+    input: Option<Vec<u8>>,
+}
+
+/// `astream` with these arguments; stdin is empty and ended, stdout is collected.
+pub fn astream<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Program {
+    let mut program = tool(env!("CARGO_BIN_EXE_astream"));
+    program.command.args(args);
+    program
+}
+
+/// Any other program.
+pub fn tool(name: &str) -> Program {
+    let mut command = Command::new(name);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    for name in ["SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE"] {
+        command.env_remove(name);
+    }
+    Program { command, input: None }
+}
+
+impl Program {
+    pub fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.command.args(args);
+        self
+    }
+
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    pub fn dir(mut self, dir: &std::path::Path) -> Self {
+        self.command.current_dir(dir);
+        self
+    }
+
+    /// A pipe with these bytes, closed after them.
+    pub fn input(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.input = Some(bytes.into());
+        self.stdin(Stdio::piped())
+    }
+
+    /// A pipe that stays open until the test closes it.
+    pub fn open_stdin(self) -> Self {
+        self.stdin(Stdio::piped())
+    }
+
+    pub fn stdin(mut self, stdin: impl Into<Stdio>) -> Self {
+        self.command.stdin(stdin);
+        self
+    }
+
+    pub fn stdout(mut self, stdout: impl Into<Stdio>) -> Self {
+        self.command.stdout(stdout);
+        self
+    }
+
+    pub fn start(mut self) -> Running {
+        let line = format!("{:?}", self.command);
+        let mut child = self.command.spawn().unwrap_or_else(|error| panic!("{line}: {error}"));
+        let stdout = child.stdout.take().map(Collected::new);
+        let stderr = Collected::new(child.stderr.take().expect("stderr is piped"));
+        let mut stdin = child.stdin.take();
+        if let (Some(input), Some(mut pipe)) = (self.input, stdin.take_if(|_| true)) {
+            // A program that leaves early closes the pipe, which is its right.
+            thread::spawn(move || pipe.write_all(&input));
+        }
+        let pid = Pid::from_child(&child);
+        Running { line, child: Some(child), pid, stdin, stdout, stderr }
+    }
+
+    /// Starts it and waits for its end.
+    pub fn run(self) -> Finished {
+        self.start().wait()
+    }
+}
+
+/// What a stream has said so far, read by a thread.
+struct Collected {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    lines: Receiver<String>,
+    done: thread::JoinHandle<()>,
+}
+
+impl Collected {
+    fn new(stream: impl Read + Send + 'static) -> Self {
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let (sender, lines) = channel();
+        let all = Arc::clone(&bytes);
+        let done = thread::spawn(move || {
+            let mut stream = BufReader::with_capacity(1 << 16, stream);
+            let mut partial = Vec::new();
+            loop {
+                let Ok(chunk) = stream.fill_buf() else { return };
+                if chunk.is_empty() {
+                    return;
+                }
+                let n = chunk.len();
+                all.lock().unwrap().extend_from_slice(chunk);
+                partial.extend_from_slice(chunk);
+                stream.consume(n);
+                while let Some(end) = partial.iter().position(|&b| b == b'\n') {
+                    let line: Vec<u8> = partial.drain(..=end).collect();
+                    let _ = sender.send(String::from_utf8_lossy(&line).trim_end().to_owned());
+                }
+                if partial.len() > 1 << 16 {
+                    partial.clear();
+                }
+            }
+        });
+        Self { bytes, lines, done }
+    }
+
+    fn so_far(&self) -> Vec<u8> {
+        self.bytes.lock().unwrap().clone()
+    }
+}
+
+/// A started program; killed when dropped.
+pub struct Running {
+    line: String,
+    child: Option<Child>,
+    pid: Pid,
+    pub stdin: Option<ChildStdin>,
+    stdout: Option<Collected>,
+    stderr: Collected,
+}
+
+impl Running {
+    /// The address of the ready line. `*` and names listen on several: the first.
+    pub fn address(&self) -> SocketAddr {
+        let line = self.stderr_line("listening on ");
+        let address = line.split("listening on ").nth(1).unwrap().split(", ").next().unwrap();
+        address.parse().unwrap_or_else(|_| self.fail(&format!("no address in {line:?}")))
+    }
+
+    pub fn port(&self) -> String {
+        self.address().port().to_string()
+    }
+
+    /// Waits for a line on stderr that holds `text`.
+    pub fn stderr_line(&self, text: &str) -> String {
+        self.line_of(&self.stderr, text)
+    }
+
+    /// Waits for a line on stdout that holds `text`.
+    pub fn stdout_line(&self, text: &str) -> String {
+        self.line_of(self.stdout.as_ref().expect("stdout is collected"), text)
+    }
+
+    fn line_of(&self, stream: &Collected, text: &str) -> String {
+        loop {
+            match stream.lines.recv_timeout(DEADLINE) {
+                Ok(line) if line.contains(text) => return line,
+                Ok(_) => {}
+                Err(RecvTimeoutError::Timeout) => self.fail(&format!("no line with {text:?}")),
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.fail(&format!("ended without a line with {text:?}"))
+                }
+            }
+        }
+    }
+
+    pub fn stdout_so_far(&self) -> Vec<u8> {
+        self.stdout.as_ref().map(Collected::so_far).unwrap_or_default()
+    }
+
+    pub fn close_stdin(&mut self) {
+        self.stdin = None;
+    }
+
+    pub fn write_stdin(&mut self, bytes: &[u8]) {
+        let stdin = self.stdin.as_mut().expect("stdin is open");
+        stdin
+            .write_all(bytes)
+            .and_then(|()| stdin.flush())
+            .unwrap_or_else(|error| panic!("stdin of {}: {error}", self.line));
+    }
+
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.pid, signal).unwrap();
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.child.as_mut().unwrap().try_wait().unwrap().is_none()
+    }
+
+    /// Waits for the end; a program that hangs is killed and fails the test.
+    pub fn wait(mut self) -> Finished {
+        self.wait_within(DEADLINE)
+    }
+
+    fn wait_within(&mut self, deadline: Duration) -> Finished {
+        let mut child = self.child.take().unwrap();
+        let (sender, ended) = channel();
+        thread::spawn(move || sender.send(child.wait()));
+        let status = match ended.recv_timeout(deadline) {
+            Ok(status) => status.unwrap(),
+            Err(_) => {
+                let _ = kill_process(self.pid, Signal::KILL);
+                self.fail("it hangs");
+            }
+        };
+        self.stdin = None;
+        let stdout = self.stdout.take().map(|stream| {
+            stream.done.join().unwrap();
+            stream.bytes.lock().unwrap().clone()
+        });
+        // Whoever inherited stderr may hold it longer; what the program said is there.
+        Finished {
+            line: self.line.clone(),
+            status,
+            stdout: stdout.unwrap_or_default(),
+            stderr: self.stderr_at_end(),
+        }
+    }
+
+    fn stderr_at_end(&self) -> String {
+        while !self.stderr.done.is_finished() {
+            if self.stderr.lines.recv_timeout(DEADLINE).is_err() {
+                break;
+            }
+        }
+        String::from_utf8_lossy(&self.stderr.so_far()).into_owned()
+    }
+
+    fn fail(&self, why: &str) -> ! {
+        let stdout = self.stdout_so_far();
+        panic!(
+            "{}\n{why}\nstdout ({} bytes): {}\nstderr: {}",
+            self.line,
+            stdout.len(),
+            shown(&stdout),
+            String::from_utf8_lossy(&self.stderr.so_far())
+        );
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// A program that has ended.
+pub struct Finished {
+    line: String,
+    status: ExitStatus,
+    pub stdout: Vec<u8>,
+    pub stderr: String,
+}
+
+impl Finished {
+    /// The status as a shell gives it.
+    pub fn code(&self) -> i32 {
+        self.status.code().unwrap_or_else(|| 128 + self.status.signal().unwrap_or(0))
+    }
+
+    #[track_caller]
+    pub fn status(self, wanted: i32) -> Self {
+        assert!(self.code() == wanted, "status {} instead of {wanted}\n{}", self.code(), self.told());
+        self
+    }
+
+    /// Exactly these bytes, whose difference is not printed whole.
+    #[track_caller]
+    pub fn stdout(self, wanted: &[u8]) -> Self {
+        if self.stdout != wanted {
+            let at = self.stdout.iter().zip(wanted).take_while(|(a, b)| a == b).count();
+            panic!(
+                "{} bytes instead of {}, the same up to {at}\n{}",
+                self.stdout.len(),
+                wanted.len(),
+                self.told()
+            );
+        }
+        self
+    }
+
+    /// Nothing on stderr.
+    #[track_caller]
+    pub fn silent(self) -> Self {
+        assert!(self.stderr.is_empty(), "stderr is not empty\n{}", self.told());
+        self
+    }
+
+    /// One line on stderr, with each of these.
+    #[track_caller]
+    pub fn says(self, parts: &[&str]) -> Self {
+        let said = self.stderr.trim_end();
+        for part in parts {
+            assert!(said.contains(part), "stderr does not say {part:?}\n{}", self.told());
+        }
+        let is_line = said.lines().count() == 1 && said.starts_with("astream: ");
+        assert!(is_line && !said.contains("panicked"), "not one line\n{}", self.told());
+        self
+    }
+
+    pub fn told(&self) -> String {
+        format!(
+            "{}\nstatus {}\nstdout ({} bytes): {}\nstderr: {}",
+            self.line,
+            self.code(),
+            self.stdout.len(),
+            shown(&self.stdout),
+            self.stderr
+        )
+    }
+}
+
+fn shown(bytes: &[u8]) -> String {
+    bytes[..bytes.len().min(300)].escape_ascii().to_string()
+}
+
+/// Bytes without a pattern that buffers could hide behind, the same for the same length.
+pub fn noise(len: usize) -> Vec<u8> {
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64 ^ len as u64;
+    let mut bytes = Vec::with_capacity(len + 8);
+    while bytes.len() < len {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend_from_slice(&state.to_le_bytes());
+    }
+    bytes.truncate(len);
+    bytes
+}
