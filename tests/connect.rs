@@ -1,12 +1,18 @@
-//! `astream connect` with plain TCP and Unix sockets: every byte, the right status, and never a hang.
+//! `astream connect` on plain sockets: every byte, the right status, and never a hang.
 
 mod support;
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, TcpListener};
+use std::os::unix::net::UnixListener;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use support::peer::{peer, read_all};
+use support::peer::{black_hole, peer, read_all, refusing, reset};
 use support::{astream, noise};
+
+const MIB: usize = 1 << 20;
 
 #[test]
 fn what_stdin_gives_arrives_and_what_the_peer_gives_is_printed() {
@@ -23,4 +29,254 @@ fn what_stdin_gives_arrives_and_what_the_peer_gives_is_printed() {
         .stdout(b"answer\n")
         .silent();
     assert!(server.join() == sent);
+}
+
+#[test]
+fn sixty_four_mib_both_ways_at_once_arrive() {
+    let data = noise(64 * MIB);
+    let (there, back) = (data.clone(), data.clone());
+    let server = peer(move |mut stream| {
+        let mut writing = stream.try_clone().unwrap();
+        let writer = thread::spawn(move || {
+            writing.write_all(&back).unwrap();
+            writing.shutdown(Shutdown::Write).unwrap();
+        });
+        let got = read_all(&mut stream);
+        writer.join().unwrap();
+        got
+    });
+    astream(["connect", "127.0.0.1", &server.port()]).input(there).run().status(0).stdout(&data);
+    assert!(server.join() == data);
+}
+
+#[test]
+fn a_peer_that_ends_first_still_gets_all_of_a_slow_stdin() {
+    let (ended, peer_has_ended) = channel();
+    let server = peer(move |mut stream| {
+        stream.write_all(b"bye").unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        ended.send(()).unwrap();
+        read_all(&mut stream)
+    });
+    let mut client = astream(["connect", "127.0.0.1", &server.port()]).open_stdin().start();
+    peer_has_ended.recv().unwrap();
+    let sent = noise(2 * MIB);
+    for chunk in sent.chunks(100_000) {
+        client.write_stdin(chunk);
+    }
+    client.close_stdin();
+    client.wait().status(0).stdout(b"bye").silent();
+    assert!(server.join() == sent);
+}
+
+#[test]
+fn an_answer_that_comes_long_after_our_end_is_printed_whole() {
+    let answer = noise(20 * MIB);
+    let sent = answer.clone();
+    let server = peer(move |mut stream| {
+        assert_eq!(read_all(&mut stream), b"question");
+        // The delay is what is tested.
+        thread::park_timeout(Duration::from_secs(2));
+        stream.write_all(&sent).unwrap();
+    });
+    astream(["connect", "127.0.0.1", &server.port()]).input("question").run().status(0).stdout(&answer);
+    server.join();
+}
+
+#[test]
+fn the_end_of_stdin_is_not_passed_on_with_no_shutdown() {
+    let server = peer(|mut stream| {
+        let mut got = [0; 3];
+        stream.read_exact(&mut got).unwrap();
+        stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+        let next = stream.read(&mut [0]);
+        assert!(next.is_err(), "something came after the data: {next:?}");
+        got
+    });
+    astream(["connect", "127.0.0.1", &server.port(), "--no-shutdown"]).input("abc").run().status(0);
+    assert_eq!(&server.join(), b"abc");
+}
+
+#[test]
+fn a_reset_is_told_after_the_data_before_it() {
+    let server = peer(|mut stream| {
+        stream.write_all(b"some data").unwrap();
+        // The client has it when it says so.
+        stream.read_exact(&mut [0]).unwrap();
+        reset(stream);
+    });
+    let mut client = astream(["connect", "127.0.0.1", &server.port()]).open_stdin().start();
+    while client.stdout_so_far() != b"some data" {
+        thread::yield_now();
+    }
+    client.write_stdin(b"x");
+    server.join();
+    client.wait().status(1).stdout(b"some data").says(&["connection reset"]);
+}
+
+#[test]
+fn send_only_reads_what_comes_so_that_closing_resets_nothing() {
+    let sent = noise(5_000_000);
+    let server = peer(|mut stream| {
+        stream.write_all(&noise(100_000)).unwrap();
+        let mut got = Vec::new();
+        let mut chunk = [0; 10_000];
+        loop {
+            match stream.read(&mut chunk).unwrap() {
+                0 => break got,
+                n => got.extend_from_slice(&chunk[..n]),
+            }
+        }
+    });
+    astream(["connect", "127.0.0.1", &server.port(), "--send-only"])
+        .input(sent.clone())
+        .run()
+        .status(0)
+        .stdout(b"");
+    assert!(server.join() == sent);
+}
+
+#[test]
+fn recv_only_leaves_stdin_alone() {
+    let server = peer(|mut stream| {
+        stream.write_all(b"data").unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        read_all(&mut stream)
+    });
+    let (reader, writer) = std::io::pipe().unwrap();
+    (&writer).write_all(b"not yours").unwrap();
+    drop(writer);
+    astream(["connect", "127.0.0.1", &server.port(), "--recv-only"])
+        .stdin(reader.try_clone().unwrap())
+        .run()
+        .status(0)
+        .stdout(b"data");
+    assert_eq!(server.join(), b"");
+    assert_eq!(read_all(&mut &reader), b"not yours");
+}
+
+#[test]
+fn exit_on_close_leaves_with_the_peer() {
+    let server = peer(drop);
+    let client = astream(["connect", "127.0.0.1", &server.port(), "--exit-on-close"]).open_stdin().start();
+    client.wait().status(0);
+}
+
+#[test]
+fn exit_on_close_with_input_undelivered_is_status_1() {
+    let (stop, stopped) = channel();
+    let server = peer(move |mut stream| {
+        stream.shutdown(Shutdown::Write).unwrap();
+        stopped.recv().unwrap();
+        stream.read(&mut [0]).unwrap()
+    });
+    let client =
+        astream(["connect", "127.0.0.1", &server.port(), "--exit-on-close"]).input(noise(64 * MIB)).start();
+    client.wait().status(1).says(&["before all input was handed over"]);
+    stop.send(()).unwrap();
+    server.join();
+}
+
+#[test]
+fn crlf_is_sent_for_lf_once() {
+    let server = peer(|mut stream| read_all(&mut stream));
+    let mut client = astream(["connect", "127.0.0.1", &server.port(), "-C"]).open_stdin().start();
+    client.write_stdin(b"lf\n crlf\r\n cr\r");
+    client.write_stdin(b"\nend");
+    client.close_stdin();
+    client.wait().status(0);
+    assert_eq!(server.join(), b"lf\r\n crlf\r\n cr\r\nend");
+}
+
+#[test]
+fn nothing_either_way_for_the_idle_timeout_is_status_5() {
+    let server = peer(|mut stream| stream.read(&mut [0]));
+    let client = astream(["connect", "127.0.0.1", &server.port(), "-i", "200ms"]).open_stdin().start();
+    client.wait().status(5).says(&["idle", "200 ms", "-i"]);
+}
+
+#[test]
+fn a_silent_open_stdin_does_not_delay_the_exit() {
+    let server = peer(|mut stream| {
+        stream.read_exact(&mut [0]).unwrap();
+        reset(stream);
+    });
+    let mut client = astream(["connect", "127.0.0.1", &server.port()]).open_stdin().start();
+    client.write_stdin(b"x");
+    client.wait().status(1);
+}
+
+#[test]
+fn a_refused_connection_is_status_4_and_names_the_address() {
+    let (_socket, address) = refusing();
+    let told = address.to_string();
+    astream(["connect", &told]).run().status(4).says(&["cannot connect", &told, "connection refused"]);
+}
+
+#[test]
+fn a_connection_that_is_not_answered_is_status_5_after_the_timeout() {
+    let hole = black_hole("127.0.0.1");
+    let start = Instant::now();
+    let told = hole.address.to_string();
+    astream(["connect", &told, "-w", "0.5"]).run().status(5).says(&["connecting to", &told, "500 ms", "-w"]);
+    assert!(start.elapsed() >= Duration::from_millis(500));
+}
+
+#[test]
+fn every_form_of_an_address_connects() {
+    let server = peer(|mut stream| stream.write_all(b"one word").unwrap());
+    astream(["connect", &server.address.to_string()]).run().status(0).stdout(b"one word");
+    let server = peer(|mut stream| stream.write_all(b"a name").unwrap());
+    astream(["connect", "-4", "localhost", &server.port()]).run().status(0).stdout(b"a name");
+    let Ok(listener) = TcpListener::bind("[::1]:0") else { return };
+    let port = listener.local_addr().unwrap().port().to_string();
+    for words in [
+        vec!["[::1]".to_owned(), port.clone()],
+        vec!["::1".to_owned(), port.clone()],
+        vec![format!("[::1]:{port}")],
+    ] {
+        let client = astream(std::iter::once("connect".to_owned()).chain(words)).start();
+        let (stream, _) = listener.accept().unwrap();
+        drop(stream);
+        client.wait().status(0);
+    }
+}
+
+#[test]
+fn unix_sockets_are_connected_to_by_path_and_by_abstract_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let listener = UnixListener::bind(&path).unwrap();
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let got = read_all(&mut stream);
+        stream.write_all(b"back").unwrap();
+        got
+    });
+    let sent = noise(3 * MIB);
+    astream(["connect", &format!("unix:{}", path.display())])
+        .input(sent.clone())
+        .run()
+        .status(0)
+        .stdout(b"back");
+    assert!(server.join().unwrap() == sent);
+
+    let name = format!("astream-test-{}", std::process::id());
+    let listener = astream(["listen", &format!("unix:@{name}")]).input("hello").start();
+    listener.stderr_line(&format!("listening on unix:@{name}"));
+    astream(["connect", &format!("unix:@{name}")]).input("").run().status(0).stdout(b"hello");
+    listener.wait().status(0);
+}
+
+#[test]
+fn sigterm_ends_it_with_128_and_the_signal() {
+    let (connected, is_connected) = channel();
+    let server = peer(move |mut stream| {
+        connected.send(()).unwrap();
+        stream.read(&mut [0]).map_err(drop)
+    });
+    let client = astream(["connect", "127.0.0.1", &server.port()]).open_stdin().start();
+    is_connected.recv().unwrap();
+    client.signal(rustix::process::Signal::TERM);
+    client.wait().status(128 + 15).silent();
 }

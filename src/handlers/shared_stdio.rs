@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, ReadBuf};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::stdio::{Exchange, Input, Output, idle};
 use super::{Handler, Outcome};
@@ -50,7 +50,11 @@ impl Handler for SharedStdio {
         let plan = Plan { half_close: plan.half_close && !has_ended, ..plan };
         let meter = Meter::new(plan.idle);
         let mut output = (self.output)();
-        let relayed = relay((&mut input, &mut output), (&mut reader, &mut writer), plan, &meter).await;
+        let let_go = input.let_go.take();
+        let relayed = tokio::select! {
+            relayed = relay((&mut input, &mut output), (&mut reader, &mut writer), plan, &meter) => relayed,
+            () = is_let_go(let_go) => Err(Stop::Read(Way::Up, Error::FellBehind.into())),
+        };
         let result = match relayed {
             Ok(()) => writer.wait_closed().await,
             Err(Stop::Left) if input.is_delivered() => writer.wait_closed().await,
@@ -77,7 +81,13 @@ struct Hub {
 #[derive(Default)]
 struct State {
     reading: Reading,
-    clients: Vec<mpsc::Sender<Bytes>>,
+    clients: Vec<Client>,
+}
+
+/// A client as the reading side sees it.
+struct Client {
+    chunks: mpsc::Sender<Bytes>,
+    let_go: oneshot::Sender<()>,
 }
 
 #[derive(Default, Clone)]
@@ -98,6 +108,7 @@ impl Hub {
     /// A client's share of stdin, and whether stdin had ended before.
     fn join(self: &Arc<Self>, exchange: &Exchange) -> (ClientInput, bool) {
         let (sender, chunks) = mpsc::channel(BEHIND);
+        let (lets_go, let_go) = oneshot::channel();
         let mut state = self.state();
         if !exchange.send {
             state.reading = Reading::Ended;
@@ -107,11 +118,11 @@ impl Hub {
         }
         let is_on = matches!(state.reading, Reading::On);
         if is_on {
-            state.clients.push(sender);
+            state.clients.push(Client { chunks: sender, let_go: lets_go });
         }
         drop(state);
         self.changed.notify_one();
-        (ClientInput { chunks, hub: Arc::clone(self), chunk: Bytes::new() }, !is_on)
+        (ClientInput { chunks, let_go: Some(let_go), hub: Arc::clone(self), chunk: Bytes::new() }, !is_on)
     }
 
     /// Reads stdin to its end.
@@ -140,9 +151,9 @@ impl Hub {
         loop {
             {
                 let mut state = self.state();
-                state.clients.retain(|client| !client.is_closed());
-                if state.clients.iter().any(|client| client.capacity() > 0) {
-                    state.clients.retain(|client| client.try_send(chunk.clone()).is_ok());
+                state.clients.retain(|client| !client.chunks.is_closed());
+                if state.clients.iter().any(|client| client.chunks.capacity() > 0) {
+                    state.give(&chunk);
                     return;
                 }
             }
@@ -151,9 +162,31 @@ impl Hub {
     }
 }
 
+impl State {
+    fn give(&mut self, chunk: &Bytes) {
+        for client in std::mem::take(&mut self.clients) {
+            if client.chunks.try_send(chunk.clone()).is_ok() {
+                self.clients.push(client);
+            } else {
+                // Gone by itself, or stuck in a write.
+                let _ = client.let_go.send(());
+            }
+        }
+    }
+}
+
+async fn is_let_go(signal: Option<oneshot::Receiver<()>>) {
+    match signal {
+        Some(signal) if signal.await.is_ok() => {}
+        _ => std::future::pending().await,
+    }
+}
+
 /// What one client gets of stdin.
 struct ClientInput {
     chunks: mpsc::Receiver<Bytes>,
+    /// Fires when the client has fallen too far behind.
+    let_go: Option<oneshot::Receiver<()>>,
     hub: Arc<Hub>,
     chunk: Bytes,
 }
@@ -168,6 +201,7 @@ impl ClientInput {
         match &self.hub.state().reading {
             Reading::Ended => Ok(()),
             Reading::Failed(error) => Err(error.clone().into()),
+            // Let go, which is about to be told.
             Reading::NotYet | Reading::On => Err(Error::FellBehind.into()),
         }
     }

@@ -23,19 +23,19 @@ where
     W: AsyncWrite + Unpin,
 {
     loop {
-        wait_for_data(from, to, way, meter).await?;
-        match from.fill_buf().await {
-            Ok([]) => return flush(to, way, meter).await,
-            Ok(data) => {
-                let sent = write(to, data, way, meter).await.map_err(Fault::Write)?;
-                from.consume(sent);
-                meter.moved(way, sent);
-            }
-            Err(error) => {
+        if let Err(fault) = wait_for_data(from, to, way, meter).await {
+            if matches!(fault, Fault::Read(_)) {
                 flush(to, way, meter).await?;
-                return Err(Fault::Read(error));
             }
+            return Err(fault);
         }
+        let data = from.fill_buf().await.map_err(Fault::Read)?;
+        if data.is_empty() {
+            return flush(to, way, meter).await;
+        }
+        let sent = write(to, data, way, meter).await.map_err(Fault::Write)?;
+        from.consume(sent);
+        meter.moved(way, sent);
     }
 }
 
@@ -47,8 +47,8 @@ where
 {
     let mut flushed = false;
     poll_fn(|cx| {
-        if Pin::new(&mut *from).poll_fill_buf(cx).is_ready() {
-            return Poll::Ready(Ok(()));
+        if let Poll::Ready(read) = Pin::new(&mut *from).poll_fill_buf(cx) {
+            return Poll::Ready(read.map(drop).map_err(Fault::Read));
         }
         if !flushed {
             let polled = Pin::new(&mut *to).poll_flush(cx);

@@ -27,7 +27,10 @@ pub fn authority() -> Authority {
     let folder = tempfile::tempdir().unwrap();
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.distinguished_name.push(rcgen::DnType::CommonName, "test authority");
+    // Two authorities of one name would be taken for each other.
+    params
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, format!("authority {}", folder.path().display()));
     let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
     let ca = folder.path().join("ca.pem");
     std::fs::write(&ca, issuer.pem()).unwrap();

@@ -87,7 +87,8 @@ impl Program {
         let stdout = child.stdout.take().map(Collected::new);
         let stderr = Collected::new(child.stderr.take().expect("stderr is piped"));
         let mut stdin = child.stdin.take();
-        if let (Some(input), Some(mut pipe)) = (self.input, stdin.take_if(|_| true)) {
+        if let Some(input) = self.input {
+            let mut pipe = stdin.take().expect("stdin is a pipe");
             // A program that leaves early closes the pipe, which is its right.
             thread::spawn(move || pipe.write_all(&input));
         }

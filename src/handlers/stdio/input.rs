@@ -57,11 +57,13 @@ impl Input {
         Self { source: Source::Nothing, chunk: Vec::new(), at: 0, crlf: None, ended: false }
     }
 
-    /// Whether everything that was read has been consumed.
+    /// Whether everything that stdin has given was consumed, and nothing more is there right now.
     pub(crate) fn is_delivered(&self) -> bool {
+        let is_empty = || rustix::io::ioctl_fionread(rustix::stdio::stdin()).map_or(true, |n| n == 0);
         match &self.source {
-            Source::Thread(thread) => thread.read.load(Ordering::Acquire) == thread.consumed,
-            Source::Stdin | Source::Nothing => true,
+            Source::Thread(thread) => is_empty() && thread.read.load(Ordering::Acquire) == thread.consumed,
+            Source::Stdin => is_empty(),
+            Source::Nothing => true,
         }
     }
 

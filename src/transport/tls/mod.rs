@@ -111,6 +111,9 @@ fn reason(error: &rustls::Error) -> String {
         Tls::InvalidCertificate(rustls::CertificateError::UnknownIssuer) => {
             "the certificate is not trusted: its issuer is unknown".to_owned()
         }
+        Tls::InvalidCertificate(rustls::CertificateError::BadSignature) => {
+            "the certificate is not trusted: its issuer's key did not sign it".to_owned()
+        }
         Tls::General(text) => text.clone(),
         other => other.to_string().escape_debug().to_string().replace("\\\"", "\""),
     }

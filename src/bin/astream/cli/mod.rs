@@ -105,14 +105,13 @@ pub fn parse() -> Result<Command, Told> {
     })
 }
 
-/// clap's words without its usage and its line breaks.
+/// clap's words without its usage, its line breaks, and its advice to take a misspelt flag for a value.
 fn one_line(text: &str) -> String {
+    let is_message = |line: &&str| !line.starts_with("Usage:") && !line.starts_with("For more");
+    let is_told = |line: &&str| !line.is_empty() && !line.starts_with("tip: to pass");
     let text = text.strip_prefix("error: ").unwrap_or(text);
-    let lines = text
-        .lines()
-        .map(str::trim)
-        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
-    let words: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
+    let lines = text.lines().map(str::trim).take_while(is_message).filter(is_told);
+    let words: Vec<_> = lines.collect();
     format!("{}; see --help", words.join(" ").replace(" tip:", "; tip:"))
 }
 

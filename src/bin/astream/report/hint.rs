@@ -9,7 +9,7 @@ pub fn hint(error: &Error) -> Option<&'static str> {
         Error::Truncated => {
             Some("--no-shutdown or --ignore-unexpected-eof, if the protocol itself says where its data end")
         }
-        Error::Tls { reason, .. } if reason.contains("issuer is unknown") => {
+        Error::Tls { reason, .. } if reason.contains("is not trusted") => {
             Some("trust its CA with --cacert FILE or its key with --pin; --insecure trusts anybody")
         }
         Error::Tls { reason, .. } if reason.contains("not valid for name") => {

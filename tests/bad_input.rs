@@ -1,0 +1,77 @@
+//! Bad input: one line that names the thing and what to do, the right status, no panic.
+
+mod support;
+
+use support::{astream, tool};
+
+#[test]
+fn what_cannot_be_meant_is_status_2_and_named() {
+    for (args, told) in [
+        (&["connect", "localhost", "99999"][..], &["99999", "0 to 65535"][..]),
+        (&["connect", "localhost:http:1"], &["localhost:http:1", "[V6]:PORT"]),
+        (&["connect", "localhost", "no-such-service"], &["no-such-service", "service"]),
+        (&["connect", "localhost"], &["localhost", "port is missing", "HOST PORT"]),
+        (&["connect", "", "1"], &["host is empty"]),
+        (&["connect", "127.0.0.1", "0"], &["port 0"]),
+        (&["connect", "*", "1"], &["'*'", "listen"]),
+        (&["connect", "unix:"], &["unix:PATH"]),
+        (&["connect"], &["HOST", "--help"]),
+        (&[], &["connect or listen"]),
+        (&["converse"], &["converse", "--help"]),
+        (&["connect", "h", "1", "--inscure"], &["--inscure", "--insecure"]),
+        (&["connect", "h", "1", "-4", "-6"], &["--ipv4", "--ipv6"]),
+        (&["connect", "h", "1", "--send-only", "--recv-only"], &["--send-only", "--recv-only"]),
+        (&["connect", "h", "1", "--insecure"], &["--tls"]),
+        (&["connect", "h", "1", "--tls", "--insecure", "--cacert", "x"], &["--insecure", "--cacert"]),
+        (&["connect", "h", "1", "--tls", "--pin", "md5//x"], &["md5//x", "sha256//"]),
+        (&["connect", "h", "1", "--tls", "--key", "x"], &["--cert"]),
+        (&["connect", "h", "1", "-w", "soon"], &["soon", "ms, s, m or h"]),
+        (&["connect", "h", "1", "-i", "-1"], &["-1"]),
+        (&["connect", "h", "1", "-v", "--quiet"], &["--verbose", "--quiet"]),
+        (&["listen", "h", "1", "-k", "--once"], &["--keep-open", "--once"]),
+        (&["listen", "h", "1", "--echo", "--send-only"], &["--echo", "--send-only"]),
+        (&["listen", "h", "1", "--cacert", "x"], &["--tls"]),
+    ] {
+        astream(args).run().status(2).stdout(b"").says(told);
+    }
+}
+
+#[test]
+fn an_unknown_host_is_status_3_for_both_commands() {
+    for command in ["connect", "listen"] {
+        astream([command, "no-such-host.invalid", "1"]).run().status(3).says(&["no-such-host.invalid"]);
+        astream([command, "localhost", "1", "-n"]).run().status(3).says(&["localhost", "-n"]);
+        astream([command, "127.0.0.1", "1", "-6"]).run().status(3).says(&["127.0.0.1", "-6"]);
+    }
+}
+
+#[test]
+fn what_a_name_holds_is_escaped() {
+    let said = astream(["connect", "a\u{1b}[31mb", "1"]).run();
+    assert!(!said.stderr.contains('\u{1b}'), "{}", said.told());
+    let said = astream(["connect", "host:\u{1b}[31m"]).run();
+    assert!(!said.stderr.contains('\u{1b}'), "{}", said.told());
+}
+
+#[test]
+fn help_and_version_are_asked_for_on_stdout() {
+    for args in [&["--help"][..], &["-V"], &["connect", "-h"], &["listen", "--help"]] {
+        let help = astream(args).run().status(0).silent();
+        assert!(help.stdout.len() > 10, "{}", help.told());
+    }
+}
+
+#[test]
+fn help_into_a_closed_pipe_or_a_full_disk_is_no_panic() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    astream(["--help"]).stdout(writer).run().status(141).silent();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    astream(["--help"]).stdout(full).run().status(2);
+}
+
+#[test]
+fn a_stderr_that_is_closed_is_no_panic() {
+    let script = format!("{} connect 127.0.0.1 0 2>&-; echo $?", env!("CARGO_BIN_EXE_astream"));
+    tool("sh").args(["-c", &script]).run().status(0).stdout(b"2\n");
+}

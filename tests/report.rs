@@ -1,0 +1,60 @@
+//! What is told on stderr: nothing unless asked for, then addresses, TLS facts and totals.
+
+mod support;
+
+use std::io::Write;
+
+use support::astream;
+use support::certs::{arg, authority};
+use support::peer::{peer, read_all};
+
+#[test]
+fn verbose_tells_what_was_tried_and_connected_and_the_totals() {
+    let server = peer(|mut stream| {
+        stream.write_all(b"12345").unwrap();
+        read_all(&mut stream)
+    });
+    let address = server.address.to_string();
+    let said = astream(["connect", &address, "-v"]).input("abc").run().status(0).stdout(b"12345");
+    for line in [
+        &format!("connecting to {address}"),
+        &format!("connected to {address} from 127.0.0.1:"),
+        "3 bytes sent, 5 bytes received",
+    ] {
+        assert!(said.stderr.contains(line), "{line}: {}", said.told());
+    }
+    assert!(said.stderr.lines().all(|line| line.starts_with("astream: ")), "{}", said.told());
+    assert!(!said.stderr.contains('\u{1b}'), "{}", said.told());
+}
+
+#[test]
+fn verbose_tells_the_version_and_cipher_of_tls_on_both_sides() {
+    let authority = authority();
+    let own = authority.localhost();
+    let args = ["listen", "127.0.0.1", "0", "-v", "--tls", "--cert", arg(&own.cert), "--key", arg(&own.key)];
+    let listener = astream(args).input("x").start();
+    let args = ["connect", "127.0.0.1", &listener.port(), "-v", "--tls", "--cacert", arg(&authority.ca)];
+    let client = astream(args).input("y").run().status(0);
+    for said in [client.stderr, listener.wait().status(0).stderr] {
+        assert!(said.contains("TLSv1.3 with TLS_AES_256_GCM_SHA384, key exchange X25519MLKEM768"), "{said}");
+        assert!(said.contains("1 bytes sent, 1 bytes received"), "{said}");
+    }
+}
+
+#[test]
+fn very_verbose_tells_what_a_name_resolves_to() {
+    let server = peer(|mut stream| read_all(&mut stream));
+    let said = astream(["connect", "-4", "localhost", &server.port(), "-vv"]).run().status(0);
+    assert!(said.stderr.contains("localhost resolves to 127.0.0.1:"), "{}", said.told());
+}
+
+#[test]
+fn quiet_tells_errors_only() {
+    let listener = astream(["listen", "127.0.0.1", "0", "--quiet"]).start();
+    let said = {
+        listener.signal(rustix::process::Signal::KILL);
+        listener.wait()
+    };
+    assert_eq!(said.stderr, "");
+    astream(["connect", "127.0.0.1", "0", "--quiet"]).run().status(2).says(&["port 0"]);
+}

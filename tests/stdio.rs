@@ -1,0 +1,254 @@
+//! Every kind of stdin and stdout, and what is left behind on their descriptors.
+
+mod support;
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
+
+use support::peer::{Peer, peer, read_all};
+use support::pty::terminal;
+use support::{Finished, Program, astream, noise, tool};
+
+const MIB: usize = 1 << 20;
+
+/// A peer that returns what it was sent.
+fn sink() -> Peer<Vec<u8>> {
+    peer(|mut stream| read_all(&mut stream))
+}
+
+/// A peer that sends this and ends.
+fn source(data: Vec<u8>) -> Peer<()> {
+    peer(move |mut stream| {
+        stream.write_all(&data).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let _ = read_all(&mut stream);
+    })
+}
+
+fn connect<T>(peer: &Peer<T>) -> Program {
+    astream(["connect", "127.0.0.1", &peer.port()])
+}
+
+/// The program under a shell that sets its descriptors as a user would.
+fn shell<T>(peer: &Peer<T>, redirect: &str) -> Finished {
+    let script =
+        format!("exec {} connect 127.0.0.1 {} {redirect}", env!("CARGO_BIN_EXE_astream"), peer.port());
+    tool("sh").args(["-c", &script]).run()
+}
+
+#[test]
+fn stdin_may_be_a_file_from_where_it_stands() {
+    let server = sink();
+    let data = noise(3 * MIB);
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(&data).unwrap();
+    file.seek(SeekFrom::Start(10)).unwrap();
+    connect(&server).stdin(file).run().status(0).silent();
+    assert!(server.join() == data[10..]);
+}
+
+#[test]
+fn stdin_may_be_dev_null_or_closed() {
+    for redirect in ["</dev/null", "<&-"] {
+        let server = sink();
+        shell(&server, redirect).status(0).silent();
+        assert_eq!(server.join(), b"");
+    }
+}
+
+#[test]
+fn stdin_may_be_a_socket() {
+    let server = sink();
+    let (mut ours, theirs) = UnixStream::pair().unwrap();
+    let client = connect(&server).stdin(std::os::fd::OwnedFd::from(theirs)).start();
+    ours.write_all(&noise(MIB)).unwrap();
+    drop(ours);
+    client.wait().status(0);
+    assert!(server.join() == noise(MIB));
+}
+
+#[test]
+fn a_folder_on_stdin_is_status_2() {
+    let server = sink();
+    let folder = File::open("/").unwrap();
+    connect(&server).stdin(folder).run().status(2).says(&["cannot read stdin", "directory"]);
+}
+
+#[test]
+fn a_terminal_is_left_when_the_peer_closes() {
+    let mut terminal = terminal();
+    let server = peer(|mut stream| {
+        let mut line = [0; 6];
+        stream.read_exact(&mut line).unwrap();
+        stream.write_all(b"seen: ").unwrap();
+        stream.write_all(&line).unwrap();
+    });
+    let client = connect(&server).stdin(terminal.end()).stdout(terminal.end()).start();
+    terminal.type_text(b"hello\n");
+    assert!(terminal.see("seen: hello").contains("seen: hello"));
+    server.join();
+    client.wait().status(0).silent();
+}
+
+#[test]
+fn the_end_of_file_key_ends_a_terminals_input() {
+    let mut terminal = terminal();
+    let server = sink();
+    let client = connect(&server).stdin(terminal.end()).start();
+    terminal.type_text(b"line\n\x04");
+    assert_eq!(server.join(), b"line\n");
+    client.wait().status(0);
+}
+
+#[test]
+fn stdout_may_be_a_file_also_to_append_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out");
+    let data = noise(3 * MIB);
+    let server = source(data.clone());
+    connect(&server).stdout(File::create(&path).unwrap()).run().status(0);
+    let server = source(b"more".to_vec());
+    connect(&server).stdout(OpenOptions::new().append(true).open(&path).unwrap()).run().status(0);
+    assert!(std::fs::read(&path).unwrap() == [&data[..], b"more"].concat());
+}
+
+#[test]
+fn a_full_disk_is_status_2_and_names_the_reason() {
+    let server = source(b"data".to_vec());
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    connect(&server).stdout(full).run().status(2).says(&["cannot write to stdout", "no space left"]);
+}
+
+#[test]
+fn stdout_may_be_closed() {
+    let server = source(noise(MIB));
+    shell(&server, ">&-").status(0).silent();
+}
+
+#[test]
+fn a_reader_of_stdout_that_sleeps_gets_everything() {
+    let data = noise(4 * MIB);
+    let server = source(data.clone());
+    let (reader, writer) = std::io::pipe().unwrap();
+    let client = connect(&server).stdout(writer).start();
+    thread::park_timeout(Duration::from_millis(500));
+    assert!(read_all(&mut &reader) == data);
+    client.wait().status(0);
+}
+
+#[test]
+fn the_idle_timeout_does_not_run_while_stdout_is_blocked() {
+    for size in [200_000, 4 * MIB] {
+        let data = noise(size);
+        let sent = data.clone();
+        let (end, may_end) = channel::<()>();
+        let server = peer(move |mut stream| {
+            stream.write_all(&sent).unwrap();
+            // Our end comes when the client has had its pause.
+            may_end.recv().unwrap();
+        });
+        let (reader, writer) = std::io::pipe().unwrap();
+        let client = astream(["connect", "127.0.0.1", &server.port(), "-i", "300ms"]).stdout(writer).start();
+        // Longer than the timeout: that is what is tested.
+        thread::park_timeout(Duration::from_millis(1000));
+        let mut got = vec![0; size];
+        (&reader).read_exact(&mut got).unwrap();
+        end.send(()).unwrap();
+        client.wait().status(0).silent();
+        assert!(got == data);
+    }
+}
+
+#[test]
+fn a_reader_of_stdout_that_goes_away_ends_it_silently_as_it_ends_cat() {
+    let server = peer(|mut stream| while stream.write_all(&[7; 4096]).is_ok() {});
+    let (reader, writer) = std::io::pipe().unwrap();
+    let client = connect(&server).stdout(writer).open_stdin().start();
+    (&reader).read_exact(&mut [0; 10]).unwrap();
+    drop(reader);
+    client.wait().status(141).silent();
+}
+
+#[test]
+fn the_peers_end_is_passed_on_to_stdout_while_stdin_goes_on() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let server = peer(|mut stream| {
+        stream.write_all(b"done").unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        read_all(&mut stream)
+    });
+    let mut client = connect(&server).stdout(writer).open_stdin().start();
+    assert_eq!(read_all(&mut &reader), b"done");
+    client.write_stdin(b"still here");
+    client.close_stdin();
+    assert_eq!(server.join(), b"still here");
+    client.wait().status(0);
+}
+
+#[test]
+fn no_descriptor_that_was_inherited_is_ever_non_blocking() {
+    let (stdin, mut typed) = std::io::pipe().unwrap();
+    let (mut shown, stdout) = std::io::pipe().unwrap();
+    let (go, gone) = channel::<()>();
+    let server = peer(move |mut stream| {
+        stream.write_all(b"up").unwrap();
+        let mut got = [0; 4];
+        stream.read_exact(&mut got).unwrap();
+        gone.recv().unwrap();
+        got
+    });
+    let client =
+        connect(&server).stdin(stdin.try_clone().unwrap()).stdout(stdout.try_clone().unwrap()).start();
+    shown.read_exact(&mut [0; 2]).unwrap();
+    typed.write_all(b"down").unwrap();
+    let pid = client.pid().as_raw_nonzero();
+    for fd in 0..3 {
+        let info = std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{fd}")).unwrap();
+        let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).unwrap().trim();
+        assert_eq!(
+            i64::from_str_radix(flags, 8).unwrap() & 0o4000,
+            0,
+            "descriptor {fd} during the connection"
+        );
+    }
+    go.send(()).unwrap();
+    drop(typed);
+    assert_eq!(&server.join(), b"down");
+    client.wait().status(0);
+    for fd in [std::os::fd::OwnedFd::from(stdin), stdout.into()] {
+        let flags = rustix::fs::fcntl_getfl(&fd).unwrap();
+        assert!(!flags.contains(rustix::fs::OFlags::NONBLOCK), "afterwards");
+    }
+}
+
+#[test]
+fn a_descriptor_that_somebody_else_made_non_blocking_is_used_all_the_same() {
+    let data = noise(2 * MIB);
+    let sent = data.clone();
+    let server = peer(move |mut stream| {
+        let mut writing = stream.try_clone().unwrap();
+        let writer = thread::spawn(move || {
+            writing.write_all(&sent).unwrap();
+            writing.shutdown(Shutdown::Write).unwrap();
+        });
+        let got = read_all(&mut stream);
+        writer.join().unwrap();
+        got
+    });
+    let (stdin, mut typed) = std::io::pipe().unwrap();
+    let (mut shown, stdout) = std::io::pipe().unwrap();
+    rustix::io::ioctl_fionbio(&stdin, true).unwrap();
+    rustix::io::ioctl_fionbio(&stdout, true).unwrap();
+    let client = connect(&server).stdin(stdin).stdout(stdout).start();
+    let reading = thread::spawn(move || read_all(&mut shown));
+    typed.write_all(&data).unwrap();
+    drop(typed);
+    client.wait().status(0).silent();
+    assert!(server.join() == data);
+    assert!(reading.join().unwrap() == data);
+}

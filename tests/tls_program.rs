@@ -1,0 +1,307 @@
+//! TLS in the program, both commands: verified by default, half-close, truncation, alerts.
+
+mod support;
+
+use std::io::{Read, Write};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use support::certs::{Authority, Issued, arg, authority};
+use support::peer::{Peer, Tls, end_tls, peer, read_all, tls_peer};
+use support::{Program, astream, noise};
+
+const MIB: usize = 1 << 20;
+
+/// A TLS server for localhost, and its authority.
+fn server<T: Send + 'static>(serve: impl FnOnce(Tls) -> T + Send + 'static) -> (Authority, Peer<T>) {
+    let authority = authority();
+    let issued = authority.localhost();
+    let config = authority.server(&issued, false);
+    (authority, tls_peer(config, serve))
+}
+
+fn connect<T>(authority: &Authority, peer: &Peer<T>, more: &[&str]) -> Program {
+    let port = peer.port();
+    let args = ["connect", "localhost", &port, "-4", "--tls", "--cacert", arg(&authority.ca)];
+    astream(args).args(more)
+}
+
+#[test]
+fn half_close_works_and_a_late_answer_is_printed() {
+    let (authority, server) = server(|mut tls| {
+        let got = read_all(&mut tls);
+        tls.write_all(&noise(MIB)).unwrap();
+        end_tls(&mut tls);
+        got
+    });
+    connect(&authority, &server, &[]).input(noise(MIB)).run().status(0).stdout(&noise(MIB)).silent();
+    assert!(server.join() == noise(MIB));
+}
+
+#[test]
+fn a_peer_that_ends_first_still_gets_all_of_stdin() {
+    let (authority, server) = server(|mut tls| {
+        tls.write_all(b"bye").unwrap();
+        end_tls(&mut tls);
+        read_all(&mut tls)
+    });
+    connect(&authority, &server, &[]).input(noise(2 * MIB)).run().status(0).stdout(b"bye").silent();
+    assert!(server.join() == noise(2 * MIB));
+}
+
+#[test]
+fn no_upload_is_lost_to_session_tickets() {
+    // rustls sends two with its defaults; the reading begins after the client has sent all it can.
+    let (authority, server) = server(|mut tls| {
+        tls.conn.complete_io(&mut tls.sock).unwrap();
+        let mut got = Vec::new();
+        let mut chunk = [0; 5000];
+        loop {
+            match tls.read(&mut chunk).unwrap() {
+                0 => break,
+                n => got.extend_from_slice(&chunk[..n]),
+            }
+        }
+        end_tls(&mut tls);
+        got
+    });
+    connect(&authority, &server, &["--send-only"]).input(noise(5 * MIB)).run().status(0).silent();
+    assert!(server.join() == noise(5 * MIB));
+}
+
+#[test]
+fn sixty_four_mib_both_ways_at_once_between_ourselves_arrive() {
+    let authority = authority();
+    let issued = authority.localhost();
+    let data = noise(64 * MIB);
+    let (cert, key) = (arg(&issued.cert), arg(&issued.key));
+    let listener = astream(["listen", "127.0.0.1", "0", "--tls", "--cert", cert, "--key", key])
+        .input(data.clone())
+        .start();
+    let args = ["connect", "127.0.0.1", &listener.port(), "--tls", "--cacert", arg(&authority.ca)];
+    astream(args).input(data.clone()).run().status(0).stdout(&data).silent();
+    listener.wait().status(0).stdout(&data);
+}
+
+#[test]
+fn an_end_without_close_notify_is_status_7_after_the_data() {
+    let truncating = |mut tls: Tls| {
+        tls.write_all(b"the data").unwrap();
+        let _ = tls.sock.shutdown(std::net::Shutdown::Write);
+        let _ = tls.sock.read(&mut [0]);
+    };
+    let (authority, peer) = server(truncating);
+    connect(&authority, &peer, &[]).open_stdin().run().status(7).stdout(b"the data").says(&[
+        "close_notify",
+        "--no-shutdown",
+        "--ignore-unexpected-eof",
+    ]);
+    let (authority, peer) = server(truncating);
+    connect(&authority, &peer, &["--ignore-unexpected-eof"]).run().status(0).stdout(b"the data").silent();
+}
+
+#[test]
+fn an_end_without_close_notify_is_status_7_for_a_listener_too() {
+    let listener = astream(["listen", "127.0.0.1", "0", "--tls"]).start();
+    let pin = listener_pin(&listener);
+    let client = astream(["connect", "127.0.0.1", &pin.0, "--tls", "--pin", &pin.1, "--no-shutdown"])
+        .open_stdin()
+        .start();
+    let mut client = client;
+    client.write_stdin(b"partial");
+    while listener.stdout_so_far() != b"partial" {
+        thread::yield_now();
+    }
+    client.signal(rustix::process::Signal::KILL);
+    listener.wait().status(7).stdout(b"partial");
+}
+
+/// The port and the pin that a listener with a fresh key tells.
+fn listener_pin(listener: &support::Running) -> (String, String) {
+    let port = listener.port();
+    let line = listener.stderr_line("--pin ");
+    (port, line.split("--pin ").nth(1).unwrap().to_owned())
+}
+
+#[test]
+fn a_fresh_key_is_verified_by_the_pin_that_is_told() {
+    let listener = astream(["listen", "127.0.0.1", "0", "--tls"]).input("hello").start();
+    let (port, pin) = listener_pin(&listener);
+    let wrong = pin.replace(|c: char| c.is_ascii_uppercase(), "A");
+    let refused = astream(["connect", "127.0.0.1", &port, "--tls", "--pin", &wrong]).run();
+    refused.status(6).says(&["not a pinned one", &pin]);
+    // The refused connection has used nothing up.
+    astream(["connect", "127.0.0.1", &port, "--tls", "--pin", &pin])
+        .input("x")
+        .run()
+        .status(0)
+        .stdout(b"hello");
+    listener.wait().status(0).stdout(b"x");
+}
+
+#[test]
+fn what_cannot_be_verified_is_status_6_and_says_what_was_wrong() {
+    let (_authority, peer) = server(|mut tls| tls.conn.complete_io(&mut tls.sock).map(drop));
+    let other = authority();
+    connect(&other, &peer, &[]).run().status(6).says(&[
+        "TLS handshake",
+        "issuer is unknown",
+        "--cacert",
+        "--pin",
+    ]);
+
+    let (authority, peer) = server(|mut tls| tls.conn.complete_io(&mut tls.sock).map(drop));
+    let named = connect(&authority, &peer, &["--servername", "other.example"]).run();
+    named.status(6).says(&["other.example", "localhost", "--servername"]);
+}
+
+#[test]
+fn an_ip_address_is_verified_and_a_name_may_be_given_instead() {
+    let answer = |mut tls: Tls| {
+        tls.write_all(b"ok").unwrap();
+        end_tls(&mut tls);
+        let _ = tls.read(&mut [0]);
+    };
+    let (ca, peer) = server(answer);
+    let args = ["connect", "127.0.0.1", &peer.port(), "--tls", "--cacert", arg(&ca.ca)];
+    astream(args).run().status(0).stdout(b"ok");
+
+    let ca = authority();
+    let config = ca.server(&ca.issue("named", &["a.example"]), false);
+    let peer = tls_peer(config, answer);
+    connect(&ca, &peer, &["--servername", "a.example"]).run().status(0).stdout(b"ok");
+}
+
+#[test]
+fn insecure_says_so() {
+    let (_authority, peer) = server(|mut tls| {
+        tls.write_all(b"ok").unwrap();
+        end_tls(&mut tls);
+        let _ = tls.read(&mut [0]);
+    });
+    let args = ["connect", "127.0.0.1", &peer.port(), "--tls", "--insecure"];
+    astream(args).run().status(0).stdout(b"ok").says(&["not verified", "--insecure"]);
+}
+
+#[test]
+fn the_systems_roots_are_those_of_ssl_cert_file() {
+    let (authority, peer) = server(|mut tls| {
+        tls.write_all(b"ok").unwrap();
+        end_tls(&mut tls);
+        let _ = tls.read(&mut [0]);
+    });
+    let args = ["connect", "127.0.0.1", &peer.port(), "--tls"];
+    astream(args).env("SSL_CERT_FILE", &authority.ca).run().status(0).stdout(b"ok").silent();
+}
+
+#[test]
+fn a_missing_client_certificate_is_status_6_even_with_send_only() {
+    for more in [&[][..], &["--send-only"]] {
+        let authority = authority();
+        let config = authority.server(&authority.localhost(), true);
+        let peer = tls_peer(config, |mut tls| {
+            let failed = tls.conn.complete_io(&mut tls.sock).is_err();
+            // The alert is on its way; the end comes after what the client sends.
+            while tls.sock.read(&mut [0; 4096]).is_ok_and(|n| n > 0) {}
+            failed
+        });
+        let client = connect(&authority, &peer, more).input("secret").run();
+        client.status(6).says(&["CertificateRequired", "--cert"]);
+        assert!(peer.join());
+    }
+}
+
+#[test]
+fn a_listener_that_demands_a_certificate_lets_in_who_shows_one() {
+    let authority = authority();
+    let (own, client) = (authority.localhost(), authority.issue("client", &["a client"]));
+    let ca = arg(&authority.ca);
+    let args = [
+        "listen",
+        "127.0.0.1",
+        "0",
+        "--tls",
+        "--cert",
+        arg(&own.cert),
+        "--key",
+        arg(&own.key),
+        "--cacert",
+        ca,
+    ];
+    let listener = astream(args).input("welcome").start();
+    let port = listener.port();
+    let connect = |more: &[&str]| {
+        astream(["connect", "127.0.0.1", &port, "--tls", "--cacert", ca]).args(more).input("x").run()
+    };
+    connect(&[]).status(6).says(&["CertificateRequired"]);
+    listener.stderr_line("TLS handshake with");
+    connect(&["--cert", arg(&client.cert), "--key", arg(&client.key)]).status(0).stdout(b"welcome");
+    listener.wait().status(0).stdout(b"x");
+}
+
+#[test]
+fn a_handshake_that_is_not_answered_is_status_5_after_the_timeout() {
+    let mute = peer(|mut stream| while stream.read(&mut [0; 4096]).is_ok_and(|n| n > 0) {});
+    let start = Instant::now();
+    let client = astream(["connect", "127.0.0.1", &mute.port(), "--tls", "-w", "2"]).run();
+    client.status(5).says(&["TLS handshake", "2 s", "-w"]);
+    let took = start.elapsed();
+    assert!(took >= Duration::from_secs(2) && took < Duration::from_secs(10), "{took:?}");
+}
+
+#[test]
+fn a_client_that_never_shakes_hands_does_not_use_a_listener_up() {
+    let listener = astream(["listen", "127.0.0.1", "0", "--tls", "-w", "300ms"]).input("hello").start();
+    let (port, pin) = listener_pin(&listener);
+    let mute = std::net::TcpStream::connect(("127.0.0.1", port.parse().unwrap())).unwrap();
+    let mut garbage = std::net::TcpStream::connect(("127.0.0.1", port.parse().unwrap())).unwrap();
+    garbage.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+    listener.stderr_line("does not speak TLS");
+    listener.stderr_line("nothing within 300 ms");
+    astream(["connect", "127.0.0.1", &port, "--tls", "--pin", &pin]).run().status(0).stdout(b"hello");
+    listener.wait().status(0);
+    drop(mute);
+}
+
+#[test]
+fn a_peer_that_does_not_speak_tls_is_told_apart() {
+    let http = peer(|mut stream| {
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
+        let _ = read_all(&mut stream);
+    });
+    let client = astream(["connect", "127.0.0.1", &http.port(), "--tls"]).run();
+    client.status(6).says(&["does not speak TLS"]);
+}
+
+#[test]
+fn certificate_files_that_cannot_be_used_are_named_before_anybody_is_bothered() {
+    let authority = authority();
+    let (one, other) = (authority.localhost(), authority.issue("other", &["other"]));
+    let folder = authority.folder();
+    std::fs::write(folder.join("empty.pem"), "nothing").unwrap();
+    std::fs::write(
+        folder.join("locked.key"),
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n-----END ENCRYPTED PRIVATE KEY-----\n",
+    )
+    .unwrap();
+    let missing = folder.join("missing.pem");
+    let (empty, locked) = (folder.join("empty.pem"), folder.join("locked.key"));
+    let Issued { cert, key } = &one;
+    for (cert, key, told) in [
+        (&missing, key, "no such file"),
+        (&empty, key, "no certificate"),
+        (cert, &missing, "no such file"),
+        (cert, &empty, "no private key"),
+        (cert, &other.key, "does not belong to the certificate"),
+        (cert, &locked, "decrypt it first"),
+    ] {
+        for command in ["connect", "listen"] {
+            let args = [command, "127.0.0.1", "9", "--tls", "--cert", arg(cert), "--key", arg(key)];
+            astream(args).run().status(2).says(&[told, arg(folder)]);
+        }
+    }
+    astream(["connect", "127.0.0.1", "9", "--tls", "--cacert", arg(&missing)])
+        .run()
+        .status(2)
+        .says(&["no such file"]);
+}
