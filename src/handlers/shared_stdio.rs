@@ -175,10 +175,14 @@ impl State {
     }
 }
 
+/// Returns when the client is let go; never if it is not.
 async fn is_let_go(signal: Option<oneshot::Receiver<()>>) {
-    match signal {
-        Some(signal) if signal.await.is_ok() => {}
-        _ => std::future::pending().await,
+    let fired = match signal {
+        Some(signal) => signal.await.is_ok(),
+        None => false,
+    };
+    if !fired {
+        std::future::pending().await
     }
 }
 
