@@ -155,7 +155,7 @@ fn the_idle_timeout_does_not_run_while_stdout_is_blocked() {
         let (reader, writer) = std::io::pipe().unwrap();
         let client = astream(["connect", "127.0.0.1", &server.port(), "-i", "300ms"]).stdout(writer).start();
         // Longer than the timeout: that is what is tested.
-        thread::park_timeout(Duration::from_millis(1000));
+        thread::park_timeout(Duration::from_secs(1));
         let mut got = vec![0; size];
         (&reader).read_exact(&mut got).unwrap();
         end.send(()).unwrap();

@@ -108,7 +108,7 @@ impl Hub {
     /// A client's share of stdin, and whether stdin had ended before.
     fn join(self: &Arc<Self>, exchange: &Exchange) -> (ClientInput, bool) {
         let (sender, chunks) = mpsc::channel(BEHIND);
-        let (lets_go, let_go) = oneshot::channel();
+        let (signal, let_go) = oneshot::channel();
         let mut state = self.state();
         if !exchange.send {
             state.reading = Reading::Ended;
@@ -118,7 +118,7 @@ impl Hub {
         }
         let is_on = matches!(state.reading, Reading::On);
         if is_on {
-            state.clients.push(Client { chunks: sender, let_go: lets_go });
+            state.clients.push(Client { chunks: sender, let_go: signal });
         }
         drop(state);
         self.changed.notify_one();
@@ -182,7 +182,7 @@ async fn is_let_go(signal: Option<oneshot::Receiver<()>>) {
         None => false,
     };
     if !fired {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

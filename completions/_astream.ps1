@@ -1,0 +1,102 @@
+
+using namespace System.Management.Automation
+using namespace System.Management.Automation.Language
+
+Register-ArgumentCompleter -Native -CommandName 'astream' -ScriptBlock {
+    param($wordToComplete, $commandAst, $cursorPosition)
+
+    $commandElements = $commandAst.CommandElements
+    $command = @(
+        'astream'
+        for ($i = 1; $i -lt $commandElements.Count; $i++) {
+            $element = $commandElements[$i]
+            if ($element -isnot [StringConstantExpressionAst] -or
+                $element.StringConstantType -ne [StringConstantType]::BareWord -or
+                $element.Value.StartsWith('-') -or
+                $element.Value -eq $wordToComplete) {
+                break
+        }
+        $element.Value
+    }) -join ';'
+
+    $completions = @(switch ($command) {
+        'astream' {
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('connect', 'connect', [CompletionResultType]::ParameterValue, 'Open a connection: stdin to the peer, the peer to stdout')
+            [CompletionResult]::new('listen', 'listen', [CompletionResultType]::ParameterValue, 'Wait for connections: stdin to the peer, the peer to stdout, or --echo')
+            break
+        }
+        'astream;connect' {
+            [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Limit of the whole set-up: name, connect, TLS handshake')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Limit of the whole set-up: name, connect, TLS handshake')
+            [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Give up when nothing moves either way for TIME (status 5)')
+            [CompletionResult]::new('--idle-timeout', '--idle-timeout', [CompletionResultType]::ParameterName, 'Give up when nothing moves either way for TIME (status 5)')
+            [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'Trust the certificates in FILE, not the system''s')
+            [CompletionResult]::new('--cert', '--cert', [CompletionResultType]::ParameterName, 'Our certificate, if asked for one (PEM)')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Its key (PEM), if not in the same file')
+            [CompletionResult]::new('--servername', '--servername', [CompletionResultType]::ParameterName, 'The name to ask for and to verify')
+            [CompletionResult]::new('--pin', '--pin', [CompletionResultType]::ParameterName, 'Trust this key alone: sha256//BASE64')
+            [CompletionResult]::new('-4', '-4', [CompletionResultType]::ParameterName, 'IPv4 only')
+            [CompletionResult]::new('--ipv4', '--ipv4', [CompletionResultType]::ParameterName, 'IPv4 only')
+            [CompletionResult]::new('-6', '-6', [CompletionResultType]::ParameterName, 'IPv6 only')
+            [CompletionResult]::new('--ipv6', '--ipv6', [CompletionResultType]::ParameterName, 'IPv6 only')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'No name look-ups')
+            [CompletionResult]::new('--numeric', '--numeric', [CompletionResultType]::ParameterName, 'No name look-ups')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Send CRLF for LF; a CRLF stays one')
+            [CompletionResult]::new('--crlf', '--crlf', [CompletionResultType]::ParameterName, 'Send CRLF for LF; a CRLF stays one')
+            [CompletionResult]::new('--send-only', '--send-only', [CompletionResultType]::ParameterName, 'Send only; what comes is dropped')
+            [CompletionResult]::new('--recv-only', '--recv-only', [CompletionResultType]::ParameterName, 'Receive only; stdin is not read')
+            [CompletionResult]::new('--no-shutdown', '--no-shutdown', [CompletionResultType]::ParameterName, 'Do not pass the end of stdin on before the peer''s')
+            [CompletionResult]::new('--exit-on-close', '--exit-on-close', [CompletionResultType]::ParameterName, 'Leave when the peer closes, as from a terminal')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell addresses, TLS facts and totals; -vv tells more')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell addresses, TLS facts and totals; -vv tells more')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Errors only')
+            [CompletionResult]::new('--tls', '--tls', [CompletionResultType]::ParameterName, 'Speak TLS; chain and name are verified')
+            [CompletionResult]::new('--insecure', '--insecure', [CompletionResultType]::ParameterName, 'Verify nothing')
+            [CompletionResult]::new('--ignore-unexpected-eof', '--ignore-unexpected-eof', [CompletionResultType]::ParameterName, 'Accept an end without close_notify')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'astream;listen' {
+            [CompletionResult]::new('--grace', '--grace', [CompletionResultType]::ParameterName, 'What open connections get after SIGTERM')
+            [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Limit of a client''s TLS handshake')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Limit of a client''s TLS handshake')
+            [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Give up when nothing moves either way for TIME (status 5)')
+            [CompletionResult]::new('--idle-timeout', '--idle-timeout', [CompletionResultType]::ParameterName, 'Give up when nothing moves either way for TIME (status 5)')
+            [CompletionResult]::new('--cert', '--cert', [CompletionResultType]::ParameterName, 'Our certificate and chain (PEM)')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Its key (PEM), if not in the same file')
+            [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'Demand a client certificate issued under FILE')
+            [CompletionResult]::new('-4', '-4', [CompletionResultType]::ParameterName, 'IPv4 only')
+            [CompletionResult]::new('--ipv4', '--ipv4', [CompletionResultType]::ParameterName, 'IPv4 only')
+            [CompletionResult]::new('-6', '-6', [CompletionResultType]::ParameterName, 'IPv6 only')
+            [CompletionResult]::new('--ipv6', '--ipv6', [CompletionResultType]::ParameterName, 'IPv6 only')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'No name look-ups')
+            [CompletionResult]::new('--numeric', '--numeric', [CompletionResultType]::ParameterName, 'No name look-ups')
+            [CompletionResult]::new('-k', '-k', [CompletionResultType]::ParameterName, 'Serve until stopped: stdin to all clients, all to stdout')
+            [CompletionResult]::new('--keep-open', '--keep-open', [CompletionResultType]::ParameterName, 'Serve until stopped: stdin to all clients, all to stdout')
+            [CompletionResult]::new('--once', '--once', [CompletionResultType]::ParameterName, 'Serve one connection, also with --echo')
+            [CompletionResult]::new('--echo', '--echo', [CompletionResultType]::ParameterName, 'Send everything back, until stopped')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Send CRLF for LF; a CRLF stays one')
+            [CompletionResult]::new('--crlf', '--crlf', [CompletionResultType]::ParameterName, 'Send CRLF for LF; a CRLF stays one')
+            [CompletionResult]::new('--send-only', '--send-only', [CompletionResultType]::ParameterName, 'Send only; what comes is dropped')
+            [CompletionResult]::new('--recv-only', '--recv-only', [CompletionResultType]::ParameterName, 'Receive only; stdin is not read')
+            [CompletionResult]::new('--no-shutdown', '--no-shutdown', [CompletionResultType]::ParameterName, 'Do not pass the end of stdin on before the peer''s')
+            [CompletionResult]::new('--exit-on-close', '--exit-on-close', [CompletionResultType]::ParameterName, 'Leave when the peer closes, as from a terminal')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell addresses, TLS facts and totals; -vv tells more')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell addresses, TLS facts and totals; -vv tells more')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Errors only')
+            [CompletionResult]::new('--tls', '--tls', [CompletionResultType]::ParameterName, 'Speak TLS; without --cert with a fresh key, whose pin is told')
+            [CompletionResult]::new('--ignore-unexpected-eof', '--ignore-unexpected-eof', [CompletionResultType]::ParameterName, 'Accept an end without close_notify')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+    })
+
+    $completions.Where{ $_.CompletionText -like "$wordToComplete*" } |
+        Sort-Object -Property ListItemText
+}

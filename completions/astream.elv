@@ -1,0 +1,94 @@
+
+use builtin;
+use str;
+
+set edit:completion:arg-completer[astream] = {|@words|
+    fn spaces {|n|
+        builtin:repeat $n ' ' | str:join ''
+    }
+    fn cand {|text desc|
+        edit:complex-candidate $text &display=$text' '(spaces (- 14 (wcswidth $text)))$desc
+    }
+    var command = 'astream'
+    for word $words[1..-1] {
+        if (str:has-prefix $word '-') {
+            break
+        }
+        set command = $command';'$word
+    }
+    var completions = [
+        &'astream'= {
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+            cand connect 'Open a connection: stdin to the peer, the peer to stdout'
+            cand listen 'Wait for connections: stdin to the peer, the peer to stdout, or --echo'
+        }
+        &'astream;connect'= {
+            cand -w 'Limit of the whole set-up: name, connect, TLS handshake'
+            cand --timeout 'Limit of the whole set-up: name, connect, TLS handshake'
+            cand -i 'Give up when nothing moves either way for TIME (status 5)'
+            cand --idle-timeout 'Give up when nothing moves either way for TIME (status 5)'
+            cand --cacert 'Trust the certificates in FILE, not the system''s'
+            cand --cert 'Our certificate, if asked for one (PEM)'
+            cand --key 'Its key (PEM), if not in the same file'
+            cand --servername 'The name to ask for and to verify'
+            cand --pin 'Trust this key alone: sha256//BASE64'
+            cand -4 'IPv4 only'
+            cand --ipv4 'IPv4 only'
+            cand -6 'IPv6 only'
+            cand --ipv6 'IPv6 only'
+            cand -n 'No name look-ups'
+            cand --numeric 'No name look-ups'
+            cand -C 'Send CRLF for LF; a CRLF stays one'
+            cand --crlf 'Send CRLF for LF; a CRLF stays one'
+            cand --send-only 'Send only; what comes is dropped'
+            cand --recv-only 'Receive only; stdin is not read'
+            cand --no-shutdown 'Do not pass the end of stdin on before the peer''s'
+            cand --exit-on-close 'Leave when the peer closes, as from a terminal'
+            cand -v 'Tell addresses, TLS facts and totals; -vv tells more'
+            cand --verbose 'Tell addresses, TLS facts and totals; -vv tells more'
+            cand --quiet 'Errors only'
+            cand --tls 'Speak TLS; chain and name are verified'
+            cand --insecure 'Verify nothing'
+            cand --ignore-unexpected-eof 'Accept an end without close_notify'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'astream;listen'= {
+            cand --grace 'What open connections get after SIGTERM'
+            cand -w 'Limit of a client''s TLS handshake'
+            cand --timeout 'Limit of a client''s TLS handshake'
+            cand -i 'Give up when nothing moves either way for TIME (status 5)'
+            cand --idle-timeout 'Give up when nothing moves either way for TIME (status 5)'
+            cand --cert 'Our certificate and chain (PEM)'
+            cand --key 'Its key (PEM), if not in the same file'
+            cand --cacert 'Demand a client certificate issued under FILE'
+            cand -4 'IPv4 only'
+            cand --ipv4 'IPv4 only'
+            cand -6 'IPv6 only'
+            cand --ipv6 'IPv6 only'
+            cand -n 'No name look-ups'
+            cand --numeric 'No name look-ups'
+            cand -k 'Serve until stopped: stdin to all clients, all to stdout'
+            cand --keep-open 'Serve until stopped: stdin to all clients, all to stdout'
+            cand --once 'Serve one connection, also with --echo'
+            cand --echo 'Send everything back, until stopped'
+            cand -C 'Send CRLF for LF; a CRLF stays one'
+            cand --crlf 'Send CRLF for LF; a CRLF stays one'
+            cand --send-only 'Send only; what comes is dropped'
+            cand --recv-only 'Receive only; stdin is not read'
+            cand --no-shutdown 'Do not pass the end of stdin on before the peer''s'
+            cand --exit-on-close 'Leave when the peer closes, as from a terminal'
+            cand -v 'Tell addresses, TLS facts and totals; -vv tells more'
+            cand --verbose 'Tell addresses, TLS facts and totals; -vv tells more'
+            cand --quiet 'Errors only'
+            cand --tls 'Speak TLS; without --cert with a fresh key, whose pin is told'
+            cand --ignore-unexpected-eof 'Accept an end without close_notify'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+    ]
+    $completions[$command]
+}

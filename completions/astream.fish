@@ -1,0 +1,73 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_astream_global_optspecs
+    string join \n h/help V/version
+end
+
+function __fish_astream_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_astream_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_astream_using_subcommand
+    set -l cmd (__fish_astream_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c astream -n "__fish_astream_needs_command" -s h -l help -d 'Print help'
+complete -c astream -n "__fish_astream_needs_command" -s V -l version -d 'Print version'
+complete -c astream -n "__fish_astream_needs_command" -f -a "connect" -d 'Open a connection: stdin to the peer, the peer to stdout'
+complete -c astream -n "__fish_astream_needs_command" -f -a "listen" -d 'Wait for connections: stdin to the peer, the peer to stdout, or --echo'
+complete -c astream -n "__fish_astream_using_subcommand connect" -s w -l timeout -d 'Limit of the whole set-up: name, connect, TLS handshake' -r
+complete -c astream -n "__fish_astream_using_subcommand connect" -s i -l idle-timeout -d 'Give up when nothing moves either way for TIME (status 5)' -r
+complete -c astream -n "__fish_astream_using_subcommand connect" -l cacert -d 'Trust the certificates in FILE, not the system\'s' -r -F
+complete -c astream -n "__fish_astream_using_subcommand connect" -l cert -d 'Our certificate, if asked for one (PEM)' -r -F
+complete -c astream -n "__fish_astream_using_subcommand connect" -l key -d 'Its key (PEM), if not in the same file' -r -F
+complete -c astream -n "__fish_astream_using_subcommand connect" -l servername -d 'The name to ask for and to verify' -r
+complete -c astream -n "__fish_astream_using_subcommand connect" -l pin -d 'Trust this key alone: sha256//BASE64' -r
+complete -c astream -n "__fish_astream_using_subcommand connect" -s 4 -l ipv4 -d 'IPv4 only'
+complete -c astream -n "__fish_astream_using_subcommand connect" -s 6 -l ipv6 -d 'IPv6 only'
+complete -c astream -n "__fish_astream_using_subcommand connect" -s n -l numeric -d 'No name look-ups'
+complete -c astream -n "__fish_astream_using_subcommand connect" -s C -l crlf -d 'Send CRLF for LF; a CRLF stays one'
+complete -c astream -n "__fish_astream_using_subcommand connect" -l send-only -d 'Send only; what comes is dropped'
+complete -c astream -n "__fish_astream_using_subcommand connect" -l recv-only -d 'Receive only; stdin is not read'
+complete -c astream -n "__fish_astream_using_subcommand connect" -l no-shutdown -d 'Do not pass the end of stdin on before the peer\'s'
+complete -c astream -n "__fish_astream_using_subcommand connect" -l exit-on-close -d 'Leave when the peer closes, as from a terminal'
+complete -c astream -n "__fish_astream_using_subcommand connect" -s v -l verbose -d 'Tell addresses, TLS facts and totals; -vv tells more'
+complete -c astream -n "__fish_astream_using_subcommand connect" -l quiet -d 'Errors only'
+complete -c astream -n "__fish_astream_using_subcommand connect" -l tls -d 'Speak TLS; chain and name are verified'
+complete -c astream -n "__fish_astream_using_subcommand connect" -l insecure -d 'Verify nothing'
+complete -c astream -n "__fish_astream_using_subcommand connect" -l ignore-unexpected-eof -d 'Accept an end without close_notify'
+complete -c astream -n "__fish_astream_using_subcommand connect" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c astream -n "__fish_astream_using_subcommand listen" -l grace -d 'What open connections get after SIGTERM' -r
+complete -c astream -n "__fish_astream_using_subcommand listen" -s w -l timeout -d 'Limit of a client\'s TLS handshake' -r
+complete -c astream -n "__fish_astream_using_subcommand listen" -s i -l idle-timeout -d 'Give up when nothing moves either way for TIME (status 5)' -r
+complete -c astream -n "__fish_astream_using_subcommand listen" -l cert -d 'Our certificate and chain (PEM)' -r -F
+complete -c astream -n "__fish_astream_using_subcommand listen" -l key -d 'Its key (PEM), if not in the same file' -r -F
+complete -c astream -n "__fish_astream_using_subcommand listen" -l cacert -d 'Demand a client certificate issued under FILE' -r -F
+complete -c astream -n "__fish_astream_using_subcommand listen" -s 4 -l ipv4 -d 'IPv4 only'
+complete -c astream -n "__fish_astream_using_subcommand listen" -s 6 -l ipv6 -d 'IPv6 only'
+complete -c astream -n "__fish_astream_using_subcommand listen" -s n -l numeric -d 'No name look-ups'
+complete -c astream -n "__fish_astream_using_subcommand listen" -s k -l keep-open -d 'Serve until stopped: stdin to all clients, all to stdout'
+complete -c astream -n "__fish_astream_using_subcommand listen" -l once -d 'Serve one connection, also with --echo'
+complete -c astream -n "__fish_astream_using_subcommand listen" -l echo -d 'Send everything back, until stopped'
+complete -c astream -n "__fish_astream_using_subcommand listen" -s C -l crlf -d 'Send CRLF for LF; a CRLF stays one'
+complete -c astream -n "__fish_astream_using_subcommand listen" -l send-only -d 'Send only; what comes is dropped'
+complete -c astream -n "__fish_astream_using_subcommand listen" -l recv-only -d 'Receive only; stdin is not read'
+complete -c astream -n "__fish_astream_using_subcommand listen" -l no-shutdown -d 'Do not pass the end of stdin on before the peer\'s'
+complete -c astream -n "__fish_astream_using_subcommand listen" -l exit-on-close -d 'Leave when the peer closes, as from a terminal'
+complete -c astream -n "__fish_astream_using_subcommand listen" -s v -l verbose -d 'Tell addresses, TLS facts and totals; -vv tells more'
+complete -c astream -n "__fish_astream_using_subcommand listen" -l quiet -d 'Errors only'
+complete -c astream -n "__fish_astream_using_subcommand listen" -l tls -d 'Speak TLS; without --cert with a fresh key, whose pin is told'
+complete -c astream -n "__fish_astream_using_subcommand listen" -l ignore-unexpected-eof -d 'Accept an end without close_notify'
+complete -c astream -n "__fish_astream_using_subcommand listen" -s h -l help -d 'Print help (see more with \'--help\')'
