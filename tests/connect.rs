@@ -106,9 +106,7 @@ fn a_reset_is_told_after_the_data_before_it() {
         reset(stream);
     });
     let mut client = astream(["connect", "127.0.0.1", &server.port()]).open_stdin().start();
-    while client.stdout_so_far() != b"some data" {
-        thread::yield_now();
-    }
+    client.until_stdout(b"some data");
     client.write_stdin(b"x");
     server.join();
     client.wait().status(1).stdout(b"some data").says(&["connection reset"]);
@@ -164,17 +162,35 @@ fn exit_on_close_leaves_with_the_peer() {
 
 #[test]
 fn exit_on_close_with_input_undelivered_is_status_1() {
-    let (stop, stopped) = channel();
-    let server = peer(move |mut stream| {
+    let (stuck, is_stuck) = channel();
+    let (stop, stopped) = channel::<()>();
+    let server = peer(move |stream| {
+        is_stuck.recv().unwrap();
         stream.shutdown(Shutdown::Write).unwrap();
-        stopped.recv().unwrap();
-        stream.read(&mut [0]).unwrap()
+        stopped.recv().map_err(drop)
     });
-    let client =
-        astream(["connect", "127.0.0.1", &server.port(), "--exit-on-close"]).input(noise(64 * MIB)).start();
+    let (stdin, typed) = std::io::pipe().unwrap();
+    let client = astream(["connect", "127.0.0.1", &server.port(), "--exit-on-close"]).stdin(stdin).start();
+    fill(&typed);
+    stuck.send(()).unwrap();
     client.wait().status(1).says(&["before all input was handed over"]);
     stop.send(()).unwrap();
-    server.join();
+    server.join().unwrap();
+}
+
+/// Writes until nothing more is taken for a while.
+fn fill(pipe: &std::io::PipeWriter) {
+    rustix::io::ioctl_fionbio(pipe, true).unwrap();
+    let mut refusals = 0;
+    while refusals < 20 {
+        match (&*pipe).write(&[7; 4096]) {
+            Ok(_) => refusals = 0,
+            Err(_) => {
+                refusals += 1;
+                thread::park_timeout(Duration::from_millis(20));
+            }
+        }
+    }
 }
 
 #[test]

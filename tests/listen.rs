@@ -70,9 +70,7 @@ fn a_reset_connection_is_status_1_for_a_one_shot_listener() {
     let listener = listen(&[]).open_stdin().start();
     let mut stream = dial(&listener);
     stream.write_all(b"data").unwrap();
-    while listener.stdout_so_far() != b"data" {
-        thread::yield_now();
-    }
+    listener.until_stdout(b"data");
     reset(stream);
     let finished = listener.wait().status(1).stdout(b"data");
     assert!(finished.stderr.contains("connection lost"), "{}", finished.told());
@@ -274,15 +272,9 @@ fn a_signal_ends_a_one_shot_listener_with_128_and_its_number() {
         let serving = listen(&[]).open_stdin().start();
         let mut client = dial(&serving);
         client.write_all(b"x").unwrap();
-        serving_has(&serving, b"x");
+        serving.until_stdout(b"x");
         serving.signal(signal);
         serving.wait().status(status);
-    }
-}
-
-fn serving_has(listener: &Running, data: &[u8]) {
-    while listener.stdout_so_far() != data {
-        thread::yield_now();
     }
 }
 

@@ -58,3 +58,24 @@ fn quiet_tells_errors_only() {
     assert_eq!(said.stderr, "");
     astream(["connect", "127.0.0.1", "0", "--quiet"]).run().status(2).says(&["port 0"]);
 }
+
+#[test]
+fn very_verbose_tells_what_moves_the_bytes() {
+    for (no_splice, told) in [(false, true), (true, false)] {
+        let server = peer(|mut stream| {
+            stream.write_all(b"12345").unwrap();
+            read_all(&mut stream)
+        });
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"from a file").unwrap();
+        std::io::Seek::rewind(&mut file).unwrap();
+        let mut program = astream(["connect", &server.address.to_string(), "-vv"]).stdin(file);
+        if no_splice {
+            program = program.env("ASTREAM_NO_SPLICE", "1");
+        }
+        let said = program.run().status(0).stdout(b"12345");
+        for line in ["up by sendfile", "down by splice"] {
+            assert_eq!(said.stderr.contains(line), told, "{}", said.told());
+        }
+    }
+}

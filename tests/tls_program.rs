@@ -109,9 +109,7 @@ fn an_end_without_close_notify_is_status_7_for_a_listener_too() {
         .start();
     let mut client = client;
     client.write_stdin(b"partial");
-    while listener.stdout_so_far() != b"partial" {
-        thread::yield_now();
-    }
+    listener.until_stdout(b"partial");
     client.signal(rustix::process::Signal::KILL);
     listener.wait().status(7).stdout(b"partial");
 }

@@ -34,7 +34,7 @@ impl Handler for Echo {
         let meter = Meter::new(self.idle_timeout);
         let result = tokio::select! {
             echoed = echo(&mut reader, &writer, &meter) => echoed,
-            limit = meter.idle() => Err(super::stdio::idle(&writer, limit)),
+            limit = meter.idle() => Err(super::stdio::idle(writer.peer_addr(), limit)),
         };
         Outcome { totals: meter.totals(), result }
     }

@@ -64,7 +64,7 @@ impl Handler for SharedStdio {
             Err(Stop::Write(Way::Down, cause)) => {
                 Err(Error::Local { doing: "write to stdout", cause: cause.into() })
             }
-            Err(Stop::Idle(limit)) => Err(idle(&writer, limit)),
+            Err(Stop::Idle(limit)) => Err(idle(writer.peer_addr(), limit)),
         };
         Outcome { totals: meter.totals(), result }
     }

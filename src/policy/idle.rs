@@ -20,6 +20,10 @@ impl IdleClock {
         Self { limit, start: Instant::now(), moved: AtomicU64::new(0), stopped: AtomicBool::new(false) }
     }
 
+    pub(crate) fn has_limit(&self) -> bool {
+        self.limit.is_some()
+    }
+
     /// Something moved.
     pub(crate) fn touch(&self) {
         if self.limit.is_some() {

@@ -7,13 +7,7 @@ use std::task::{Poll, ready};
 
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite};
 
-use super::{Meter, Way};
-
-/// Which side of a copy failed.
-pub(super) enum Fault {
-    Read(io::Error),
-    Write(io::Error),
-}
+use super::{Fault, Meter, Way};
 
 /// Writes to `to` what `from` gives, up to its end. Whenever there is nothing more to read, what
 /// was written is flushed; also before an error of reading is returned.

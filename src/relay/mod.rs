@@ -1,7 +1,12 @@
 //! Two streams, each fed from the other, until both have ended.
 
+pub(crate) mod blocking;
 mod copy;
+#[cfg(target_os = "linux")]
+mod linux;
+mod mover;
 
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::pin;
@@ -13,13 +18,20 @@ use tokio::sync::watch;
 
 use crate::observe::Totals;
 use crate::policy::IdleClock;
-use copy::{Fault, copy};
+use copy::copy;
+pub(crate) use mover::Mover;
 
 /// Which way bytes go: `Up` to the peer, `Down` from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
     Up,
     Down,
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if *self == Self::Up { "up" } else { "down" })
+    }
 }
 
 /// What a relay does beyond moving bytes.
@@ -31,6 +43,12 @@ pub(crate) struct Plan {
     pub(crate) leave_with_peer: bool,
     /// How long nothing may move either way.
     pub(crate) idle: Option<Duration>,
+}
+
+/// Which side of one way failed.
+pub(crate) enum Fault {
+    Read(io::Error),
+    Write(io::Error),
 }
 
 /// Why a relay stopped before both streams had ended.
@@ -58,9 +76,20 @@ impl Meter {
         Self { sent: AtomicU64::new(0), received: AtomicU64::new(0), idle: IdleClock::new(idle) }
     }
 
+    /// Counts what has gone this way.
     pub(crate) fn moved(&self, way: Way, bytes: usize) {
         let counter = if way == Way::Up { &self.sent } else { &self.received };
         counter.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.idle.touch();
+    }
+
+    /// Whether a time without movement ends the relay.
+    pub(crate) fn has_limit(&self) -> bool {
+        self.idle.has_limit()
+    }
+
+    /// The clock starts anew.
+    pub(crate) fn touch(&self) {
         self.idle.touch();
     }
 
@@ -109,24 +138,27 @@ where
         peer_ended.send_replace(true);
         Ok(())
     };
-    let ended = join(up, down, plan.leave_with_peer, meter).await;
+    let ended = join(up, down, plan.leave_with_peer, meter.idle()).await;
     if !matches!(ended, Err(Stop::Write(Way::Down, _))) {
         local_writer.flush().await.map_err(|error| Stop::Write(Way::Down, error))?;
     }
     ended
 }
 
-async fn join(
+/// Waits for both ways, and decides what the end of one means for the other.
+pub(crate) async fn join(
     up: impl Future<Output = Result<(), Fault>>,
     down: impl Future<Output = Result<(), Fault>>,
     leave_with_peer: bool,
-    meter: &Meter,
+    idle: impl Future<Output = Duration>,
 ) -> Result<(), Stop> {
-    let (mut up, mut down) = (pin!(up), pin!(down));
+    let (mut up, mut down, mut idle) = (pin!(up), pin!(down), pin!(idle));
     let (mut up_done, mut down_done) = (false, false);
     let mut undelivered = None;
     while !(up_done && down_done) {
         tokio::select! {
+            // The way up first: the way down may block.
+            biased;
             ended = &mut up, if !up_done => {
                 up_done = true;
                 match ended {
@@ -144,7 +176,7 @@ async fn join(
                     Err(Fault::Write(error)) => return Err(Stop::Write(Way::Down, error)),
                 }
             }
-            limit = meter.idle() => return Err(Stop::Idle(limit)),
+            limit = &mut idle => return Err(Stop::Idle(limit)),
         }
     }
     undelivered.map_or(Ok(()), |error| Err(Stop::Write(Way::Up, error)))

@@ -1,6 +1,7 @@
 //! asyncio's streams: a reader and a writer for each connection.
 
 mod connect;
+mod detach;
 mod link;
 mod pair;
 mod reader;
@@ -11,6 +12,7 @@ mod writer;
 use std::time::Duration;
 
 pub use connect::{ConnectOptions, open_connection};
+pub(crate) use detach::{detach, is_bare};
 pub use pair::pair;
 pub use reader::{Lines, StreamReader};
 pub use server::{Server, ServerOptions, start_server};

@@ -256,6 +256,11 @@ impl StreamReader {
         self.buffer.advance(newline.map_or(self.buffer.len(), |at| at + 1));
     }
 
+    /// Whether this is a plain socket with nothing read ahead.
+    pub(super) fn is_bare(&self) -> bool {
+        self.half.is_plain() && self.buffer.is_empty() && self.end.is_none() && !self.dropping_line
+    }
+
     /// The half again, for a connection that goes on in another way.
     pub(super) fn into_half(self) -> ReadHalf {
         self.half

@@ -141,6 +141,12 @@ impl StreamWriter {
         self.inner.link.tls.as_deref()
     }
 
+    /// Whether nothing is queued, nothing has failed, and nothing was ended.
+    pub(super) fn is_bare(&self) -> bool {
+        let state = self.inner.state();
+        state.queue.is_empty() && state.end == End::Open && state.error.is_none()
+    }
+
     /// The half again, for a connection that goes on in another way; none if something is queued.
     pub(super) fn into_half(mut self) -> Option<WriteHalf> {
         let inner = Arc::get_mut(&mut self.inner)?;

@@ -102,6 +102,11 @@ impl ReadHalf {
         }
     }
 
+    /// Whether the bytes here are those of a socket.
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(self, Self::Tcp(_) | Self::Unix(_))
+    }
+
     /// The whole connection again, if `other` is its other half.
     pub(crate) fn reunite(self, other: WriteHalf) -> Option<Transport> {
         match (self, other) {

@@ -8,9 +8,11 @@ pub(crate) mod tls;
 mod unix;
 
 use std::io;
+use std::net::Shutdown;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use socket2::{SockRef, TcpKeepalive};
+use socket2::{SockRef, Socket, TcpKeepalive};
 use tokio::net::{TcpStream, UnixStream};
 
 use crate::endpoint::Address;
@@ -60,6 +62,17 @@ impl Transport {
         }
     }
 
+    /// The socket without its runtime, blocking.
+    pub(crate) fn into_blocking(self) -> io::Result<BlockingSocket> {
+        let socket = match self {
+            Self::Tcp(stream) => Socket::from(stream.into_std()?),
+            Self::Unix(stream) => Socket::from(stream.into_std()?),
+            Self::Shared(_) => return Err(io::ErrorKind::Unsupported.into()),
+        };
+        socket.set_nonblocking(false)?;
+        Ok(BlockingSocket(socket))
+    }
+
     pub(crate) fn split(self) -> (ReadHalf, WriteHalf) {
         match self {
             Self::Tcp(stream) => {
@@ -72,6 +85,31 @@ impl Transport {
             }
             Self::Shared(shared) => (ReadHalf::Shared(shared.clone()), WriteHalf::Shared(shared)),
         }
+    }
+}
+
+/// A connected socket whose calls block.
+pub(crate) struct BlockingSocket(Socket);
+
+impl BlockingSocket {
+    /// For a mover that must not wait inside of a call; both ways wait by poll then.
+    pub(crate) fn set_nonblocking(&self) -> io::Result<()> {
+        self.0.set_nonblocking(true)
+    }
+
+    pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.0.shutdown(how)
+    }
+
+    /// Whether the peer has sent what was not read yet.
+    pub(crate) fn has_unread(&self) -> bool {
+        rustix::io::ioctl_fionread(&self.0).is_ok_and(|n| n > 0)
+    }
+}
+
+impl AsFd for BlockingSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 

@@ -14,12 +14,27 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
 /// What takes longer has hung.
 pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Whether the tests of this file are run without the kernel's short cuts.
+pub const BY_STREAMS: bool = is_by_streams(env!("CARGO_CRATE_NAME"));
+
+const fn is_by_streams(name: &str) -> bool {
+    let (name, end) = (name.as_bytes(), b"_by_streams");
+    let mut at = 0;
+    while at < end.len() {
+        if name.len() < end.len() || name[name.len() - end.len() + at] != end[at] {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}
 
 /// A command line of the program.
 pub struct Program {
@@ -40,6 +55,9 @@ pub fn tool(name: &str) -> Program {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     for name in ["SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE"] {
         command.env_remove(name);
+    }
+    if BY_STREAMS {
+        command.env("ASTREAM_NO_SPLICE", "1");
     }
     Program { command, input: None }
 }
@@ -185,6 +203,17 @@ impl Running {
                     self.fail(&format!("ended without a line with {text:?}"))
                 }
             }
+        }
+    }
+
+    /// Waits until stdout has given exactly this.
+    pub fn until_stdout(&self, wanted: &[u8]) {
+        let start = Instant::now();
+        while self.stdout_so_far() != wanted {
+            if start.elapsed() > DEADLINE {
+                self.fail("stdout does not give what is waited for");
+            }
+            thread::yield_now();
         }
     }
 

@@ -8,6 +8,11 @@ use astream::{ConnectOptions, open_connection};
 use crate::cli::Connect;
 use crate::report;
 
+/// For those who look for a fault: the kernel's short cuts can be left out.
+pub fn by_streams() -> bool {
+    std::env::var_os("ASTREAM_NO_SPLICE").is_some()
+}
+
 pub fn run(args: &Connect) -> impl Future<Output = anyhow::Result<()>> + '_ {
     report::log(args.report, report::Default::Silent);
     async {
@@ -22,7 +27,7 @@ pub fn run(args: &Connect) -> impl Future<Output = anyhow::Result<()>> + '_ {
         if args.tls.insecure && !args.report.quiet {
             report::say("the server's certificate is not verified (--insecure): anybody may be answering");
         }
-        let handler = Stdio::new(args.exchange.exchange());
+        let handler = Stdio::new(args.exchange.exchange()).may_block(true).by_streams(by_streams());
         let start = Instant::now();
         let (reader, writer) = open_connection(&endpoint, &options).await?;
         let outcome = handler.handle(reader, writer).await;

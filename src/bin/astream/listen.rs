@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::cli::Listen;
+use crate::connect::by_streams;
 use crate::report::{self, Killed};
 
 pub async fn run(args: &Listen) -> anyhow::Result<()> {
@@ -29,7 +30,7 @@ pub async fn run(args: &Listen) -> anyhow::Result<()> {
     if args.serve.keep_open {
         serve_all(args, &endpoint, tls, SharedStdio::new(exchange)?).await
     } else {
-        serve_one(args, &endpoint, tls, Stdio::new(exchange)).await
+        serve_one(args, &endpoint, tls, Stdio::new(exchange).by_streams(by_streams())).await
     }
 }
 

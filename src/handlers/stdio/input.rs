@@ -8,12 +8,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc as thread_channel;
 use std::task::{Context, Poll, ready};
 
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::Errno;
 use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
 use tokio::sync::mpsc;
 
 use super::crlf::Crlf;
+use crate::relay::blocking::read;
 
 /// How much is read at once.
 const CHUNK: usize = 64 * 1024;
@@ -41,7 +40,7 @@ struct Thread {
     empty: thread_channel::Sender<Vec<u8>>,
     filled: mpsc::UnboundedReceiver<io::Result<Vec<u8>>>,
     /// Chunks with data that the thread has read.
-    read: Arc<AtomicUsize>,
+    filled_chunks: Arc<AtomicUsize>,
     /// Those of them that were consumed whole.
     consumed: usize,
 }
@@ -59,10 +58,11 @@ impl Input {
 
     /// Whether everything that stdin has given was consumed, and nothing more is there right now.
     pub(crate) fn is_delivered(&self) -> bool {
-        let is_empty = || rustix::io::ioctl_fionread(rustix::stdio::stdin()).map_or(true, |n| n == 0);
         match &self.source {
-            Source::Thread(thread) => is_empty() && thread.read.load(Ordering::Acquire) == thread.consumed,
-            Source::Stdin => is_empty(),
+            Source::Thread(thread) => {
+                stdin_is_empty() && thread.filled_chunks.load(Ordering::Acquire) == thread.consumed
+            }
+            Source::Stdin => stdin_is_empty(),
             Source::Nothing => true,
         }
     }
@@ -104,8 +104,8 @@ impl Thread {
             // The receiver is right here.
             let _ = empty.send(Vec::new());
         }
-        let read = Arc::new(AtomicUsize::new(0));
-        let counter = Arc::clone(&read);
+        let filled_chunks = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&filled_chunks);
         std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
             for buffer in empties {
                 let filled = read_chunk(buffer);
@@ -118,32 +118,15 @@ impl Thread {
                 }
             }
         })?;
-        Ok(Self { empty, filled, read, consumed: 0 })
+        Ok(Self { empty, filled, filled_chunks, consumed: 0 })
     }
 }
 
 fn read_chunk(mut buffer: Vec<u8>) -> io::Result<Vec<u8>> {
     buffer.resize(CHUNK, 0);
-    let stdin = rustix::stdio::stdin();
-    let n = loop {
-        match rustix::io::read(stdin, &mut *buffer) {
-            Ok(n) => break n,
-            Err(Errno::INTR) => {}
-            // Somebody who shares the descriptor has made it non-blocking.
-            Err(Errno::AGAIN) => wait(PollFd::new(&stdin, PollFlags::IN))?,
-            Err(error) => return Err(error.into()),
-        }
-    };
+    let n = read(rustix::stdio::stdin(), &mut buffer)?;
     buffer.truncate(n);
     Ok(buffer)
-}
-
-/// Blocks until the descriptor is ready.
-pub(super) fn wait(descriptor: PollFd<'_>) -> Result<(), Errno> {
-    match poll(&mut [descriptor], None) {
-        Ok(_) | Err(Errno::INTR) => Ok(()),
-        Err(error) => Err(error),
-    }
 }
 
 impl AsyncBufRead for Input {
@@ -182,6 +165,11 @@ impl AsyncRead for Input {
         self.consume(amount);
         Poll::Ready(Ok(()))
     }
+}
+
+/// Whether stdin has nothing to give right now.
+pub(super) fn stdin_is_empty() -> bool {
+    rustix::io::ioctl_fionread(rustix::stdio::stdin()).map_or(true, |n| n == 0)
 }
 
 /// Whether stdin is /dev/null, or was closed, which the runtime turns into /dev/null.

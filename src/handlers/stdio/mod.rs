@@ -1,6 +1,7 @@
 //! stdin to the writer, the reader to stdout.
 
 mod crlf;
+mod direct;
 mod input;
 mod output;
 
@@ -12,9 +13,10 @@ pub use input::stdin_is_null;
 pub(super) use output::Output;
 
 use super::{Handler, Outcome};
+use crate::endpoint::Address;
 use crate::error::Error;
 use crate::relay::{Meter, Plan, Stop, Way, relay};
-use crate::stream::{StreamReader, StreamWriter};
+use crate::stream::{StreamReader, StreamWriter, is_bare};
 
 /// How bytes are exchanged with a peer: what is sent and received, and what ends it.
 #[derive(Debug, Clone)]
@@ -98,21 +100,44 @@ impl Exchange {
 }
 
 /// stdin to the peer, the peer to stdout: for one connection, since stdin is read once.
+///
+/// Over a plain socket the kernel moves the bytes by itself where it can.
 #[derive(Debug, Clone, Default)]
 pub struct Stdio {
     exchange: Exchange,
+    may_block: bool,
+    by_streams: bool,
 }
 
 impl Stdio {
     /// Exchanges bytes as `exchange` says.
     pub fn new(exchange: Exchange) -> Self {
-        Self { exchange }
+        Self { exchange, ..Self::default() }
+    }
+
+    /// Nothing else runs on this thread and its runtime: it may be blocked until the peer ends,
+    /// which spares a thread.
+    #[must_use]
+    pub fn may_block(mut self, yes: bool) -> Self {
+        self.may_block = yes;
+        self
+    }
+
+    /// Moves all bytes through the streams, also where the kernel could do it: to find out whose
+    /// fault something is.
+    #[must_use]
+    pub fn by_streams(mut self, yes: bool) -> Self {
+        self.by_streams = yes;
+        self
     }
 }
 
 impl Handler for Stdio {
     async fn handle(&self, mut reader: StreamReader, mut writer: StreamWriter) -> Outcome {
         let plan = self.exchange.plan();
+        if !self.by_streams && !self.exchange.crlf && is_bare(&reader, &writer) {
+            return direct::exchange(&self.exchange, plan, self.may_block, reader, writer).await;
+        }
         let meter = Meter::new(plan.idle);
         let mut input = if self.exchange.send { Input::stdin(self.exchange.crlf) } else { Input::nothing() };
         let mut output = if self.exchange.receive { Output::stdout() } else { Output::nowhere() };
@@ -120,25 +145,25 @@ impl Handler for Stdio {
         let result = match relayed {
             Ok(()) => writer.wait_closed().await,
             Err(Stop::Left) if input.is_delivered() => writer.wait_closed().await,
-            Err(stop) => Err(error(stop, &writer)),
+            Err(stop) => Err(error(stop, writer.peer_addr())),
         };
         Outcome { totals: meter.totals(), result }
     }
 }
 
 /// What stopped a relay between stdio and a peer.
-fn error(stop: Stop, writer: &StreamWriter) -> Error {
+fn error(stop: Stop, peer: &Address) -> Error {
     match stop {
         Stop::Read(Way::Up, cause) => Error::Local { doing: "read stdin", cause: cause.into() },
         Stop::Write(Way::Down, cause) => Error::Local { doing: "write to stdout", cause: cause.into() },
         Stop::Read(Way::Down, cause) => Error::from_io("reading", cause),
         Stop::Write(Way::Up, cause) => Error::from_io("writing", cause),
-        Stop::Idle(limit) => idle(writer, limit),
+        Stop::Idle(limit) => idle(peer, limit),
         Stop::Left => Error::Undelivered,
     }
 }
 
 /// Nothing moved on this connection for `limit`.
-pub(super) fn idle(writer: &StreamWriter, limit: Duration) -> Error {
-    Error::Timeout { doing: format!("connection with {} idle", writer.peer_addr()), after: limit }
+pub(super) fn idle(peer: &Address, limit: Duration) -> Error {
+    Error::Timeout { doing: format!("connection with {peer} idle"), after: limit }
 }

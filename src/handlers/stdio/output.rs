@@ -6,12 +6,11 @@ use std::pin::Pin;
 use std::sync::mpsc as thread_channel;
 use std::task::{Context, Poll, ready};
 
-use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use tokio::io::AsyncWrite;
 use tokio::sync::mpsc;
 
-use super::input::wait;
+use crate::relay::blocking::write_all;
 
 /// How much is written at once.
 const CHUNK: usize = 64 * 1024;
@@ -83,7 +82,7 @@ fn start() -> io::Result<thread_channel::Sender<Work>> {
     std::thread::Builder::new().name("stdout".to_owned()).spawn(move || {
         let mut state = Ok(());
         for (chunk, report) in chunks {
-            state = state.and_then(|()| write_all(&chunk));
+            state = state.and_then(|()| write_all(rustix::stdio::stdout(), &chunk));
             // Whoever is gone need not know.
             let _ = report.send(state.map(|()| chunk));
         }
@@ -91,22 +90,8 @@ fn start() -> io::Result<thread_channel::Sender<Work>> {
     Ok(work)
 }
 
-fn write_all(mut data: &[u8]) -> Result<(), Errno> {
-    let stdout = rustix::stdio::stdout();
-    while !data.is_empty() {
-        match rustix::io::write(stdout, data) {
-            Ok(n) => data = &data[n..],
-            Err(Errno::INTR) => {}
-            // Somebody who shares the descriptor has made it non-blocking.
-            Err(Errno::AGAIN) => wait(PollFd::new(&stdout, PollFlags::OUT))?,
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
-}
-
 /// Lets go of stdout, which stays open for nobody: its number leads to /dev/null.
-fn close_stdout() -> io::Result<()> {
+pub(super) fn close_stdout() -> io::Result<()> {
     let null = std::fs::OpenOptions::new().write(true).open("/dev/null")?;
     Ok(rustix::stdio::dup2_stdout(&null)?)
 }

@@ -1,0 +1,122 @@
+//! stdio and a plain socket: a thread for each way, which blocks, while the kernel moves the bytes.
+
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rustix::stdio::{stdin, stdout};
+use tokio::sync::{oneshot, watch};
+
+use super::input::{stdin_is_empty, stdin_is_null};
+use super::output::close_stdout;
+use super::{Exchange, error};
+use crate::handlers::Outcome;
+use crate::relay::{Fault, Meter, Mover, Plan, Stop, join};
+use crate::stream::{StreamReader, StreamWriter, detach};
+
+/// Exchanges bytes until both ways have ended, as [`relay`](crate::relay::relay) does.
+pub(super) async fn exchange(
+    exchange: &Exchange,
+    plan: Plan,
+    may_block: bool,
+    reader: StreamReader,
+    writer: StreamWriter,
+) -> Outcome {
+    let peer = writer.peer_addr().clone();
+    let meter = Arc::new(Meter::new(plan.idle));
+    let socket = match detach(reader, writer) {
+        Ok(socket) => Arc::new(socket),
+        Err(error) => return Outcome { totals: meter.totals(), result: Err(error) },
+    };
+    let holding = Arc::new(AtomicBool::new(false));
+    let mover = Mover { socket, meter: Arc::clone(&meter), holding: Arc::clone(&holding) };
+    let result = match run(exchange, plan, may_block && plan.idle.is_none(), &mover).await {
+        Ok(()) => Ok(()),
+        Err(Stop::Left) if stdin_is_empty() && is_free(&holding).await => Ok(()),
+        Err(stop) => Err(error(stop, &peer)),
+    };
+    Outcome { totals: meter.totals(), result }
+}
+
+async fn run(exchange: &Exchange, plan: Plan, may_block: bool, mover: &Mover) -> Result<(), Stop> {
+    let (peer_ended, mut peer_end) = watch::channel(plan.half_close);
+    let up = async {
+        if exchange.send && !stdin_is_null() {
+            let mover = mover.clone();
+            on_thread("stdin", move || send(&mover, plan)).await?;
+        } else if plan.half_close {
+            end(mover)?;
+        }
+        if !plan.half_close {
+            let _ = peer_end.wait_for(|ended| *ended).await;
+            end(mover)?;
+        }
+        Ok(())
+    };
+    let receives = exchange.receive;
+    let down = async {
+        if may_block {
+            mover.down(receives.then(stdout))?;
+        } else {
+            let mover = mover.clone();
+            on_thread("stdout", move || mover.down(receives.then(stdout))).await?;
+        }
+        if receives {
+            close_stdout().map_err(Fault::Write)?;
+        }
+        peer_ended.send_replace(true);
+        Ok(())
+    };
+    join(up, down, plan.leave_with_peer, idle(mover)).await
+}
+
+/// Whether the way up has nothing in its hands. A write that is done has a moment to say so.
+async fn is_free(holding: &AtomicBool) -> bool {
+    for _ in 0..50 {
+        if !holding.load(Ordering::Acquire) {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    false
+}
+
+/// stdin to the peer. Ends the direction itself, since nobody else may be there to do it.
+fn send(mover: &Mover, plan: Plan) -> Result<(), Fault> {
+    match mover.up(stdin()) {
+        Ok(()) if plan.half_close => end(mover),
+        Err(Fault::Read(error)) => {
+            // Wakes the other way, which ends with this one.
+            let _ = mover.socket.shutdown(Shutdown::Both);
+            Err(Fault::Read(error))
+        }
+        other => other,
+    }
+}
+
+fn end(mover: &Mover) -> Result<(), Fault> {
+    mover.socket.shutdown(Shutdown::Write).map_err(Fault::Write)
+}
+
+/// Runs `work` on a thread of its own. Whoever stops waiting leaves it behind.
+async fn on_thread(
+    name: &str,
+    work: impl FnOnce() -> Result<(), Fault> + Send + 'static,
+) -> Result<(), Fault> {
+    let (sender, receiver) = oneshot::channel();
+    let run = move || sender.send(work());
+    std::thread::Builder::new().name(name.to_owned()).spawn(run).map_err(Fault::Read)?;
+    receiver.await.unwrap_or_else(|_| Err(Fault::Read(std::io::Error::other("its thread failed"))))
+}
+
+/// The limit, once nothing has moved for it: what waits in the socket is waiting for stdout.
+async fn idle(mover: &Mover) -> Duration {
+    loop {
+        let limit = mover.meter.idle().await;
+        if !mover.socket.has_unread() {
+            return limit;
+        }
+        mover.meter.touch();
+    }
+}

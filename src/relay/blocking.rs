@@ -1,0 +1,43 @@
+//! Reading and writing descriptors that block, and that somebody else may have made non-blocking.
+
+use std::os::fd::AsFd;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+
+/// Reads once; 0 is the end.
+pub(crate) fn read(from: impl AsFd, buffer: &mut [u8]) -> Result<usize, Errno> {
+    retry(&from, PollFlags::IN, || rustix::io::read(&from, &mut *buffer))
+}
+
+/// Writes everything.
+pub(crate) fn write_all(to: impl AsFd, mut data: &[u8]) -> Result<(), Errno> {
+    while !data.is_empty() {
+        let written = retry(&to, PollFlags::OUT, || rustix::io::write(&to, data))?;
+        data = &data[written..];
+    }
+    Ok(())
+}
+
+/// Calls again after an interruption, and after waiting where the descriptor does not block.
+pub(super) fn retry<T>(
+    descriptor: impl AsFd,
+    readiness: PollFlags,
+    mut call: impl FnMut() -> Result<T, Errno>,
+) -> Result<T, Errno> {
+    loop {
+        match call() {
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => wait(&descriptor, readiness)?,
+            done => return done,
+        }
+    }
+}
+
+/// Waits until the descriptor is ready, or broken.
+pub(super) fn wait(descriptor: impl AsFd, readiness: PollFlags) -> Result<(), Errno> {
+    match poll(&mut [PollFd::new(&descriptor, readiness)], None) {
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,84 @@
+//! One way between a socket and a descriptor that block, by whatever moves the bytes best.
+
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::io::Errno;
+
+use super::blocking::{read, write_all};
+use super::{Fault, Meter, Way};
+use crate::transport::BlockingSocket;
+
+/// How much is read at once by the plain loop.
+const CHUNK: usize = 256 * 1024;
+
+/// A socket, and what is known about the bytes that go through it.
+#[derive(Clone)]
+pub(crate) struct Mover {
+    pub(crate) socket: Arc<BlockingSocket>,
+    pub(crate) meter: Arc<Meter>,
+    /// Set while bytes are in our own hands.
+    pub(crate) holding: Arc<AtomicBool>,
+}
+
+impl Mover {
+    /// Everything that `from` gives goes to the peer.
+    pub(crate) fn up(&self, from: impl AsFd) -> Result<(), Fault> {
+        #[cfg(target_os = "linux")]
+        if super::linux::up(&from, &*self.socket, || self.socket.set_nonblocking(), &self.meter)? {
+            return Ok(());
+        }
+        self.plainly(from, &*self.socket, Way::Up)
+    }
+
+    /// Everything that the peer gives goes to `to`, or, without one, is dropped.
+    pub(crate) fn down(&self, to: Option<impl AsFd>) -> Result<(), Fault> {
+        let Some(to) = to else { return self.discard() };
+        #[cfg(target_os = "linux")]
+        if super::linux::down(&*self.socket, &to, &self.meter)? {
+            return Ok(());
+        }
+        self.plainly(&*self.socket, to, Way::Down)
+    }
+
+    fn plainly(&self, from: impl AsFd, to: impl AsFd, way: Way) -> Result<(), Fault> {
+        tracing::debug!("{way} by read and write");
+        let mut buffer = vec![0; CHUNK];
+        loop {
+            let n = read(&from, &mut buffer).map_err(read_fault)?;
+            if n == 0 {
+                return Ok(());
+            }
+            self.hold(way, true);
+            write_all(&to, &buffer[..n]).map_err(write_fault)?;
+            self.hold(way, false);
+            self.meter.moved(way, n);
+        }
+    }
+
+    fn discard(&self) -> Result<(), Fault> {
+        let mut buffer = vec![0; CHUNK];
+        loop {
+            match read(&*self.socket, &mut buffer).map_err(read_fault)? {
+                0 => return Ok(()),
+                n => self.meter.moved(Way::Down, n),
+            }
+        }
+    }
+
+    fn hold(&self, way: Way, holding: bool) {
+        match way {
+            Way::Up => self.holding.store(holding, Ordering::Release),
+            Way::Down => self.meter.output_stuck(holding),
+        }
+    }
+}
+
+pub(super) fn read_fault(error: Errno) -> Fault {
+    Fault::Read(error.into())
+}
+
+pub(super) fn write_fault(error: Errno) -> Fault {
+    Fault::Write(error.into())
+}

@@ -1,0 +1,4 @@
+//! The tests of `connect.rs` without the kernel's short cuts.
+
+#[path = "connect.rs"]
+mod connect;
