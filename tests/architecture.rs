@@ -7,11 +7,12 @@ const FLOORS: [&[&str]; 5] =
     [&["handlers"], &["relay"], &["stream"], &["transport"], &["endpoint", "error", "policy", "observe"]];
 
 /// A foreign name, and where alone it may stand.
-const HOMES: [(&str, &str); 8] = [
+const HOMES: [(&str, &str); 9] = [
     ("clap", "src/bin/astream/cli/"),
     ("anyhow", "src/bin/"),
     ("rustls", "src/transport/tls/"),
     ("tokio_rustls", "src/transport/tls/"),
+    ("webpki", "src/transport/tls/"),
     ("rcgen", "src/transport/tls/"),
     ("aws_lc_rs", "src/transport/tls/"),
     ("socket2", "src/transport/"),

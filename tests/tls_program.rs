@@ -3,7 +3,6 @@
 mod support;
 
 use std::io::{Read, Write};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use support::certs::{Authority, Issued, arg, authority};
@@ -168,6 +167,30 @@ fn an_ip_address_is_verified_and_a_name_may_be_given_instead() {
     let config = ca.server(&ca.issue("named", &["a.example"]), false);
     let peer = tls_peer(config, answer);
     connect(&ca, &peer, &["--servername", "a.example"]).run().status(0).stdout(b"ok");
+}
+
+#[test]
+fn a_trusted_certificate_may_be_the_servers_own_also_one_of_an_authority() {
+    let folder = tempfile::tempdir().unwrap();
+    for is_ca in [rcgen::IsCa::NoCa, rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained)] {
+        let own = support::certs::self_signed(folder.path(), is_ca);
+        let listen = || {
+            let args =
+                ["listen", "127.0.0.1", "0", "--tls", "--cert", arg(&own.cert), "--key", arg(&own.key)];
+            astream(args).input("ok").start()
+        };
+        let connect = |listener: &support::Running, more: &[&str]| {
+            astream(["connect", "127.0.0.1", &listener.port(), "--tls"]).args(more).run()
+        };
+        let listener = listen();
+        connect(&listener, &["--cacert", arg(&own.cert)]).status(0).stdout(b"ok").silent();
+        listener.wait().status(0);
+        let listener = listen();
+        let other = connect(&listener, &["--cacert", arg(&own.cert), "--servername", "other.example"]);
+        other.status(6).says(&["other.example"]);
+        let listener = listen();
+        connect(&listener, &["--cacert", arg(&authority().ca)]).status(6).says(&["not trusted"]);
+    }
 }
 
 #[test]

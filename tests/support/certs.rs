@@ -37,6 +37,18 @@ pub fn authority() -> Authority {
     Authority { issuer, folder, ca }
 }
 
+/// A certificate for localhost and its addresses that nobody else has signed.
+pub fn self_signed(folder: &Path, is_ca: IsCa) -> Issued {
+    let key = KeyPair::generate().unwrap();
+    let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
+    let mut params = CertificateParams::new(names).unwrap();
+    params.is_ca = is_ca;
+    let issued = Issued { cert: folder.join("own.pem"), key: folder.join("own.key") };
+    std::fs::write(&issued.cert, params.self_signed(&key).unwrap().pem()).unwrap();
+    std::fs::write(&issued.key, key.serialize_pem()).unwrap();
+    issued
+}
+
 impl Authority {
     pub fn folder(&self) -> &Path {
         self.folder.path()

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::client::Resumption;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::sign::SingleCertAndKey;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::sync::oneshot;
 use tokio_rustls::TlsConnector;
 
-use super::verify::{KeyOnly, Pin};
+use super::verify::{Chain, KeyOnly, Pin};
 use super::{Identity, TlsInfo, handshake_error, key_log, load_certificates, provider};
 use crate::error::Error;
 use crate::transport::{Io, Shared};
@@ -97,7 +98,9 @@ impl TlsClient {
             let pins = if self.danger_no_verification { Vec::new() } else { self.pins.clone() };
             Trust::Key(KeyOnly { pins, algorithms: provider().signature_verification_algorithms })
         } else if let Some(file) = &self.roots {
-            Trust::Roots(roots(load_certificates(file)?, file)?)
+            let certificates = load_certificates(file)?;
+            roots(certificates.iter().cloned(), file)?;
+            Trust::Roots(certificates)
         } else {
             let (sender, receiver) = oneshot::channel();
             let load = move || sender.send(system_roots());
@@ -127,8 +130,8 @@ fn server_name(host: &str) -> Result<ServerName<'static>, Error> {
 /// What makes a server trusted.
 enum Trust {
     Key(KeyOnly),
-    Roots(RootCertStore),
-    System(oneshot::Receiver<Result<RootCertStore, Error>>),
+    Roots(Vec<CertificateDer<'static>>),
+    System(oneshot::Receiver<Result<Vec<CertificateDer<'static>>, Error>>),
 }
 
 /// A client that has read its files and waits for a connection.
@@ -157,16 +160,16 @@ impl Connector {
         let builder = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(|error| Error::tls("TLS", error))?;
-        let builder = match self.trust {
-            Trust::Key(verifier) => builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)),
-            Trust::Roots(roots) => builder.with_root_certificates(roots),
+        let chain = |roots| Chain::new(roots).map_err(|error| Error::tls("TLS", error));
+        let verifier: Arc<dyn ServerCertVerifier> = match self.trust {
+            Trust::Key(verifier) => Arc::new(verifier),
+            Trust::Roots(roots) => Arc::new(chain(roots)?),
             Trust::System(loading) => {
-                let roots = loading
-                    .await
-                    .map_err(|_| Error::tls("TLS", "reading the system's certificates failed"))?;
-                builder.with_root_certificates(roots?)
+                let failed = |_| Error::tls("TLS", "reading the system's certificates failed");
+                Arc::new(chain(loading.await.map_err(failed)??)?)
             }
         };
+        let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
         let mut config = match self.identity {
             Some(identity) => {
                 builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(identity.certified_key())))
@@ -181,7 +184,10 @@ impl Connector {
 }
 
 /// The roots of one file, which must all be usable: somebody named it.
-pub(super) fn roots(certificates: Vec<CertificateDer<'static>>, file: &Path) -> Result<RootCertStore, Error> {
+pub(super) fn roots(
+    certificates: impl IntoIterator<Item = CertificateDer<'static>>,
+    file: &Path,
+) -> Result<RootCertStore, Error> {
     let mut store = RootCertStore::empty();
     for certificate in certificates {
         store.add(certificate).map_err(|error| Error::file(file, error))?;
@@ -189,21 +195,19 @@ pub(super) fn roots(certificates: Vec<CertificateDer<'static>>, file: &Path) -> 
     Ok(store)
 }
 
-fn system_roots() -> Result<RootCertStore, Error> {
+fn system_roots() -> Result<Vec<CertificateDer<'static>>, Error> {
     let named = ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| std::env::var_os(name).is_some());
     let bundle = BUNDLES.iter().map(Path::new).find(|path| !named && path.exists());
     let mut found = rustls_native_certs::load_certs_from_paths(bundle, None);
     if found.certs.is_empty() {
         found = rustls_native_certs::load_native_certs();
     }
-    let mut store = RootCertStore::empty();
-    store.add_parsable_certificates(found.certs);
-    if store.is_empty() {
+    if found.certs.is_empty() {
         let told = found.errors.first().map_or_else(String::new, |error| format!(": {error}"));
         let reason = format!(
             "this system has no root certificates{told}; give some (--cacert) or install ca-certificates"
         );
         return Err(Error::tls("TLS", reason));
     }
-    Ok(store)
+    Ok(found.certs)
 }

@@ -114,6 +114,9 @@ fn reason(error: &rustls::Error) -> String {
         Tls::InvalidCertificate(rustls::CertificateError::BadSignature) => {
             "the certificate is not trusted: its issuer's key did not sign it".to_owned()
         }
+        error if verify::is_authority(error) => {
+            "the certificate is not trusted: it is one of an authority, and not one of the trusted".to_owned()
+        }
         Tls::General(text) => text.clone(),
         other => other.to_string().escape_debug().to_string().replace("\\\"", "\""),
     }
