@@ -213,13 +213,17 @@ impl StreamReader {
                 None if self.link.is_closing() => return Poll::Ready(Ok(false)),
                 None => {}
             }
+            let known = self.buffer.len();
             match ready!(self.poll_read_once(cx)) {
-                Ok(0) => self.finish(Ok(())),
+                // After a reset that the writer was told of, the system speaks of a clean end.
+                Ok(0) => self.finish(self.link.writer_reset().map_or(Ok(()), Err)),
                 Err(error) => self.finish(Err(error)),
-                Ok(_) if self.dropping_line => self.drop_line(),
-                Ok(_) => return Poll::Ready(Ok(true)),
+                Ok(_) => {}
             }
-            if !self.buffer.is_empty() && self.end.is_none() {
+            if self.dropping_line {
+                self.drop_line();
+            }
+            if self.buffer.len() > known {
                 return Poll::Ready(Ok(true));
             }
         }

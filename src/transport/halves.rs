@@ -170,12 +170,8 @@ impl WriteHalf {
     /// Tells the peer that nothing more comes: FIN, under TLS `close_notify` first.
     pub(crate) fn poll_end(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         match self {
-            Self::Tcp(half) => {
-                Poll::Ready(SockRef::from(half.as_ref()).shutdown(Shutdown::Write).map_err(lost_writing))
-            }
-            Self::Unix(half) => {
-                Poll::Ready(SockRef::from(half.as_ref()).shutdown(Shutdown::Write).map_err(lost_writing))
-            }
+            Self::Tcp(half) => Poll::Ready(shut_down(&SockRef::from(half.as_ref()))),
+            Self::Unix(half) => Poll::Ready(shut_down(&SockRef::from(half.as_ref()))),
             Self::Shared(shared) => {
                 let ended = Pin::new(&mut **shared.lock()).poll_shutdown(cx);
                 ended.map_err(|error| shared.error("writing", error))
@@ -216,6 +212,14 @@ impl WriteHalf {
             Self::Gone => Poll::Ready(Err(Error::Closed)),
         }
     }
+}
+
+/// Sends FIN. A socket that is not connected any more tells why.
+fn shut_down(socket: &SockRef<'_>) -> Result<(), Error> {
+    socket.shutdown(Shutdown::Write).map_err(|error| match socket.take_error() {
+        Ok(Some(cause)) if error.kind() == ErrorKind::NotConnected => lost_writing(cause),
+        _ => lost_writing(error),
+    })
 }
 
 fn lost_writing(error: io::Error) -> Error {
