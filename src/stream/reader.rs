@@ -1,6 +1,7 @@
 //! `StreamReader`: asyncio's, with data before errors and every read cancel-safe.
 
 use std::cell::Cell;
+use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::ops::{Deref, Range};
@@ -214,11 +215,9 @@ impl StreamReader {
                 None => {}
             }
             let known = self.buffer.len();
-            match ready!(self.poll_read_once(cx)) {
-                // After a reset that the writer was told of, the system speaks of a clean end.
-                Ok(0) => self.finish(self.link.writer_reset().map_or(Ok(()), Err)),
-                Err(error) => self.finish(Err(error)),
-                Ok(_) => {}
+            let read = ready!(self.poll_read_once(cx));
+            if let Some(end) = self.end_told_by(read) {
+                self.finish(end);
             }
             if self.dropping_line {
                 self.drop_line();
@@ -226,6 +225,18 @@ impl StreamReader {
             if self.buffer.len() > known {
                 return Poll::Ready(Ok(true));
             }
+        }
+    }
+
+    fn end_told_by(&self, read: Result<usize, Error>) -> Option<Result<(), Error>> {
+        match read {
+            Ok(1..) => None,
+            // Under TLS it is the peer's own word.
+            Ok(0) if self.link.tls.is_some() => Some(Ok(())),
+            Err(Error::Truncated) if !self.half.ignores_truncation() => Some(Err(Error::Truncated)),
+            // After a reset that the writer was told of, the system speaks of a clean end.
+            Ok(0) | Err(Error::Truncated) => Some(self.link.writer_reset().map_or(Ok(()), Err)),
+            Err(error) => Some(Err(error)),
         }
     }
 
@@ -267,6 +278,17 @@ impl StreamReader {
 
     pub(super) fn limits(&self) -> Limits {
         self.limits
+    }
+}
+
+/// What asyncio's `repr` tells; never the data.
+impl fmt::Debug for StreamReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamReader")
+            .field("peer", &format_args!("{}", self.link.peer))
+            .field("buffered", &self.buffer.len())
+            .field("end", &self.end)
+            .finish_non_exhaustive()
     }
 }
 
@@ -314,6 +336,7 @@ impl AsyncRead for StreamReader {
 }
 
 /// The lines of a stream; see [`StreamReader::lines`].
+#[derive(Debug)]
 pub struct Lines<'a> {
     reader: &'a mut StreamReader,
 }

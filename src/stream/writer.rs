@@ -1,5 +1,6 @@
 //! `StreamWriter`: asyncio's, with a drain that sends all and a close that loses nothing.
 
+use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -159,6 +160,18 @@ impl StreamWriter {
         state.closed = true;
         drop(state);
         Some(std::mem::replace(&mut inner.half, WriteHalf::Gone))
+    }
+}
+
+/// What asyncio's `repr` tells; never the data.
+impl fmt::Debug for StreamWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let link = &self.inner.link;
+        f.debug_struct("StreamWriter")
+            .field("peer", &format_args!("{}", link.peer))
+            .field("queued", &link.sending().queue.len())
+            .field("closing", &link.is_closing())
+            .finish_non_exhaustive()
     }
 }
 

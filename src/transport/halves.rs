@@ -38,14 +38,6 @@ impl Shared {
         Self { io: Arc::new(Mutex::new(io)), is_tls: true, ignore_unexpected_eof }
     }
 
-    /// What a read gave, 0 being the peer's end.
-    fn received(&self, read: io::Result<usize>) -> Result<usize, Error> {
-        match read.map_err(|error| self.error("reading", error)) {
-            Err(Error::Truncated) if self.ignore_unexpected_eof => Ok(0),
-            other => other,
-        }
-    }
-
     fn lock(&self) -> MutexGuard<'_, Box<dyn Io>> {
         // A panic elsewhere leaves a stream that still gives its own errors.
         self.io.lock().unwrap_or_else(PoisonError::into_inner)
@@ -85,7 +77,8 @@ pub(crate) enum ReadHalf {
 }
 
 impl ReadHalf {
-    /// Reads once into the free room of `buf`; 0 is the peer's end.
+    /// Reads once into the free room of `buf`; 0 is the peer's end. Also before an error there may
+    /// be data.
     pub(crate) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
@@ -96,10 +89,18 @@ impl ReadHalf {
             Self::Tcp(half) => pin!(half.read_buf(buf)).poll(cx).map_err(lost),
             Self::Unix(half) => pin!(half.read_buf(buf)).poll(cx).map_err(lost),
             Self::Shared(shared) => {
-                let read = ready!(pin!(shared.lock().read_buf(buf)).poll(cx));
-                Poll::Ready(shared.received(read))
+                let mut io = shared.lock();
+                let read = ready!(pin!(io.read_buf(buf)).poll(cx));
+                // TLS tells of a bad record before it gives what the records ahead of it held.
+                while read.is_err() && matches!(pin!(io.read_buf(buf)).poll(cx), Poll::Ready(Ok(1..))) {}
+                Poll::Ready(read.map_err(|error| shared.error("reading", error)))
             }
         }
+    }
+
+    /// Whether an end without `close_notify` is taken for a clean one.
+    pub(crate) fn ignores_truncation(&self) -> bool {
+        matches!(self, Self::Shared(Shared { ignore_unexpected_eof: true, .. }))
     }
 
     /// The whole connection again, if `other` is its other half.
@@ -207,7 +208,8 @@ impl WriteHalf {
             Self::Shared(shared) => {
                 let mut buf = ReadBuf::new(scratch);
                 let read = ready!(Pin::new(&mut **shared.lock()).poll_read(cx, &mut buf));
-                Poll::Ready(shared.received(read.map(|()| buf.filled().len())))
+                let read = read.map_err(|error| shared.error("reading", error));
+                Poll::Ready(read.map(|()| buf.filled().len()))
             }
             Self::Gone => Poll::Ready(Err(Error::Closed)),
         }
