@@ -2,8 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Wake, Waker};
 
+use super::writer::Sending;
 use crate::endpoint::Address;
 use crate::error::Error;
 use crate::transport::tls::TlsInfo;
@@ -17,6 +18,8 @@ pub(super) struct Link {
     /// Set with `failure`, so that the usual case takes no lock.
     failed: AtomicBool,
     state: Mutex<State>,
+    /// The writer's; taken before `state` where both are.
+    sending: Mutex<Sending>,
 }
 
 #[derive(Default)]
@@ -40,7 +43,17 @@ impl Link {
             closing: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             state: Mutex::default(),
+            sending: Mutex::default(),
         }
+    }
+
+    pub(super) fn sending(&self) -> MutexGuard<'_, Sending> {
+        self.sending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The reset that the writer has met, if that is what it was.
+    pub(super) fn writer_reset(&self) -> Option<Error> {
+        self.sending().reset()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -67,10 +80,13 @@ impl Link {
         self.is_closing()
     }
 
+    /// The reader has met an error; whoever waits to send is told.
     pub(super) fn fail(&self, error: &Error) {
         self.state().failure = Some(Box::new(error.clone()));
         self.failed.store(true, Ordering::Release);
         self.reader_done();
+        let waiting = self.sending().take_waiting();
+        waiting.into_iter().for_each(Wake::wake);
     }
 
     pub(super) fn failure(&self) -> Option<Error> {
@@ -90,13 +106,10 @@ impl Link {
         waker.into_iter().for_each(Waker::wake);
     }
 
-    /// Ready once nobody reads any more.
-    pub(super) fn poll_reader_done(&self, cx: &Context<'_>) -> Poll<()> {
+    /// Called by a closing writer that has to wait; true if nobody reads any more.
+    pub(super) fn writer_waits(&self, cx: &Context<'_>) -> bool {
         let mut state = self.state();
-        if state.reader_done {
-            return Poll::Ready(());
-        }
         state.writer = Some(cx.waker().clone());
-        Poll::Pending
+        state.reader_done || self.is_closing()
     }
 }

@@ -1,6 +1,7 @@
 //! `StreamReader`: asyncio's, with data before errors and every read cancel-safe.
 
 use std::cell::Cell;
+use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::ops::{Deref, Range};
@@ -213,15 +214,29 @@ impl StreamReader {
                 None if self.link.is_closing() => return Poll::Ready(Ok(false)),
                 None => {}
             }
-            match ready!(self.poll_read_once(cx)) {
-                Ok(0) => self.finish(Ok(())),
-                Err(error) => self.finish(Err(error)),
-                Ok(_) if self.dropping_line => self.drop_line(),
-                Ok(_) => return Poll::Ready(Ok(true)),
+            let known = self.buffer.len();
+            let read = ready!(self.poll_read_once(cx));
+            if let Some(end) = self.end_told_by(read) {
+                self.finish(end);
             }
-            if !self.buffer.is_empty() && self.end.is_none() {
+            if self.dropping_line {
+                self.drop_line();
+            }
+            if self.buffer.len() > known {
                 return Poll::Ready(Ok(true));
             }
+        }
+    }
+
+    fn end_told_by(&self, read: Result<usize, Error>) -> Option<Result<(), Error>> {
+        match read {
+            Ok(1..) => None,
+            // Under TLS it is the peer's own word.
+            Ok(0) if self.link.tls.is_some() => Some(Ok(())),
+            Err(Error::Truncated) if !self.half.ignores_truncation() => Some(Err(Error::Truncated)),
+            // After a reset that the writer was told of, the system speaks of a clean end.
+            Ok(0) | Err(Error::Truncated) => Some(self.link.writer_reset().map_or(Ok(()), Err)),
+            Err(error) => Some(Err(error)),
         }
     }
 
@@ -271,6 +286,17 @@ impl StreamReader {
     }
 }
 
+/// What asyncio's `repr` tells; never the data.
+impl fmt::Debug for StreamReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamReader")
+            .field("peer", &format_args!("{}", self.link.peer))
+            .field("buffered", &self.buffer.len())
+            .field("end", &self.end)
+            .finish_non_exhaustive()
+    }
+}
+
 /// The separator that ends first in `data[from..]`; of those that end together the shortest.
 fn first_match(data: &[u8], from: usize, separators: &[&[u8]]) -> Option<Range<usize>> {
     let rest = data.get(from..)?;
@@ -315,6 +341,7 @@ impl AsyncRead for StreamReader {
 }
 
 /// The lines of a stream; see [`StreamReader::lines`].
+#[derive(Debug)]
 pub struct Lines<'a> {
     reader: &'a mut StreamReader,
 }

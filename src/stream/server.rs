@@ -16,7 +16,7 @@ use super::{Limits, SETUP_TIMEOUT, StreamReader, StreamWriter, fresh, streams};
 use crate::endpoint::{Address, Endpoint, Family};
 use crate::error::Error;
 use crate::transport::tls::{Acceptor, TlsServer};
-use crate::transport::{Listener, Transport, bind};
+use crate::transport::{Listening, Transport, bind};
 
 /// How to serve.
 #[derive(Debug, Clone)]
@@ -93,6 +93,7 @@ impl ServerOptions {
 #[derive(Debug)]
 pub struct Server {
     local: Vec<Address>,
+    listening: Vec<Listening>,
     /// True once closed. Every task of the server holds a receiver.
     closed: watch::Sender<bool>,
 }
@@ -108,8 +109,10 @@ impl Server {
         !*self.closed.borrow()
     }
 
-    /// Stops listening. Never waits; open connections go on.
+    /// Stops listening, at once: what was listened on is free on return. Never waits; open
+    /// connections go on.
     pub fn close(&self) {
+        self.listening.iter().for_each(Listening::stop);
         self.closed.send_replace(true);
     }
 
@@ -157,15 +160,15 @@ where
     E: fmt::Display + Send + 'static,
 {
     let acceptor = options.tls.as_ref().map(TlsServer::acceptor).transpose()?;
-    let listeners = bind(endpoint, options.family, options.numeric).await?;
-    let local = listeners.iter().map(Listener::local_addr).collect();
+    let listening = bind(endpoint, options.family, options.numeric).await?;
+    let local = listening.iter().map(|listening| listening.local_addr().clone()).collect();
     let (closed, receiver) = watch::channel(false);
     let service =
         Arc::new(Service { handler, acceptor, timeout: options.handshake_timeout, limits: options.limits });
-    for listener in listeners {
-        tokio::spawn(accept_all(listener, Arc::clone(&service), receiver.clone()));
+    for listening in &listening {
+        tokio::spawn(accept_all(listening.clone(), Arc::clone(&service), receiver.clone()));
     }
-    Ok(Server { local, closed })
+    Ok(Server { local, listening, closed })
 }
 
 /// What every connection of a server needs.
@@ -176,19 +179,23 @@ struct Service<H> {
     limits: Limits,
 }
 
-async fn accept_all<H, F, E>(listener: Listener, service: Arc<Service<H>>, mut closed: watch::Receiver<bool>)
-where
+async fn accept_all<H, F, E>(
+    listening: Listening,
+    service: Arc<Service<H>>,
+    mut closed: watch::Receiver<bool>,
+) where
     H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
     F: Future<Output = Result<(), E>> + Send + 'static,
     E: fmt::Display + Send + 'static,
 {
     let open = closed.clone();
     loop {
-        let transport = tokio::select! {
+        let accepted = tokio::select! {
             biased;
-            _ = closed.wait_for(|closed| *closed) => return,
-            transport = listener.accept() => transport,
+            _ = closed.wait_for(|closed| *closed) => None,
+            accepted = listening.accept() => accepted,
         };
+        let Some(transport) = accepted else { return };
         let (service, open) = (Arc::clone(&service), open.clone());
         tokio::spawn(async move {
             service.serve(transport).await;

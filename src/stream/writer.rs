@@ -1,13 +1,16 @@
 //! `StreamWriter`: asyncio's, with a drain that sends all and a close that loses nothing.
 
+use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker, ready};
 
 use bytes::{Buf, BytesMut};
 use tokio::io::AsyncWrite;
+use tokio::sync::Mutex as AsyncMutex;
+use tokio::task::coop::{consume_budget, poll_proceed};
 use tokio::time::timeout;
 
 use super::Limits;
@@ -36,13 +39,17 @@ struct Inner {
     half: WriteHalf,
     link: Arc<Link>,
     limits: Limits,
-    state: Mutex<State>,
+    /// Held by the one who closes; others wait for it.
+    closing: AsyncMutex<()>,
 }
 
+/// What is on its way out. It is the link's, where the reader finds it.
 #[derive(Default)]
-struct State {
+pub(super) struct Sending {
     queue: BytesMut,
     end: End,
+    /// Whether something was written after the end, and dropped.
+    written_late: bool,
     /// Whether closing came to its end.
     closed: bool,
     error: Option<Box<Error>>,
@@ -61,7 +68,7 @@ enum End {
 
 impl StreamWriter {
     pub(super) fn new(half: WriteHalf, link: Arc<Link>, limits: Limits) -> Self {
-        Self { inner: Arc::new(Inner { half, link, limits, state: Mutex::default() }) }
+        Self { inner: Arc::new(Inner { half, link, limits, closing: AsyncMutex::default() }) }
     }
 
     /// Sends `data`, what the kernel does not take at once being queued without a bound. Never
@@ -85,7 +92,9 @@ impl StreamWriter {
     /// What the writing or the reading of this connection has met; [`Error::WriteAfterEof`];
     /// [`Error::Closed`] after [`close`](Self::close).
     pub async fn drain(&self) -> Result<(), Error> {
-        poll_fn(|cx| self.inner.poll_drain(cx)).await
+        self.inner.still_open()?;
+        poll_fn(|cx| self.inner.poll_all(cx)).await?;
+        self.inner.nothing_dropped()
     }
 
     /// Ends this direction once everything is sent: FIN, under TLS `close_notify` before it. Never
@@ -143,34 +152,41 @@ impl StreamWriter {
 
     /// Whether nothing is queued, nothing has failed, and nothing was ended.
     pub(super) fn is_bare(&self) -> bool {
-        let state = self.inner.state();
+        let state = self.inner.link.sending();
         state.queue.is_empty() && state.end == End::Open && state.error.is_none()
     }
 
     /// The half again, for a connection that goes on in another way; none if something is queued.
     pub(super) fn into_half(mut self) -> Option<WriteHalf> {
         let inner = Arc::get_mut(&mut self.inner)?;
-        let state = inner.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let mut state = inner.link.sending();
         if !state.queue.is_empty() || state.end != End::Open {
             return None;
         }
         state.closed = true;
+        drop(state);
         Some(std::mem::replace(&mut inner.half, WriteHalf::Gone))
     }
 }
 
-impl Inner {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+/// What asyncio's `repr` tells; never the data.
+impl fmt::Debug for StreamWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let link = &self.inner.link;
+        f.debug_struct("StreamWriter")
+            .field("peer", &format_args!("{}", link.peer))
+            .field("queued", &link.sending().queue.len())
+            .field("closing", &link.is_closing())
+            .finish_non_exhaustive()
     }
+}
 
+impl Inner {
     fn write(&self, parts: &[&[u8]]) {
-        let mut state = self.state();
+        let mut state = self.link.sending();
         let state = &mut *state;
         if state.end != End::Open {
-            if !self.link.is_closing() {
-                state.error.get_or_insert_with(|| Box::new(Error::WriteAfterEof));
-            }
+            state.written_late |= !self.link.is_closing();
             return;
         }
         if state.error.is_some() {
@@ -194,7 +210,7 @@ impl Inner {
     }
 
     fn write_eof(&self) {
-        let mut state = self.state();
+        let mut state = self.link.sending();
         if state.end == End::Open {
             state.end = End::Asked;
             let sent = state.with_waker(|state, cx| self.poll_send(state, cx));
@@ -212,7 +228,7 @@ impl Inner {
     }
 
     /// Sends the queue, flushes, and ends the direction if that was asked for.
-    fn poll_send(&self, state: &mut State, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    fn poll_send(&self, state: &mut Sending, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         if let Some(error) = &state.error {
             return Poll::Ready(Err((**error).clone()));
         }
@@ -231,60 +247,88 @@ impl Inner {
     }
 
     /// Sends everything for one of perhaps several who wait.
-    fn poll_all(&self, cx: &Context<'_>) -> Poll<Result<(), Error>> {
-        let mut state = self.state();
-        let sent = state.poll_as_waiter(cx, |state, cx| self.poll_send(state, cx));
+    fn poll_all(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        // A socket that always takes more would keep its task from ever giving way.
+        let budget = ready!(poll_proceed(cx));
+        let mut state = self.link.sending();
+        // Asked under the lock: a reader that fails later finds this one waiting.
+        let sent = match self.link.failure() {
+            Some(error) => Poll::Ready(Err(error)),
+            None => state.poll_as_waiter(cx, |state, cx| self.poll_send(state, cx)),
+        };
         if sent.is_ready() {
+            budget.made_progress();
             state.note(sent.clone());
             // Whoever else waits is done as well.
-            let waiting = state.waiting.take();
+            let waiting = state.take_waiting();
             drop(state);
             waiting.into_iter().for_each(WakeAll::wake);
         }
         sent
     }
 
-    fn poll_drain(&self, cx: &Context<'_>) -> Poll<Result<(), Error>> {
-        if let Some(error) = self.link.failure() {
-            return Poll::Ready(Err(error));
+    fn still_open(&self) -> Result<(), Error> {
+        if !self.link.is_closing() {
+            return Ok(());
         }
-        if self.link.is_closing() {
-            return Poll::Ready(Err(Error::Closed));
+        let met = self.link.failure().or_else(|| self.link.sending().error.as_deref().cloned());
+        Err(met.unwrap_or(Error::Closed))
+    }
+
+    fn nothing_dropped(&self) -> Result<(), Error> {
+        if self.link.sending().written_late { Err(Error::WriteAfterEof) } else { Ok(()) }
+    }
+
+    fn poll_drain(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.still_open()?;
+        ready!(self.poll_all(cx))?;
+        Poll::Ready(self.nothing_dropped())
+    }
+
+    /// Closes once, whoever asks; what came of it stays.
+    async fn finish(&self) -> Result<(), Error> {
+        let _one = self.closing.lock().await;
+        if !self.link.sending().closed {
+            let ended = self.end().await;
+            let mut state = self.link.sending();
+            state.closed = ended.is_ok();
+            state.note(Poll::Ready(ended.clone()));
+            let waiting = state.take_waiting();
+            drop(state);
+            waiting.into_iter().for_each(WakeAll::wake);
+            ended?;
         }
-        self.poll_all(cx)
+        self.nothing_dropped()
     }
 
     /// Sends what is left, tells the end, and reads to the peer's end.
-    async fn finish(&self) -> Result<(), Error> {
+    async fn end(&self) -> Result<(), Error> {
         let after = self.limits.close;
-        let late = || Error::Timeout { doing: format!("sending the rest to {}", self.link.peer), after };
-        timeout(after, poll_fn(|cx| self.poll_all(cx))).await.map_err(|_| late())??;
-        if let Some(error) = self.link.failure() {
-            return Err(error);
-        }
+        let late = |_| Error::Timeout { doing: format!("sending the rest to {}", self.link.peer), after };
+        timeout(after, poll_fn(|cx| self.poll_all(cx))).await.map_err(late)??;
         // A peer that does not end its side has had its time.
-        timeout(after, self.discard()).await.unwrap_or(Ok(()))?;
-        self.state().closed = true;
-        Ok(())
+        timeout(after, self.discard()).await.unwrap_or(Ok(()))
     }
 
     async fn discard(&self) -> Result<(), Error> {
-        poll_fn(|cx| {
-            let mut scratch = [0; 4096];
-            loop {
-                match ready!(self.half.poll_discard(cx, &mut scratch)) {
-                    // What ends a stream that nobody reads does not matter.
-                    Ok(0) | Err(Error::Truncated) => return Poll::Ready(Ok(())),
-                    Ok(_) => {}
-                    Err(error) => return Poll::Ready(Err(error)),
-                }
+        let discard = |cx: &mut Context<'_>| {
+            // A reader that was about to wait wakes this one again: the socket remembers one only.
+            self.link.writer_waits(cx);
+            self.half.poll_discard(cx, &mut [0; 4096])
+        };
+        loop {
+            match poll_fn(discard).await {
+                // What ends a stream that nobody reads does not matter.
+                Ok(0) | Err(Error::Truncated) => return Ok(()),
+                // A peer that always has more would keep this task from ever giving way.
+                Ok(_) => consume_budget().await,
+                Err(error) => return Err(error),
             }
-        })
-        .await
+        }
     }
 }
 
-impl State {
+impl Sending {
     /// Polls with the wakers of all who wait, so that none of them is forgotten by the socket.
     fn with_waker<T>(&mut self, poll: impl FnOnce(&mut Self, &mut Context<'_>) -> T) -> T {
         match self.waiting.clone() {
@@ -307,6 +351,18 @@ impl State {
         self.with_waker(poll)
     }
 
+    pub(super) fn take_waiting(&mut self) -> Option<Arc<WakeAll>> {
+        self.waiting.take()
+    }
+
+    /// The reset that the writer has met, which the system tells once only.
+    pub(super) fn reset(&self) -> Option<Error> {
+        let error = self.error.as_deref()?;
+        let reset =
+            matches!(error, Error::Lost { cause, .. } if cause.kind() == io::ErrorKind::ConnectionReset);
+        reset.then(|| error.clone())
+    }
+
     fn note(&mut self, sent: Poll<Result<(), Error>>) {
         if let Poll::Ready(Err(error)) = sent {
             self.error.get_or_insert_with(|| Box::new(error));
@@ -316,7 +372,7 @@ impl State {
 
 /// Wakes everybody who waits for one socket, which remembers a single waker only.
 #[derive(Default)]
-struct WakeAll(Mutex<Vec<Waker>>);
+pub(super) struct WakeAll(Mutex<Vec<Waker>>);
 
 impl WakeAll {
     fn add(&self, waker: &Waker) {
@@ -337,7 +393,7 @@ impl Wake for WakeAll {
 impl Drop for StreamWriter {
     fn drop(&mut self) {
         let done = {
-            let state = self.inner.state();
+            let state = self.inner.link.sending();
             state.closed || state.error.is_some()
         };
         if done || self.inner.link.failure().is_some() {
@@ -349,7 +405,8 @@ impl Drop for StreamWriter {
         runtime.spawn(async move {
             let sent = timeout(inner.limits.close, poll_fn(|cx| inner.poll_all(cx))).await;
             if matches!(sent, Ok(Ok(()))) {
-                poll_fn(|cx| inner.link.poll_reader_done(cx)).await;
+                let nobody_reads = |cx: &mut Context<'_>| inner.link.writer_waits(cx);
+                poll_fn(|cx| if nobody_reads(cx) { Poll::Ready(()) } else { Poll::Pending }).await;
                 let _ = timeout(inner.limits.close, inner.discard()).await;
             }
         });
@@ -360,18 +417,19 @@ impl AsyncWrite for StreamWriter {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         let inner = &self.inner;
         // Unlike `write` it queues nothing: first what is queued, then what the socket takes.
-        let queued = !inner.state().queue.is_empty();
-        if queued || inner.link.failure().is_some() || inner.link.is_closing() {
+        if !inner.link.sending().queue.is_empty() || inner.link.is_closing() {
             ready!(inner.poll_drain(cx))?;
         }
-        let mut state = inner.state();
+        let budget = ready!(poll_proceed(cx));
+        let mut state = inner.link.sending();
         if state.end != End::Open {
             return Poll::Ready(Err(Error::WriteAfterEof.into()));
         }
-        if let Some(error) = &state.error {
-            return Poll::Ready(Err((**error).clone().into()));
+        if let Some(error) = inner.link.failure().or_else(|| state.error.as_deref().cloned()) {
+            return Poll::Ready(Err(error.into()));
         }
         let sent = ready!(state.poll_as_waiter(cx, |_, cx| inner.half.poll_write(cx, data)));
+        budget.made_progress();
         state.note(Poll::Ready(sent.clone().map(drop)));
         Poll::Ready(sent.map_err(Into::into))
     }

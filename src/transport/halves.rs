@@ -38,14 +38,6 @@ impl Shared {
         Self { io: Arc::new(Mutex::new(io)), is_tls: true, ignore_unexpected_eof }
     }
 
-    /// What a read gave, 0 being the peer's end.
-    fn received(&self, read: io::Result<usize>) -> Result<usize, Error> {
-        match read.map_err(|error| self.error("reading", error)) {
-            Err(Error::Truncated) if self.ignore_unexpected_eof => Ok(0),
-            other => other,
-        }
-    }
-
     fn lock(&self) -> MutexGuard<'_, Box<dyn Io>> {
         // A panic elsewhere leaves a stream that still gives its own errors.
         self.io.lock().unwrap_or_else(PoisonError::into_inner)
@@ -85,7 +77,8 @@ pub(crate) enum ReadHalf {
 }
 
 impl ReadHalf {
-    /// Reads once into the free room of `buf`; 0 is the peer's end.
+    /// Reads once into the free room of `buf`; 0 is the peer's end. Also before an error there may
+    /// be data.
     pub(crate) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
@@ -96,8 +89,11 @@ impl ReadHalf {
             Self::Tcp(half) => pin!(half.read_buf(buf)).poll(cx).map_err(lost),
             Self::Unix(half) => pin!(half.read_buf(buf)).poll(cx).map_err(lost),
             Self::Shared(shared) => {
-                let read = ready!(pin!(shared.lock().read_buf(buf)).poll(cx));
-                Poll::Ready(shared.received(read))
+                let mut io = shared.lock();
+                let read = ready!(pin!(io.read_buf(buf)).poll(cx));
+                // TLS tells of a bad record before it gives what the records ahead of it held.
+                while read.is_err() && matches!(pin!(io.read_buf(buf)).poll(cx), Poll::Ready(Ok(1..))) {}
+                Poll::Ready(read.map_err(|error| shared.error("reading", error)))
             }
         }
     }
@@ -105,6 +101,11 @@ impl ReadHalf {
     /// Whether the bytes here are those of a socket.
     pub(crate) fn is_plain(&self) -> bool {
         matches!(self, Self::Tcp(_) | Self::Unix(_))
+    }
+
+    /// Whether an end without `close_notify` is taken for a clean one.
+    pub(crate) fn ignores_truncation(&self) -> bool {
+        matches!(self, Self::Shared(Shared { ignore_unexpected_eof: true, .. }))
     }
 
     /// The whole connection again, if `other` is its other half.
@@ -175,12 +176,8 @@ impl WriteHalf {
     /// Tells the peer that nothing more comes: FIN, under TLS `close_notify` first.
     pub(crate) fn poll_end(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         match self {
-            Self::Tcp(half) => {
-                Poll::Ready(SockRef::from(half.as_ref()).shutdown(Shutdown::Write).map_err(lost_writing))
-            }
-            Self::Unix(half) => {
-                Poll::Ready(SockRef::from(half.as_ref()).shutdown(Shutdown::Write).map_err(lost_writing))
-            }
+            Self::Tcp(half) => Poll::Ready(shut_down(&SockRef::from(half.as_ref()))),
+            Self::Unix(half) => Poll::Ready(shut_down(&SockRef::from(half.as_ref()))),
             Self::Shared(shared) => {
                 let ended = Pin::new(&mut **shared.lock()).poll_shutdown(cx);
                 ended.map_err(|error| shared.error("writing", error))
@@ -216,11 +213,20 @@ impl WriteHalf {
             Self::Shared(shared) => {
                 let mut buf = ReadBuf::new(scratch);
                 let read = ready!(Pin::new(&mut **shared.lock()).poll_read(cx, &mut buf));
-                Poll::Ready(shared.received(read.map(|()| buf.filled().len())))
+                let read = read.map_err(|error| shared.error("reading", error));
+                Poll::Ready(read.map(|()| buf.filled().len()))
             }
             Self::Gone => Poll::Ready(Err(Error::Closed)),
         }
     }
+}
+
+/// Sends FIN. A socket that is not connected any more tells why.
+fn shut_down(socket: &SockRef<'_>) -> Result<(), Error> {
+    socket.shutdown(Shutdown::Write).map_err(|error| match socket.take_error() {
+        Ok(Some(cause)) if error.kind() == ErrorKind::NotConnected => lost_writing(cause),
+        _ => lost_writing(error),
+    })
 }
 
 fn lost_writing(error: io::Error) -> Error {

@@ -1,7 +1,10 @@
 //! Listening: one port for all addresses of a name, and an accept that survives what accept can say.
 
+use std::future::poll_fn;
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -24,37 +27,71 @@ const REST: Duration = Duration::from_millis(100);
 const PORT_TRIES: usize = 20;
 
 /// A socket that connections come from.
-pub(crate) enum Listener {
+#[derive(Debug)]
+enum Listener {
     Tcp(TcpListener),
     /// The path goes with the listener.
     Unix(UnixListener, #[expect(dead_code, reason = "removed when dropped")] Option<OwnedPath>),
 }
 
 impl Listener {
-    pub(crate) fn local_addr(&self) -> Address {
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Transport>> {
         match self {
-            Self::Tcp(listener) => tcp_address(listener.local_addr()),
-            Self::Unix(listener, _) => unix::address(listener.local_addr()),
+            Self::Tcp(listener) => listener.poll_accept(cx).map_ok(|(stream, _)| Transport::tcp(stream)),
+            Self::Unix(listener, _) => listener.poll_accept(cx).map_ok(|(stream, _)| Transport::Unix(stream)),
         }
     }
+}
 
-    /// The next connection. Errors of one connection are passed over; when descriptors or memory
-    /// have run out, it rests and says so. May be cancelled.
-    pub(crate) async fn accept(&self) -> Transport {
+/// A listener that can be taken away from whoever waits for its connections.
+#[derive(Debug, Clone)]
+pub(crate) struct Listening {
+    local: Address,
+    listener: Arc<Mutex<Option<Listener>>>,
+}
+
+impl Listening {
+    fn new(listener: Listener) -> Self {
+        let local = match &listener {
+            Listener::Tcp(listener) => tcp_address(listener.local_addr()),
+            Listener::Unix(listener, _) => unix::address(listener.local_addr()),
+        };
+        Self { local, listener: Arc::new(Mutex::new(Some(listener))) }
+    }
+
+    pub(crate) fn local_addr(&self) -> &Address {
+        &self.local
+    }
+
+    /// Stops listening at once: the port and the path are free on return.
+    pub(crate) fn stop(&self) {
+        self.listener().take();
+    }
+
+    /// The next connection; none once it was stopped. Errors of one connection are passed over;
+    /// when descriptors or memory have run out, it rests and says so. May be cancelled.
+    pub(crate) async fn accept(&self) -> Option<Transport> {
         loop {
-            let accepted = match self {
-                Self::Tcp(listener) => listener.accept().await.map(|(stream, _)| Transport::tcp(stream)),
-                Self::Unix(listener, _) => listener.accept().await.map(|(stream, _)| Transport::Unix(stream)),
-            };
-            match accepted {
-                Ok(transport) => return transport,
+            match poll_fn(|cx| self.poll_accept(cx)).await? {
+                Ok(transport) => return Some(transport),
                 Err(error) if is_exhausted(&error) => {
-                    tracing::warn!("cannot accept a connection on {}: {error}", self.local_addr());
+                    tracing::warn!("cannot accept a connection on {}: {error}", self.local);
                     tokio::time::sleep(REST).await;
                 }
                 Err(error) => tracing::debug!("a connection ended before it was accepted: {error}"),
             }
         }
+    }
+
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Transport>>> {
+        match &*self.listener() {
+            Some(listener) => listener.poll_accept(cx).map(Some),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn listener(&self) -> MutexGuard<'_, Option<Listener>> {
+        self.listener.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -64,12 +101,16 @@ fn is_exhausted(error: &io::Error) -> bool {
 }
 
 /// Listens on every address of `endpoint`, on one port.
-pub(crate) async fn bind(endpoint: &Endpoint, family: Family, numeric: bool) -> Result<Vec<Listener>, Error> {
+pub(crate) async fn bind(
+    endpoint: &Endpoint,
+    family: Family,
+    numeric: bool,
+) -> Result<Vec<Listening>, Error> {
     match endpoint {
         Endpoint::Unix(path) => {
             let (listener, owned) =
                 unix::bind(path, BACKLOG).map_err(|cause| Error::bind(endpoint, cause))?;
-            Ok(vec![Listener::Unix(listener, owned)])
+            Ok(vec![Listening::new(Listener::Unix(listener, owned))])
         }
         Endpoint::Tcp { host, port } => {
             let addresses = match (host.as_str(), family) {
@@ -80,17 +121,17 @@ pub(crate) async fn bind(endpoint: &Endpoint, family: Family, numeric: bool) -> 
                 ("*", Family::V6) => vec![(Ipv6Addr::UNSPECIFIED, *port).into()],
                 _ => resolve(host, *port, family, numeric).await?,
             };
-            let optional_v6 = host == "*" && family == Family::Any;
-            bind_all(&addresses, optional_v6).map_err(|(address, cause)| Error::bind(&address, cause))
+            bind_all(&addresses).map_err(|(address, cause)| Error::bind(&address, cause))
         }
     }
 }
 
-/// Binds all addresses on one port, also on one that the system chooses.
-fn bind_all(addresses: &[SocketAddr], optional_v6: bool) -> Result<Vec<Listener>, (SocketAddr, io::Error)> {
+/// Binds all addresses on one port, also on one that the system chooses. Of several addresses those
+/// that this machine does not have are left out: `::1` where IPv6 is off.
+fn bind_all(addresses: &[SocketAddr]) -> Result<Vec<Listening>, (SocketAddr, io::Error)> {
     let mut tries = PORT_TRIES;
     'again: loop {
-        let mut bound: Vec<TcpListener> = Vec::new();
+        let (mut bound, mut absent): (Vec<TcpListener>, _) = (Vec::new(), None);
         for &address in addresses {
             let mut wanted = address;
             if let Some(Ok(first)) = bound.first().map(TcpListener::local_addr) {
@@ -98,8 +139,10 @@ fn bind_all(addresses: &[SocketAddr], optional_v6: bool) -> Result<Vec<Listener>
             }
             match listen(wanted) {
                 Ok(listener) => bound.push(listener),
-                // A machine without IPv6 still has all of its addresses.
-                Err(error) if optional_v6 && is_absent(&error) && address.is_ipv6() => {}
+                Err(error) if is_absent(&error) => {
+                    tracing::info!("not listening on {wanted}: {error}");
+                    absent = Some((wanted, error));
+                }
                 Err(error) if error.kind() == ErrorKind::AddrInUse && wanted != address && tries > 0 => {
                     tries -= 1;
                     continue 'again;
@@ -107,7 +150,10 @@ fn bind_all(addresses: &[SocketAddr], optional_v6: bool) -> Result<Vec<Listener>
                 Err(error) => return Err((wanted, error)),
             }
         }
-        return Ok(bound.into_iter().map(Listener::Tcp).collect());
+        return match absent {
+            Some(error) if bound.is_empty() => Err(error),
+            _ => Ok(bound.into_iter().map(|bound| Listening::new(Listener::Tcp(bound))).collect()),
+        };
     }
 }
 
@@ -126,4 +172,22 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
     TcpListener::from_std(socket.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_address_that_this_machine_does_not_have_is_left_out_among_several() {
+        let [foreign, own] = ["192.0.2.1:0", "127.0.0.1:0"].map(|text| text.parse().unwrap());
+        let listening = bind_all(&[foreign, own]).unwrap();
+        let [Address::Tcp(address)] = listening.iter().map(Listening::local_addr).collect::<Vec<_>>()[..]
+        else {
+            panic!("{listening:?}")
+        };
+        assert_eq!(address.ip(), own.ip());
+        let (named, error) = bind_all(&[foreign]).unwrap_err();
+        assert_eq!((named, error.kind()), (foreign, ErrorKind::AddrNotAvailable));
+    }
 }

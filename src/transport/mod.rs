@@ -19,7 +19,7 @@ use crate::endpoint::Address;
 
 pub(crate) use dial::{Dial, dial};
 pub(crate) use halves::{Io, ReadHalf, Shared, WriteHalf};
-pub(crate) use listener::{Listener, bind};
+pub(crate) use listener::{Listening, bind};
 
 /// A connection whose bytes are not yet anybody's.
 pub(crate) enum Transport {

@@ -1,0 +1,9 @@
+//! What asyncio's streams do, and what they do better here, over every transport.
+
+#[path = "../streams_support/mod.rs"]
+mod streams_support;
+
+mod closing;
+mod lost;
+mod reading;
+mod writing;

@@ -1,0 +1,10 @@
+//! TLS: whom it trusts, where its streams end, and `start_tls`.
+
+#[path = "../streams_support/mod.rs"]
+mod streams_support;
+
+mod authority;
+mod records;
+mod sockets;
+mod trust;
+mod upgrade;
