@@ -183,12 +183,11 @@ fn fill(pipe: &std::io::PipeWriter) {
     rustix::io::ioctl_fionbio(pipe, true).unwrap();
     let mut refusals = 0;
     while refusals < 20 {
-        match (&*pipe).write(&[7; 4096]) {
-            Ok(_) => refusals = 0,
-            Err(_) => {
-                refusals += 1;
-                thread::park_timeout(Duration::from_millis(20));
-            }
+        if rustix::io::write(pipe, &[7; 4096]).is_ok() {
+            refusals = 0;
+        } else {
+            refusals += 1;
+            thread::park_timeout(Duration::from_millis(20));
         }
     }
 }

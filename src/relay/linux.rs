@@ -44,7 +44,7 @@ pub(super) fn up(
                     Err(Errno::INTR) => {}
                     // It does not say which of the two is not ready.
                     Err(Errno::AGAIN) => {
-                        wait(&from, PollFlags::IN).and_then(|()| wait(&socket, PollFlags::OUT))?
+                        wait(&from, PollFlags::IN).and_then(|()| wait(&socket, PollFlags::OUT))?;
                     }
                     done => return done,
                 }

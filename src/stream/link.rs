@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Wake, Waker};
 
-use super::writer::Sending;
+use super::sending::Sending;
 use crate::endpoint::Address;
 use crate::error::Error;
 use crate::transport::tls::TlsInfo;

@@ -1,10 +1,15 @@
 //! asyncio's streams: a reader and a writer for each connection.
 
+mod buffer;
 mod connect;
 mod detach;
+mod lines;
 mod link;
+mod outgoing;
 mod pair;
 mod reader;
+mod sending;
+mod separator;
 mod server;
 mod start_tls;
 mod writer;
@@ -13,8 +18,9 @@ use std::time::Duration;
 
 pub use connect::{ConnectOptions, open_connection};
 pub(crate) use detach::{detach, is_bare};
+pub use lines::Lines;
 pub use pair::pair;
-pub use reader::{Lines, StreamReader};
+pub use reader::StreamReader;
 pub use server::{Server, ServerOptions, start_server};
 pub use start_tls::{TlsSide, start_tls};
 pub use writer::StreamWriter;

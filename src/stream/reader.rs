@@ -1,35 +1,24 @@
 //! `StreamReader`: asyncio's, with data before errors and every read cancel-safe.
 
-use std::cell::Cell;
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::ops::{Deref, Range};
+use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
-use memchr::{memchr, memmem};
+use memchr::memchr;
 use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
 
-use super::Limits;
 use super::link::Link;
+use super::separator::first_match;
+use super::{Limits, Lines, buffer};
 use crate::endpoint::Address;
 use crate::error::Error;
 use crate::transport::ReadHalf;
 use crate::transport::tls::TlsInfo;
-
-/// How much is read at once.
-const READ_SIZE: usize = 64 * 1024;
-
-/// A buffer with less free room than this is enlarged before it is read into.
-const MIN_ROOM: usize = 4 * 1024;
-
-thread_local! {
-    /// The buffer lent to whichever reader polls: an idle connection holds none.
-    static SPARE: Cell<BytesMut> = Cell::default();
-}
 
 /// The receiving side of a connection.
 ///
@@ -168,7 +157,7 @@ impl StreamReader {
 
     /// The lines of the stream, as [`readline`](Self::readline) gives them. asyncio's `async for`.
     pub fn lines(&mut self) -> Lines<'_> {
-        Lines { reader: self }
+        Lines::new(self)
     }
 
     /// Whether the stream has ended and everything was read.
@@ -241,16 +230,7 @@ impl StreamReader {
     }
 
     fn poll_read_once(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Error>> {
-        if self.buffer.is_empty() && self.buffer.capacity() < MIN_ROOM {
-            self.buffer = SPARE.take();
-        }
-        if self.buffer.capacity() - self.buffer.len() < MIN_ROOM {
-            self.buffer.reserve(READ_SIZE);
-        }
-        let read = self.half.poll_read(cx, &mut self.buffer);
-        if self.buffer.is_empty() {
-            SPARE.set(std::mem::take(&mut self.buffer));
-        }
+        let read = buffer::poll_read(&mut self.half, cx, &mut self.buffer);
         if read.is_pending() && self.link.reader_waits(cx) {
             return Poll::Ready(Ok(0));
         }
@@ -297,19 +277,6 @@ impl fmt::Debug for StreamReader {
     }
 }
 
-/// The separator that ends first in `data[from..]`; of those that end together the shortest.
-fn first_match(data: &[u8], from: usize, separators: &[&[u8]]) -> Option<Range<usize>> {
-    let rest = data.get(from..)?;
-    let matches = separators.iter().filter_map(|separator| {
-        let at = match separator {
-            [byte] => memchr(*byte, rest),
-            _ => memmem::find(rest, separator),
-        }?;
-        Some(from + at..from + at + separator.len())
-    });
-    matches.min_by_key(|found| (found.end, found.len()))
-}
-
 impl AsyncBufRead for StreamReader {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         let reader = self.get_mut();
@@ -337,21 +304,5 @@ impl AsyncRead for StreamReader {
             self.consume(amount);
         }
         Poll::Ready(Ok(()))
-    }
-}
-
-/// The lines of a stream; see [`StreamReader::lines`].
-#[derive(Debug)]
-pub struct Lines<'a> {
-    reader: &'a mut StreamReader,
-}
-
-impl Lines<'_> {
-    /// The next line with its `\n`; `None` at the end. May be cancelled.
-    ///
-    /// # Errors
-    /// As [`StreamReader::readline`]; after [`Error::LineTooLong`] it goes on with the next line.
-    pub async fn next(&mut self) -> Option<Result<Bytes, Error>> {
-        self.reader.readline().await.transpose()
     }
 }
