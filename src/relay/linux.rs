@@ -18,6 +18,9 @@ const FROM_FILE: usize = 16 * 1024 * 1024;
 const FROM_FILE_CLOCKED: usize = 64 * 1024;
 const PIPE: usize = 1024 * 1024;
 
+/// A pipe that is given this much at once is enlarged.
+const ENLARGE: usize = 16 * 1024;
+
 /// From a file by sendfile, from a pipe by splice; false where that is not possible.
 ///
 /// `set_nonblocking` is of the socket. While the kernel moves from a pipe it holds the pipe's lock:
@@ -60,13 +63,18 @@ pub(super) fn up(
 pub(super) fn down(socket: impl AsFd, to: impl AsFd, meter: &Meter) -> Result<bool, Fault> {
     match kind(&to) {
         Some(FileType::Fifo) => {
-            // The larger the pipe, the fewer the turns; refused, it works as it is.
-            let _ = fcntl_setpipe_size(&to, PIPE);
+            let mut is_large = false;
             let call = || {
                 // Waiting for the socket inside of splice would hold the pipe's lock: what is in it
                 // already could not be read.
                 wait(&socket, PollFlags::IN)?;
-                retry(&to, PollFlags::OUT, || splice_once(&socket, &to, PIPE))
+                let moved = retry(&to, PollFlags::OUT, || splice_once(&socket, &to, PIPE))?;
+                if !is_large && moved >= ENLARGE {
+                    // The larger the pipe, the fewer the turns; refused, it works as it is.
+                    let _ = fcntl_setpipe_size(&to, PIPE);
+                    is_large = true;
+                }
+                Ok(moved)
             };
             let fault = |error| if error == Errno::PIPE { write_fault(error) } else { read_fault(error) };
             repeat("splice", Way::Down, meter, call, fault)
