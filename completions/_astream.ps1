@@ -62,12 +62,13 @@ Register-ArgumentCompleter -Native -CommandName 'astream' -ScriptBlock {
             break
         }
         'astream;listen' {
+            [CompletionResult]::new('--forward', '--forward', [CompletionResultType]::ParameterName, 'Relay each connection to ADDRESS, HOST:PORT or unix:PATH, until stopped')
             [CompletionResult]::new('--grace', '--grace', [CompletionResultType]::ParameterName, 'What open connections get after SIGTERM')
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Limit of a client''s TLS handshake')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Limit of a client''s TLS handshake')
             [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Give up when nothing moves either way for TIME (status 5)')
             [CompletionResult]::new('--idle-timeout', '--idle-timeout', [CompletionResultType]::ParameterName, 'Give up when nothing moves either way for TIME (status 5)')
-            [CompletionResult]::new('--cert', '--cert', [CompletionResultType]::ParameterName, 'Our certificate and chain (PEM)')
+            [CompletionResult]::new('--cert', '--cert', [CompletionResultType]::ParameterName, 'Our certificate and chain (PEM), and its key unless --key has it')
             [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Its key (PEM), if not in the same file')
             [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'Demand a client certificate issued under FILE')
             [CompletionResult]::new('-4', '-4', [CompletionResultType]::ParameterName, 'IPv4 only')

@@ -93,12 +93,16 @@ _astream() {
             return 0
             ;;
         astream__subcmd__listen)
-            opts="-4 -6 -n -k -w -C -i -v -h --ipv4 --ipv6 --numeric --keep-open --once --echo --grace --timeout --crlf --idle-timeout --send-only --recv-only --no-shutdown --exit-on-close --verbose --quiet --tls --cert --key --cacert --ignore-unexpected-eof --help"
+            opts="-4 -6 -n -k -w -C -i -v -h --ipv4 --ipv6 --numeric --keep-open --once --echo --forward --grace --timeout --crlf --idle-timeout --send-only --recv-only --no-shutdown --exit-on-close --verbose --quiet --tls --cert --key --cacert --ignore-unexpected-eof --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --forward)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --grace)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -57,12 +57,13 @@ set edit:completion:arg-completer[astream] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'astream;listen'= {
+            cand --forward 'Relay each connection to ADDRESS, HOST:PORT or unix:PATH, until stopped'
             cand --grace 'What open connections get after SIGTERM'
             cand -w 'Limit of a client''s TLS handshake'
             cand --timeout 'Limit of a client''s TLS handshake'
             cand -i 'Give up when nothing moves either way for TIME (status 5)'
             cand --idle-timeout 'Give up when nothing moves either way for TIME (status 5)'
-            cand --cert 'Our certificate and chain (PEM)'
+            cand --cert 'Our certificate and chain (PEM), and its key unless --key has it'
             cand --key 'Its key (PEM), if not in the same file'
             cand --cacert 'Demand a client certificate issued under FILE'
             cand -4 'IPv4 only'

@@ -49,10 +49,11 @@ complete -c astream -n "__fish_astream_using_subcommand connect" -l tls -d 'Spea
 complete -c astream -n "__fish_astream_using_subcommand connect" -l insecure -d 'Verify nothing'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l ignore-unexpected-eof -d 'Accept an end without close_notify'
 complete -c astream -n "__fish_astream_using_subcommand connect" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c astream -n "__fish_astream_using_subcommand listen" -l forward -d 'Relay each connection to ADDRESS, HOST:PORT or unix:PATH, until stopped' -r
 complete -c astream -n "__fish_astream_using_subcommand listen" -l grace -d 'What open connections get after SIGTERM' -r
 complete -c astream -n "__fish_astream_using_subcommand listen" -s w -l timeout -d 'Limit of a client\'s TLS handshake' -r
 complete -c astream -n "__fish_astream_using_subcommand listen" -s i -l idle-timeout -d 'Give up when nothing moves either way for TIME (status 5)' -r
-complete -c astream -n "__fish_astream_using_subcommand listen" -l cert -d 'Our certificate and chain (PEM)' -r -F
+complete -c astream -n "__fish_astream_using_subcommand listen" -l cert -d 'Our certificate and chain (PEM), and its key unless --key has it' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -l key -d 'Its key (PEM), if not in the same file' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -l cacert -d 'Demand a client certificate issued under FILE' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -s 4 -l ipv4 -d 'IPv4 only'

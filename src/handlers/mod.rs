@@ -1,6 +1,7 @@
 //! What to do with a connection: each handler takes a reader and a writer to their end.
 
 mod echo;
+mod forward;
 mod shared_stdio;
 mod stdio;
 
@@ -11,6 +12,7 @@ use crate::observe::Totals;
 use crate::stream::{StreamReader, StreamWriter};
 
 pub use echo::Echo;
+pub use forward::Forward;
 pub use shared_stdio::SharedStdio;
 pub use stdio::{Exchange, Stdio, stdin_is_null};
 

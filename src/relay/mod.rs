@@ -5,6 +5,8 @@ mod copy;
 #[cfg(target_os = "linux")]
 mod linux;
 mod mover;
+#[cfg(target_os = "linux")]
+mod pump;
 
 use std::fmt;
 use std::future::Future;
@@ -20,6 +22,8 @@ use crate::observe::Totals;
 use crate::policy::IdleClock;
 use copy::copy;
 pub(crate) use mover::Mover;
+#[cfg(target_os = "linux")]
+pub(crate) use pump::pump;
 
 /// Which way bytes go: `Up` to the peer, `Down` from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,6 +13,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use socket2::{SockRef, Socket, TcpKeepalive};
+use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
 
 use crate::endpoint::Address;
@@ -62,15 +63,13 @@ impl Transport {
         }
     }
 
-    /// The socket without its runtime, blocking.
-    pub(crate) fn into_blocking(self) -> io::Result<BlockingSocket> {
-        let socket = match self {
-            Self::Tcp(stream) => Socket::from(stream.into_std()?),
-            Self::Unix(stream) => Socket::from(stream.into_std()?),
-            Self::Shared(_) => return Err(io::ErrorKind::Unsupported.into()),
-        };
-        socket.set_nonblocking(false)?;
-        Ok(BlockingSocket(socket))
+    /// The plain socket, if it is one.
+    pub(crate) fn into_socket(self) -> Option<AsyncSocket> {
+        match self {
+            Self::Tcp(stream) => Some(AsyncSocket::Tcp(stream)),
+            Self::Unix(stream) => Some(AsyncSocket::Unix(stream)),
+            Self::Shared(_) => None,
+        }
     }
 
     pub(crate) fn split(self) -> (ReadHalf, WriteHalf) {
@@ -84,6 +83,50 @@ impl Transport {
                 (ReadHalf::Unix(read), WriteHalf::Unix(write))
             }
             Self::Shared(shared) => (ReadHalf::Shared(shared.clone()), WriteHalf::Shared(shared)),
+        }
+    }
+}
+
+/// A plain socket in its runtime, for those who make their own calls on it.
+pub(crate) enum AsyncSocket {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl AsyncSocket {
+    /// Makes a call that does not block once the socket is ready for it. May be cancelled.
+    pub(crate) async fn when<T>(
+        &self,
+        ready: Interest,
+        call: impl FnMut() -> io::Result<T>,
+    ) -> io::Result<T> {
+        match self {
+            Self::Tcp(stream) => stream.async_io(ready, call).await,
+            Self::Unix(stream) => stream.async_io(ready, call).await,
+        }
+    }
+
+    /// The socket without its runtime, blocking.
+    pub(crate) fn into_blocking(self) -> io::Result<BlockingSocket> {
+        let socket = match self {
+            Self::Tcp(stream) => Socket::from(stream.into_std()?),
+            Self::Unix(stream) => Socket::from(stream.into_std()?),
+        };
+        socket.set_nonblocking(false)?;
+        Ok(BlockingSocket(socket))
+    }
+
+    /// Tells the peer that nothing more comes.
+    pub(crate) fn end(&self) -> io::Result<()> {
+        SockRef::from(self).shutdown(Shutdown::Write)
+    }
+}
+
+impl AsFd for AsyncSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(stream) => stream.as_fd(),
+            Self::Unix(stream) => stream.as_fd(),
         }
     }
 }

@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use astream::handlers::{Echo, Exchange, Handler, SharedStdio, Stdio, stdin_is_null};
-use astream::{Endpoint, Error, Server, ServerOptions, StreamReader, StreamWriter, TlsServer, start_server};
+use astream::handlers::{Echo, Exchange, Forward, Handler, SharedStdio, Stdio, stdin_is_null};
+use astream::{
+    ConnectOptions, Endpoint, Error, Server, ServerOptions, StreamReader, StreamWriter, TlsServer,
+    start_server,
+};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -20,17 +23,34 @@ pub async fn run(args: &Listen) -> anyhow::Result<()> {
     let tls = args.tls.server()?;
     if args.serve.echo {
         let echo = Echo::new().idle_timeout(args.exchange.idle_timeout);
-        return if args.serve.once {
-            serve_one(args, &endpoint, tls, echo).await
-        } else {
-            serve_all(args, &endpoint, tls, echo).await
-        };
+        return serve(args, &endpoint, tls, echo).await;
+    }
+    if let Some(target) = &args.serve.forward {
+        let options = ConnectOptions::new().numeric(args.address.numeric).timeout(args.timeout);
+        let forward = Forward::new(target.clone(), options)
+            .idle_timeout(args.exchange.idle_timeout)
+            .by_streams(by_streams());
+        return serve(args, &endpoint, tls, forward).await;
     }
     let exchange = exchange(args);
     if args.serve.keep_open {
         serve_all(args, &endpoint, tls, SharedStdio::new(exchange)?).await
     } else {
         serve_one(args, &endpoint, tls, Stdio::new(exchange).by_streams(by_streams())).await
+    }
+}
+
+/// Serves all, or one if that was asked for.
+async fn serve(
+    args: &Listen,
+    endpoint: &Endpoint,
+    tls: Option<TlsServer>,
+    handler: impl Handler + Send + Sync + 'static,
+) -> anyhow::Result<()> {
+    if args.serve.once {
+        serve_one(args, endpoint, tls, handler).await
+    } else {
+        serve_all(args, endpoint, tls, handler).await
     }
 }
 

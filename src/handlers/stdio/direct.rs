@@ -11,6 +11,7 @@ use tokio::sync::{oneshot, watch};
 use super::input::{stdin_is_empty, stdin_is_null};
 use super::output::close_stdout;
 use super::{Exchange, error};
+use crate::error::Error;
 use crate::handlers::Outcome;
 use crate::relay::{Fault, Meter, Mover, Plan, Stop, join};
 use crate::stream::{StreamReader, StreamWriter, detach};
@@ -25,7 +26,8 @@ pub(super) async fn exchange(
 ) -> Outcome {
     let peer = writer.peer_addr().clone();
     let meter = Arc::new(Meter::new(plan.idle));
-    let socket = match detach(reader, writer) {
+    let lost = |error| Error::from_io("reading", error);
+    let socket = match detach(reader, writer).and_then(|socket| socket.into_blocking().map_err(lost)) {
         Ok(socket) => Arc::new(socket),
         Err(error) => return Outcome { totals: meter.totals(), result: Err(error) },
     };

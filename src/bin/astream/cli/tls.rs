@@ -60,11 +60,11 @@ pub struct ServerTls {
     /// Speak TLS; without --cert with a fresh key, whose pin is told
     #[arg(long)]
     tls: bool,
-    /// Our certificate and chain (PEM)
+    /// Our certificate and chain (PEM), and its key unless --key has it
     #[arg(long, value_name = "FILE", requires = "tls")]
     cert: Option<PathBuf>,
     /// Its key (PEM), if not in the same file
-    #[arg(long, value_name = "FILE", requires = "cert")]
+    #[arg(long, hide_short_help = true, value_name = "FILE", requires = "cert")]
     key: Option<PathBuf>,
     /// Demand a client certificate issued under FILE
     #[arg(long, value_name = "FILE", requires = "tls")]

@@ -1,0 +1,130 @@
+//! Two plain sockets, each fed from the other through a pipe of its own, on Linux. Short
+//! conversations go through a buffer that is lent by the thread: they need no pipe.
+
+use std::cell::Cell;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::io::Errno;
+use rustix::pipe::{PipeFlags, SpliceFlags, pipe_with, splice};
+use tokio::io::Interest;
+use tokio::sync::watch;
+
+use super::{Fault, Meter, Plan, Stop, Way, join};
+use crate::transport::AsyncSocket;
+
+/// How much goes through a buffer before a pipe is made.
+const BEFORE_PIPE: usize = 128 * 1024;
+
+/// How much is read at once.
+const CHUNK: usize = 64 * 1024;
+
+thread_local! {
+    static SPARE: Cell<Vec<u8>> = Cell::default();
+}
+
+/// Feeds `remote` from `local` and the other way round until both have ended, as
+/// [`relay`](super::relay) does.
+pub(crate) async fn pump(
+    local: &AsyncSocket,
+    remote: &AsyncSocket,
+    plan: Plan,
+    meter: &Meter,
+) -> Result<(), Stop> {
+    let (peer_ended, mut peer_end) = watch::channel(plan.half_close);
+    let up = async {
+        one_way(local, remote, Way::Up, meter).await?;
+        let _ = peer_end.wait_for(|ended| *ended).await;
+        remote.end().map_err(Fault::Write)
+    };
+    let down = async {
+        one_way(remote, local, Way::Down, meter).await?;
+        peer_ended.send_replace(true);
+        local.end().map_err(Fault::Write)
+    };
+    join(up, down, plan.leave_with_peer, meter.idle()).await
+}
+
+async fn one_way(from: &AsyncSocket, to: &AsyncSocket, way: Way, meter: &Meter) -> Result<(), Fault> {
+    let mut moved = 0;
+    while moved < BEFORE_PIPE {
+        match through_buffer(from, to).await? {
+            0 => return Ok(()),
+            n => {
+                meter.moved(way, n);
+                moved += n;
+            }
+        }
+    }
+    // Without a descriptor to spare it goes on as it was.
+    let Ok(pipe) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK) else {
+        return plainly(from, to, way, meter).await;
+    };
+    through_pipe(from, &pipe, to, way, meter).await
+}
+
+async fn plainly(from: &AsyncSocket, to: &AsyncSocket, way: Way, meter: &Meter) -> Result<(), Fault> {
+    loop {
+        match through_buffer(from, to).await? {
+            0 => return Ok(()),
+            n => meter.moved(way, n),
+        }
+    }
+}
+
+/// Reads once and writes that out; 0 is the end.
+async fn through_buffer(from: &AsyncSocket, to: &AsyncSocket) -> Result<usize, Fault> {
+    let read = || {
+        let mut buffer = SPARE.take();
+        buffer.resize(CHUNK, 0);
+        match rustix::io::read(from, &mut buffer[..]) {
+            Ok(n) => Ok((buffer, n)),
+            Err(error) => {
+                // Nothing came: the next one who reads may have it.
+                SPARE.set(buffer);
+                Err(error.into())
+            }
+        }
+    };
+    let (buffer, n) = from.when(Interest::READABLE, read).await.map_err(Fault::Read)?;
+    let mut sent = 0;
+    while sent < n {
+        let write = || Ok(rustix::io::write(to, &buffer[sent..n])?);
+        sent += to.when(Interest::WRITABLE, write).await.map_err(Fault::Write)?;
+    }
+    SPARE.set(buffer);
+    Ok(n)
+}
+
+async fn through_pipe(
+    from: &AsyncSocket,
+    (out, into): &(OwnedFd, OwnedFd),
+    to: &AsyncSocket,
+    way: Way,
+    meter: &Meter,
+) -> Result<(), Fault> {
+    tracing::debug!("{way} by splice through a pipe");
+    loop {
+        // The pipe is empty here, so what is not ready is the socket.
+        let taken =
+            from.when(Interest::READABLE, || splice_once(from, into, CHUNK)).await.map_err(Fault::Read)?;
+        if taken == 0 {
+            return Ok(());
+        }
+        let mut left = taken;
+        while left > 0 {
+            left -= to.when(Interest::WRITABLE, || splice_once(out, to, left)).await.map_err(Fault::Write)?;
+        }
+        meter.moved(way, taken);
+    }
+}
+
+fn splice_once(from: impl AsFd, to: impl AsFd, most: usize) -> io::Result<usize> {
+    loop {
+        // Never SPLICE_F_MORE: the tail would come 200 ms late.
+        match splice(&from, None, &to, None, most, SpliceFlags::NONBLOCK) {
+            Err(Errno::INTR) => {}
+            done => return Ok(done?),
+        }
+    }
+}
