@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use socket2::{Domain, Socket, Type};
@@ -22,6 +22,9 @@ const BACKLOG: i32 = 4096;
 
 /// How long accepting rests when descriptors or memory have run out.
 const REST: Duration = Duration::from_millis(100);
+
+/// How often that is told.
+const TELL_EACH: Duration = Duration::from_secs(1);
 
 /// How often two families are tried on a port that the system chose for the first.
 const PORT_TRIES: usize = 20;
@@ -71,11 +74,15 @@ impl Listening {
     /// The next connection; none once it was stopped. Errors of one connection are passed over;
     /// when descriptors or memory have run out, it rests and says so. May be cancelled.
     pub(crate) async fn accept(&self) -> Option<Transport> {
+        let mut told: Option<Instant> = None;
         loop {
             match poll_fn(|cx| self.poll_accept(cx)).await? {
                 Ok(transport) => return Some(transport),
                 Err(error) if is_exhausted(&error) => {
-                    tracing::warn!("cannot accept a connection on {}: {error}", self.local);
+                    if told.is_none_or(|at| at.elapsed() >= TELL_EACH) {
+                        tracing::warn!("cannot accept a connection on {}: {error}", self.local);
+                        told = Some(Instant::now());
+                    }
                     tokio::time::sleep(REST).await;
                 }
                 Err(error) => tracing::debug!("a connection ended before it was accepted: {error}"),
