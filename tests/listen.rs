@@ -315,7 +315,7 @@ fn a_port_in_use_is_status_4_and_says_what_to_do() {
 
 #[test]
 fn a_server_survives_running_out_of_descriptors() {
-    let script = format!("ulimit -Hn 24; exec {} listen 127.0.0.1 0 --echo", env!("CARGO_BIN_EXE_astream"));
+    let script = format!("ulimit -n 24; exec {} listen 127.0.0.1 0 --echo", env!("CARGO_BIN_EXE_astream"));
     let listener = support::tool("sh").args(["-c", &script]).start();
     let address = listener.address();
     let many: Vec<_> = (0..40).map(|_| dial_to(address)).collect();
