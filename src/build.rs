@@ -1,5 +1,5 @@
-//! Links libgcc's unwinder statically where that is possible: loading libgcc_s.so costs every start a
-//! fifth of a millisecond, and nothing else of it is needed.
+//! Links libgcc's unwinder statically where that is possible: loading it costs every start a
+//! fifth of a millisecond, and nothing else of that library is needed.
 
 use std::path::Path;
 use std::process::Command;

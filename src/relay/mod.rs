@@ -104,7 +104,10 @@ impl Meter {
 
     /// The limit, once nothing has moved for it.
     pub(crate) async fn idle(&self) -> Duration {
-        self.idle.expired().await
+        if !self.idle.has_limit() {
+            return std::future::pending().await;
+        }
+        Box::pin(self.idle.expired()).await
     }
 
     pub(crate) fn totals(&self) -> Totals {

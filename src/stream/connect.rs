@@ -111,5 +111,5 @@ pub async fn open_connection(
             Error::Timeout { doing: format!("TLS handshake with {name}"), after: options.timeout }
         })??;
     tracing::info!("{} with {}, key exchange {}", info.version, info.cipher, info.key_exchange);
-    Ok(streams(Transport::Shared(secured), Link::new(peer, local, Some(info)), options.limits))
+    Ok(streams(Transport::Shared(secured), Link::new(peer, local, Some(info), options.limits)))
 }

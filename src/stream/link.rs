@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Wake, Waker};
 
+use super::Limits;
 use super::sending::Sending;
 use crate::endpoint::Address;
 use crate::error::Error;
@@ -13,6 +14,7 @@ pub(super) struct Link {
     pub(super) peer: Address,
     pub(super) local: Address,
     pub(super) tls: Option<Box<TlsInfo>>,
+    pub(super) limits: Limits,
     /// Set by the writer's `close`: the reader is at its end.
     closing: AtomicBool,
     /// Set with `failure`, so that the usual case takes no lock.
@@ -35,11 +37,12 @@ struct State {
 }
 
 impl Link {
-    pub(super) fn new(peer: Address, local: Address, tls: Option<TlsInfo>) -> Self {
+    pub(super) fn new(peer: Address, local: Address, tls: Option<TlsInfo>, limits: Limits) -> Self {
         Self {
             peer,
             local,
             tls: tls.map(Box::new),
+            limits,
             closing: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             state: Mutex::default(),

@@ -52,14 +52,14 @@ impl Default for Limits {
 }
 
 /// A reader and a writer for a connection.
-fn streams(transport: Transport, link: Link, limits: Limits) -> (StreamReader, StreamWriter) {
+fn streams(transport: Transport, link: Link) -> (StreamReader, StreamWriter) {
     let link = std::sync::Arc::new(link);
     let (read, write) = transport.split();
-    (StreamReader::new(read, std::sync::Arc::clone(&link), limits), StreamWriter::new(write, link, limits))
+    (StreamReader::new(read, std::sync::Arc::clone(&link)), StreamWriter::new(write, link))
 }
 
 /// The same for a transport that has just been set up.
 fn fresh(transport: Transport, tls: Option<TlsInfo>, limits: Limits) -> (StreamReader, StreamWriter) {
     let (peer, local) = transport.addresses();
-    streams(transport, Link::new(peer, local, tls), limits)
+    streams(transport, Link::new(peer, local, tls, limits))
 }

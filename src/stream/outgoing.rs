@@ -10,7 +10,6 @@ use tokio::sync::Mutex as AsyncMutex;
 use tokio::task::coop::{consume_budget, poll_proceed};
 use tokio::time::timeout;
 
-use super::Limits;
 use super::link::Link;
 use super::sending::{End, Sending, WakeAll};
 use crate::error::Error;
@@ -20,14 +19,13 @@ use crate::transport::WriteHalf;
 pub(super) struct Outgoing {
     half: WriteHalf,
     pub(super) link: Arc<Link>,
-    limits: Limits,
     /// Held by the one who closes; others wait for it.
     closing: AsyncMutex<()>,
 }
 
 impl Outgoing {
-    pub(super) fn new(half: WriteHalf, link: Arc<Link>, limits: Limits) -> Self {
-        Self { half, link, limits, closing: AsyncMutex::default() }
+    pub(super) fn new(half: WriteHalf, link: Arc<Link>) -> Self {
+        Self { half, link, closing: AsyncMutex::default() }
     }
 
     pub(super) fn queued(&self) -> usize {
@@ -178,7 +176,7 @@ impl Outgoing {
 
     /// Sends what is left, tells the end, and reads to the peer's end.
     async fn end(&self) -> Result<(), Error> {
-        let after = self.limits.close;
+        let after = self.link.limits.close;
         let late = |_| Error::Timeout { doing: format!("sending the rest to {}", self.link.peer), after };
         timeout(after, poll_fn(|cx| self.poll_all(cx))).await.map_err(late)??;
         // A peer that does not end its side has had its time.
@@ -187,11 +185,11 @@ impl Outgoing {
 
     /// Closing, where nobody waits for it: the reader goes on, and the rest comes after it.
     pub(super) async fn finish_unattended(self: Arc<Self>) {
-        let sent = timeout(self.limits.close, poll_fn(|cx| self.poll_all(cx))).await;
+        let sent = timeout(self.link.limits.close, poll_fn(|cx| self.poll_all(cx))).await;
         if matches!(sent, Ok(Ok(()))) {
             let nobody_reads = |cx: &mut Context<'_>| self.link.writer_waits(cx);
             poll_fn(|cx| if nobody_reads(cx) { Poll::Ready(()) } else { Poll::Pending }).await;
-            let _ = timeout(self.limits.close, self.discard()).await;
+            let _ = timeout(self.link.limits.close, self.discard()).await;
         }
     }
 

@@ -14,7 +14,7 @@ use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
 
 use super::link::Link;
 use super::separator::first_match;
-use super::{Limits, Lines, buffer};
+use super::{Lines, buffer};
 use crate::endpoint::Address;
 use crate::error::Error;
 use crate::transport::ReadHalf;
@@ -31,10 +31,17 @@ pub struct StreamReader {
     half: ReadHalf,
     link: Reading,
     buffer: BytesMut,
-    limits: Limits,
-    end: Option<Result<(), Error>>,
+    state: State,
     /// The rest of a line that was too long is dropped as it comes.
     dropping_line: bool,
+}
+
+/// How far the stream has been read; why it failed, the link knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    Ended,
+    Failed,
 }
 
 /// A link that learns when the reader is gone.
@@ -55,8 +62,8 @@ impl Deref for Reading {
 }
 
 impl StreamReader {
-    pub(super) fn new(half: ReadHalf, link: Arc<Link>, limits: Limits) -> Self {
-        Self { half, link: Reading(link), buffer: BytesMut::new(), limits, end: None, dropping_line: false }
+    pub(super) fn new(half: ReadHalf, link: Arc<Link>) -> Self {
+        Self { half, link: Reading(link), buffer: BytesMut::new(), state: State::Open, dropping_line: false }
     }
 
     /// Up to `n` bytes, at least one unless the stream has ended or `n` is 0; empty at the end.
@@ -107,8 +114,8 @@ impl StreamReader {
             Err(Error::Incomplete { partial, .. }) => Ok((!partial.is_empty()).then_some(partial)),
             Err(Error::LimitOverrun { consumed, found }) => {
                 self.buffer.advance(if found { consumed + 1 } else { self.buffer.len() });
-                self.dropping_line = !found && self.end.is_none();
-                Err(Error::LineTooLong { limit: self.limits.line })
+                self.dropping_line = !found && self.state == State::Open;
+                Err(Error::LineTooLong { limit: self.link.limits.line })
             }
             Err(error) => Err(error),
         }
@@ -140,13 +147,13 @@ impl StreamReader {
         let mut searched = 0;
         loop {
             if let Some(found) = first_match(&self.buffer, searched, separators) {
-                if found.start > self.limits.line {
+                if found.start > self.link.limits.line {
                     return Err(Error::LimitOverrun { consumed: found.start, found: true });
                 }
                 return Ok(self.take(found.end));
             }
             searched = (self.buffer.len() + 1).saturating_sub(longest).max(searched);
-            if searched > self.limits.line {
+            if searched > self.link.limits.line {
                 return Err(Error::LimitOverrun { consumed: searched, found: false });
             }
             if !self.fill().await? {
@@ -162,7 +169,7 @@ impl StreamReader {
 
     /// Whether the stream has ended and everything was read.
     pub fn at_eof(&self) -> bool {
-        self.buffer.is_empty() && (matches!(self.end, Some(Ok(()))) || self.link.is_closing())
+        self.buffer.is_empty() && (self.state == State::Ended || self.link.is_closing())
     }
 
     /// What has arrived and was not read yet, without waiting for more.
@@ -197,11 +204,11 @@ impl StreamReader {
     /// Reads more into the buffer; false at the end of the stream.
     fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
         loop {
-            match &self.end {
-                Some(Ok(())) => return Poll::Ready(Ok(false)),
-                Some(Err(error)) => return Poll::Ready(Err(error.clone())),
-                None if self.link.is_closing() => return Poll::Ready(Ok(false)),
-                None => {}
+            match self.state {
+                State::Ended => return Poll::Ready(Ok(false)),
+                State::Failed => return Poll::Ready(Err(self.link.failure().unwrap_or(Error::Closed))),
+                State::Open if self.link.is_closing() => return Poll::Ready(Ok(false)),
+                State::Open => {}
             }
             let known = self.buffer.len();
             let read = ready!(self.poll_read_once(cx));
@@ -238,11 +245,16 @@ impl StreamReader {
     }
 
     fn finish(&mut self, end: Result<(), Error>) {
-        match &end {
-            Ok(()) => self.link.reader_done(),
-            Err(error) => self.link.fail(error),
-        }
-        self.end = Some(end);
+        self.state = match end {
+            Ok(()) => {
+                self.link.reader_done();
+                State::Ended
+            }
+            Err(error) => {
+                self.link.fail(&error);
+                State::Failed
+            }
+        };
     }
 
     fn drop_line(&mut self) {
@@ -253,7 +265,7 @@ impl StreamReader {
 
     /// Whether this is a plain socket with nothing read ahead.
     pub(super) fn is_bare(&self) -> bool {
-        self.half.is_plain() && self.buffer.is_empty() && self.end.is_none() && !self.dropping_line
+        self.half.is_plain() && self.buffer.is_empty() && self.state == State::Open && !self.dropping_line
     }
 
     /// The half again, for a connection that goes on in another way.
@@ -261,8 +273,8 @@ impl StreamReader {
         self.half
     }
 
-    pub(super) fn limits(&self) -> Limits {
-        self.limits
+    pub(super) fn link(&self) -> Arc<Link> {
+        Arc::clone(&self.link.0)
     }
 }
 
@@ -272,7 +284,7 @@ impl fmt::Debug for StreamReader {
         f.debug_struct("StreamReader")
             .field("peer", &format_args!("{}", self.link.peer))
             .field("buffered", &self.buffer.len())
-            .field("end", &self.end)
+            .field("state", &self.state)
             .finish_non_exhaustive()
     }
 }

@@ -1,11 +1,11 @@
 //! `start_server`: a task per client; one that fails or panics does not touch the others.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -212,45 +212,40 @@ where
 {
     /// One connection from its first byte to its last.
     async fn serve(&self, transport: Transport) {
-        let (peer, _) = transport.addresses();
-        let (reader, writer) = match self.handshake(transport).await {
-            Ok(streams) => streams,
-            Err(error) => return tracing::warn!("{error}"),
+        let streams = match &self.acceptor {
+            None => fresh(transport, None, self.limits),
+            // A handshake has a large state, which only those who need it shall have.
+            Some(acceptor) => match Box::pin(self.handshake(acceptor, transport)).await {
+                Ok(streams) => streams,
+                Err(error) => return tracing::warn!("{error}"),
+            },
         };
-        let handled = async { (self.handler)(reader, writer).await };
-        match Caught(Box::pin(handled)).await {
-            Some(Ok(())) => {}
-            Some(Err(error)) => tracing::warn!("{peer}: {error}"),
-            None => tracing::error!("{peer}: the handler panicked"),
-        }
-    }
-
-    async fn handshake(&self, transport: Transport) -> Result<(StreamReader, StreamWriter), Error> {
-        let Some(acceptor) = &self.acceptor else {
-            return Ok(fresh(transport, None, self.limits));
-        };
-        let (peer, local) = transport.addresses();
-        let name = peer.to_string();
-        let (secured, info) =
-            timeout(self.timeout, acceptor.accept(transport.into_io(), &name)).await.map_err(|_| {
-                Error::Timeout { doing: format!("TLS handshake with {peer}"), after: self.timeout }
-            })??;
-        tracing::info!("{peer}: {} with {}, key exchange {}", info.version, info.cipher, info.key_exchange);
-        Ok(streams(Transport::Shared(secured), Link::new(peer, local, Some(info)), self.limits))
-    }
-}
-
-/// A future whose panic is its end: none.
-struct Caught<F>(Pin<Box<F>>);
-
-impl<F: Future> Future for Caught<F> {
-    type Output = Option<F::Output>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let (reader, writer) = streams;
+        let link = reader.link();
+        let mut handled = pin!(async { (self.handler)(reader, writer).await });
         // The future is not polled again after a panic.
-        match catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(cx))) {
+        let caught = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| handled.as_mut().poll(cx))) {
             Ok(polled) => polled.map(Some),
             Err(_) => Poll::Ready(None),
+        });
+        match caught.await {
+            Some(Ok(())) => {}
+            Some(Err(error)) => tracing::warn!("{}: {error}", link.peer),
+            None => tracing::error!("{}: the handler panicked", link.peer),
         }
+    }
+
+    async fn handshake(
+        &self,
+        acceptor: &Acceptor,
+        transport: Transport,
+    ) -> Result<(StreamReader, StreamWriter), Error> {
+        let (peer, local) = transport.addresses();
+        let name = peer.to_string();
+        let late = |_| Error::Timeout { doing: format!("TLS handshake with {peer}"), after: self.timeout };
+        let (secured, info) =
+            timeout(self.timeout, acceptor.accept(transport.into_io(), &name)).await.map_err(late)??;
+        tracing::info!("{peer}: {} with {}, key exchange {}", info.version, info.cipher, info.key_exchange);
+        Ok(streams(Transport::Shared(secured), Link::new(peer, local, Some(info), self.limits)))
     }
 }

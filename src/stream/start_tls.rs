@@ -41,7 +41,8 @@ pub async fn start_tls<'a>(
     side: impl Into<TlsSide<'a>>,
 ) -> Result<(StreamReader, StreamWriter), Error> {
     writer.drain().await?;
-    let (peer, local, limits) = (reader.peer_addr().clone(), reader.local_addr().clone(), reader.limits());
+    let (peer, local, limits) =
+        (reader.peer_addr().clone(), reader.local_addr().clone(), reader.link().limits);
     let refused = |reason: &str| Error::tls(format!("starting TLS with {peer}"), reason);
     if !reader.buffer().is_empty() {
         return Err(refused("the peer sent bytes before the handshake"));
@@ -58,5 +59,5 @@ pub async fn start_tls<'a>(
     };
     let late = |_| Error::Timeout { doing: format!("TLS handshake with {name}"), after: SETUP_TIMEOUT };
     let (secured, info) = timeout(SETUP_TIMEOUT, handshake).await.map_err(late)??;
-    Ok(streams(Transport::Shared(secured), Link::new(peer.clone(), local, Some(info)), limits))
+    Ok(streams(Transport::Shared(secured), Link::new(peer.clone(), local, Some(info), limits)))
 }

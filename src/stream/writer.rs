@@ -9,7 +9,6 @@ use std::task::{Context, Poll};
 
 use tokio::io::AsyncWrite;
 
-use super::Limits;
 use super::link::Link;
 use super::outgoing::Outgoing;
 use crate::endpoint::Address;
@@ -33,8 +32,8 @@ pub struct StreamWriter {
 }
 
 impl StreamWriter {
-    pub(super) fn new(half: WriteHalf, link: Arc<Link>, limits: Limits) -> Self {
-        Self { outgoing: Arc::new(Outgoing::new(half, link, limits)) }
+    pub(super) fn new(half: WriteHalf, link: Arc<Link>) -> Self {
+        Self { outgoing: Arc::new(Outgoing::new(half, link)) }
     }
 
     /// Sends `data`, what the kernel does not take at once being queued without a bound. Never
@@ -96,7 +95,8 @@ impl StreamWriter {
     /// left within the close timeout. A peer that merely does not end its side is no error.
     pub async fn wait_closed(&self) -> Result<(), Error> {
         self.close();
-        self.outgoing.finish().await
+        // Every handler ends with this: its state shall not be part of theirs all the while.
+        Box::pin(self.outgoing.finish()).await
     }
 
     /// The peer's address. asyncio's `get_extra_info('peername')`.
