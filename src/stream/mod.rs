@@ -1,5 +1,6 @@
 //! asyncio's streams: a reader and a writer for each connection.
 
+mod async_read;
 mod buffer;
 mod connect;
 mod detach;

@@ -2,15 +2,12 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::io;
 use std::ops::Deref;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
 use memchr::memchr;
-use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
 
 use super::link::Link;
 use super::separator::first_match;
@@ -26,11 +23,11 @@ use crate::transport::tls::TlsInfo;
 /// buffer only in a method's last step, which does not wait. Errors of the connection come after
 /// the data that arrived before them, and stay.
 ///
-/// The reader is also [`AsyncRead`] and [`AsyncBufRead`].
+/// The reader is also [`AsyncRead`](tokio::io::AsyncRead) and [`AsyncBufRead`](tokio::io::AsyncBufRead).
 pub struct StreamReader {
     half: ReadHalf,
     link: Reading,
-    buffer: BytesMut,
+    pub(super) buffer: BytesMut,
     state: State,
     /// The rest of a line that was too long is dropped as it comes.
     dropping_line: bool,
@@ -202,7 +199,7 @@ impl StreamReader {
     }
 
     /// Reads more into the buffer; false at the end of the stream.
-    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
+    pub(super) fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
         loop {
             match self.state {
                 State::Ended => return Poll::Ready(Ok(false)),
@@ -286,35 +283,5 @@ impl fmt::Debug for StreamReader {
             .field("buffered", &self.buffer.len())
             .field("state", &self.state)
             .finish_non_exhaustive()
-    }
-}
-
-impl AsyncBufRead for StreamReader {
-    fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
-        let reader = self.get_mut();
-        if reader.buffer.is_empty() {
-            ready!(reader.poll_more(cx))?;
-        }
-        Poll::Ready(Ok(&reader.buffer))
-    }
-
-    fn consume(self: Pin<&mut Self>, amount: usize) {
-        self.get_mut().buffer.advance(amount);
-    }
-}
-
-impl AsyncRead for StreamReader {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if buf.remaining() > 0 {
-            let data = ready!(self.as_mut().poll_fill_buf(cx))?;
-            let amount = data.len().min(buf.remaining());
-            buf.put_slice(&data[..amount]);
-            self.consume(amount);
-        }
-        Poll::Ready(Ok(()))
     }
 }

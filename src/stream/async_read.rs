@@ -1,0 +1,40 @@
+//! `AsyncRead` and `AsyncBufRead` for the reader: codecs and hyper work on it.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Buf;
+use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
+
+use super::StreamReader;
+
+impl AsyncBufRead for StreamReader {
+    fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        let reader = self.get_mut();
+        if reader.buffer.is_empty() {
+            ready!(reader.poll_more(cx))?;
+        }
+        Poll::Ready(Ok(&reader.buffer))
+    }
+
+    fn consume(self: Pin<&mut Self>, amount: usize) {
+        self.get_mut().buffer.advance(amount);
+    }
+}
+
+impl AsyncRead for StreamReader {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if buf.remaining() > 0 {
+            let data = ready!(self.as_mut().poll_fill_buf(cx))?;
+            let amount = data.len().min(buf.remaining());
+            buf.put_slice(&data[..amount]);
+            self.consume(amount);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
