@@ -1,0 +1,25 @@
+//! The first handshake of a process is cheap: `.cargo/config.toml` keeps CPU jitter out of the random
+//! numbers. One test alone in its file, so that the process is new.
+
+use astream::{Identity, TlsClient, TlsServer, pair, start_tls};
+use rustix::time::{ClockId, clock_gettime};
+
+#[test]
+fn the_first_handshake_of_a_process_takes_less_than_20_ms_of_cpu() {
+    let before = cpu_milliseconds();
+    let identity = Identity::generate().unwrap();
+    let ((reader, writer), (peer_reader, peer_writer)) = pair(64 * 1024);
+    let (client, server) = (TlsClient::new().pin(identity.pin()), TlsServer::new(identity));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let (one, other) = runtime.block_on(async {
+        tokio::join!(start_tls(reader, writer, &client), start_tls(peer_reader, peer_writer, &server))
+    });
+    assert!(one.is_ok() && other.is_ok());
+    let took = cpu_milliseconds() - before;
+    assert!(took < 20.0, "{took} ms: was this built without AWS_LC_SYS_NO_JITTER_ENTROPY?");
+}
+
+fn cpu_milliseconds() -> f64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    time.tv_sec as f64 * 1e3 + time.tv_nsec as f64 / 1e6
+}
