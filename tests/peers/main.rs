@@ -1,2 +1,24 @@
-//! Tests against real peers: placeholder.
-fn main() {}
+//! The program against real peers, byte for byte and with its exact status: nc, ncat, socat, OpenSSL,
+//! gnutls, nginx, haproxy, Python, a mail and a file server, the shell, and itself. `.ci/run` installs
+//! what is needed.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod gnutls;
+mod haproxy;
+mod http_server;
+mod listening;
+mod mail_ftp;
+mod names;
+mod nc;
+mod ncat;
+mod nginx;
+mod openssl;
+mod ourselves;
+mod pages;
+mod python;
+mod shell;
+mod site;
+mod socat;
+mod transfer;

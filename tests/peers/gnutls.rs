@@ -1,0 +1,82 @@
+//! gnutls: `gnutls-serv` echoes text, `gnutls-cli` half-closes as it should, if it ends first.
+
+use crate::listening::{on_any_port, peer};
+use crate::site::{Site, VERSIONS, Version, site};
+use crate::support::{Program, noise};
+use crate::transfer::{DOWN, UP, upload};
+
+#[test]
+fn gnutls_serv_sends_everything_back_after_our_end_too() {
+    // Its echo is for text: lines without a zero byte.
+    let text: Vec<u8> =
+        noise(3_000_000).iter().map(|byte| if byte % 64 == 0 { b'\n' } else { b'0' + byte % 64 }).collect();
+    let text = [text, b"\n".to_vec()].concat();
+    for version in VERSIONS {
+        let site = site();
+        let (_server, port) = on_any_port(
+            peer("gnutls-serv").args(["--port", "0", "--echo", "--priority", only(version)]).args([
+                "--x509certfile",
+                site.cert(),
+                "--x509keyfile",
+                site.key(),
+            ]),
+        );
+        let client = site.connect(&port).input(text.as_slice()).run().status(0).stdout(&text);
+        version.was_spoken(&client.stderr);
+    }
+}
+
+#[test]
+fn gnutls_cli_connects_and_both_send_at_once() {
+    for version in VERSIONS {
+        let site = site();
+        let server = ends_last(site.listen()).input(&DOWN[..SOME]).start();
+        let client = gnutls_cli(&site, version, &server.port()).input(UP.as_slice());
+        client.run().status(0).stdout(&DOWN[..SOME]);
+        let server = server.wait().status(0).stdout(&UP);
+        version.was_spoken(&server.stderr);
+    }
+}
+
+#[test]
+fn gnutls_cli_uploads_to_a_listener_without_stdin() {
+    for version in VERSIONS {
+        let site = site();
+        let server = site.listen().start();
+        let (_, server) = upload(gnutls_cli(&site, version, &server.port()), server);
+        version.was_spoken(&server.stderr);
+    }
+}
+
+#[test]
+fn gnutls_cli_prints_what_a_listener_has() {
+    for version in VERSIONS {
+        let site = site();
+        let server = ends_last(site.listen()).input(&DOWN[..SOME]).start();
+        gnutls_cli(&site, version, &server.port()).run().status(0).stdout(&DOWN[..SOME]);
+        let server = server.wait().status(0).stdout(b"");
+        version.was_spoken(&server.stderr);
+    }
+}
+
+/// How much it is given: it prints each byte for itself.
+const SOME: usize = 1_000_000;
+
+/// When our end comes first, it drops what it has not sent yet and leaves without `close_notify`.
+fn ends_last(listener: Program) -> Program {
+    listener.args(["--no-shutdown"])
+}
+
+fn gnutls_cli(site: &Site, version: Version, port: &str) -> Program {
+    // What it has to say would be mixed into the data.
+    peer("gnutls-cli")
+        .args(["--logfile", "/dev/null", "--x509cafile", site.ca(), "--priority", only(version)])
+        .args(["--port", port, "localhost"])
+}
+
+fn only(version: Version) -> &'static str {
+    match version {
+        Version::Tls12 => "NORMAL:-VERS-ALL:+VERS-TLS1.2",
+        Version::Tls13 => "NORMAL:-VERS-ALL:+VERS-TLS1.3",
+    }
+}
