@@ -34,7 +34,7 @@ impl Default for ConnectOptions {
 }
 
 impl ConnectOptions {
-    /// The defaults: both families, names looked up, 30 s, no TLS, [`DEFAULT_LIMIT`].
+    /// The defaults: both families, names looked up, 30 s, no TLS, lines of up to 64 KiB.
     pub fn new() -> Self {
         Self::default()
     }
