@@ -1,11 +1,17 @@
 //! asyncio's streams: a reader and a writer for each connection.
 
 mod connect;
+#[cfg(test)]
+mod feed;
 mod link;
+#[cfg(test)]
+mod model;
 mod pair;
 mod reader;
 mod server;
 mod start_tls;
+#[cfg(test)]
+mod vectors;
 mod writer;
 
 use std::time::Duration;
