@@ -4,8 +4,12 @@ mod async_read;
 mod buffer;
 mod connect;
 mod detach;
+#[cfg(test)]
+mod feed;
 mod lines;
 mod link;
+#[cfg(test)]
+mod model;
 mod outgoing;
 mod pair;
 mod reader;
@@ -13,6 +17,8 @@ mod sending;
 mod separator;
 mod server;
 mod start_tls;
+#[cfg(test)]
+mod vectors;
 mod writer;
 
 use std::time::Duration;

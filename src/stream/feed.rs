@@ -1,0 +1,86 @@
+//! For tests: a reader whose peer is the test, so that bytes, an end or an error come when it says.
+
+use std::io::{self, ErrorKind};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll};
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::{Limits, StreamReader, fresh};
+use crate::transport::Transport;
+
+/// The peer of a reader. Whoever reads gets all that has arrived, as from a socket.
+#[derive(Clone, Default)]
+pub(super) struct Feed(Arc<Mutex<Arrived>>);
+
+#[derive(Default)]
+struct Arrived {
+    data: BytesMut,
+    end: Option<Result<(), ErrorKind>>,
+}
+
+impl Feed {
+    /// A reader with this limit, and what feeds it.
+    pub(super) fn reader(limit: usize) -> (Self, StreamReader) {
+        let feed = Self::default();
+        let limits = Limits { line: limit, ..Limits::default() };
+        let (reader, _writer) = fresh(Transport::memory(feed.clone()), None, limits);
+        (feed, reader)
+    }
+
+    pub(super) fn data(&self, data: &[u8]) {
+        self.arrived().data.extend_from_slice(data);
+    }
+
+    pub(super) fn eof(&self) {
+        self.arrived().end.get_or_insert(Ok(()));
+    }
+
+    /// It comes after the data, as a reset does.
+    pub(super) fn error(&self, kind: ErrorKind) {
+        self.arrived().end = Some(Err(kind));
+    }
+
+    /// What has arrived and is not yet in the reader's buffer.
+    pub(super) fn unread(&self) -> Vec<u8> {
+        self.arrived().data.to_vec()
+    }
+
+    fn arrived(&self) -> MutexGuard<'_, Arrived> {
+        self.0.lock().unwrap()
+    }
+}
+
+impl AsyncRead for Feed {
+    /// Wakes nobody: the test polls again when it has fed.
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let mut arrived = self.arrived();
+        if arrived.data.is_empty() {
+            return match arrived.end {
+                None => Poll::Pending,
+                Some(end) => Poll::Ready(end.map_err(Into::into)),
+            };
+        }
+        let amount = arrived.data.len().min(buf.remaining());
+        buf.put_slice(&arrived.data[..amount]);
+        arrived.data.advance(amount);
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Takes everything and keeps nothing.
+impl AsyncWrite for Feed {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(data.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
