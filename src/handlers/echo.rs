@@ -32,11 +32,12 @@ impl Echo {
 impl Handler for Echo {
     async fn handle(&self, mut reader: StreamReader, writer: StreamWriter) -> Outcome {
         let meter = Meter::new(self.idle_timeout);
+        let guard = writer.abort_guard();
         let result = tokio::select! {
             echoed = echo(&mut reader, &writer, &meter) => echoed,
             limit = meter.idle() => Err(super::stdio::idle(writer.peer_addr(), limit)),
         };
-        Outcome { totals: meter.totals(), result }
+        Outcome { totals: meter.totals(), result: guard.judge(result) }
     }
 }
 

@@ -56,7 +56,10 @@ impl Handler for Forward {
                 let both = Both { client: (reader, writer), target };
                 self.run(both, plan, &meter).await.unwrap_or_else(|stop| Err(error(stop, &peer)))
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                writer.abort();
+                Err(error)
+            }
         };
         Outcome { totals: meter.totals(), result }
     }
@@ -72,8 +75,10 @@ impl Forward {
                 (Err(error), _) | (_, Err(error)) => Ok(Err(error)),
             };
         }
+        let guards = (writer.abort_guard(), to.abort_guard());
         relay((&mut reader, &mut writer), (&mut from, &mut to), plan, meter).await?;
-        Ok(writer.wait_closed().await.and(to.wait_closed().await))
+        let closed = writer.wait_closed().await.and(to.wait_closed().await);
+        Ok(guards.0.judge(guards.1.judge(closed)))
     }
 }
 

@@ -42,7 +42,21 @@ pub(crate) async fn pump(
         peer_ended.send_replace(true);
         local.end().map_err(Fault::Write)
     };
-    join(up, down, plan.leave_with_peer, meter.idle()).await
+    let guard = Unfinished([local, remote]);
+    let ended = join(up, down, plan.leave_with_peer, meter.idle()).await;
+    if ended.is_ok() {
+        std::mem::forget(guard);
+    }
+    ended
+}
+
+/// Aborts both connections: neither peer shall take what it has for all there is.
+struct Unfinished<'a>([&'a AsyncSocket; 2]);
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|socket| socket.abort());
+    }
 }
 
 async fn one_way(from: &AsyncSocket, to: &AsyncSocket, way: Way, meter: &Meter) -> Result<(), Fault> {

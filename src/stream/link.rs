@@ -17,6 +17,8 @@ pub(super) struct Link {
     pub(super) limits: Limits,
     /// Set by the writer's `close`: the reader is at its end.
     closing: AtomicBool,
+    /// Set by the writer's `abort`: nothing more is sent, and no end is told.
+    aborted: AtomicBool,
     /// Set with `failure`, so that the usual case takes no lock.
     failed: AtomicBool,
     state: Mutex<State>,
@@ -44,6 +46,7 @@ impl Link {
             tls: tls.map(Box::new),
             limits,
             closing: AtomicBool::new(false),
+            aborted: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             state: Mutex::default(),
             sending: Mutex::default(),
@@ -67,6 +70,15 @@ impl Link {
         self.closing.store(true, Ordering::Release);
         let waker = self.state().reader.take();
         waker.into_iter().for_each(Waker::wake);
+    }
+
+    pub(super) fn abort(&self) {
+        self.aborted.store(true, Ordering::Release);
+        self.close();
+    }
+
+    pub(super) fn is_aborted(&self) -> bool {
+        self.aborted.load(Ordering::Acquire)
     }
 
     pub(super) fn is_closing(&self) -> bool {

@@ -23,6 +23,15 @@ pub(super) struct Outgoing {
     closing: AsyncMutex<()>,
 }
 
+/// The socket of a connection that was aborted goes without an end, with a reset.
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        if self.link.is_aborted() {
+            std::mem::replace(&mut self.half, WriteHalf::Gone).abort();
+        }
+    }
+}
+
 impl Outgoing {
     pub(super) fn new(half: WriteHalf, link: Arc<Link>) -> Self {
         Self { half, link, closing: AsyncMutex::default() }
@@ -41,7 +50,7 @@ impl Outgoing {
     /// Whether nothing is left to do.
     pub(super) fn is_done(&self) -> bool {
         let state = self.link.sending();
-        state.closed || state.error.is_some() || self.link.failure().is_some()
+        state.closed || state.error.is_some() || self.link.is_aborted() || self.link.failure().is_some()
     }
 
     /// The half, if nothing is queued; what is left of this is done.

@@ -80,6 +80,20 @@ impl StreamWriter {
         self.outgoing.write_eof();
     }
 
+    /// Closes the connection without sending what is queued and without telling an end, so that the
+    /// peer does not take what it has for all there is: over TCP it sees a reset, under TLS an end
+    /// without `close_notify`. Never waits. The reader is at its end. The socket itself goes with the
+    /// reader and the writer. asyncio's `transport.abort()`.
+    pub fn abort(&self) {
+        self.outgoing.link.abort();
+    }
+
+    /// Aborts the connection when this is dropped armed: before the writer itself, in a task that is
+    /// cancelled.
+    pub(crate) fn abort_guard(&self) -> AbortGuard {
+        AbortGuard { link: Arc::clone(&self.outgoing.link), is_armed: true }
+    }
+
     /// Whether [`close`](Self::close) was called.
     pub fn is_closing(&self) -> bool {
         self.outgoing.link.is_closing()
@@ -122,6 +136,28 @@ impl StreamWriter {
     /// The half again, for a connection that goes on in another way; none if something is queued.
     pub(super) fn into_half(mut self) -> Option<WriteHalf> {
         Arc::get_mut(&mut self.outgoing)?.take_half()
+    }
+}
+
+/// Aborts a connection unless it is told that all went well.
+pub(crate) struct AbortGuard {
+    link: Arc<Link>,
+    is_armed: bool,
+}
+
+impl AbortGuard {
+    /// Takes the result of a conversation: one that failed is aborted.
+    pub(crate) fn judge<T>(mut self, result: Result<T, Error>) -> Result<T, Error> {
+        self.is_armed = result.is_err();
+        result
+    }
+}
+
+impl Drop for AbortGuard {
+    fn drop(&mut self) {
+        if self.is_armed {
+            self.link.abort();
+        }
     }
 }
 

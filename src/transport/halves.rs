@@ -7,6 +7,7 @@ use std::net::Shutdown;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use socket2::SockRef;
@@ -183,6 +184,15 @@ impl WriteHalf {
                 ended.map_err(|error| shared.error("writing", error))
             }
             Self::Gone => Poll::Ready(Err(Error::Closed)),
+        }
+    }
+
+    /// Lets go of the socket without an end: closing it resets the connection. TLS has no such call,
+    /// and needs none: its end is told by `close_notify`.
+    pub(crate) fn abort(self) {
+        if let Self::Tcp(half) = self {
+            let _ = SockRef::from(half.as_ref()).set_linger(Some(Duration::ZERO));
+            half.forget();
         }
     }
 

@@ -116,6 +116,11 @@ impl AsyncSocket {
         Ok(BlockingSocket(socket))
     }
 
+    /// Closing it resets the connection from now on, and tells no end.
+    pub(crate) fn abort(&self) {
+        let _ = SockRef::from(self).set_linger(Some(Duration::ZERO));
+    }
+
     /// Tells the peer that nothing more comes.
     pub(crate) fn end(&self) -> io::Result<()> {
         SockRef::from(self).shutdown(Shutdown::Write)
@@ -138,6 +143,11 @@ impl BlockingSocket {
     /// For a mover that must not wait inside of a call; both ways wait by poll then.
     pub(crate) fn set_nonblocking(&self) -> io::Result<()> {
         self.0.set_nonblocking(true)
+    }
+
+    /// Closing it resets the connection from now on, and tells no end.
+    pub(crate) fn abort(&self) {
+        let _ = self.0.set_linger(Some(Duration::ZERO));
     }
 
     pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {

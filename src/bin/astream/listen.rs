@@ -72,8 +72,11 @@ async fn serve_one(
     let mut signals = Signals::new()?;
     let (sender, mut first) = mpsc::channel::<(StreamReader, StreamWriter)>(1);
     let take = move |reader, writer| {
-        // Whoever comes second is let go.
-        let _ = sender.try_send((reader, writer));
+        if let Err(refused) = sender.try_send((reader, writer)) {
+            // Whoever comes second is not heard, and shall know it.
+            let (_, writer) = refused.into_inner();
+            writer.abort();
+        }
         async { Ok::<_, Error>(()) }
     };
     let server = start(args, endpoint, tls, take).await?;

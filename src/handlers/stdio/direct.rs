@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::handlers::Outcome;
 use crate::relay::{Fault, Meter, Mover, Plan, Stop, join};
 use crate::stream::{StreamReader, StreamWriter, detach};
+use crate::transport::BlockingSocket;
 
 /// Exchanges bytes until both ways have ended, as [`relay`](crate::relay::relay) does.
 pub(super) async fn exchange(
@@ -32,13 +33,29 @@ pub(super) async fn exchange(
         Err(error) => return Outcome { totals: meter.totals(), result: Err(error) },
     };
     let holding = Arc::new(AtomicBool::new(false));
+    let mut unfinished = Unfinished(Some(Arc::clone(&socket)));
     let mover = Mover { socket, meter: Arc::clone(&meter), holding: Arc::clone(&holding) };
     let result = match run(exchange, plan, may_block && plan.idle.is_none(), &mover).await {
         Ok(()) => Ok(()),
         Err(Stop::Left) if stdin_is_empty() && is_free(&holding).await => Ok(()),
         Err(stop) => Err(error(stop, &peer)),
     };
+    if result.is_ok() {
+        unfinished.0 = None;
+    }
     Outcome { totals: meter.totals(), result }
+}
+
+/// A conversation that fails, or that is given up, is aborted: the peer shall not take what it has
+/// for all there is.
+struct Unfinished(Option<Arc<BlockingSocket>>);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(socket) = &self.0 {
+            socket.abort();
+        }
+    }
 }
 
 async fn run(exchange: &Exchange, plan: Plan, may_block: bool, mover: &Mover) -> Result<(), Stop> {

@@ -139,6 +139,7 @@ impl Handler for Stdio {
             return direct::exchange(&self.exchange, plan, self.may_block, reader, writer).await;
         }
         let meter = Meter::new(plan.idle);
+        let guard = writer.abort_guard();
         let mut input = if self.exchange.send { Input::stdin(self.exchange.crlf) } else { Input::nothing() };
         let mut output = if self.exchange.receive { Output::stdout() } else { Output::nowhere() };
         let relayed = relay((&mut input, &mut output), (&mut reader, &mut writer), plan, &meter).await;
@@ -147,7 +148,7 @@ impl Handler for Stdio {
             Err(Stop::Left) if input.is_delivered() => writer.wait_closed().await,
             Err(stop) => Err(error(stop, writer.peer_addr())),
         };
-        Outcome { totals: meter.totals(), result }
+        Outcome { totals: meter.totals(), result: guard.judge(result) }
     }
 }
 

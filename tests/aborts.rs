@@ -1,0 +1,101 @@
+//! Whoever fails tells its peer: a conversation that was cut short never looks complete at the other
+//! end.
+
+mod support;
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use rustix::process::Signal;
+use support::{Running, astream, noise};
+
+const MIB: usize = 1 << 20;
+
+fn connect(listener: &Running, more: &[&str]) -> support::Program {
+    astream(["connect", &listener.address().to_string()]).args(more)
+}
+
+#[test]
+fn a_receiver_whose_disk_is_full_fails_its_sender_too() {
+    for no_splice in [false, true] {
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut listener = astream(["listen", "127.0.0.1", "0"]).stdout(full);
+        if no_splice {
+            listener = listener.env("ASTREAM_NO_SPLICE", "1");
+        }
+        let listener = listener.start();
+        let mut client = connect(&listener, &[]).open_stdin().start();
+        client.write_stdin(b"some");
+        listener.wait().status(2);
+        client.close_stdin();
+        assert_eq!(client.wait().code(), 1);
+    }
+}
+
+#[test]
+fn a_sender_that_cannot_read_its_stdin_fails_its_receiver_too() {
+    for no_splice in [false, true] {
+        let listener = astream(["listen", "127.0.0.1", "0"]).start();
+        let mut client = connect(&listener, &[]).stdin(File::open("/").unwrap());
+        if no_splice {
+            client = client.env("ASTREAM_NO_SPLICE", "1");
+        }
+        client.run().status(2);
+        listener.wait().status(1);
+    }
+    let listener = astream(["listen", "127.0.0.1", "0", "--tls"]).start();
+    let address = listener.address().to_string();
+    let pin = listener.stderr_line("--pin ").split("--pin ").nth(1).unwrap().to_owned();
+    astream(["connect", &address, "--tls", "--pin", &pin]).stdin(File::open("/").unwrap()).run().status(2);
+    listener.wait().status(7);
+}
+
+#[test]
+fn who_comes_second_to_a_one_shot_listener_is_not_told_that_all_went_well() {
+    let listener = astream(["listen", "127.0.0.1", "0"]).open_stdin().start();
+    let address = listener.address();
+    // Stopped, so that both are waiting when it goes on.
+    listener.signal(Signal::STOP);
+    let first = TcpStream::connect(address).unwrap();
+    let mut second = astream(["connect", &address.to_string()]).open_stdin().start();
+    second.write_stdin(b"unheard");
+    second.close_stdin();
+    listener.signal(Signal::CONT);
+    assert_ne!(second.wait().code(), 0);
+    drop(first);
+}
+
+#[test]
+fn a_server_that_is_stopped_before_it_has_written_all_fails_its_client() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let server = astream(["listen", "127.0.0.1", "0", "-k", "--grace", "100ms"]).stdout(writer).start();
+    let client = connect(&server, &[]).input(noise(300_000)).start();
+    // The pipe is full, and the server has more.
+    (&reader).read_exact(&mut [0]).unwrap();
+    server.signal(Signal::TERM);
+    server.wait().status(0);
+    assert_eq!(client.wait().code(), 1);
+    drop(reader);
+}
+
+#[test]
+fn a_client_that_was_let_go_for_falling_behind_fails() {
+    let (stdin, typed) = std::io::pipe().unwrap();
+    let server = astream(["listen", "127.0.0.1", "0", "-k"]).stdin(stdin).start();
+    let address = server.address();
+    let (kept, shown) = std::io::pipe().unwrap();
+    let stuck = astream(["connect", &address.to_string()]).stdout(shown).open_stdin();
+    let mut stuck = stuck.start();
+    stuck.write_stdin(b"here\n");
+    server.stdout_line("here");
+    let mut good = TcpStream::connect(address).unwrap();
+    good.write_all(b"here\n").unwrap();
+    server.stdout_line("here");
+    let writer = std::thread::spawn(move || (&typed).write_all(&noise(64 * MIB)));
+    good.read_exact(&mut vec![0; 64 * MIB]).unwrap();
+    writer.join().unwrap().unwrap();
+    server.stderr_line("fell behind");
+    drop(std::thread::spawn(move || std::io::copy(&mut &kept, &mut std::io::sink())));
+    assert_eq!(stuck.wait().code(), 1);
+}
