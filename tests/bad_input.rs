@@ -75,3 +75,17 @@ fn a_stderr_that_is_closed_is_no_panic() {
     let script = format!("{} connect 127.0.0.1 0 2>&-; echo $?", env!("CARGO_BIN_EXE_astream"));
     tool("sh").args(["-c", &script]).run().status(0).stdout(b"2\n");
 }
+
+#[test]
+fn too_few_descriptors_are_told_and_no_panic() {
+    for limit in [6, 8, 10] {
+        let script = format!("ulimit -n {limit}; exec {} connect 127.0.0.1 1", env!("CARGO_BIN_EXE_astream"));
+        tool("sh").args(["-c", &script]).run().status(2).says(&["too few descriptors", "ulimit -n"]);
+    }
+}
+
+#[test]
+fn an_option_that_is_given_again_replaces_the_one_before() {
+    let said = astream(["connect", "127.0.0.1", "0", "-w", "1h", "-w", "2s"]).run();
+    said.status(2).says(&["port 0"]);
+}

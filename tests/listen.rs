@@ -347,3 +347,38 @@ fn a_server_may_have_as_many_descriptors_as_the_system_lets_it() {
         client.read_exact(&mut [0]).unwrap();
     }
 }
+
+#[test]
+fn looking_whether_a_unix_socket_is_in_use_does_not_use_its_listener_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = format!("unix:{}", folder.path().join("socket").display());
+    let listener = astream(["listen", &address]).start();
+    listener.stderr_line(&address);
+    astream(["listen", &address]).run().status(4).says(&["in use", "another path"]);
+    astream(["connect", &address]).input("for the first").run().status(0);
+    listener.wait().status(0).stdout(b"for the first");
+}
+
+#[test]
+fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
+    let script = format!("trap '' HUP; exec {} listen 127.0.0.1 0 --echo", env!("CARGO_BIN_EXE_astream"));
+    let listener = support::tool("sh").args(["-c", &script]).start();
+    let address = listener.address();
+    listener.signal(Signal::HUP);
+    assert_eq!(exchange(dial_to(address), b"still here"), b"still here");
+    listener.signal(Signal::TERM);
+    listener.wait().status(0);
+}
+
+#[test]
+fn a_stdin_as_nohup_leaves_it_is_an_empty_one() {
+    for more in [&[][..], &["-k"]] {
+        let null = std::fs::OpenOptions::new().write(true).open("/dev/null").unwrap();
+        let listener = listen(more).stdin(null).start();
+        assert_eq!(exchange(dial(&listener), b"data\n"), b"");
+        listener.stdout_line("data");
+        if more.is_empty() {
+            listener.wait().status(0);
+        }
+    }
+}

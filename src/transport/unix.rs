@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::SocketAddr as UnixAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::{UnixListener, UnixStream};
@@ -14,9 +15,19 @@ use crate::endpoint::Address;
 /// Who may connect to a path that we make: its owner.
 const MODE: u32 = 0o600;
 
+/// How long a full queue is given before it is tried again.
+const FULL_QUEUE: Duration = Duration::from_millis(10);
+
 pub(super) async fn connect(path: &Path) -> io::Result<UnixStream> {
     // Tokio takes an abstract name with its leading NUL.
-    UnixStream::connect(named(path)).await
+    let path = named(path);
+    loop {
+        match UnixStream::connect(&path).await {
+            // The listener's queue is full, which no event tells the end of.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => tokio::time::sleep(FULL_QUEUE).await,
+            done => return done,
+        }
+    }
 }
 
 /// `@name` is written with a leading NUL byte for the kernel.
@@ -76,10 +87,12 @@ fn listen(socket: Socket, backlog: i32) -> io::Result<UnixListener> {
     UnixListener::from_std(socket.into())
 }
 
+/// Whether `path` is a socket that nobody listens on. A datagram socket asks: where somebody does
+/// listen it is refused for its type, and the listener does not notice.
 fn is_stale(path: &Path) -> bool {
-    std::fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket())
-        && std::os::unix::net::UnixStream::connect(path)
-            .is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket());
+    let ask = || Socket::new(Domain::UNIX, Type::DGRAM, None)?.connect(&SockAddr::unix(path)?);
+    is_socket && ask().is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
 }
 
 /// The name of a socket.

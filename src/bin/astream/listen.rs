@@ -1,6 +1,8 @@
 //! One server, one handler, the ready line, signals.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
@@ -173,21 +175,34 @@ where
     Ok(server)
 }
 
-/// The signals that ask a program to end.
-struct Signals([(Killed, Signal); 3]);
+/// The signals that ask a program to end, but for those that whoever started us has shut off, as
+/// nohup does.
+struct Signals(Vec<(Killed, Signal)>);
 
 impl Signals {
     fn new() -> anyhow::Result<Self> {
-        let on = |kind: SignalKind| anyhow::Ok((Killed(kind.as_raw_value()), signal(kind)?));
-        Ok(Self([on(SignalKind::interrupt())?, on(SignalKind::terminate())?, on(SignalKind::hangup())?]))
+        let ignored = ignored_signals();
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+        let heard = kinds.iter().filter(|kind| ignored & (1 << (kind.as_raw_value() - 1)) == 0);
+        let heard = heard.map(|kind| anyhow::Ok((Killed(kind.as_raw_value()), signal(*kind)?)));
+        Ok(Self(heard.collect::<Result<_, _>>()?))
     }
 
     async fn next(&mut self) -> Killed {
-        let [(interrupt, on_interrupt), (terminate, on_terminate), (hangup, on_hangup)] = &mut self.0;
-        tokio::select! {
-            _ = on_interrupt.recv() => *interrupt,
-            _ = on_terminate.recv() => *terminate,
-            _ = on_hangup.recv() => *hangup,
-        }
+        poll_fn(|cx| {
+            let mut heard = self.0.iter_mut();
+            match heard.find_map(|(killed, signal)| signal.poll_recv(cx).is_ready().then_some(*killed)) {
+                Some(killed) => Poll::Ready(killed),
+                None => Poll::Pending,
+            }
+        })
+        .await
     }
+}
+
+/// A bit for each signal that was ignored when the program started; Linux tells.
+fn ignored_signals() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }

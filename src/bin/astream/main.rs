@@ -8,6 +8,7 @@ mod report;
 use std::process::ExitCode;
 
 use cli::Command;
+use rustix::process::{Resource, getrlimit};
 
 fn main() -> ExitCode {
     let command = match cli::parse() {
@@ -17,7 +18,13 @@ fn main() -> ExitCode {
     report::finish(run(&command))
 }
 
+/// Descriptors without which the runtime cannot even start.
+const NEEDED_DESCRIPTORS: u64 = 20;
+
 fn run(command: &Command) -> anyhow::Result<()> {
+    if getrlimit(Resource::Nofile).current.is_some_and(|limit| limit < NEEDED_DESCRIPTORS) {
+        anyhow::bail!("too few descriptors: ulimit -n {NEEDED_DESCRIPTORS} is the least");
+    }
     // By hand, and on this thread alone: starting is what a short connection costs.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     runtime.block_on(async {

@@ -48,6 +48,10 @@ struct Thread {
 impl Input {
     /// stdin, with CRLF for LF if `crlf`.
     pub(crate) fn stdin(crlf: bool) -> Self {
+        // nohup opens it for writing only.
+        if stdin_is_null() {
+            return Self::nothing();
+        }
         Self { source: Source::Stdin, crlf: crlf.then(Crlf::default), ..Self::nothing() }
     }
 

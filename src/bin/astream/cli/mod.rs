@@ -34,7 +34,7 @@ Exit status:
 
 /// asyncio's streams on the command line: a netcat that never loses the tail
 #[derive(Parser)]
-#[command(name = "astream", version, after_help = EXAMPLES, disable_help_subcommand = true)]
+#[command(name = "astream", version, after_help = EXAMPLES, disable_help_subcommand = true, args_override_self = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

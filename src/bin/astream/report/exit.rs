@@ -26,7 +26,10 @@ pub fn usage(told: &Told) -> ExitCode {
     match told {
         Told::Asked(text) => match std::io::stdout().write_all(text.as_bytes()) {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => die(signal_hook::consts::SIGPIPE),
-            Err(_) => ExitCode::from(2),
+            Err(error) => {
+                say(&format!("cannot write to stdout: {error}"));
+                ExitCode::from(2)
+            }
             Ok(()) => ExitCode::SUCCESS,
         },
         Told::Wrong(line) => {
@@ -43,8 +46,9 @@ pub fn finish(finished: anyhow::Result<()>) -> ExitCode {
         return die(*signal);
     }
     let Some(error) = error.downcast_ref::<Error>() else {
+        // Of this machine: descriptors, threads, signals.
         say(&format!("{error:#}"));
-        return ExitCode::from(1);
+        return ExitCode::from(2);
     };
     if is_broken_pipe(error) {
         return die(signal_hook::consts::SIGPIPE);

@@ -20,6 +20,11 @@ pub fn hint(error: &Error) -> Option<&'static str> {
         }
         Error::Timeout { doing, .. } if doing.starts_with("connection with") => Some("-i"),
         Error::Timeout { .. } => Some("-w TIME waits longer"),
+        Error::Bind { target, cause } if target.starts_with("unix:") => match cause.kind() {
+            ErrorKind::AddrInUse => Some("choose another path, or remove what is there"),
+            ErrorKind::NotFound => Some("its folder is not there"),
+            _ => None,
+        },
         Error::Bind { cause, .. } => match cause.kind() {
             ErrorKind::AddrInUse => Some("choose another port, or 0 for a free one"),
             ErrorKind::AddrNotAvailable => Some("listen on an address of this machine, or on '*' for all"),
