@@ -211,6 +211,25 @@ fn nothing_either_way_for_the_idle_timeout_is_status_5() {
 }
 
 #[test]
+fn the_idle_timeout_does_not_run_while_only_our_own_input_is_waited_for() {
+    for more in [&["--send-only"][..], &[]] {
+        let server = peer(|mut stream| {
+            stream.shutdown(Shutdown::Write).unwrap();
+            read_all(&mut stream)
+        });
+        let args = ["connect", "127.0.0.1", &server.port(), "-i", "200ms"];
+        let mut client = astream(args).args(more).open_stdin().start();
+        client.write_stdin(b"one, ");
+        // Longer than the timeout: that is what is tested.
+        thread::park_timeout(Duration::from_millis(700));
+        client.write_stdin(b"two");
+        client.close_stdin();
+        client.wait().status(0);
+        assert_eq!(server.join(), b"one, two");
+    }
+}
+
+#[test]
 fn a_silent_open_stdin_does_not_delay_the_exit() {
     let server = peer(|mut stream| {
         stream.read_exact(&mut [0]).unwrap();

@@ -79,3 +79,26 @@ fn very_verbose_tells_what_moves_the_bytes() {
         }
     }
 }
+
+#[test]
+fn a_stderr_that_nobody_reads_does_not_stop_a_server() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let script = format!("exec {} listen 127.0.0.1 0 --echo -v 2>/dev/stdin", env!("CARGO_BIN_EXE_astream"));
+    let mut server = std::process::Command::new("bash");
+    let inherited = std::os::fd::OwnedFd::from(writer);
+    server.args(["-c", &script]).stdin(inherited);
+    let mut server = server.spawn().unwrap();
+    let mut line = String::new();
+    let mut told = std::io::BufReader::with_capacity(64, &reader);
+    std::io::BufRead::read_line(&mut told, &mut line).unwrap();
+    let address: std::net::SocketAddr = line.trim().rsplit(' ').next().unwrap().parse().unwrap();
+    // Each tells two lines: more than a pipe holds.
+    for _ in 0..2000 {
+        let mut client = std::net::TcpStream::connect(address).unwrap();
+        client.write_all(b"x").unwrap();
+        client.shutdown(std::net::Shutdown::Write).unwrap();
+        assert_eq!(read_all(&mut client), b"x");
+    }
+    server.kill().unwrap();
+    server.wait().unwrap();
+}

@@ -13,11 +13,19 @@ pub(crate) struct IdleClock {
     moved: AtomicU64,
     /// Set while our own output is not taking what the peer sent.
     stopped: AtomicBool,
+    /// Set while our own input is all that is waited for.
+    resting: AtomicBool,
 }
 
 impl IdleClock {
     pub(crate) fn new(limit: Option<Duration>) -> Self {
-        Self { limit, start: Instant::now(), moved: AtomicU64::new(0), stopped: AtomicBool::new(false) }
+        Self {
+            limit,
+            start: Instant::now(),
+            moved: AtomicU64::new(0),
+            stopped: AtomicBool::new(false),
+            resting: AtomicBool::new(false),
+        }
     }
 
     pub(crate) fn has_limit(&self) -> bool {
@@ -39,12 +47,19 @@ impl IdleClock {
         }
     }
 
+    /// Our own input is all that is waited for (the clock stands) or no longer (it starts anew).
+    pub(crate) fn rest(&self, resting: bool) {
+        if self.resting.swap(resting, Ordering::Relaxed) && !resting {
+            self.touch();
+        }
+    }
+
     /// Returns the limit when nothing has moved for it; never if there is none.
     pub(crate) async fn expired(&self) -> Duration {
         let Some(limit) = self.limit else { return std::future::pending().await };
         loop {
             let due = self.start + Duration::from_millis(self.moved.load(Ordering::Relaxed)) + limit;
-            if self.stopped.load(Ordering::Relaxed) {
+            if self.stopped.load(Ordering::Relaxed) || self.resting.load(Ordering::Relaxed) {
                 sleep_until(Instant::now() + limit).await;
             } else if Instant::now() >= due {
                 return limit;

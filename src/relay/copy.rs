@@ -41,7 +41,11 @@ where
 {
     let mut flushed = false;
     poll_fn(|cx| {
-        if let Poll::Ready(read) = Pin::new(&mut *from).poll_fill_buf(cx) {
+        let read = Pin::new(&mut *from).poll_fill_buf(cx);
+        if way == Way::Up {
+            meter.input_waits(read.is_pending());
+        }
+        if let Poll::Ready(read) = read {
             return Poll::Ready(read.map(drop).map_err(Fault::Read));
         }
         if !flushed {

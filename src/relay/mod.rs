@@ -12,7 +12,7 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufRead, AsyncWrite, AsyncWriteExt};
@@ -73,11 +73,50 @@ pub(crate) struct Meter {
     sent: AtomicU64,
     received: AtomicU64,
     idle: IdleClock,
+    /// Whether something is still expected from the peer.
+    receiving: AtomicBool,
+    /// Whether what goes up comes from our own side, whose slowness is none of the network's.
+    from_stdin: AtomicBool,
 }
 
 impl Meter {
     pub(crate) fn new(idle: Option<Duration>) -> Self {
-        Self { sent: AtomicU64::new(0), received: AtomicU64::new(0), idle: IdleClock::new(idle) }
+        Self {
+            sent: AtomicU64::new(0),
+            received: AtomicU64::new(0),
+            idle: IdleClock::new(idle),
+            receiving: AtomicBool::new(true),
+            from_stdin: AtomicBool::new(false),
+        }
+    }
+
+    /// The meter of stdin and stdout, or of stdin alone.
+    pub(crate) fn of_stdio(idle: Option<Duration>, receives: bool) -> Self {
+        let meter = Self::new(idle);
+        meter.receiving.store(receives, Ordering::Relaxed);
+        meter.from_stdin.store(true, Ordering::Relaxed);
+        meter
+    }
+
+    /// Nothing more comes from the peer.
+    pub(crate) fn peer_ended(&self) {
+        self.receiving.store(false, Ordering::Relaxed);
+    }
+
+    /// Nothing more comes from stdin: the network is what is waited for.
+    pub(crate) fn input_ended(&self) {
+        self.from_stdin.store(false, Ordering::Relaxed);
+        self.idle.rest(false);
+    }
+
+    /// Whether stdin is all that can still move something.
+    pub(crate) fn waits_for_stdin_only(&self) -> bool {
+        self.from_stdin.load(Ordering::Relaxed) && !self.receiving.load(Ordering::Relaxed)
+    }
+
+    /// What goes up is waited for, or has come.
+    pub(crate) fn input_waits(&self, waits: bool) {
+        self.idle.rest(waits && self.waits_for_stdin_only());
     }
 
     /// Counts what has gone this way.
@@ -135,12 +174,14 @@ where
     let (peer_ended, mut peer_end) = watch::channel(plan.half_close);
     let up = async {
         copy(local_reader, remote_writer, Way::Up, meter).await?;
+        meter.input_ended();
         // It fails only if the other way is gone, and then so is this one.
         let _ = peer_end.wait_for(|ended| *ended).await;
         remote_writer.shutdown().await.map_err(Fault::Write)
     };
     let down = async {
         copy(remote_reader, local_writer, Way::Down, meter).await?;
+        meter.peer_ended();
         local_writer.shutdown().await.map_err(Fault::Write)?;
         peer_ended.send_replace(true);
         Ok(())

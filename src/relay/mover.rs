@@ -67,6 +67,11 @@ impl Mover {
         }
     }
 
+    /// Whether what was read was not yet written.
+    pub(crate) fn is_holding(&self) -> bool {
+        self.holding.load(Ordering::Acquire)
+    }
+
     fn hold(&self, way: Way, holding: bool) {
         match way {
             Way::Up => self.holding.store(holding, Ordering::Release),

@@ -26,7 +26,7 @@ pub(super) async fn exchange(
     writer: StreamWriter,
 ) -> Outcome {
     let peer = writer.peer_addr().clone();
-    let meter = Arc::new(Meter::new(plan.idle));
+    let meter = Arc::new(Meter::of_stdio(plan.idle, exchange.receive));
     let lost = |error| Error::from_io("reading", error);
     let socket = match detach(reader, writer).and_then(|socket| socket.into_blocking().map_err(lost)) {
         Ok(socket) => Arc::new(socket),
@@ -60,10 +60,12 @@ impl Drop for Unfinished {
 
 async fn run(exchange: &Exchange, plan: Plan, may_block: bool, mover: &Mover) -> Result<(), Stop> {
     let (peer_ended, mut peer_end) = watch::channel(plan.half_close);
+    let meter = &mover.meter;
     let up = async {
         if exchange.send && !stdin_is_null() {
             let mover = mover.clone();
             on_thread("stdin", move || send(&mover, plan)).await?;
+            meter.input_ended();
         } else if plan.half_close {
             end(mover)?;
         }
@@ -81,6 +83,7 @@ async fn run(exchange: &Exchange, plan: Plan, may_block: bool, mover: &Mover) ->
             let mover = mover.clone();
             on_thread("stdout", move || mover.down(receives.then(stdout))).await?;
         }
+        meter.peer_ended();
         if receives {
             close_stdout().map_err(Fault::Write)?;
         }
@@ -129,11 +132,14 @@ async fn on_thread(
     receiver.await.unwrap_or_else(|_| Err(Fault::Read(std::io::Error::other("its thread failed"))))
 }
 
-/// The limit, once nothing has moved for it: what waits in the socket is waiting for stdout.
+/// The limit, once nothing has moved for it. What waits in the socket is waiting for stdout, and
+/// where nothing more comes from the peer, an empty stdin is all that is waited for.
 async fn idle(mover: &Mover) -> Duration {
     loop {
         let limit = mover.meter.idle().await;
-        if !mover.socket.has_unread() {
+        let on_stdout = mover.socket.has_unread();
+        let on_stdin = mover.meter.waits_for_stdin_only() && stdin_is_empty() && !mover.is_holding();
+        if !on_stdout && !on_stdin {
             return limit;
         }
         mover.meter.touch();

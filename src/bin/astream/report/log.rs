@@ -1,7 +1,9 @@
 //! The log, by tracing: off unless asked for, one line an event.
 
 use std::fmt;
+use std::io::{self, Write};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
@@ -26,7 +28,24 @@ pub fn log(wanted: Report, default: Default) {
         (1, _, _) => LevelFilter::INFO,
         _ => LevelFilter::DEBUG,
     };
-    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).event_format(Line).init();
+    tracing_subscriber::fmt().with_max_level(level).with_writer(|| NeverWaiting).event_format(Line).init();
+}
+
+/// stderr without waiting: a line that nobody makes room for is dropped, because a log that is not
+/// read must not stop a server.
+struct NeverWaiting;
+
+impl Write for NeverWaiting {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let stderr = rustix::stdio::stderr();
+        let ready = poll(&mut [PollFd::new(&stderr, PollFlags::OUT)], Some(&Timespec::default()));
+        // A pipe that is ready has room for any line.
+        if ready.is_ok_and(|count| count > 0) { io::stderr().write(line) } else { Ok(line.len()) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// `astream: message`.
