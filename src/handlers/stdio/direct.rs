@@ -109,8 +109,8 @@ fn send(mover: &Mover, plan: Plan) -> Result<(), Fault> {
     match mover.up(stdin()) {
         Ok(()) if plan.half_close => end(mover),
         Err(Fault::Read(error)) => {
-            // Wakes the other way, which ends with this one.
-            let _ = mover.socket.shutdown(Shutdown::Both);
+            // Wakes the other way, which ends with this one, and tells the peer nothing.
+            let _ = mover.socket.shutdown(Shutdown::Read);
             Err(Fault::Read(error))
         }
         other => other,
