@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, ready};
 
 use bytes::{Buf, BytesMut};
+use tokio::runtime::Handle;
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::task::coop::{consume_budget, poll_proceed};
 use tokio::time::timeout;
@@ -21,6 +22,8 @@ pub(super) struct Outgoing {
     pub(super) link: Arc<Link>,
     /// Held by the one who closes; others wait for it.
     closing: AsyncMutex<()>,
+    /// Sends what is queued when the writer is dropped, on whatever thread.
+    runtime: Option<Handle>,
 }
 
 /// The socket of a connection that was aborted goes without an end, with a reset.
@@ -34,7 +37,7 @@ impl Drop for Outgoing {
 
 impl Outgoing {
     pub(super) fn new(half: WriteHalf, link: Arc<Link>) -> Self {
-        Self { half, link, closing: AsyncMutex::default() }
+        Self { half, link, closing: AsyncMutex::default(), runtime: Handle::try_current().ok() }
     }
 
     pub(super) fn queued(&self) -> usize {
@@ -192,8 +195,15 @@ impl Outgoing {
         timeout(after, self.discard()).await.unwrap_or(Ok(()))
     }
 
+    /// Closes in a task of the runtime, if there is one.
+    pub(super) fn close_unattended(self: &Arc<Self>) {
+        if let Some(runtime) = self.runtime.clone().or_else(|| Handle::try_current().ok()) {
+            runtime.spawn(Arc::clone(self).finish_unattended());
+        }
+    }
+
     /// Closing, where nobody waits for it: the reader goes on, and the rest comes after it.
-    pub(super) async fn finish_unattended(self: Arc<Self>) {
+    async fn finish_unattended(self: Arc<Self>) {
         let sent = timeout(self.link.limits.close, poll_fn(|cx| self.poll_all(cx))).await;
         if matches!(sent, Ok(Ok(()))) {
             let nobody_reads = |cx: &mut Context<'_>| self.link.writer_waits(cx);

@@ -179,9 +179,7 @@ impl Drop for StreamWriter {
             return;
         }
         self.outgoing.write_eof();
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(Arc::clone(&self.outgoing).finish_unattended());
-        }
+        self.outgoing.close_unattended();
     }
 }
 

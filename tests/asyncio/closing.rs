@@ -204,6 +204,33 @@ async fn a_writer_that_is_dropped_unclosed_still_sends_all_that_is_queued_and_th
 }
 
 #[tokio::test]
+async fn a_writer_that_is_dropped_on_a_thread_of_its_own_sends_all_too() {
+    over(&ALL, async |(_reader, writer), (mut peer, _)| {
+        let data = plenty(&writer);
+        writer.write(&data);
+        std::thread::spawn(move || drop(writer)).join().unwrap();
+        assert!(peer.read_to_end().await.unwrap() == data);
+    })
+    .await;
+}
+
+#[test]
+fn streams_may_outlive_their_runtime() {
+    for over in ALL {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let ((reader, writer), peer) = runtime.block_on(over.ends());
+        writer.write(&plenty(&writer));
+        runtime.spawn(async move {
+            let (mut reader, _writer) = peer;
+            reader.readuntil(b"never").await
+        });
+        drop(runtime);
+        writer.write(b"x");
+        drop((reader, writer));
+    }
+}
+
+#[tokio::test]
 async fn the_reader_goes_on_after_its_writer_was_dropped() {
     over(&ALL, async |(mut reader, writer), (mut peer, peer_writer)| {
         let data = plenty(&writer);
