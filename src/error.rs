@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::certificate::Certificate;
+
 /// The result of this crate's calls.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -59,6 +61,8 @@ pub enum Error {
         doing: String,
         /// Why it failed.
         reason: String,
+        /// What the peer had shown by then, its own certificate first, whether it was trusted or not.
+        peer_certificates: Vec<Certificate>,
     },
     /// A file with a certificate or a key could not be read or used.
     File {
@@ -137,7 +141,15 @@ impl Error {
     }
 
     pub(crate) fn tls(doing: impl Into<String>, reason: impl fmt::Display) -> Self {
-        Self::Tls { doing: doing.into(), reason: reason.to_string() }
+        Self::Tls { doing: doing.into(), reason: reason.to_string(), peer_certificates: Vec::new() }
+    }
+
+    /// An error of TLS with what the peer had shown by then.
+    pub(crate) fn with_certificates(mut self, shown: Vec<Certificate>) -> Self {
+        if let Self::Tls { peer_certificates, .. } = &mut self {
+            *peer_certificates = shown;
+        }
+        self
     }
 
     /// The error that travelled inside an [`io::Error`], or the connection's loss.
@@ -171,7 +183,7 @@ impl fmt::Display for Error {
             Self::Connect { target, attempts } => connect_failed(f, target, attempts),
             Self::Bind { target, cause } => write!(f, "cannot listen on {target}: {}", reason(cause)),
             Self::Timeout { doing, after } => write!(f, "{doing}: nothing within {}", seconds(*after)),
-            Self::Tls { doing, reason } => write!(f, "{doing}: {reason}"),
+            Self::Tls { doing, reason, .. } => write!(f, "{doing}: {reason}"),
             Self::File { path, reason } => write!(f, "{}: {reason}", path.display()),
             Self::Truncated => {
                 f.write_str("the peer ended the TLS stream without close_notify; the data may be cut short")

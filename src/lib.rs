@@ -35,6 +35,7 @@
 //! # }
 //! ```
 
+mod certificate;
 mod endpoint;
 mod error;
 pub mod handlers;
@@ -44,6 +45,7 @@ mod relay;
 mod stream;
 mod transport;
 
+pub use certificate::{Certificate, Pin, Timestamp};
 pub use endpoint::{Address, Endpoint, Family};
 pub use error::{Attempt, Error, Result};
 pub use observe::Totals;
@@ -51,4 +53,4 @@ pub use stream::{
     ConnectOptions, DEFAULT_LIMIT, Lines, Server, ServerOptions, StreamReader, StreamWriter, TlsSide,
     open_connection, pair, start_server, start_tls,
 };
-pub use transport::tls::{Identity, Pin, TlsClient, TlsInfo, TlsServer};
+pub use transport::tls::{Identity, TlsClient, TlsInfo, TlsServer};

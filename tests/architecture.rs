@@ -3,18 +3,25 @@
 use std::path::{Path, PathBuf};
 
 /// Top to bottom; the leaves share the last one.
-const FLOORS: [&[&str]; 5] =
-    [&["handlers"], &["relay"], &["stream"], &["transport"], &["endpoint", "error", "policy", "observe"]];
+const FLOORS: [&[&str]; 5] = [
+    &["handlers"],
+    &["relay"],
+    &["stream"],
+    &["transport"],
+    &["certificate", "endpoint", "error", "policy", "observe"],
+];
 
 /// A foreign name, and where alone it may stand.
-const HOMES: [(&str, &str); 9] = [
+const HOMES: [(&str, &str); 11] = [
     ("clap", "src/bin/astream/cli/"),
     ("anyhow", "src/bin/"),
     ("rustls", "src/transport/tls/"),
     ("tokio_rustls", "src/transport/tls/"),
     ("webpki", "src/transport/tls/"),
     ("rcgen", "src/transport/tls/"),
-    ("aws_lc_rs", "src/transport/tls/"),
+    ("aws_lc_rs", "src/certificate/"),
+    ("base64", "src/certificate/"),
+    ("der", "src/certificate/"),
     ("socket2", "src/transport/"),
     ("dns_lookup", "src/"),
 ];

@@ -1,8 +1,8 @@
 //! Who is trusted: chains, names, addresses, pins, client certificates.
 
 use astream::{
-    ConnectOptions, Endpoint, Error, Identity, Server, ServerOptions, StreamReader, StreamWriter, TlsClient,
-    TlsServer, open_connection, start_server,
+    Certificate, ConnectOptions, Endpoint, Error, Identity, Server, ServerOptions, StreamReader,
+    StreamWriter, TlsClient, TlsServer, open_connection, start_server,
 };
 
 use crate::authority::Authority;
@@ -88,6 +88,20 @@ async fn an_unknown_root_is_refused() {
     let server = serve(TlsServer::new(authority.issue(&["localhost"]))).await;
     let told = outcome("localhost", &server, TlsClient::new().roots(other.roots())).await;
     assert_told(&told, "its issuer is unknown");
+}
+
+#[tokio::test]
+async fn who_is_refused_is_known_by_the_certificates_that_it_has_shown() {
+    let authority = Authority::new();
+    let server = serve(TlsServer::new(authority.issue(&["www.example.org"]))).await;
+    for client in
+        [TlsClient::new(), TlsClient::new().roots(authority.roots()), TlsClient::new().pin(IDENTITY.pin())]
+    {
+        let error = connect("127.0.0.1", &server, client).await.unwrap_err();
+        let Error::Tls { peer_certificates, .. } = error else { panic!("{error:?}") };
+        let names: Vec<_> = peer_certificates.iter().map(Certificate::names).collect();
+        assert_eq!(names, [["www.example.org"]]);
+    }
 }
 
 #[tokio::test]

@@ -11,8 +11,10 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::sync::oneshot;
 use tokio_rustls::TlsConnector;
 
-use super::verify::{Chain, KeyOnly, Pin};
+use super::shown::Shown;
+use super::verify::{Chain, KeyOnly};
 use super::{Identity, TlsInfo, handshake_error, key_log, load_certificates, provider};
+use crate::certificate::Pin;
 use crate::error::Error;
 use crate::transport::{Io, Shared};
 
@@ -147,16 +149,17 @@ impl Connector {
     pub(crate) async fn connect(self, io: Box<dyn Io>, peer: &str) -> Result<(Shared, TlsInfo), Error> {
         let ignore = self.ignore_unexpected_eof;
         let name = self.name.clone();
-        let config = Arc::new(self.config().await?);
+        let shown = Shown::default();
+        let config = Arc::new(self.config(&shown).await?);
         let stream = TlsConnector::from(config)
             .connect(name, io)
             .await
-            .map_err(|error| handshake_error(peer, &error))?;
+            .map_err(|error| handshake_error(peer, &error).with_certificates(shown.certificates()))?;
         let info = TlsInfo::of(stream.get_ref().1);
         Ok((Shared::tls(Box::new(stream), ignore), info))
     }
 
-    async fn config(self) -> Result<ClientConfig, Error> {
+    async fn config(self, shown: &Shown) -> Result<ClientConfig, Error> {
         let builder = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(|error| Error::tls("TLS", error))?;
@@ -169,7 +172,7 @@ impl Connector {
                 Arc::new(chain(loading.await.map_err(failed)??)?)
             }
         };
-        let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
+        let builder = builder.dangerous().with_custom_certificate_verifier(shown.to(verifier));
         let mut config = match self.identity {
             Some(identity) => {
                 builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(identity.certified_key())))

@@ -8,8 +8,9 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
 
-use super::verify::Pin;
+use super::verify::pin_of;
 use super::{load_certificates, provider};
+use crate::certificate::Pin;
 use crate::error::Error;
 
 /// A certificate chain and the private key that belongs to it.
@@ -57,7 +58,7 @@ impl Identity {
 
     /// The public key's pin, for the other side.
     pub fn pin(&self) -> Pin {
-        self.0.end_entity_cert().ok().and_then(|cert| Pin::of(cert)).unwrap_or_default()
+        self.0.end_entity_cert().ok().and_then(|cert| pin_of(cert)).unwrap_or_default()
     }
 
     fn new(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Self, rustls::Error> {

@@ -5,6 +5,7 @@
 mod client;
 mod identity;
 mod server;
+mod shown;
 mod verify;
 
 use std::io;
@@ -13,13 +14,13 @@ use std::sync::Arc;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 
+use crate::certificate::Certificate;
 use crate::error::Error;
 
 pub use client::TlsClient;
 pub use identity::Identity;
 pub(crate) use server::Acceptor;
 pub use server::TlsServer;
-pub use verify::Pin;
 
 /// What was agreed in a handshake.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,8 +32,13 @@ pub struct TlsInfo {
     pub cipher: String,
     /// The key exchange, `X25519MLKEM768` say.
     pub key_exchange: String,
-    /// The peer's certificates in DER, its own first; empty where none was asked for.
-    pub peer_certificates: Vec<Vec<u8>>,
+    /// The protocol that was agreed on by ALPN (RFC 7301), where both had one to offer.
+    pub alpn: Option<String>,
+    /// Whether an earlier session was gone on with. No certificates are sent then; those of that
+    /// session are told.
+    pub resumed: bool,
+    /// The peer's certificates as it sent them, its own first; empty where none was asked for.
+    pub peer_certificates: Vec<Certificate>,
 }
 
 impl TlsInfo {
@@ -48,7 +54,11 @@ impl TlsInfo {
             key_exchange: connection
                 .negotiated_key_exchange_group()
                 .map_or_else(String::new, |group| format!("{:?}", group.name())),
-            peer_certificates: certificates.iter().map(|c| c.as_ref().to_vec()).collect(),
+            alpn: connection
+                .alpn_protocol()
+                .map(|name| String::from_utf8_lossy(name).escape_debug().to_string()),
+            resumed: connection.handshake_kind() == Some(rustls::HandshakeKind::Resumed),
+            peer_certificates: certificates.iter().map(|one| Certificate::from_der(one.as_ref())).collect(),
         }
     }
 }

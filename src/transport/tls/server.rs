@@ -9,7 +9,8 @@ use rustls::sign::SingleCertAndKey;
 use tokio_rustls::TlsAcceptor;
 
 use super::client::roots;
-use super::{Identity, Pin, TlsInfo, handshake_error, key_log, load_certificates, provider};
+use super::{Identity, TlsInfo, handshake_error, key_log, load_certificates, provider};
+use crate::certificate::Pin;
 use crate::error::Error;
 use crate::transport::{Io, Shared};
 

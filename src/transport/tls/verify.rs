@@ -1,12 +1,7 @@
 //! Whom a client trusts: a chain to a root, one pinned key, or, loudly, anybody.
 
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
-use aws_lc_rs::digest::{SHA256, digest};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{VerifierBuilderError, WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
@@ -15,36 +10,12 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
 
 use super::provider;
-use crate::error::Error;
+use crate::certificate::Pin;
 
-/// The SHA-256 of a public key, written `sha256//BASE64` as curl's `--pinnedpubkey` is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Pin([u8; 32]);
-
-impl Pin {
-    /// The pin of a certificate's public key.
-    pub(super) fn of(certificate: &CertificateDer<'_>) -> Option<Self> {
-        let parsed = ParsedCertificate::try_from(certificate).ok()?;
-        let key = parsed.subject_public_key_info();
-        digest(&SHA256, key.as_ref()).as_ref().try_into().ok().map(Self)
-    }
-}
-
-impl fmt::Display for Pin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sha256//{}", STANDARD.encode(self.0))
-    }
-}
-
-impl FromStr for Pin {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        text.strip_prefix("sha256//")
-            .and_then(|hash| STANDARD.decode(hash).ok()?.try_into().ok())
-            .map(Self)
-            .ok_or_else(|| Error::address(text, "a pin is sha256// and 44 characters of base64"))
-    }
+/// The pin of a certificate's public key, as webpki finds it: the key that signs the handshake.
+pub(super) fn pin_of(certificate: &CertificateDer<'_>) -> Option<Pin> {
+    let parsed = ParsedCertificate::try_from(certificate).ok()?;
+    Some(Pin::of_key(parsed.subject_public_key_info().as_ref()))
 }
 
 /// Accepts a server by its chain, its name and its validity. A server that shows a certificate
@@ -137,7 +108,7 @@ impl ServerCertVerifier for KeyOnly {
         if self.pins.is_empty() {
             return Ok(ServerCertVerified::assertion());
         }
-        match Pin::of(certificate) {
+        match pin_of(certificate) {
             Some(pin) if self.pins.contains(&pin) => Ok(ServerCertVerified::assertion()),
             Some(pin) => {
                 Err(rustls::Error::General(format!("the peer's key is not a pinned one; its pin is {pin}")))
