@@ -63,6 +63,8 @@ pub enum Error {
         reason: String,
         /// What the peer had shown by then, its own certificate first, whether it was trusted or not.
         peer_certificates: Vec<Certificate>,
+        /// What can be done about it.
+        fault: TlsFault,
     },
     /// A file with a certificate or a key could not be read or used.
     File {
@@ -118,6 +120,24 @@ pub enum Error {
     FellBehind,
 }
 
+/// What an error of TLS is about, as far as somebody can do something about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TlsFault {
+    /// The peer's certificate leads to nobody who is trusted.
+    Untrusted,
+    /// The peer goes by another name.
+    Name,
+    /// The peer wants a certificate of ours, or another one.
+    Identity,
+    /// There is no common version of TLS.
+    Version,
+    /// There is no common application protocol (ALPN, RFC 7301).
+    Protocol,
+    /// Anything else.
+    Other,
+}
+
 /// One address that was tried, and why it failed.
 #[derive(Debug, Clone)]
 pub struct Attempt {
@@ -141,7 +161,12 @@ impl Error {
     }
 
     pub(crate) fn tls(doing: impl Into<String>, reason: impl fmt::Display) -> Self {
-        Self::Tls { doing: doing.into(), reason: reason.to_string(), peer_certificates: Vec::new() }
+        Self::Tls {
+            doing: doing.into(),
+            reason: reason.to_string(),
+            fault: TlsFault::Other,
+            peer_certificates: Vec::new(),
+        }
     }
 
     /// An error of TLS with what the peer had shown by then.

@@ -47,10 +47,10 @@ mod transport;
 
 pub use certificate::{Certificate, Pin, Timestamp};
 pub use endpoint::{Address, Endpoint, Family};
-pub use error::{Attempt, Error, Result};
+pub use error::{Attempt, Error, Result, TlsFault};
 pub use observe::Totals;
 pub use stream::{
     ConnectOptions, DEFAULT_LIMIT, Lines, Server, ServerOptions, StreamReader, StreamWriter, TlsSide,
     open_connection, pair, start_server, start_tls,
 };
-pub use transport::tls::{Identity, TlsClient, TlsInfo, TlsServer};
+pub use transport::tls::{Identity, TlsClient, TlsInfo, TlsServer, TlsVersion};

@@ -326,3 +326,29 @@ fn certificate_files_that_cannot_be_used_are_named_before_anybody_is_bothered() 
         .status(2)
         .says(&["no such file"]);
 }
+
+#[test]
+fn a_certificate_and_its_key_are_read_from_one_file_or_two_or_from_pipes() {
+    let authority = authority();
+    let Issued { cert, key } = authority.localhost();
+    let both = authority.folder().join("both.pem");
+    std::fs::write(&both, [std::fs::read(&cert).unwrap(), std::fs::read(&key).unwrap()].concat()).unwrap();
+    let program = env!("CARGO_BIN_EXE_astream");
+    let listen = |options: &str| {
+        let script = format!("exec '{program}' listen 127.0.0.1 0 --tls {options}");
+        support::tool("sh").args(["-c", &script]).input("hello").start()
+    };
+    let (cert, key, both) = (arg(&cert), arg(&key), arg(&both));
+    for options in [
+        format!("--cert {cert} --key {key}"),
+        format!("--cert {both}"),
+        format!("--cert {both} --key {both}"),
+        format!("--cert /dev/fd/3 3<<.\n$(cat {both})\n."),
+        format!("--cert /dev/fd/3 --key /dev/fd/4 3<<. 4<<!\n$(cat {cert})\n.\n$(cat {key})\n!"),
+    ] {
+        let listener = listen(&options);
+        let args = ["connect", "127.0.0.1", &listener.port(), "--tls", "--cacert", arg(&authority.ca)];
+        astream(args).run().status(0).stdout(b"hello").silent();
+        listener.wait().status(0);
+    }
+}

@@ -1,5 +1,6 @@
 //! The client's side: whom to trust, what to show, and the handshake.
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,11 +12,13 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::sync::oneshot;
 use tokio_rustls::TlsConnector;
 
+use super::negotiation::Negotiation;
+use super::pem::PemFile;
 use super::shown::Shown;
 use super::verify::{Chain, KeyOnly};
-use super::{Identity, TlsInfo, handshake_error, key_log, load_certificates, provider};
+use super::{Identity, TlsInfo, TlsVersion, handshake_error, key_log, provider};
 use crate::certificate::Pin;
-use crate::error::Error;
+use crate::error::{Error, TlsFault};
 use crate::transport::{Io, Shared};
 
 /// Where distributions keep all roots in one file: reading it is ten times as fast as the folder.
@@ -30,11 +33,12 @@ const BUNDLES: [&str; 4] = [
 /// verified against the system's roots (`SSL_CERT_FILE` and `SSL_CERT_DIR` replace them).
 #[derive(Debug, Clone, Default)]
 pub struct TlsClient {
-    roots: Option<PathBuf>,
+    roots: Option<PemFile<CertificateDer<'static>>>,
     identity: Option<Identity>,
     server_name: Option<String>,
     pins: Vec<Pin>,
     danger_no_verification: bool,
+    negotiation: Negotiation,
     ignore_unexpected_eof: bool,
 }
 
@@ -47,7 +51,7 @@ impl TlsClient {
     /// Trusts the certificates of this PEM file instead of the system's roots.
     #[must_use]
     pub fn roots(mut self, file: impl Into<PathBuf>) -> Self {
-        self.roots = Some(file.into());
+        self.roots = Some(PemFile::new(file.into(), "certificate"));
         self
     }
 
@@ -79,6 +83,21 @@ impl TlsClient {
         self
     }
 
+    /// The versions to speak; all of them by default.
+    #[must_use]
+    pub fn versions(mut self, versions: RangeInclusive<TlsVersion>) -> Self {
+        self.negotiation.versions = versions;
+        self
+    }
+
+    /// The application protocols to agree on, the best first (ALPN, RFC 7301). A server that
+    /// chooses none of them is refused.
+    #[must_use]
+    pub fn alpn(mut self, protocols: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.negotiation.protocols = protocols.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// Takes an end without `close_notify` for a clean one. Safe only where the protocol tells for
     /// itself where its data end.
     #[must_use]
@@ -89,6 +108,7 @@ impl TlsClient {
 
     /// Reads what has to be read; what takes long goes on beside the connecting.
     pub(crate) fn connector(&self, host: Option<&str>) -> Result<Connector, Error> {
+        self.negotiation.check()?;
         let host = self.server_name.as_deref().or(host);
         let unverified = self.danger_no_verification || !self.pins.is_empty();
         let name = match host {
@@ -100,9 +120,9 @@ impl TlsClient {
             let pins = if self.danger_no_verification { Vec::new() } else { self.pins.clone() };
             Trust::Key(KeyOnly { pins, algorithms: provider().signature_verification_algorithms })
         } else if let Some(file) = &self.roots {
-            let certificates = load_certificates(file)?;
-            roots(certificates.iter().cloned(), file)?;
-            Trust::Roots(certificates)
+            let certificates = file.items()?;
+            roots(certificates.iter().cloned(), file.path())?;
+            Trust::Roots(certificates.to_vec())
         } else {
             let (sender, receiver) = oneshot::channel();
             let load = move || sender.send(system_roots());
@@ -116,6 +136,7 @@ impl TlsClient {
             name,
             trust,
             identity: self.identity.clone(),
+            negotiation: self.negotiation.clone(),
             ignore_unexpected_eof: self.ignore_unexpected_eof,
         })
     }
@@ -141,6 +162,7 @@ pub(crate) struct Connector {
     name: ServerName<'static>,
     trust: Trust,
     identity: Option<Identity>,
+    negotiation: Negotiation,
     ignore_unexpected_eof: bool,
 }
 
@@ -148,7 +170,7 @@ impl Connector {
     /// The handshake over `io`; `peer` is for messages.
     pub(crate) async fn connect(self, io: Box<dyn Io>, peer: &str) -> Result<(Shared, TlsInfo), Error> {
         let ignore = self.ignore_unexpected_eof;
-        let name = self.name.clone();
+        let (name, protocols) = (self.name.clone(), self.negotiation.protocols.clone());
         let shown = Shown::default();
         let config = Arc::new(self.config(&shown).await?);
         let stream = TlsConnector::from(config)
@@ -156,12 +178,18 @@ impl Connector {
             .await
             .map_err(|error| handshake_error(peer, &error).with_certificates(shown.certificates()))?;
         let info = TlsInfo::of(stream.get_ref().1);
+        if info.alpn.is_none() && !protocols.is_empty() {
+            let reason = format!("the peer chose none of the protocols {}", protocols.join(", "));
+            let doing = format!("TLS handshake with {peer}");
+            let fault = TlsFault::Protocol;
+            return Err(Error::Tls { doing, reason, fault, peer_certificates: info.peer_certificates });
+        }
         Ok((Shared::tls(Box::new(stream), ignore), info))
     }
 
     async fn config(self, shown: &Shown) -> Result<ClientConfig, Error> {
         let builder = ClientConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(&self.negotiation.supported())
             .map_err(|error| Error::tls("TLS", error))?;
         let chain = |roots| Chain::new(roots).map_err(|error| Error::tls("TLS", error));
         let verifier: Arc<dyn ServerCertVerifier> = match self.trust {
@@ -179,6 +207,7 @@ impl Connector {
             }
             None => builder.with_no_client_auth(),
         };
+        config.alpn_protocols = self.negotiation.alpn();
         // One connection is made with it: there is nothing to resume.
         config.resumption = Resumption::disabled();
         config.key_log = key_log();

@@ -4,12 +4,12 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
 
 use super::verify::pin_of;
-use super::{load_certificates, provider};
+use super::{pem, provider};
 use crate::certificate::Pin;
 use crate::error::Error;
 
@@ -25,13 +25,15 @@ impl Identity {
     /// [`Error::File`] if a file cannot be read, holds no certificate or no key, or if the key
     /// does not belong to the certificate.
     pub fn from_pem_files(certificate: &Path, key: &Path) -> Result<Self, Error> {
-        let chain = load_certificates(certificate)?;
-        let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| {
-            let encrypted = std::fs::read(key).is_ok_and(|text| is_encrypted(&text));
-            if encrypted {
+        let text = pem::read(certificate)?;
+        let chain = pem::items(certificate, &text, "certificate")?;
+        // A pipe, which a shell makes of <(…), can be read only once.
+        let text = if key == certificate { text } else { pem::read(key)? };
+        let secret = PrivateKeyDer::from_pem_slice(&text).map_err(|error| {
+            if memchr::memmem::find(&text, b"ENCRYPTED").is_some() {
                 Error::file(key, "the key is encrypted; decrypt it first: openssl pkey -in KEY -out PLAIN")
             } else {
-                Error::file(key, pem_reason(error, "private key"))
+                Error::file(key, pem::pem_reason(&error, "private key"))
             }
         })?;
         Self::new(chain, secret).map_err(|error| match error {
@@ -73,22 +75,5 @@ impl Identity {
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Identity({}, key (redacted))", self.pin())
-    }
-}
-
-fn is_encrypted(text: &[u8]) -> bool {
-    memchr::memmem::find(text, b"ENCRYPTED").is_some()
-}
-
-/// What is wrong with a PEM file, for the person who named it.
-pub(super) fn pem_reason(error: pem::Error, wanted: &str) -> String {
-    match error {
-        pem::Error::Io(error) => {
-            let text = error.to_string();
-            let text = text.split(" (os error").next().unwrap_or_default().to_lowercase();
-            format!("cannot read it: {text}")
-        }
-        pem::Error::NoItemsFound => format!("no {wanted} in PEM form in it"),
-        other => format!("not a {wanted} in PEM form: {other}"),
     }
 }

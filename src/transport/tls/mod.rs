@@ -3,22 +3,25 @@
 //! No type of rustls leaves this folder.
 
 mod client;
+mod failure;
 mod identity;
+mod negotiation;
+mod pem;
 mod server;
 mod shown;
 mod verify;
 
-use std::io;
 use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::CertificateDer;
 
 use crate::certificate::Certificate;
-use crate::error::Error;
 
 pub use client::TlsClient;
+pub(crate) use failure::error;
+use failure::handshake_error;
 pub use identity::Identity;
+pub use negotiation::TlsVersion;
 pub(crate) use server::Acceptor;
 pub use server::TlsServer;
 
@@ -73,61 +76,5 @@ fn key_log() -> Arc<dyn rustls::KeyLog> {
         Arc::new(rustls::KeyLogFile::new())
     } else {
         Arc::new(rustls::NoKeyLog)
-    }
-}
-
-fn load_certificates(path: &std::path::Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    use rustls::pki_types::pem::PemObject;
-    let unreadable = |error| Error::file(path, identity::pem_reason(error, "certificate"));
-    let found: Vec<_> = CertificateDer::pem_file_iter(path)
-        .map_err(unreadable)?
-        .collect::<Result<_, _>>()
-        .map_err(unreadable)?;
-    if found.is_empty() { Err(Error::file(path, "no certificate in PEM form in it")) } else { Ok(found) }
-}
-
-/// An error of an open TLS stream: an alert, a bad record, an end without `close_notify`, or a loss.
-pub(crate) fn error(doing: &'static str, error: io::Error) -> Error {
-    if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        return Error::tls("TLS", reason(tls));
-    }
-    match error.kind() {
-        io::ErrorKind::UnexpectedEof => Error::Truncated,
-        _ => Error::from_io(doing, error),
-    }
-}
-
-/// An error of a handshake.
-fn handshake_error(peer: &str, error: &io::Error) -> Error {
-    let doing = format!("TLS handshake with {peer}");
-    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        Some(tls) => Error::tls(doing, reason(tls)),
-        None if error.kind() == io::ErrorKind::UnexpectedEof => {
-            Error::tls(doing, "the peer closed the connection; does it speak TLS?")
-        }
-        None => {
-            Error::tls(doing, error.to_string().split(" (os error").next().unwrap_or_default().to_lowercase())
-        }
-    }
-}
-
-fn reason(error: &rustls::Error) -> String {
-    use rustls::Error as Tls;
-    match error {
-        Tls::AlertReceived(alert) => format!("the peer refused with the alert {alert:?}"),
-        Tls::InvalidMessage(rustls::InvalidMessage::InvalidContentType) => {
-            "the peer does not speak TLS".to_owned()
-        }
-        Tls::InvalidCertificate(rustls::CertificateError::UnknownIssuer) => {
-            "the certificate is not trusted: its issuer is unknown".to_owned()
-        }
-        Tls::InvalidCertificate(rustls::CertificateError::BadSignature) => {
-            "the certificate is not trusted: its issuer's key did not sign it".to_owned()
-        }
-        error if verify::is_authority(error) => {
-            "the certificate is not trusted: it is one of an authority, and not one of the trusted".to_owned()
-        }
-        Tls::General(text) => text.clone(),
-        other => other.to_string().escape_debug().to_string().replace("\\\"", "\""),
     }
 }

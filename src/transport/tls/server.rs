@@ -1,15 +1,19 @@
 //! The server's side: what to show, whom to ask for a certificate, and the handshake.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
-use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
-use rustls::sign::SingleCertAndKey;
+use rustls::pki_types::CertificateDer;
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
 use tokio_rustls::TlsAcceptor;
 
 use super::client::roots;
-use super::{Identity, TlsInfo, handshake_error, key_log, load_certificates, provider};
+use super::negotiation::Negotiation;
+use super::pem::PemFile;
+use super::{Identity, TlsInfo, TlsVersion, handshake_error, key_log, provider};
 use crate::certificate::Pin;
 use crate::error::Error;
 use crate::transport::{Io, Shared};
@@ -18,14 +22,20 @@ use crate::transport::{Io, Shared};
 #[derive(Debug, Clone)]
 pub struct TlsServer {
     identity: Identity,
-    client_roots: Option<PathBuf>,
+    client_roots: Option<PemFile<CertificateDer<'static>>>,
+    negotiation: Negotiation,
     ignore_unexpected_eof: bool,
 }
 
 impl TlsServer {
     /// A server that shows `identity` and asks its clients for nothing.
     pub fn new(identity: Identity) -> Self {
-        Self { identity, client_roots: None, ignore_unexpected_eof: false }
+        Self {
+            identity,
+            client_roots: None,
+            negotiation: Negotiation::default(),
+            ignore_unexpected_eof: false,
+        }
     }
 
     /// The pin of the key that is shown, for clients.
@@ -36,7 +46,22 @@ impl TlsServer {
     /// Demands a certificate of every client, issued under the certificates of this PEM file.
     #[must_use]
     pub fn client_roots(mut self, file: impl Into<PathBuf>) -> Self {
-        self.client_roots = Some(file.into());
+        self.client_roots = Some(PemFile::new(file.into(), "certificate"));
+        self
+    }
+
+    /// The versions to speak; all of them by default.
+    #[must_use]
+    pub fn versions(mut self, versions: RangeInclusive<TlsVersion>) -> Self {
+        self.negotiation.versions = versions;
+        self
+    }
+
+    /// The application protocols to agree on, the best first (ALPN, RFC 7301). A client that names none of
+    /// them is refused.
+    #[must_use]
+    pub fn alpn(mut self, protocols: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.negotiation.protocols = protocols.into_iter().map(Into::into).collect();
         self
     }
 
@@ -49,20 +74,25 @@ impl TlsServer {
     }
 
     pub(crate) fn acceptor(&self) -> Result<Acceptor, Error> {
+        self.negotiation.check()?;
         let builder = ServerConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(&self.negotiation.supported())
             .map_err(|error| Error::tls("TLS", error))?;
         let builder = match &self.client_roots {
             Some(file) => {
-                let roots = roots(load_certificates(file)?, file)?;
+                let roots = roots(file.items()?.iter().cloned(), file.path())?;
                 let verifier =
                     WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider()).build();
-                builder.with_client_cert_verifier(verifier.map_err(|error| Error::file(file, error))?)
+                builder.with_client_cert_verifier(verifier.map_err(|error| Error::file(file.path(), error))?)
             }
             None => builder.with_no_client_auth(),
         };
-        let mut config =
-            builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(self.identity.certified_key())));
+        let key = self.identity.certified_key();
+        let mut config = builder.with_cert_resolver(Arc::new(Shown {
+            key,
+            has_protocols: !self.negotiation.protocols.is_empty(),
+        }));
+        config.alpn_protocols = self.negotiation.alpn();
         // A client that only writes leaves tickets unread, and its close would then reset the
         // connection and destroy what we have not read yet.
         config.send_tls13_tickets = 0;
@@ -86,5 +116,20 @@ impl Acceptor {
         let stream = acceptor.accept(io).await.map_err(|error| handshake_error(peer, &error))?;
         let info = TlsInfo::of(stream.get_ref().1);
         Ok((Shared::tls(Box::new(stream), self.ignore_unexpected_eof), info))
+    }
+}
+
+/// The one certificate, but not for a client that leaves the application protocol open: it may have
+/// been led to another server than it means (ALPACA, 2021).
+#[derive(Debug)]
+struct Shown {
+    key: Arc<CertifiedKey>,
+    has_protocols: bool,
+}
+
+impl ResolvesServerCert for Shown {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let is_left_open = self.has_protocols && hello.alpn().is_none();
+        (!is_left_open).then(|| Arc::clone(&self.key))
     }
 }

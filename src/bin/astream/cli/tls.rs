@@ -1,9 +1,11 @@
 //! TLS: whom to trust and what to show.
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
-use astream::{Error, Identity, Pin, TlsClient, TlsServer};
+use astream::{Error, Identity, Pin, TlsClient, TlsServer, TlsVersion};
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 #[derive(Args)]
 #[command(next_help_heading = "TLS")]
@@ -29,8 +31,8 @@ pub struct ClientTls {
     /// Verify nothing
     #[arg(long, requires = "tls", conflicts_with_all = ["cacert", "pin"])]
     pub insecure: bool,
-    #[arg(long, hide_short_help = true, help = "Accept an end without close_notify", requires = "tls")]
-    ignore_unexpected_eof: bool,
+    #[command(flatten)]
+    negotiation: Negotiation,
 }
 
 impl ClientTls {
@@ -38,9 +40,12 @@ impl ClientTls {
         if !self.tls {
             return Ok(None);
         }
+        let ours = &self.negotiation;
         let mut client = TlsClient::new()
             .danger_no_verification(self.insecure)
-            .ignore_unexpected_eof(self.ignore_unexpected_eof);
+            .versions(ours.versions())
+            .alpn(&ours.alpn)
+            .ignore_unexpected_eof(ours.ignore_unexpected_eof);
         if let Some(file) = &self.cacert {
             client = client.roots(file);
         }
@@ -69,8 +74,8 @@ pub struct ServerTls {
     /// Demand a client certificate issued under FILE
     #[arg(long, value_name = "FILE", requires = "tls")]
     cacert: Option<PathBuf>,
-    #[arg(long, hide_short_help = true, help = "Accept an end without close_notify", requires = "tls")]
-    ignore_unexpected_eof: bool,
+    #[command(flatten)]
+    negotiation: Negotiation,
 }
 
 impl ServerTls {
@@ -82,7 +87,11 @@ impl ServerTls {
             Some(cert) => identity(cert, self.key.as_deref())?,
             None => Identity::generate()?,
         };
-        let mut server = TlsServer::new(identity).ignore_unexpected_eof(self.ignore_unexpected_eof);
+        let ours = &self.negotiation;
+        let mut server = TlsServer::new(identity)
+            .versions(ours.versions())
+            .alpn(&ours.alpn)
+            .ignore_unexpected_eof(ours.ignore_unexpected_eof);
         if let Some(file) = &self.cacert {
             server = server.client_roots(file);
         }
@@ -93,6 +102,35 @@ impl ServerTls {
     pub fn has_fresh_key(&self) -> bool {
         self.tls && self.cert.is_none()
     }
+}
+
+/// What both commands put to the peer.
+#[derive(Args)]
+#[command(next_help_heading = "TLS")]
+struct Negotiation {
+    /// Application protocols, the best first; one must be agreed on (ALPN): h2,http/1.1
+    #[arg(long, hide_short_help = true, value_name = "LIST", value_delimiter = ',', requires = "tls")]
+    alpn: Vec<String>,
+    /// The least version of TLS
+    #[arg(long, hide_short_help = true, value_name = "VERSION", value_parser = version(), requires = "tls",
+          default_value = "1.2")]
+    tls_min: TlsVersion,
+    /// The most
+    #[arg(long, hide_short_help = true, value_name = "VERSION", value_parser = version(), requires = "tls",
+          default_value = "1.3")]
+    tls_max: TlsVersion,
+    #[arg(long, hide_short_help = true, help = "Accept an end without close_notify", requires = "tls")]
+    ignore_unexpected_eof: bool,
+}
+
+impl Negotiation {
+    fn versions(&self) -> RangeInclusive<TlsVersion> {
+        self.tls_min..=self.tls_max
+    }
+}
+
+fn version() -> impl TypedValueParser<Value = TlsVersion> {
+    PossibleValuesParser::new(["1.2", "1.3"]).try_map(|text| text.parse::<TlsVersion>())
 }
 
 fn identity(cert: &Path, key: Option<&Path>) -> Result<Identity, Error> {

@@ -2,22 +2,14 @@
 
 use std::io::ErrorKind;
 
-use astream::Error;
+use astream::{Error, TlsFault};
 
 pub fn hint(error: &Error) -> Option<&'static str> {
     match error {
         Error::Truncated => {
             Some("--no-shutdown or --ignore-unexpected-eof, if the protocol itself says where its data end")
         }
-        Error::Tls { reason, .. } if reason.contains("is not trusted") => {
-            Some("trust its CA with --cacert FILE or its key with --pin; --insecure trusts anybody")
-        }
-        Error::Tls { reason, .. } if reason.contains("not valid for name") => {
-            Some("--servername NAME, if the server goes by another name")
-        }
-        Error::Tls { reason, .. } if reason.contains("CertificateRequired") => {
-            Some("show one with --cert FILE --key FILE")
-        }
+        Error::Tls { fault, .. } => tls(*fault),
         Error::Timeout { doing, .. } if doing.starts_with("connection with") => Some("-i"),
         Error::Timeout { .. } => Some("-w TIME waits longer"),
         Error::Bind { target, cause } if target.starts_with("unix:") => match cause.kind() {
@@ -31,6 +23,21 @@ pub fn hint(error: &Error) -> Option<&'static str> {
             ErrorKind::PermissionDenied => Some("a port below 1024 and another's folder need privileges"),
             _ => None,
         },
+        _ => None,
+    }
+}
+
+fn tls(fault: TlsFault) -> Option<&'static str> {
+    match fault {
+        TlsFault::Untrusted => {
+            Some("trust its CA with --cacert FILE or its key with --pin; --insecure trusts anybody")
+        }
+        TlsFault::Name => Some("--servername NAME, if the server goes by another name"),
+        TlsFault::Identity => Some("show one that it accepts with --cert FILE --key FILE"),
+        TlsFault::Version => {
+            Some("see --tls-min and --tls-max; versions before 1.2 are unsafe, and not spoken")
+        }
+        TlsFault::Protocol => Some("--alpn LIST"),
         _ => None,
     }
 }

@@ -1,0 +1,108 @@
+//! What went wrong, in words, and as far as somebody can do something about it.
+
+use std::io;
+
+use rustls::{AlertDescription as Alert, CertificateError, InvalidMessage, PeerIncompatible};
+
+use super::verify;
+use crate::error::{Error, TlsFault};
+
+/// An error of an open TLS stream: an alert, a bad record, an end without `close_notify`, or a loss.
+pub(crate) fn error(doing: &'static str, error: io::Error) -> Error {
+    if let Some(tls) = inner(&error) {
+        return told("TLS".to_owned(), tls);
+    }
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => Error::Truncated,
+        _ => Error::from_io(doing, error),
+    }
+}
+
+/// An error of a handshake.
+pub(super) fn handshake_error(peer: &str, error: &io::Error) -> Error {
+    let doing = format!("TLS handshake with {peer}");
+    match inner(error) {
+        Some(tls) => told(doing, tls),
+        None if error.kind() == io::ErrorKind::UnexpectedEof => {
+            Error::tls(doing, "the peer closed the connection; does it speak TLS?")
+        }
+        None => {
+            Error::tls(doing, error.to_string().split(" (os error").next().unwrap_or_default().to_lowercase())
+        }
+    }
+}
+
+fn inner(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}
+
+fn told(doing: String, error: &rustls::Error) -> Error {
+    use rustls::Error as Tls;
+    let (reason, fault) = match error {
+        Tls::AlertReceived(alert) => return refused(doing, *alert),
+        Tls::InvalidMessage(InvalidMessage::InvalidContentType) => {
+            ("the peer does not speak TLS".to_owned(), TlsFault::Other)
+        }
+        Tls::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            ("the certificate is not trusted: its issuer is unknown".to_owned(), TlsFault::Untrusted)
+        }
+        Tls::InvalidCertificate(CertificateError::BadSignature) => {
+            let reason = "the certificate is not trusted: its issuer's key did not sign it";
+            (reason.to_owned(), TlsFault::Untrusted)
+        }
+        error if verify::is_authority(error) => {
+            let reason =
+                "the certificate is not trusted: it is one of an authority, and not one of the trusted";
+            (reason.to_owned(), TlsFault::Untrusted)
+        }
+        Tls::InvalidCertificate(CertificateError::NotValidForNameContext { .. }) => {
+            (other(error), TlsFault::Name)
+        }
+        Tls::NoApplicationProtocol => {
+            ("the peer named only other application protocols (ALPN)".to_owned(), TlsFault::Protocol)
+        }
+        Tls::PeerIncompatible(
+            PeerIncompatible::ServerDoesNotSupportTls12Or13
+            | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
+            | PeerIncompatible::SupportedVersionsExtensionRequired
+            | PeerIncompatible::Tls12NotOffered
+            | PeerIncompatible::Tls12NotOfferedOrEnabled,
+        ) => ("the peer speaks none of our versions of TLS".to_owned(), TlsFault::Version),
+        // Ours is kept back for one reason only.
+        Tls::General(text) if text == "no server certificate chain resolved" => {
+            ("the peer named no application protocol (ALPN)".to_owned(), TlsFault::Protocol)
+        }
+        Tls::General(text) => (text.clone(), TlsFault::Other),
+        _ => (other(error), TlsFault::Other),
+    };
+    Error::Tls { doing, reason, fault, peer_certificates: Vec::new() }
+}
+
+/// What rustls says, which may hold words of the peer's.
+fn other(error: &rustls::Error) -> String {
+    error.to_string().escape_debug().to_string().replace("\\\"", "\"")
+}
+
+/// The peer's reason is one byte (RFC 8446, 6.2): what it means for us, where that is known.
+fn refused(doing: String, alert: Alert) -> Error {
+    let (meaning, fault) = match alert {
+        Alert::CertificateRequired => ("it demands a certificate of ours", TlsFault::Identity),
+        Alert::UnknownCA => ("it does not know the issuer of our certificate", TlsFault::Identity),
+        Alert::CertificateExpired => ("our certificate is not valid at this time", TlsFault::Identity),
+        Alert::CertificateRevoked => ("our certificate is revoked", TlsFault::Identity),
+        Alert::UnsupportedCertificate => ("our certificate is not for this purpose", TlsFault::Identity),
+        Alert::BadCertificate | Alert::CertificateUnknown => {
+            ("it does not accept our certificate", TlsFault::Identity)
+        }
+        Alert::ProtocolVersion => ("it speaks none of our versions of TLS", TlsFault::Version),
+        Alert::NoApplicationProtocol => ("it has other application protocols (ALPN)", TlsFault::Protocol),
+        Alert::UnrecognisedName => ("it does not know the name it was asked for", TlsFault::Name),
+        Alert::HandshakeFailure => {
+            ("the two have nothing in common, or it wants a certificate", TlsFault::Other)
+        }
+        _ => ("", TlsFault::Other),
+    };
+    let meaning = if meaning.is_empty() { String::new() } else { format!(": {meaning}") };
+    let reason = format!("the peer refused with the alert {alert:?}{meaning}");
+    Error::Tls { doing, reason, fault, peer_certificates: Vec::new() }
+}

@@ -1,0 +1,91 @@
+//! What both sides put to the other: versions of TLS, and application protocols.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use rustls::SupportedProtocolVersion;
+use rustls::version::{TLS12, TLS13};
+
+use crate::error::Error;
+
+/// A version of TLS that is still safe to speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum TlsVersion {
+    /// TLS 1.2 (RFC 5246).
+    V1_2,
+    /// TLS 1.3 (RFC 8446).
+    V1_3,
+}
+
+impl fmt::Display for TlsVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V1_2 => "1.2",
+            Self::V1_3 => "1.3",
+        })
+    }
+}
+
+impl FromStr for TlsVersion {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text {
+            "1.2" => Ok(Self::V1_2),
+            "1.3" => Ok(Self::V1_3),
+            _ => Err(Error::address(text, "a version of TLS is 1.2 or 1.3")),
+        }
+    }
+}
+
+/// What one side accepts; the two sides agree on the best of both.
+#[derive(Debug, Clone)]
+pub(super) struct Negotiation {
+    pub(super) versions: RangeInclusive<TlsVersion>,
+    /// In order of preference; one of them must be agreed on, unless there are none.
+    pub(super) protocols: Vec<String>,
+}
+
+impl Default for Negotiation {
+    fn default() -> Self {
+        Self { versions: TlsVersion::V1_2..=TlsVersion::V1_3, protocols: Vec::new() }
+    }
+}
+
+impl Negotiation {
+    /// Fails where nothing could ever be agreed on.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let versions = &self.versions;
+        if versions.is_empty() {
+            let reason = format!("the least version of TLS is above the most, {}", versions.end());
+            return Err(Error::address(&versions.start().to_string(), &reason));
+        }
+        // RFC 7301, 3.1: a name has a length of one byte.
+        match self.protocols.iter().find(|name| name.is_empty() || name.len() > 255) {
+            Some(name) => Err(Error::address(name, "an application protocol's name has 1 to 255 bytes")),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn supported(&self) -> Vec<&'static SupportedProtocolVersion> {
+        let all = [(TlsVersion::V1_3, &TLS13), (TlsVersion::V1_2, &TLS12)];
+        all.into_iter()
+            .filter(|(version, _)| self.versions.contains(version))
+            .map(|(_, known)| known)
+            .collect()
+    }
+
+    pub(super) fn alpn(&self) -> Vec<Vec<u8>> {
+        self.protocols.iter().map(|name| name.as_bytes().to_vec()).collect()
+    }
+}
+
+/// `TLS 1.2 and 1.3`, `TLS 1.3`.
+impl fmt::Display for Negotiation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (least, most) = (self.versions.start(), self.versions.end());
+        if least == most { write!(f, "TLS {least}") } else { write!(f, "TLS {least} and {most}") }
+    }
+}
