@@ -30,6 +30,7 @@ set edit:completion:arg-completer[astream] = {|@words|
             cand --timeout 'Limit of the whole set-up: name, connect, TLS handshake'
             cand -i 'Give up when nothing moves either way for TIME (status 5)'
             cand --idle-timeout 'Give up when nothing moves either way for TIME (status 5)'
+            cand --starttls 'Speak TLS once the server agreed, asked in the protocol PROTO'
             cand --cacert 'Trust the certificates in FILE, not the system''s'
             cand --cert 'Our certificate, if asked for one (PEM)'
             cand --key 'Its key (PEM), if not in the same file'

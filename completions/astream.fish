@@ -30,6 +30,17 @@ complete -c astream -n "__fish_astream_needs_command" -f -a "connect" -d 'Open a
 complete -c astream -n "__fish_astream_needs_command" -f -a "listen" -d 'Wait for connections: stdin to the peer, the peer to stdout, or --echo'
 complete -c astream -n "__fish_astream_using_subcommand connect" -s w -l timeout -d 'Limit of the whole set-up: name, connect, TLS handshake' -r
 complete -c astream -n "__fish_astream_using_subcommand connect" -s i -l idle-timeout -d 'Give up when nothing moves either way for TIME (status 5)' -r
+complete -c astream -n "__fish_astream_using_subcommand connect" -l starttls -d 'Speak TLS once the server agreed, asked in the protocol PROTO' -r -f -a "smtp\t''
+lmtp\t''
+imap\t''
+pop3\t''
+ftp\t''
+nntp\t''
+xmpp\t''
+postgres\t''
+mysql\t''
+ldap\t''
+sieve\t''"
 complete -c astream -n "__fish_astream_using_subcommand connect" -l cacert -d 'Trust the certificates in FILE, not the system\'s' -r -F
 complete -c astream -n "__fish_astream_using_subcommand connect" -l cert -d 'Our certificate, if asked for one (PEM)' -r -F
 complete -c astream -n "__fish_astream_using_subcommand connect" -l key -d 'Its key (PEM), if not in the same file' -r -F

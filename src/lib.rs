@@ -53,4 +53,5 @@ pub use stream::{
     ConnectOptions, DEFAULT_LIMIT, Lines, Server, ServerOptions, StreamReader, StreamWriter, TlsSide,
     open_connection, pair, start_server, start_tls,
 };
+pub use transport::starttls::StartTls;
 pub use transport::tls::{Identity, TlsClient, TlsInfo, TlsServer, TlsVersion};

@@ -25,6 +25,7 @@ fn what_cannot_be_meant_is_status_2_and_named() {
         (&["connect", "h", "1", "--tls", "--insecure", "--cacert", "x"], &["--insecure", "--cacert"]),
         (&["connect", "h", "1", "--tls", "--pin", "md5//x"], &["md5//x", "sha256//"]),
         (&["connect", "h", "1", "--tls", "--key", "x"], &["--cert"]),
+        (&["connect", "h", "1", "--starttls", "gopher"], &["gopher", "--starttls", "smtp", "sieve"]),
         (&["connect", "h", "1", "-w", "soon"], &["soon", "ms, s, m or h"]),
         (&["connect", "h", "1", "-i", "-1"], &["-1"]),
         (&["connect", "h", "1", "-v", "--quiet"], &["--verbose", "--quiet"]),

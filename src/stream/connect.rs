@@ -1,4 +1,4 @@
-//! `open_connection`: name, address, connection, TLS, streams, all within one limit.
+//! `open_connection`: name, address, connection, STARTTLS, TLS, streams, all within one limit.
 
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use super::link::Link;
 use super::{Limits, SETUP_TIMEOUT, StreamReader, StreamWriter, fresh, streams};
 use crate::endpoint::{Endpoint, Family};
 use crate::error::Error;
+use crate::transport::starttls::{Dialogue, StartTls};
 use crate::transport::tls::TlsClient;
 use crate::transport::{Dial, Transport, dial};
 
@@ -18,6 +19,7 @@ pub struct ConnectOptions {
     numeric: bool,
     timeout: Duration,
     tls: Option<TlsClient>,
+    starttls: Option<StartTls>,
     limits: Limits,
 }
 
@@ -28,6 +30,7 @@ impl Default for ConnectOptions {
             numeric: false,
             timeout: SETUP_TIMEOUT,
             tls: None,
+            starttls: None,
             limits: Limits::default(),
         }
     }
@@ -53,7 +56,7 @@ impl ConnectOptions {
         self
     }
 
-    /// The limit of the whole set-up: name, connection and TLS handshake.
+    /// The limit of the whole set-up: name, connection, STARTTLS and TLS handshake.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -64,6 +67,16 @@ impl ConnectOptions {
     #[must_use]
     pub fn tls(mut self, tls: TlsClient) -> Self {
         self.tls = Some(tls);
+        self
+    }
+
+    /// Asks the server for TLS in its own protocol first, and speaks TLS then, as `tls` says or else by
+    /// its defaults. What was said before the handshake is not told again: a mail server's user greets
+    /// it anew.
+    #[must_use]
+    pub fn starttls(mut self, protocol: StartTls) -> Self {
+        self.starttls = Some(protocol);
+        self.tls.get_or_insert_default();
         self
     }
 
@@ -87,7 +100,8 @@ impl ConnectOptions {
 ///
 /// # Errors
 /// [`Error::Resolve`], [`Error::Connect`] with every address that was tried, [`Error::Timeout`],
-/// [`Error::Tls`], [`Error::File`]; [`Error::Address`] for an address to listen on.
+/// [`Error::Tls`], also for a server that declines STARTTLS, with its words, [`Error::File`];
+/// [`Error::Address`] for an address to listen on.
 pub async fn open_connection(
     endpoint: &Endpoint,
     options: &ConnectOptions,
@@ -106,10 +120,15 @@ pub async fn open_connection(
         same if same == peer.to_string() => same,
         given => format!("{given} ({peer})"),
     };
-    let (secured, info) =
-        timeout_at(deadline, connector.connect(transport.into_io(), &name)).await.map_err(|_| {
-            Error::Timeout { doing: format!("TLS handshake with {name}"), after: options.timeout }
-        })??;
+    let mut io = transport.into_io();
+    if let Some(protocol) = options.starttls {
+        let (server, timeout) = (&connector.server_name(), options.timeout);
+        let local = &local;
+        Dialogue { protocol, server, local, peer: &name, timeout, deadline }.hold(&mut *io).await?;
+    }
+    let (secured, info) = timeout_at(deadline, connector.connect(io, &name)).await.map_err(|_| {
+        Error::Timeout { doing: format!("TLS handshake with {name}"), after: options.timeout }
+    })??;
     tracing::info!("{} with {}, key exchange {}", info.version, info.cipher, info.key_exchange);
     Ok(streams(Transport::Shared(secured), Link::new(peer, local, Some(info), options.limits)))
 }

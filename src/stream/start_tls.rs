@@ -6,6 +6,7 @@ use super::link::Link;
 use super::{SETUP_TIMEOUT, StreamReader, StreamWriter, streams};
 use crate::error::Error;
 use crate::transport::Transport;
+use crate::transport::starttls::UNASKED;
 use crate::transport::tls::{TlsClient, TlsServer};
 
 /// Which side of a handshake this end takes.
@@ -45,7 +46,7 @@ pub async fn start_tls<'a>(
         (reader.peer_addr().clone(), reader.local_addr().clone(), reader.link().limits);
     let refused = |reason: &str| Error::tls(format!("starting TLS with {peer}"), reason);
     if !reader.buffer().is_empty() {
-        return Err(refused("the peer sent bytes before the handshake"));
+        return Err(refused(UNASKED));
     }
     let write = writer.into_half().ok_or_else(|| refused("the writer has ended"))?;
     let transport =

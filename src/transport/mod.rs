@@ -1,9 +1,10 @@
-//! How bytes travel: names, connecting, listening, TLS.
+//! How bytes travel: names, connecting, listening, STARTTLS, TLS.
 
 mod dial;
 mod halves;
 mod listener;
 mod resolve;
+pub(crate) mod starttls;
 pub(crate) mod tls;
 mod unix;
 

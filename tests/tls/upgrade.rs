@@ -76,7 +76,7 @@ async fn bytes_that_came_before_the_handshake_are_a_refusal() {
         assert_eq!(reader.buffer(), b"evil");
         let error = start_tls(reader, writer, &sides().0).await.unwrap_err();
         assert!(matches!(error, Error::Tls { .. }), "{error:?}");
-        assert!(error.to_string().ends_with("the peer sent bytes before the handshake"), "{error}");
+        assert!(error.to_string().ends_with("before the handshake, which were refused"), "{error}");
     })
     .await;
 }

@@ -24,6 +24,9 @@ pub fn run(args: &Connect) -> impl Future<Output = anyhow::Result<()>> + '_ {
         if let Some(tls) = args.tls.client()? {
             options = options.tls(tls);
         }
+        if let Some(protocol) = args.tls.starttls {
+            options = options.starttls(protocol);
+        }
         if args.tls.insecure && !args.report.quiet {
             report::say("the server's certificate is not verified (--insecure): anybody may be answering");
         }

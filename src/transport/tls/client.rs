@@ -167,6 +167,11 @@ pub(crate) struct Connector {
 }
 
 impl Connector {
+    /// The name that will be verified.
+    pub(crate) fn server_name(&self) -> String {
+        self.name.to_str().into_owned()
+    }
+
     /// The handshake over `io`; `peer` is for messages.
     pub(crate) async fn connect(self, io: Box<dyn Io>, peer: &str) -> Result<(Shared, TlsInfo), Error> {
         let ignore = self.ignore_unexpected_eof;

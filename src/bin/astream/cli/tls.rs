@@ -3,16 +3,19 @@
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
-use astream::{Error, Identity, Pin, TlsClient, TlsServer, TlsVersion};
-use clap::Args;
+use astream::{Error, Identity, Pin, StartTls, TlsClient, TlsServer, TlsVersion};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{ArgGroup, Args};
 
 #[derive(Args)]
-#[command(next_help_heading = "TLS")]
+#[command(next_help_heading = "TLS", group = ArgGroup::new("tls").multiple(true))]
 pub struct ClientTls {
     /// Speak TLS; chain and name are verified
-    #[arg(long)]
-    tls: bool,
+    #[arg(long = "tls", group = "tls")]
+    from_start: bool,
+    /// Speak TLS once the server agreed, asked in the protocol PROTO
+    #[arg(long, hide_short_help = true, value_name = "PROTO", group = "tls", value_parser = protocol())]
+    pub starttls: Option<StartTls>,
     /// Trust the certificates in FILE, not the system's
     #[arg(long, value_name = "FILE", requires = "tls")]
     cacert: Option<PathBuf>,
@@ -37,7 +40,7 @@ pub struct ClientTls {
 
 impl ClientTls {
     pub fn client(&self) -> Result<Option<TlsClient>, Error> {
-        if !self.tls {
+        if !self.from_start && self.starttls.is_none() {
             return Ok(None);
         }
         let ours = &self.negotiation;
@@ -57,6 +60,11 @@ impl ClientTls {
         }
         Ok(Some(self.pin.iter().fold(client, |client, pin| client.pin(*pin))))
     }
+}
+
+fn protocol() -> impl TypedValueParser<Value = StartTls> {
+    PossibleValuesParser::new(StartTls::ALL.iter().map(|protocol| protocol.name()))
+        .try_map(|name| name.parse::<StartTls>())
 }
 
 #[derive(Args)]

@@ -11,6 +11,9 @@ pub fn hint(error: &Error) -> Option<&'static str> {
         }
         Error::Tls { fault, .. } => tls(*fault),
         Error::Timeout { doing, .. } if doing.starts_with("connection with") => Some("-i"),
+        Error::Timeout { doing, .. } if doing.starts_with("STARTTLS") => {
+            Some("-w TIME waits longer; --tls without --starttls, if it speaks TLS from the start")
+        }
         Error::Timeout { .. } => Some("-w TIME waits longer"),
         Error::Bind { target, cause } if target.starts_with("unix:") => match cause.kind() {
             ErrorKind::AddrInUse => Some("choose another path, or remove what is there"),
@@ -38,6 +41,7 @@ fn tls(fault: TlsFault) -> Option<&'static str> {
             Some("see --tls-min and --tls-max; versions before 1.2 are unsafe, and not spoken")
         }
         TlsFault::Protocol => Some("--alpn LIST"),
+        TlsFault::FromStart => Some("--tls without --starttls"),
         _ => None,
     }
 }

@@ -1,0 +1,77 @@
+//! LDAP: the extended operation `StartTLS` (RFC 4511, 4.14), in BER.
+
+use super::{Heard, MAX_REPLY, Say, Turn};
+
+pub(super) const TURNS: [Turn; 1] =
+    [Turn { say: Say::Bytes(REQUEST), awaits: "the answer to StartTLS", hear: answer }];
+
+/// Message 1, an `ExtendedRequest` with this name.
+const REQUEST: &[u8] = b"\x30\x1d\x02\x01\x01\x77\x18\x80\x161.3.6.1.4.1.1466.20037";
+
+const SEQUENCE: u8 = 0x30;
+const INTEGER: u8 = 0x02;
+const OCTETS: u8 = 0x04;
+const ENUMERATED: u8 = 0x0a;
+const EXTENDED_RESPONSE: u8 = 0x78;
+
+fn answer(said: &[u8]) -> Heard {
+    match value(said, SEQUENCE) {
+        Found::Whole(message, rest) => {
+            result(message, said.len() - rest.len()).unwrap_or_else(|| Heard::strange(said))
+        }
+        Found::Part => Heard::More,
+        Found::Other => Heard::strange(said),
+    }
+}
+
+/// An `ExtendedResponse`, to us or of its own accord: a Notice of Disconnection, which has no number.
+fn result(message: &[u8], end: usize) -> Option<Heard> {
+    let (number, rest) = value(message, INTEGER).whole()?;
+    let (response, _) = value(rest, EXTENDED_RESPONSE).whole()?;
+    let (code, rest) = value(response, ENUMERATED).whole()?;
+    let (_, rest) = value(rest, OCTETS).whole()?;
+    let (words, _) = value(rest, OCTETS).whole()?;
+    Some(match (number, code) {
+        ([1], [0]) => Heard::Yes(end),
+        ([0 | 1], &[code]) => Heard::declined(&[format!("result {code} ").as_bytes(), words].concat()),
+        _ => return None,
+    })
+}
+
+enum Found<'a> {
+    /// What the value holds, and what comes after it.
+    Whole(&'a [u8], &'a [u8]),
+    Part,
+    Other,
+}
+
+impl<'a> Found<'a> {
+    fn whole(self) -> Option<(&'a [u8], &'a [u8])> {
+        match self {
+            Self::Whole(held, rest) => Some((held, rest)),
+            Self::Part | Self::Other => None,
+        }
+    }
+}
+
+/// The value with this tag that `bytes` begin with.
+fn value(bytes: &[u8], tag: u8) -> Found<'_> {
+    let (length, rest) = match bytes {
+        [first, ..] if *first != tag => return Found::Other,
+        [] | [_] => return Found::Part,
+        [_, short @ ..=0x7f, rest @ ..] => (usize::from(*short), rest),
+        // So many bytes of length follow.
+        [_, long @ 0x81..=0x84, rest @ ..] => {
+            let Some((length, rest)) = rest.split_at_checked(usize::from(long & 0x7f)) else {
+                return Found::Part;
+            };
+            (length.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)), rest)
+        }
+        _ => return Found::Other,
+    };
+    match rest.split_at_checked(length) {
+        Some((held, rest)) => Found::Whole(held, rest),
+        None if length < MAX_REPLY => Found::Part,
+        None => Found::Other,
+    }
+}

@@ -1,0 +1,101 @@
+//! The protocols in which a server can be asked for TLS.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::{Turn, ldap, lines, mysql, postgres, xmpp};
+use crate::error::Error;
+
+/// The protocol in which a server is asked to go on under TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StartTls {
+    /// Mail, sent (RFC 3207).
+    Smtp,
+    /// Mail, delivered (RFC 2033).
+    Lmtp,
+    /// Mail, read (RFC 9051).
+    Imap,
+    /// Mail, fetched (RFC 2595).
+    Pop3,
+    /// Files: the control connection (RFC 4217).
+    Ftp,
+    /// News (RFC 4642).
+    Nntp,
+    /// Chat, as a client (RFC 6120). The domain is the name that is verified.
+    Xmpp,
+    /// `PostgreSQL`.
+    Postgres,
+    /// `MySQL` and `MariaDB`. The server's greeting comes before TLS and is lost to the user.
+    Mysql,
+    /// Directories (RFC 4511).
+    Ldap,
+    /// Mail filters: `ManageSieve` (RFC 5804).
+    Sieve,
+}
+
+impl StartTls {
+    /// All that are known.
+    pub const ALL: &[Self] = &[
+        Self::Smtp,
+        Self::Lmtp,
+        Self::Imap,
+        Self::Pop3,
+        Self::Ftp,
+        Self::Nntp,
+        Self::Xmpp,
+        Self::Postgres,
+        Self::Mysql,
+        Self::Ldap,
+        Self::Sieve,
+    ];
+
+    /// Its name in small letters, `smtp` say.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Smtp => "smtp",
+            Self::Lmtp => "lmtp",
+            Self::Imap => "imap",
+            Self::Pop3 => "pop3",
+            Self::Ftp => "ftp",
+            Self::Nntp => "nntp",
+            Self::Xmpp => "xmpp",
+            Self::Postgres => "postgres",
+            Self::Mysql => "mysql",
+            Self::Ldap => "ldap",
+            Self::Sieve => "sieve",
+        }
+    }
+
+    pub(super) fn turns(self) -> &'static [Turn] {
+        match self {
+            Self::Smtp => &lines::SMTP,
+            Self::Lmtp => &lines::LMTP,
+            Self::Imap => &lines::IMAP,
+            Self::Pop3 => &lines::POP3,
+            Self::Ftp => &lines::FTP,
+            Self::Nntp => &lines::NNTP,
+            Self::Xmpp => &xmpp::TURNS,
+            Self::Postgres => &postgres::TURNS,
+            Self::Mysql => &mysql::TURNS,
+            Self::Ldap => &ldap::TURNS,
+            Self::Sieve => &lines::SIEVE,
+        }
+    }
+}
+
+impl fmt::Display for StartTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for StartTls {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let found = Self::ALL.iter().copied().find(|protocol| protocol.name() == text);
+        let known = || Self::ALL.iter().map(|protocol| protocol.name()).collect::<Vec<_>>().join(", ");
+        found.ok_or_else(|| Error::address(text, &format!("not a protocol with STARTTLS: {}", known())))
+    }
+}
