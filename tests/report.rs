@@ -42,6 +42,37 @@ fn verbose_tells_the_version_and_cipher_of_tls_on_both_sides() {
 }
 
 #[test]
+fn verbose_tells_what_each_certificate_of_the_chain_says() {
+    let authority = authority();
+    let (own, client) = (authority.localhost(), authority.issue("client", &["a client"]));
+    let ca = arg(&authority.ca);
+    let listen =
+        ["listen", "127.0.0.1", "0", "-v", "--tls", "--cert", arg(&own.cert), "--key", arg(&own.key)];
+    let listener = astream(listen).args(["--cacert", ca]).start();
+    let connect = ["connect", "127.0.0.1", &listener.port(), "-v", "--tls", "--cacert", ca];
+    let said =
+        astream(connect).args(["--cert", arg(&client.cert), "--key", arg(&client.key)]).run().status(0);
+    for (stderr, issued, names) in [
+        (said.stderr, &own, "for localhost, 127.0.0.1, ::1;"),
+        (listener.wait().status(0).stderr, &client, "for a client;"),
+    ] {
+        let line = stderr.lines().find(|line| line.contains(": certificate 1 of 1: ")).expect(&stderr);
+        let certificate = issued.certificate();
+        for told in [
+            &format!("; issuer {};", certificate.issuer()),
+            names,
+            "; valid from 1975-01-01T00:00:00Z until 4096-01-01T00:00:00Z (",
+            " days left); key EC P-256;",
+            &format!("; serial {};", certificate.serial()),
+            &format!("; SHA-256 {};", certificate.sha256()),
+            &format!("; pin {}", certificate.pin().unwrap()),
+        ] {
+            assert!(line.contains(told), "{told}: {line}");
+        }
+    }
+}
+
+#[test]
 fn very_verbose_tells_what_a_name_resolves_to() {
     let server = peer(|mut stream| read_all(&mut stream));
     let said = astream(["connect", "-4", "localhost", &server.port(), "-vv"]).run().status(0);

@@ -129,6 +129,5 @@ pub async fn open_connection(
     let (secured, info) = timeout_at(deadline, connector.connect(io, &name)).await.map_err(|_| {
         Error::Timeout { doing: format!("TLS handshake with {name}"), after: options.timeout }
     })??;
-    tracing::info!("{} with {}, key exchange {}", info.version, info.cipher, info.key_exchange);
     Ok(streams(Transport::Shared(secured), Link::new(peer, local, Some(info), options.limits)))
 }

@@ -245,7 +245,6 @@ where
         let late = |_| Error::Timeout { doing: format!("TLS handshake with {peer}"), after: self.timeout };
         let (secured, info) =
             timeout(self.timeout, acceptor.accept(transport.into_io(), &name)).await.map_err(late)??;
-        tracing::info!("{peer}: {} with {}, key exchange {}", info.version, info.cipher, info.key_exchange);
         Ok(streams(Transport::Shared(secured), Link::new(peer, local, Some(info), self.limits)))
     }
 }

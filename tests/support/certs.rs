@@ -23,6 +23,13 @@ pub struct Issued {
     pub key: PathBuf,
 }
 
+impl Issued {
+    /// What the program must tell of it.
+    pub fn certificate(&self) -> astream::Certificate {
+        astream::Certificate::from_der(CertificateDer::from_pem_file(&self.cert).unwrap().as_ref())
+    }
+}
+
 pub fn authority() -> Authority {
     let folder = tempfile::tempdir().unwrap();
     let mut params = CertificateParams::default();

@@ -179,6 +179,13 @@ impl Running {
         address.parse().unwrap_or_else(|_| self.fail(&format!("no address in {line:?}")))
     }
 
+    /// The same with `--json`.
+    pub fn address_in_json(&self) -> SocketAddr {
+        let line = self.stderr_line("\"listening\"");
+        let address = line.split('"').rfind(|part| part.parse::<SocketAddr>().is_ok());
+        address.unwrap_or_else(|| self.fail(&format!("no address in {line:?}"))).parse().unwrap()
+    }
+
     pub fn port(&self) -> String {
         self.address().port().to_string()
     }

@@ -18,10 +18,9 @@ use tokio::time::timeout;
 
 use crate::cli::Listen;
 use crate::connect::by_streams;
-use crate::report::{self, Killed};
+use crate::report::{self, Event, Killed};
 
 pub async fn run(args: &Listen) -> anyhow::Result<()> {
-    report::log(args.report, report::Default::Warnings);
     let endpoint = args.address.endpoint()?;
     let tls = args.tls.server()?;
     if args.serve.echo {
@@ -87,12 +86,13 @@ async fn serve_one(
         signal = signals.next() => bail!(signal),
     };
     server.close();
-    let (peer, start) = (reader.peer_addr().to_string(), Instant::now());
+    let (peer, start) = (reader.peer_addr().clone(), Instant::now());
+    report::opened(&reader, true);
     let outcome = tokio::select! {
         outcome = handler.handle(reader, writer) => outcome,
         signal = signals.next() => bail!(signal),
     };
-    report::totals(&peer, &outcome, start);
+    report::closed(&peer, &outcome, start);
     Ok(outcome.result?)
 }
 
@@ -110,10 +110,10 @@ async fn serve_all(
     let serve = move |reader: StreamReader, writer: StreamWriter| {
         let (handler, fatal) = (Arc::clone(&handler), fatal.clone());
         async move {
-            let (peer, start) = (reader.peer_addr().to_string(), Instant::now());
-            tracing::info!("{peer}: open");
+            let (peer, start) = (reader.peer_addr().clone(), Instant::now());
+            report::opened(&reader, true);
             let outcome = handler.handle(reader, writer).await;
-            report::totals(&peer, &outcome, start);
+            report::closed(&peer, &outcome, start);
             match outcome.result {
                 // Ours, not the connection's.
                 Err(error @ Error::Local { .. }) => {
@@ -165,12 +165,9 @@ where
         options = options.tls(tls);
     }
     let server = start_server(handler, endpoint, &options).await?;
-    if !args.report.quiet {
-        let addresses: Vec<_> = server.local_addrs().iter().map(ToString::to_string).collect();
-        report::say(&format!("listening on {}", addresses.join(", ")));
-        if let Some(pin) = pin {
-            report::say(&format!("a fresh key: connect with --tls --pin {pin}"));
-        }
+    report::tell(&Event::Listening { addresses: server.local_addrs() });
+    if let Some(pin) = pin {
+        report::tell(&Event::FreshKey { pin });
     }
     Ok(server)
 }

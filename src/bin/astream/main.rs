@@ -22,6 +22,10 @@ fn main() -> ExitCode {
 const NEEDED_DESCRIPTORS: u64 = 20;
 
 fn run(command: &Command) -> anyhow::Result<()> {
+    match command {
+        Command::Connect(args) => report::start(args.report, report::Default::Silent),
+        Command::Listen(args) => report::start(args.report, report::Default::Warnings),
+    }
     if getrlimit(Resource::Nofile).current.is_some_and(|limit| limit < NEEDED_DESCRIPTORS) {
         anyhow::bail!("too few descriptors: ulimit -n {NEEDED_DESCRIPTORS} is the least");
     }

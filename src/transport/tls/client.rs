@@ -183,6 +183,7 @@ impl Connector {
             .await
             .map_err(|error| handshake_error(peer, &error).with_certificates(shown.certificates()))?;
         let info = TlsInfo::of(stream.get_ref().1);
+        info.tell(peer);
         if info.alpn.is_none() && !protocols.is_empty() {
             let reason = format!("the peer chose none of the protocols {}", protocols.join(", "));
             let doing = format!("TLS handshake with {peer}");

@@ -115,6 +115,7 @@ impl Acceptor {
         let acceptor = TlsAcceptor::from(Arc::clone(&self.config));
         let stream = acceptor.accept(io).await.map_err(|error| handshake_error(peer, &error))?;
         let info = TlsInfo::of(stream.get_ref().1);
+        info.tell(peer);
         Ok((Shared::tls(Box::new(stream), self.ignore_unexpected_eof), info))
     }
 }

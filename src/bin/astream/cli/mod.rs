@@ -91,17 +91,18 @@ pub struct Listen {
 pub enum Told {
     /// Help or a version, which was asked for.
     Asked(String),
-    /// What is wrong with the command line, in one line.
-    Wrong(String),
+    /// What is wrong with the command line, in one line; and whether JSON was asked for.
+    Wrong { line: String, json: bool },
 }
 
 pub fn parse() -> Result<Command, Told> {
+    let wrong = |line| Told::Wrong { line, json: report::is_json_asked_for() };
     Cli::try_parse().map(|cli| cli.command).map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Told::Asked(error.render().to_string()),
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
-            Told::Wrong("what to do is missing: connect or listen; see astream --help".to_owned())
+            wrong("what to do is missing: connect or listen; see astream --help".to_owned())
         }
-        _ => Told::Wrong(one_line(&error.render().to_string())),
+        _ => wrong(one_line(&error.render().to_string())),
     })
 }
 

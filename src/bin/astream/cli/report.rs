@@ -1,8 +1,8 @@
-//! How much is told on stderr.
+//! How much is told on stderr, and in which form.
 
 use clap::{ArgAction, Args};
 
-#[derive(Args, Clone, Copy)]
+#[derive(Args, Clone, Copy, Default)]
 pub struct Report {
     /// Tell addresses, TLS facts and totals; -vv tells more
     #[arg(short = 'v', long, action = ArgAction::Count, conflicts_with = "quiet")]
@@ -10,4 +10,12 @@ pub struct Report {
     /// Errors only
     #[arg(long, hide_short_help = true)]
     pub quiet: bool,
+    /// Tell everything as JSON, an object a line (docs/json.md)
+    #[arg(long, hide_short_help = true)]
+    pub json: bool,
+}
+
+/// Whether JSON is asked for, as far as a command line tells that cannot be understood.
+pub fn is_json_asked_for() -> bool {
+    std::env::args_os().take_while(|word| word != "--").any(|word| word == "--json")
 }

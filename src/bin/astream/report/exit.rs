@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use astream::Error;
 
-use super::{hint, say};
-use crate::cli::Told;
+use super::{Event, tell};
+use crate::cli::{Report, Told};
 
 /// A signal asked the program to end.
 #[derive(Debug, Clone, Copy)]
@@ -26,15 +26,12 @@ pub fn usage(told: &Told) -> ExitCode {
     match told {
         Told::Asked(text) => match std::io::stdout().write_all(text.as_bytes()) {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => die(signal_hook::consts::SIGPIPE),
-            Err(error) => {
-                say(&format!("cannot write to stdout: {error}"));
-                ExitCode::from(2)
-            }
+            Err(error) => failed(2, &format!("cannot write to stdout: {error}"), None),
             Ok(()) => ExitCode::SUCCESS,
         },
-        Told::Wrong(line) => {
-            say(line);
-            ExitCode::from(2)
+        Told::Wrong { line, json } => {
+            super::start(Report { json: *json, ..Report::default() }, super::Default::Silent);
+            failed(2, line, None)
         }
     }
 }
@@ -47,17 +44,17 @@ pub fn finish(finished: anyhow::Result<()>) -> ExitCode {
     }
     let Some(error) = error.downcast_ref::<Error>() else {
         // Of this machine: descriptors, threads, signals.
-        say(&format!("{error:#}"));
-        return ExitCode::from(2);
+        return failed(2, &format!("{error:#}"), None);
     };
     if is_broken_pipe(error) {
         return die(signal_hook::consts::SIGPIPE);
     }
-    match hint::hint(error) {
-        Some(hint) => say(&format!("{error} ({hint})")),
-        None => say(error),
-    }
-    ExitCode::from(status(error))
+    failed(status(error), &error.to_string(), Some(error))
+}
+
+fn failed(status: u8, message: &str, error: Option<&Error>) -> ExitCode {
+    tell(&Event::Failed { status, message, error });
+    ExitCode::from(status)
 }
 
 /// Whoever read stdout has gone, which ends a program silently.

@@ -5,11 +5,12 @@ use std::io::{self, Write};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tracing::level_filters::LevelFilter;
-use tracing::{Event, Subscriber};
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use super::event::Event as Told;
 use crate::cli::Report;
 
 /// What is told without a flag.
@@ -21,19 +22,20 @@ pub enum Default {
     Warnings,
 }
 
-pub fn log(wanted: Report, default: Default) {
+pub(super) fn start(wanted: Report, default: Default) {
     let level = match (wanted.verbose, wanted.quiet, default) {
         (0, false, Default::Warnings) => LevelFilter::WARN,
         (0, _, _) => return,
         (1, _, _) => LevelFilter::INFO,
         _ => LevelFilter::DEBUG,
     };
-    tracing_subscriber::fmt().with_max_level(level).with_writer(|| NeverWaiting).event_format(Line).init();
+    let line = Line { json: wanted.json };
+    tracing_subscriber::fmt().with_max_level(level).with_writer(|| NeverWaiting).event_format(line).init();
 }
 
 /// stderr without waiting: a line that nobody makes room for is dropped, because a log that is not
 /// read must not stop a server.
-struct NeverWaiting;
+pub(super) struct NeverWaiting;
 
 impl Write for NeverWaiting {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
@@ -48,8 +50,10 @@ impl Write for NeverWaiting {
     }
 }
 
-/// `astream: message`.
-struct Line;
+/// `astream: message`, or an object.
+struct Line {
+    json: bool,
+}
 
 impl<S, N> FormatEvent<S, N> for Line
 where
@@ -62,8 +66,18 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        writer.write_str("astream: ")?;
-        context.field_format().format_fields(writer.by_ref(), event)?;
-        writeln!(writer)
+        if !self.json {
+            writer.write_str("astream: ")?;
+            context.field_format().format_fields(writer.by_ref(), event)?;
+            return writeln!(writer);
+        }
+        let mut message = String::new();
+        context.field_format().format_fields(Writer::new(&mut message), event)?;
+        let told = match *event.metadata().level() {
+            Level::ERROR | Level::WARN => Told::Warning { message: &message },
+            Level::INFO => Told::Log { level: "info", message: &message },
+            _ => Told::Log { level: "debug", message: &message },
+        };
+        writeln!(writer, "{}", told.json())
     }
 }

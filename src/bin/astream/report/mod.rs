@@ -1,26 +1,68 @@
-//! Everything a person reads on stderr.
+//! Everything that is told on stderr: a line an event, as text or as JSON.
 
+mod event;
 mod exit;
 mod hint;
+mod json;
 mod log;
 
-use std::fmt::Display;
 use std::io::Write;
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use astream::handlers::Outcome;
+use astream::{Address, StreamReader};
 
+use crate::cli::Report;
+pub use event::Event;
+use event::Level;
 pub use exit::{Killed, finish, usage};
-pub use log::{Default, log};
+pub use log::Default;
 
-/// One line on stderr, in one piece. Nobody to read it is no reason to stop.
-pub fn say(line: &(impl Display + ?Sized)) {
-    let line = format!("astream: {line}\n");
-    let _ = std::io::stderr().write_all(line.as_bytes());
+/// How much is told, and in which form; set once, by [`start`].
+static WANTED: OnceLock<Report> = OnceLock::new();
+
+/// From now on it is told what was asked for.
+pub fn start(wanted: Report, default: Default) {
+    let _ = WANTED.set(wanted);
+    log::start(wanted, default);
 }
 
-/// What a connection has moved, for those who asked.
-pub fn totals(peer: &str, outcome: &Outcome, start: Instant) {
-    let seconds = start.elapsed().as_secs_f64();
-    tracing::info!("{peer}: {} in {seconds:.3} s", outcome.totals);
+/// Tells an event, if it is one to be told.
+pub fn tell(event: &Event) {
+    let wanted = WANTED.get().copied().unwrap_or_default();
+    let is_told = match event.level() {
+        Level::Error => true,
+        Level::Notice => !wanted.quiet,
+        Level::Fact => wanted.verbose > 0 || (wanted.json && !wanted.quiet),
+    };
+    let line =
+        if wanted.json { Some(event.json()) } else { event.text().map(|text| format!("astream: {text}")) };
+    let Some(line) = line.filter(|_| is_told) else { return };
+    let line = line + "\n";
+    // Of a server's facts there is no end, and nobody may read them.
+    let written = match event.level() {
+        Level::Fact => log::NeverWaiting.write_all(line.as_bytes()),
+        _ => std::io::stderr().write_all(line.as_bytes()),
+    };
+    // Nobody to read it is no reason to stop.
+    let _ = written;
+}
+
+/// A connection is open.
+pub fn opened(reader: &StreamReader, is_client: bool) {
+    let (peer, local) = (reader.peer_addr(), reader.local_addr());
+    if is_client {
+        tell(&Event::Accepted { peer, local });
+    } else {
+        tell(&Event::Connected { peer, local });
+    }
+    if let Some(tls) = reader.tls() {
+        tell(&Event::Tls { peer, tls });
+    }
+}
+
+/// A connection has come to its end.
+pub fn closed(peer: &Address, outcome: &Outcome, start: Instant) {
+    tell(&Event::Closed { peer, outcome, seconds: start.elapsed().as_secs_f64() });
 }

@@ -1,0 +1,135 @@
+//! What happens and is told: a line for a person, or an object for a program (`docs/json.md`).
+
+use std::time::SystemTime;
+
+use astream::handlers::Outcome;
+use astream::{Address, Certificate, Error, Pin, TlsInfo};
+
+use super::hint::hint;
+use super::json::Object;
+
+/// One thing that is told.
+pub enum Event<'a> {
+    /// A server is bound.
+    Listening { addresses: &'a [Address] },
+    /// A server has made its own key.
+    FreshKey { pin: Pin },
+    /// Something that whoever reads it should mind.
+    Warning { message: &'a str },
+    /// A line of the log.
+    Log { level: &'a str, message: &'a str },
+    /// A connection was made, by us.
+    Connected { peer: &'a Address, local: &'a Address },
+    /// A connection was made, by a client.
+    Accepted { peer: &'a Address, local: &'a Address },
+    /// What a connection's handshake has brought.
+    Tls { peer: &'a Address, tls: &'a TlsInfo },
+    /// A connection has come to its end.
+    Closed { peer: &'a Address, outcome: &'a Outcome, seconds: f64 },
+    /// The program ends with this.
+    Failed { status: u8, message: &'a str, error: Option<&'a Error> },
+}
+
+/// When an event is told.
+#[derive(PartialEq, Eq)]
+pub enum Level {
+    /// Always.
+    Error,
+    /// Unless `--quiet` is given.
+    Notice,
+    /// With `-v`, and in JSON like a notice.
+    Fact,
+}
+
+impl Event<'_> {
+    pub fn level(&self) -> Level {
+        match self {
+            Self::Failed { .. } => Level::Error,
+            Self::Listening { .. } | Self::FreshKey { .. } | Self::Warning { .. } | Self::Log { .. } => {
+                Level::Notice
+            }
+            Self::Connected { .. } | Self::Accepted { .. } | Self::Tls { .. } | Self::Closed { .. } => {
+                Level::Fact
+            }
+        }
+    }
+
+    /// The line for a person; none where the log has said it.
+    pub fn text(&self) -> Option<String> {
+        Some(match self {
+            Self::Listening { addresses } => {
+                let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+                format!("listening on {}", addresses.join(", "))
+            }
+            Self::FreshKey { pin } => format!("a fresh key: connect with --tls --pin {pin}"),
+            Self::Warning { message } | Self::Log { message, .. } => (*message).to_owned(),
+            Self::Connected { .. } | Self::Tls { .. } => return None,
+            Self::Accepted { peer, .. } => format!("{peer}: open"),
+            Self::Closed { peer, outcome, seconds } => {
+                format!("{peer}: {} in {seconds:.3} s", outcome.totals)
+            }
+            Self::Failed { message, error, .. } => match error.and_then(hint) {
+                Some(hint) => format!("{message} ({hint})"),
+                None => (*message).to_owned(),
+            },
+        })
+    }
+
+    /// The object for a program, on one line.
+    pub fn json(&self) -> String {
+        let event = |name: &str| Object::new().text("event", name);
+        match self {
+            Self::Listening { addresses } => event("listening").texts("addresses", *addresses),
+            Self::FreshKey { pin } => event("fresh_key").text("pin", pin),
+            Self::Warning { message } => event("warning").text("message", message),
+            Self::Log { level, message } => event("log").text("level", level).text("message", message),
+            Self::Connected { peer, local } => event("connected").text("peer", peer).text("local", local),
+            Self::Accepted { peer, local } => event("accepted").text("peer", peer).text("local", local),
+            Self::Tls { peer, tls } => tls_members(event("tls").text("peer", peer), tls),
+            Self::Closed { peer, outcome, seconds } => event("closed")
+                .text("peer", peer)
+                .raw("sent", &outcome.totals.sent)
+                .raw("received", &outcome.totals.received)
+                .raw("seconds", &format_args!("{seconds:.6}"))
+                .maybe("error", outcome.result.as_ref().err()),
+            Self::Failed { status, message, error } => {
+                error_members(event("error").raw("status", status).text("message", message), *error)
+            }
+        }
+        .end()
+    }
+}
+
+fn tls_members(object: Object, tls: &TlsInfo) -> Object {
+    object
+        .text("version", &tls.version)
+        .text("cipher", &tls.cipher)
+        .text("key_exchange", &tls.key_exchange)
+        .maybe("alpn", tls.alpn.as_ref())
+        .raw("resumed", &tls.resumed)
+        .objects("certificates", tls.peer_certificates.iter().map(certificate))
+}
+
+/// What is known of an error beside its words.
+fn error_members(object: Object, error: Option<&Error>) -> Object {
+    let shown = match error {
+        Some(Error::Tls { peer_certificates, .. }) => peer_certificates.as_slice(),
+        _ => &[],
+    };
+    object.maybe("hint", error.and_then(hint)).objects("certificates", shown.iter().map(certificate))
+}
+
+fn certificate(certificate: &Certificate) -> Object {
+    let days = certificate.days_left(SystemTime::now());
+    Object::new()
+        .text("subject", &certificate.subject())
+        .text("issuer", &certificate.issuer())
+        .texts("names", certificate.names())
+        .maybe("not_before", certificate.not_before().as_ref())
+        .maybe("not_after", certificate.not_after().as_ref())
+        .raw("days_left", &days.map_or_else(|| "null".to_owned(), |days| days.to_string()))
+        .text("key", &certificate.key())
+        .text("serial", &certificate.serial())
+        .text("sha256", &certificate.sha256())
+        .maybe("pin", certificate.pin().as_ref())
+}

@@ -1,0 +1,109 @@
+//! What was agreed in a handshake, and who has shown what.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use crate::certificate::{Certificate, Timestamp};
+
+/// What was agreed in a handshake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TlsInfo {
+    /// `TLSv1.3` or `TLSv1.2`.
+    pub version: String,
+    /// The cipher suite, as IANA names it.
+    pub cipher: String,
+    /// The key exchange, `X25519MLKEM768` say.
+    pub key_exchange: String,
+    /// The protocol that was agreed on by ALPN (RFC 7301), where both had one to offer.
+    pub alpn: Option<String>,
+    /// Whether an earlier session was gone on with. No certificates are sent then; those of that
+    /// session are told.
+    pub resumed: bool,
+    /// The peer's certificates as it sent them, its own first; empty where none was asked for.
+    pub peer_certificates: Vec<Certificate>,
+}
+
+impl TlsInfo {
+    pub(super) fn of<Side>(connection: &rustls::ConnectionCommon<Side>) -> Self {
+        let certificates = connection.peer_certificates().unwrap_or_default();
+        Self {
+            version: connection
+                .protocol_version()
+                .map_or_else(String::new, |version| format!("{version:?}").replace("TLSv1_", "TLSv1.")),
+            cipher: connection
+                .negotiated_cipher_suite()
+                .map_or_else(String::new, |suite| format!("{:?}", suite.suite()).replace("TLS13_", "TLS_")),
+            key_exchange: connection
+                .negotiated_key_exchange_group()
+                .map_or_else(String::new, |group| format!("{:?}", group.name())),
+            alpn: connection
+                .alpn_protocol()
+                .map(|name| String::from_utf8_lossy(name).escape_debug().to_string()),
+            resumed: connection.handshake_kind() == Some(rustls::HandshakeKind::Resumed),
+            peer_certificates: certificates.iter().map(|one| Certificate::from_der(one.as_ref())).collect(),
+        }
+    }
+
+    /// Tells the log what was agreed and what the peer has shown, a line each.
+    pub(super) fn tell(&self, peer: &str) {
+        if !tracing::enabled!(tracing::Level::INFO) {
+            return;
+        }
+        tracing::info!("{peer}: {self}");
+        let (count, now) = (self.peer_certificates.len(), SystemTime::now());
+        for (index, certificate) in self.peer_certificates.iter().enumerate() {
+            tracing::info!("{peer}: certificate {} of {count}: {}", index + 1, described(certificate, now));
+        }
+    }
+}
+
+/// `TLSv1.3 with TLS_AES_256_GCM_SHA384, key exchange X25519MLKEM768, ALPN h2`.
+impl fmt::Display for TlsInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} with {}", self.version, self.cipher)?;
+        if !self.key_exchange.is_empty() {
+            write!(f, ", key exchange {}", self.key_exchange)?;
+        }
+        if let Some(alpn) = &self.alpn {
+            write!(f, ", ALPN {alpn}")?;
+        }
+        f.write_str(if self.resumed { ", resumed" } else { "" })
+    }
+}
+
+/// More names than these only make a line long.
+const NAMES: usize = 20;
+
+fn described(certificate: &Certificate, now: SystemTime) -> String {
+    let names = certificate.names();
+    let more = match names.len().saturating_sub(NAMES) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let names = match &names[..names.len().min(NAMES)] {
+        [] => "no name".to_owned(),
+        some => some.join(", ") + &more,
+    };
+    let time =
+        |time: Option<Timestamp>| time.map_or_else(|| "(unreadable)".to_owned(), |time| time.to_string());
+    let left = match certificate.days_left(now) {
+        None => String::new(),
+        _ if certificate.not_before().is_some_and(|begin| SystemTime::from(begin) > now) => {
+            " (not yet valid)".to_owned()
+        }
+        Some(days) if days < 0 => " (expired)".to_owned(),
+        Some(days) => format!(" ({days} days left)"),
+    };
+    format!(
+        "subject {}; issuer {}; for {names}; valid from {} until {}{left}; key {}; serial {}; SHA-256 {}; pin {}",
+        certificate.subject(),
+        certificate.issuer(),
+        time(certificate.not_before()),
+        time(certificate.not_after()),
+        certificate.key(),
+        certificate.serial(),
+        certificate.sha256(),
+        certificate.pin().map_or_else(|| "(unreadable)".to_owned(), |pin| pin.to_string()),
+    )
+}

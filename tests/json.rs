@@ -1,0 +1,180 @@
+//! `--json`: every line on stderr is an object, whose members are those of docs/json.md.
+
+mod support;
+
+use std::io::{Read, Write};
+
+use serde_json::{Value, json};
+use support::certs::{Issued, arg, authority};
+use support::peer::{end_tls, peer, read_all, refusing, tls_peer};
+use support::{Finished, astream};
+
+/// All lines of stderr, each of them an object.
+#[track_caller]
+fn events(said: &Finished) -> Vec<Value> {
+    let line =
+        |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}\n{}", said.told()));
+    let events: Vec<Value> = said.stderr.lines().map(line).collect();
+    assert!(events.iter().all(|event| event["event"].is_string()), "{}", said.told());
+    events
+}
+
+/// The events without the log, by name.
+fn names(events: &[Value]) -> Vec<&str> {
+    events.iter().filter_map(|event| event["event"].as_str()).filter(|name| *name != "log").collect()
+}
+
+/// What is told of a certificate.
+fn certificate(issued: &Issued, names: &[&str]) -> Value {
+    let certificate = issued.certificate();
+    json!({
+        "subject": certificate.subject(), "issuer": certificate.issuer(), "names": names,
+        "not_before": "1975-01-01T00:00:00Z", "not_after": "4096-01-01T00:00:00Z",
+        "days_left": certificate.days_left(std::time::SystemTime::now()),
+        "key": "EC P-256", "serial": certificate.serial(), "sha256": certificate.sha256(),
+        "pin": certificate.pin().unwrap().to_string(),
+    })
+}
+
+#[test]
+fn a_connection_is_told_with_its_addresses_and_totals() {
+    for more in [&[][..], &["-v"], &["-vv"]] {
+        let server = peer(|mut stream| {
+            stream.write_all(b"12345").unwrap();
+            (stream.peer_addr().unwrap(), read_all(&mut stream)).0
+        });
+        let address = server.address.to_string();
+        let said = astream(["connect", &address, "--json"]).args(more).input("abc").run().status(0);
+        let events = events(&said.stdout(b"12345"));
+        assert_eq!(names(&events), ["connected", "closed"]);
+        assert_eq!(events.len() > 2, !more.is_empty(), "the log is told only if asked for");
+        let event = |name: &str| events.iter().find(|event| event["event"] == name).unwrap();
+        let local = server.join().to_string();
+        assert_eq!(*event("connected"), json!({"event": "connected", "peer": address, "local": local}));
+        let closed = event("closed");
+        assert!(closed["seconds"].as_f64().is_some_and(|time| time > 0.0 && time < 60.0), "{closed}");
+        let mut rest = closed.clone();
+        rest.as_object_mut().unwrap().remove("seconds");
+        let wanted = json!({"event": "closed", "peer": address, "sent": 3, "received": 5, "error": null});
+        assert_eq!(rest, wanted);
+    }
+}
+
+#[test]
+fn a_handshake_is_told_with_the_certificates_of_the_peer_on_both_sides() {
+    let authority = authority();
+    let (own, client) = (authority.localhost(), authority.issue("client", &["a client"]));
+    let ca = arg(&authority.ca);
+    let listen = ["listen", "127.0.0.1", "0", "--json", "--tls", "--cacert", ca];
+    let listener = astream(listen).args(["--cert", arg(&own.cert), "--key", arg(&own.key)]).start();
+    let ready: Value = serde_json::from_str(&listener.stderr_line("listening")).unwrap();
+    let address = ready["addresses"][0].as_str().unwrap();
+    assert_eq!(ready, json!({"event": "listening", "addresses": [address]}));
+    let connect = ["connect", address, "--json", "--tls", "--cacert", ca];
+    let said =
+        astream(connect).args(["--cert", arg(&client.cert), "--key", arg(&client.key)]).run().status(0);
+    let (ours, theirs) = (events(&said), events(&listener.wait().status(0)));
+    assert_eq!(names(&ours), ["connected", "tls", "closed"]);
+    assert_eq!(names(&theirs), ["listening", "accepted", "tls", "closed"]);
+    assert_eq!(theirs[1]["peer"], ours[0]["local"]);
+    for (tls, peer, certificates) in [
+        (&ours[1], &ours[0]["peer"], certificate(&own, &["localhost", "127.0.0.1", "::1"])),
+        (&theirs[2], &ours[0]["local"], certificate(&client, &["a client"])),
+    ] {
+        let wanted = json!({
+            "event": "tls", "peer": peer, "version": "TLSv1.3", "cipher": "TLS_AES_256_GCM_SHA384",
+            "key_exchange": "X25519MLKEM768", "alpn": null, "resumed": false, "certificates": [certificates],
+        });
+        assert_eq!(*tls, wanted);
+    }
+}
+
+#[test]
+fn the_last_error_is_told_with_its_status_and_hint() {
+    let (_socket, closed) = refusing();
+    let said = astream(["connect", &closed.to_string(), "--json"]).run().status(4);
+    let message = format!("cannot connect to {closed}: connection refused");
+    let wanted =
+        json!([{"event": "error", "status": 4, "message": message, "hint": null, "certificates": []}]);
+    assert_eq!(Value::from(events(&said)), wanted);
+}
+
+#[test]
+fn an_untrusted_peer_is_told_with_what_it_has_shown() {
+    let authority = authority();
+    let own = authority.localhost();
+    let server =
+        tls_peer(authority.server(&own, false), |mut tls| tls.conn.complete_io(&mut tls.sock).map(drop));
+    let said = astream(["connect", "127.0.0.1", &server.port(), "--json", "--tls"]).run().status(6);
+    let events = events(&said);
+    assert_eq!(names(&events), ["error"]);
+    assert_eq!(events[0]["status"], 6);
+    assert_eq!(events[0]["certificates"], json!([certificate(&own, &["localhost", "127.0.0.1", "::1"])]));
+    assert!(events[0]["hint"].as_str().unwrap().contains("--pin"), "{}", said.told());
+}
+
+#[test]
+fn a_server_tells_of_each_client_and_of_those_that_failed() {
+    let server = astream(["listen", "127.0.0.1", "0", "--json", "--echo", "--tls"]).start();
+    let address = server.address_in_json();
+    let key: Value = serde_json::from_str(&server.stderr_line("fresh_key")).unwrap();
+    let mut garbage = std::net::TcpStream::connect(address).unwrap();
+    garbage.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+    let _ = garbage.read(&mut [0; 100]);
+    let warning: Value = serde_json::from_str(&server.stderr_line("warning")).unwrap();
+    assert!(
+        warning["message"].as_str().unwrap().contains(&garbage.local_addr().unwrap().to_string()),
+        "{warning}"
+    );
+    let pin = key["pin"].as_str().unwrap();
+    let address = address.to_string();
+    astream(["connect", &address, "--tls", "--pin", pin]).input("x").run().status(0).stdout(b"x").silent();
+    let closed: Value = serde_json::from_str(&server.stderr_line("closed")).unwrap();
+    assert_eq!((&closed["sent"], &closed["received"]), (&json!(1), &json!(1)));
+    server.signal(rustix::process::Signal::TERM);
+    events(&server.wait().status(0));
+}
+
+#[test]
+fn the_end_without_close_notify_is_told_in_the_closed_event_too() {
+    let authority = authority();
+    let server = tls_peer(authority.server(&authority.localhost(), false), |mut tls| {
+        tls.write_all(b"data").unwrap();
+        tls.sock.shutdown(std::net::Shutdown::Write).unwrap();
+        let _ = tls.sock.read(&mut [0]);
+    });
+    let connect = ["connect", "127.0.0.1", &server.port(), "--json", "--tls", "--cacert", arg(&authority.ca)];
+    let events = events(&astream(connect).open_stdin().run().status(7));
+    assert_eq!(names(&events), ["connected", "tls", "closed", "error"]);
+    assert_eq!((&events[2]["received"], &events[2]["error"]), (&json!(4), &events[3]["message"]));
+}
+
+#[test]
+fn what_cannot_be_meant_is_told_in_json_too() {
+    for args in [
+        &["connect", "--json", "h", "1", "-w", "soon"][..],
+        &["listen", "h", "1", "--jsno", "--json"],
+        &["--json"],
+    ] {
+        let events = events(&astream(args).run().status(2));
+        assert_eq!((names(&events), &events[0]["status"]), (vec!["error"], &json!(2)));
+    }
+    let odd = astream(["connect", "a\u{1b}[31m\"\\b", "1", "--json"]).run();
+    assert_eq!(names(&events(&odd)), ["error"]);
+}
+
+#[test]
+fn what_is_insecure_is_a_warning_and_quiet_leaves_errors_only() {
+    for (more, told) in [(&[][..], &["warning", "connected", "tls", "closed"][..]), (&["--quiet"], &[])] {
+        let authority = authority();
+        let server = tls_peer(authority.server(&authority.localhost(), false), |mut tls| {
+            tls.write_all(b"ok").unwrap();
+            end_tls(&mut tls);
+            let _ = tls.read(&mut [0]);
+        });
+        let connect = ["connect", "127.0.0.1", &server.port(), "--json", "--tls", "--insecure"];
+        assert_eq!(names(&events(&astream(connect).args(more).run().status(0))), told);
+    }
+    let events = events(&astream(["connect", "127.0.0.1", "0", "--json", "--quiet"]).run().status(2));
+    assert_eq!(names(&events), ["error"]);
+}
