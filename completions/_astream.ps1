@@ -67,10 +67,13 @@ Register-ArgumentCompleter -Native -CommandName 'astream' -ScriptBlock {
             break
         }
         'astream;listen' {
-            [CompletionResult]::new('--forward', '--forward', [CompletionResultType]::ParameterName, 'Relay each connection to ADDRESS, HOST:PORT or unix:PATH, until stopped')
             [CompletionResult]::new('--grace', '--grace', [CompletionResultType]::ParameterName, 'What open connections get after SIGTERM')
-            [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Limit of a client''s TLS handshake')
-            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Limit of a client''s TLS handshake')
+            [CompletionResult]::new('--forward', '--forward', [CompletionResultType]::ParameterName, 'Relay each connection to ADDRESS, HOST:PORT or unix:PATH, until stopped')
+            [CompletionResult]::new('--forward-cacert', '--forward-cacert', [CompletionResultType]::ParameterName, 'Trust the certificates in FILE there, not the system''s')
+            [CompletionResult]::new('--forward-servername', '--forward-servername', [CompletionResultType]::ParameterName, 'The name to ask for and to verify there')
+            [CompletionResult]::new('--forward-pin', '--forward-pin', [CompletionResultType]::ParameterName, 'Trust this key alone there: sha256//BASE64')
+            [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Limit of a TLS handshake, and of reaching --forward')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Limit of a TLS handshake, and of reaching --forward')
             [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Give up when nothing moves either way for TIME (status 5)')
             [CompletionResult]::new('--idle-timeout', '--idle-timeout', [CompletionResultType]::ParameterName, 'Give up when nothing moves either way for TIME (status 5)')
             [CompletionResult]::new('--cert', '--cert', [CompletionResultType]::ParameterName, 'Our certificate and chain (PEM), and its key unless --key has it')
@@ -89,6 +92,7 @@ Register-ArgumentCompleter -Native -CommandName 'astream' -ScriptBlock {
             [CompletionResult]::new('--keep-open', '--keep-open', [CompletionResultType]::ParameterName, 'Serve until stopped: stdin to all clients, all to stdout')
             [CompletionResult]::new('--once', '--once', [CompletionResultType]::ParameterName, 'Serve one connection, also with --echo')
             [CompletionResult]::new('--echo', '--echo', [CompletionResultType]::ParameterName, 'Send everything back, until stopped')
+            [CompletionResult]::new('--forward-tls', '--forward-tls', [CompletionResultType]::ParameterName, 'Speak TLS to ADDRESS; chain and name are verified')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Send CRLF for LF; a CRLF stays one')
             [CompletionResult]::new('--crlf', '--crlf', [CompletionResultType]::ParameterName, 'Send CRLF for LF; a CRLF stays one')
             [CompletionResult]::new('--send-only', '--send-only', [CompletionResultType]::ParameterName, 'Send only; what comes is dropped')

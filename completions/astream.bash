@@ -109,17 +109,29 @@ _astream() {
             return 0
             ;;
         astream__subcmd__listen)
-            opts="-4 -6 -n -k -w -C -i -v -h --ipv4 --ipv6 --numeric --keep-open --once --echo --forward --grace --timeout --crlf --idle-timeout --send-only --recv-only --no-shutdown --exit-on-close --verbose --quiet --json --tls --cert --key --cacert --alpn --tls-min --tls-max --ignore-unexpected-eof --help"
+            opts="-4 -6 -n -k -w -C -i -v -h --ipv4 --ipv6 --numeric --keep-open --once --echo --grace --forward --forward-tls --forward-cacert --forward-servername --forward-pin --timeout --crlf --idle-timeout --send-only --recv-only --no-shutdown --exit-on-close --verbose --quiet --json --tls --cert --key --cacert --alpn --tls-min --tls-max --ignore-unexpected-eof --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --grace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --forward)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --grace)
+                --forward-cacert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --forward-servername)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --forward-pin)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -66,9 +66,12 @@ complete -c astream -n "__fish_astream_using_subcommand connect" -l tls -d 'Spea
 complete -c astream -n "__fish_astream_using_subcommand connect" -l insecure -d 'Verify nothing'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l ignore-unexpected-eof -d 'Accept an end without close_notify'
 complete -c astream -n "__fish_astream_using_subcommand connect" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c astream -n "__fish_astream_using_subcommand listen" -l forward -d 'Relay each connection to ADDRESS, HOST:PORT or unix:PATH, until stopped' -r
 complete -c astream -n "__fish_astream_using_subcommand listen" -l grace -d 'What open connections get after SIGTERM' -r
-complete -c astream -n "__fish_astream_using_subcommand listen" -s w -l timeout -d 'Limit of a client\'s TLS handshake' -r
+complete -c astream -n "__fish_astream_using_subcommand listen" -l forward -d 'Relay each connection to ADDRESS, HOST:PORT or unix:PATH, until stopped' -r
+complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-cacert -d 'Trust the certificates in FILE there, not the system\'s' -r -F
+complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-servername -d 'The name to ask for and to verify there' -r
+complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-pin -d 'Trust this key alone there: sha256//BASE64' -r
+complete -c astream -n "__fish_astream_using_subcommand listen" -s w -l timeout -d 'Limit of a TLS handshake, and of reaching --forward' -r
 complete -c astream -n "__fish_astream_using_subcommand listen" -s i -l idle-timeout -d 'Give up when nothing moves either way for TIME (status 5)' -r
 complete -c astream -n "__fish_astream_using_subcommand listen" -l cert -d 'Our certificate and chain (PEM), and its key unless --key has it' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -l key -d 'Its key (PEM), if not in the same file' -r -F
@@ -84,6 +87,7 @@ complete -c astream -n "__fish_astream_using_subcommand listen" -s n -l numeric 
 complete -c astream -n "__fish_astream_using_subcommand listen" -s k -l keep-open -d 'Serve until stopped: stdin to all clients, all to stdout'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l once -d 'Serve one connection, also with --echo'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l echo -d 'Send everything back, until stopped'
+complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-tls -d 'Speak TLS to ADDRESS; chain and name are verified'
 complete -c astream -n "__fish_astream_using_subcommand listen" -s C -l crlf -d 'Send CRLF for LF; a CRLF stays one'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l send-only -d 'Send only; what comes is dropped'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l recv-only -d 'Receive only; stdin is not read'

@@ -114,6 +114,13 @@ pub enum Error {
         /// What the system said.
         cause: Arc<io::Error>,
     },
+    /// One of the two connections of a relay failed.
+    Relay {
+        /// Which one: `the client`, or `the target`, with its address if `cause` does not have it.
+        side: String,
+        /// How.
+        cause: Box<Error>,
+    },
     /// The connection was left before all input was handed over.
     Undelivered,
     /// One of several receivers of the same bytes took them too slowly, and was let go.
@@ -192,6 +199,7 @@ impl Error {
         match self {
             Self::Bind { cause, .. } | Self::Lost { cause, .. } | Self::Local { cause, .. } => cause.kind(),
             Self::Connect { attempts, .. } => attempts.last().map_or(Kind::Other, |last| last.cause.kind()),
+            Self::Relay { cause, .. } => cause.kind(),
             Self::Timeout { .. } => Kind::TimedOut,
             Self::Truncated | Self::Incomplete { .. } => Kind::UnexpectedEof,
             Self::WriteAfterEof | Self::Closed => Kind::BrokenPipe,
@@ -233,6 +241,7 @@ impl fmt::Display for Error {
             Self::WriteAfterEof => f.write_str("bytes were written after write_eof"),
             Self::Closed => f.write_str("the connection was closed here"),
             Self::Local { doing, cause } => write!(f, "cannot {doing}: {}", reason(cause)),
+            Self::Relay { side, cause } => write!(f, "{side}: {cause}"),
             Self::Undelivered => f.write_str("left before all input was handed over"),
             Self::FellBehind => f.write_str("the peer fell behind the others and was let go"),
         }
@@ -259,6 +268,7 @@ impl std::error::Error for Error {
             Self::Bind { cause, .. } | Self::Lost { cause, .. } | Self::Local { cause, .. } => {
                 Some(cause.as_ref())
             }
+            Self::Relay { cause, .. } => Some(cause.as_ref()),
             _ => None,
         }
     }

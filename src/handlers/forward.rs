@@ -1,15 +1,23 @@
 //! Relays to another address.
 
+use std::future::Future;
 use std::time::Duration;
 
-use super::{Handler, Outcome};
-use crate::endpoint::Endpoint;
-use crate::error::Error;
-use crate::relay::{Meter, Plan, Stop, Way, relay};
-use crate::stream::{ConnectOptions, StreamReader, StreamWriter, detach, is_bare, open_connection};
+use tokio::time::timeout;
 
-/// Opens a connection for each one that comes, and feeds the two from each other. The end of one
-/// way is passed on, the other goes on.
+use super::{Handler, Outcome};
+use crate::endpoint::{Address, Endpoint};
+use crate::error::Error;
+#[cfg(target_os = "linux")]
+use crate::relay::pump;
+use crate::relay::{Meter, Plan, Stop, Way, relay};
+use crate::stream::{
+    AbortGuard, CLOSE_TIMEOUT, ConnectOptions, StreamReader, StreamWriter, detach, is_bare, open_connection,
+};
+
+/// Opens a connection for each one that comes, and feeds the two from each other, under TLS or not on
+/// either side. The end of one way is passed on, the other goes on. What fails on one side is never
+/// passed on as an end: the other side gets what came before, and is aborted.
 #[derive(Debug, Clone)]
 pub struct Forward {
     target: Endpoint,
@@ -20,8 +28,13 @@ pub struct Forward {
 
 impl Forward {
     /// To `target`, which is connected to as `options` say.
-    pub fn new(target: Endpoint, options: ConnectOptions) -> Self {
-        Self { target, options, idle_timeout: None, by_streams: false }
+    ///
+    /// # Errors
+    /// [`Error::Address`] for an address that cannot be connected to; [`Error::File`] and
+    /// [`Error::Tls`] for settings of TLS that cannot be used.
+    pub fn new(target: Endpoint, options: ConnectOptions) -> Result<Self, Error> {
+        options.check(&target)?;
+        Ok(Self { target, options, idle_timeout: None, by_streams: false })
     }
 
     /// Ends a connection on which nothing moves either way for this long.
@@ -40,53 +53,86 @@ impl Forward {
     }
 }
 
-/// The two connections of a relay.
-struct Both {
-    client: (StreamReader, StreamWriter),
-    target: (StreamReader, StreamWriter),
-}
+/// One connection of a relay.
+type Side = (StreamReader, StreamWriter);
 
 impl Handler for Forward {
     async fn handle(&self, reader: StreamReader, writer: StreamWriter) -> Outcome {
-        let plan = Plan { half_close: true, leave_with_peer: false, idle: self.idle_timeout };
-        let meter = Meter::new(plan.idle);
+        let meter = Meter::between_peers(self.idle_timeout);
+        // While the target is not reached, or if it never is, the client is told no end either.
+        let guard = writer.abort_guard();
         let peer = writer.peer_addr().clone();
         let result = match open_connection(&self.target, &self.options).await {
             Ok(target) => {
-                let both = Both { client: (reader, writer), target };
-                self.run(both, plan, &meter).await.unwrap_or_else(|stop| Err(error(stop, &peer)))
+                let relayed = self.relay((reader, writer), target, &meter).await;
+                relayed.map_err(|stop| self.error(stop, &peer))
             }
-            Err(error) => {
-                writer.abort();
-                Err(error)
-            }
+            Err(error) => guard.judge(Err(of("the target".to_owned(), error))),
         };
         Outcome { totals: meter.totals(), result }
     }
 }
 
 impl Forward {
-    async fn run(&self, both: Both, plan: Plan, meter: &Meter) -> Result<Result<(), Error>, Stop> {
-        let Both { client: (mut reader, mut writer), target: (mut from, mut to) } = both;
+    async fn relay(&self, client: Side, target: Side, meter: &Meter) -> Result<(), Stop> {
+        let plan =
+            Plan { half_close: true, leave_with_peer: false, idle: self.idle_timeout, between_peers: true };
         #[cfg(target_os = "linux")]
-        if !self.by_streams && is_bare(&reader, &writer) && is_bare(&from, &to) {
-            return match (detach(reader, writer), detach(from, to)) {
-                (Ok(client), Ok(target)) => crate::relay::pump(&client, &target, plan, meter).await.map(Ok),
-                (Err(error), _) | (_, Err(error)) => Ok(Err(error)),
-            };
+        if !self.by_streams && is_bare(&client.0, &client.1) && is_bare(&target.0, &target.1) {
+            return through_pipes(client, target, plan, meter).await;
         }
-        let guards = (writer.abort_guard(), to.abort_guard());
-        relay((&mut reader, &mut writer), (&mut from, &mut to), plan, meter).await?;
-        let closed = writer.wait_closed().await.and(to.wait_closed().await);
-        Ok(guards.0.judge(guards.1.judge(closed)))
+        let ((mut reader, mut writer), (mut from, mut to)) = (client, target);
+        let guards = [writer.abort_guard(), to.abort_guard()];
+        let relayed = relay((&mut reader, &mut writer), (&mut from, &mut to), plan, meter).await;
+        if let Err(stop) = relayed {
+            let rest = async { tokio::join!(writer.sent(), to.sent()) };
+            return Err(after_the_rest(stop, rest).await);
+        }
+        let (client, target) = tokio::join!(writer.wait_closed(), to.wait_closed());
+        client.map_err(|error| Stop::Write(Way::Down, error.into()))?;
+        target.map_err(|error| Stop::Write(Way::Up, error.into()))?;
+        guards.into_iter().for_each(AbortGuard::disarm);
+        Ok(())
+    }
+
+    /// What stopped a relay, by the side that failed.
+    fn error(&self, stop: Stop, client: &Address) -> Error {
+        let of_client = |error| of("the client".to_owned(), error);
+        let of_target = |error| of(format!("the target {}", self.target), error);
+        match stop {
+            Stop::Read(Way::Up, cause) => of_client(Error::from_io("reading", cause)),
+            Stop::Write(Way::Down, cause) => of_client(Error::from_io("writing", cause)),
+            Stop::Read(Way::Down, cause) => of_target(Error::from_io("reading", cause)),
+            Stop::Write(Way::Up, cause) => of_target(Error::from_io("writing", cause)),
+            Stop::Idle(limit) => super::stdio::idle(client, limit),
+            Stop::Left => Error::Undelivered,
+        }
     }
 }
 
-fn error(stop: Stop, peer: &crate::endpoint::Address) -> Error {
-    match stop {
-        Stop::Read(_, cause) => Error::from_io("reading", cause),
-        Stop::Write(Way::Up | Way::Down, cause) => Error::from_io("writing", cause),
-        Stop::Idle(limit) => super::stdio::idle(peer, limit),
-        Stop::Left => Error::Undelivered,
+/// An error of one side.
+fn of(side: String, error: Error) -> Error {
+    Error::Relay { side, cause: Box::new(error) }
+}
+
+/// The kernel's way, for two plain sockets.
+#[cfg(target_os = "linux")]
+async fn through_pipes(client: Side, target: Side, plan: Plan, meter: &Meter) -> Result<(), Stop> {
+    let lost = |way, error: Error| Stop::Read(way, error.into());
+    let client = detach(client.0, client.1).map_err(|error| lost(Way::Up, error))?;
+    let target = detach(target.0, target.1).map_err(|error| lost(Way::Down, error))?;
+    match pump(&client, &target, plan, meter).await {
+        Err(stop) => Err(after_the_rest(stop, async { tokio::join!(client.sent(), target.sent()) }).await),
+        Ok(()) => Ok(()),
     }
+}
+
+/// Waits until what was relayed before `stop` has left this machine: the reset to come would take it
+/// back. Where nothing moved it does not move now.
+async fn after_the_rest<T>(stop: Stop, rest: impl Future<Output = T>) -> Stop {
+    if !matches!(stop, Stop::Idle(_)) {
+        tracing::debug!("aborting after the rest is sent");
+        let _ = timeout(CLOSE_TIMEOUT, rest).await;
+    }
+    stop
 }

@@ -47,6 +47,8 @@ pub(crate) struct Plan {
     pub(crate) leave_with_peer: bool,
     /// How long nothing may move either way.
     pub(crate) idle: Option<Duration>,
+    /// Whether the local side is a peer as well, so that an error of writing to it ends that way only.
+    pub(crate) between_peers: bool,
 }
 
 /// Which side of one way failed.
@@ -77,11 +79,14 @@ pub(crate) struct Meter {
     receiving: AtomicBool,
     /// Whether what goes up comes from our own side, whose slowness is none of the network's.
     from_stdin: AtomicBool,
+    /// Whether what comes down goes to our own side.
+    to_stdout: bool,
 }
 
 impl Meter {
     pub(crate) fn new(idle: Option<Duration>) -> Self {
         Self {
+            to_stdout: true,
             sent: AtomicU64::new(0),
             received: AtomicU64::new(0),
             idle: IdleClock::new(idle),
@@ -96,6 +101,11 @@ impl Meter {
         meter.receiving.store(receives, Ordering::Relaxed);
         meter.from_stdin.store(true, Ordering::Relaxed);
         meter
+    }
+
+    /// The meter of two peers, whose slowness is the network's on both sides.
+    pub(crate) fn between_peers(idle: Option<Duration>) -> Self {
+        Self { to_stdout: false, ..Self::new(idle) }
     }
 
     /// Nothing more comes from the peer.
@@ -138,7 +148,9 @@ impl Meter {
 
     /// Our own output does not take what the peer sent, or does again.
     pub(crate) fn output_stuck(&self, stuck: bool) {
-        self.idle.stop(stuck);
+        if self.to_stdout {
+            self.idle.stop(stuck);
+        }
     }
 
     /// The limit, once nothing has moved for it.
@@ -157,7 +169,7 @@ impl Meter {
 /// Feeds `remote` from `local` and the other way round until both have ended.
 ///
 /// The end of one stream is passed on and the other way goes on. An error of reading, or of writing
-/// to the local side, ends both ways. An error of writing to the peer ends that way only: what the
+/// to our own side, ends both ways. An error of writing to the peer ends that way only: what the
 /// peer still has to say comes first, and tells more. What has arrived is always written out.
 pub(crate) async fn relay<LR, LW, RR, RW>(
     (local_reader, local_writer): (&mut LR, &mut LW),
@@ -186,8 +198,9 @@ where
         peer_ended.send_replace(true);
         Ok(())
     };
-    let ended = join(up, down, plan.leave_with_peer, meter.idle()).await;
-    if !matches!(ended, Err(Stop::Write(Way::Down, _))) {
+    let ended = join(up, down, plan, meter.idle()).await;
+    // A peer has got what it takes, and may never take the rest.
+    if !plan.between_peers && !matches!(ended, Err(Stop::Write(Way::Down, _))) {
         local_writer.flush().await.map_err(|error| Stop::Write(Way::Down, error))?;
     }
     ended
@@ -197,12 +210,12 @@ where
 pub(crate) async fn join(
     up: impl Future<Output = Result<(), Fault>>,
     down: impl Future<Output = Result<(), Fault>>,
-    leave_with_peer: bool,
+    plan: Plan,
     idle: impl Future<Output = Duration>,
 ) -> Result<(), Stop> {
     let (mut up, mut down, mut idle) = (pin!(up), pin!(down), pin!(idle));
     let (mut up_done, mut down_done) = (false, false);
-    let mut undelivered = None;
+    let mut undelivered: Option<Stop> = None;
     while !(up_done && down_done) {
         tokio::select! {
             // The way up first: the way down may block.
@@ -212,20 +225,25 @@ pub(crate) async fn join(
                 match ended {
                     Ok(()) => {}
                     Err(Fault::Read(error)) => return Err(Stop::Read(Way::Up, error)),
-                    Err(Fault::Write(error)) => undelivered = Some(error),
+                    Err(Fault::Write(error)) => {
+                        undelivered.get_or_insert(Stop::Write(Way::Up, error));
+                    }
                 }
             }
             ended = &mut down, if !down_done => {
                 down_done = true;
                 match ended {
-                    Ok(()) if leave_with_peer && !up_done => return Err(Stop::Left),
+                    Ok(()) if plan.leave_with_peer && !up_done => return Err(Stop::Left),
                     Ok(()) => {}
                     Err(Fault::Read(error)) => return Err(Stop::Read(Way::Down, error)),
+                    Err(Fault::Write(error)) if plan.between_peers => {
+                        undelivered.get_or_insert(Stop::Write(Way::Down, error));
+                    }
                     Err(Fault::Write(error)) => return Err(Stop::Write(Way::Down, error)),
                 }
             }
             limit = &mut idle => return Err(Stop::Idle(limit)),
         }
     }
-    undelivered.map_or(Ok(()), |error| Err(Stop::Write(Way::Up, error)))
+    undelivered.map_or(Ok(()), Err)
 }

@@ -2,8 +2,9 @@
 //! conversations go through a buffer that is lent by the thread: they need no pipe.
 
 use std::cell::Cell;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, SpliceFlags, pipe_with, splice};
@@ -32,18 +33,19 @@ pub(crate) async fn pump(
     meter: &Meter,
 ) -> Result<(), Stop> {
     let (peer_ended, mut peer_end) = watch::channel(plan.half_close);
+    let (local, remote) = (&End::of(local), &End::of(remote));
     let up = async {
         one_way(local, remote, Way::Up, meter).await?;
         let _ = peer_end.wait_for(|ended| *ended).await;
-        remote.end().map_err(Fault::Write)
+        remote.socket.end().map_err(Fault::Write)
     };
     let down = async {
         one_way(remote, local, Way::Down, meter).await?;
         peer_ended.send_replace(true);
-        local.end().map_err(Fault::Write)
+        local.socket.end().map_err(Fault::Write)
     };
-    let guard = Unfinished([local, remote]);
-    let ended = join(up, down, plan.leave_with_peer, meter.idle()).await;
+    let guard = Unfinished([local.socket, remote.socket]);
+    let ended = join(up, down, plan, meter.idle()).await;
     if ended.is_ok() {
         std::mem::forget(guard);
     }
@@ -59,7 +61,40 @@ impl Drop for Unfinished<'_> {
     }
 }
 
-async fn one_way(from: &AsyncSocket, to: &AsyncSocket, way: Way, meter: &Meter) -> Result<(), Fault> {
+/// One of the two sockets.
+struct End<'a> {
+    socket: &'a AsyncSocket,
+    /// Whether writing has met a reset. The system tells it once, and speaks of a clean end to whoever
+    /// reads after that.
+    was_reset: AtomicBool,
+}
+
+impl<'a> End<'a> {
+    fn of(socket: &'a AsyncSocket) -> Self {
+        Self { socket, was_reset: AtomicBool::new(false) }
+    }
+
+    fn write_fault(&self, error: io::Error) -> Fault {
+        if error.kind() == ErrorKind::ConnectionReset {
+            self.was_reset.store(true, Ordering::Relaxed);
+        }
+        Fault::Write(error)
+    }
+}
+
+/// Everything from one to the other, up to an end that is clean.
+async fn one_way(from: &End<'_>, to: &End<'_>, way: Way, meter: &Meter) -> Result<(), Fault> {
+    let moved = move_all(from.socket, to.socket, way, meter).await;
+    match moved {
+        Ok(()) if from.was_reset.load(Ordering::Relaxed) => {
+            Err(Fault::Read(ErrorKind::ConnectionReset.into()))
+        }
+        Err(Fault::Write(error)) => Err(to.write_fault(error)),
+        other => other,
+    }
+}
+
+async fn move_all(from: &AsyncSocket, to: &AsyncSocket, way: Way, meter: &Meter) -> Result<(), Fault> {
     let mut moved = 0;
     while moved < BEFORE_PIPE {
         match through_buffer(from, to).await? {

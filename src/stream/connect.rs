@@ -10,7 +10,7 @@ use crate::endpoint::{Endpoint, Family};
 use crate::error::Error;
 use crate::transport::starttls::{Dialogue, StartTls};
 use crate::transport::tls::TlsClient;
-use crate::transport::{Dial, Transport, dial};
+use crate::transport::{Dial, Transport, dial, is_target};
 
 /// How to open a connection.
 #[derive(Debug, Clone)]
@@ -92,6 +92,15 @@ impl ConnectOptions {
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.limits.close = timeout;
         self
+    }
+}
+
+impl ConnectOptions {
+    /// Finds out before any connection whether one could be made: the address must be one to connect
+    /// to, and the files of TLS must be usable.
+    pub(crate) fn check(&self, endpoint: &Endpoint) -> Result<(), Error> {
+        is_target(endpoint)?;
+        self.tls.as_ref().map(|tls| tls.connector(endpoint.host())).transpose().map(drop)
     }
 }
 

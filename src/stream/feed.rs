@@ -9,7 +9,7 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{Limits, StreamReader, fresh};
-use crate::transport::Transport;
+use crate::transport::{Io, Transport};
 
 /// The peer of a reader. Whoever reads gets all that has arrived, as from a socket.
 #[derive(Clone, Default)]
@@ -52,6 +52,8 @@ impl Feed {
         self.0.lock().unwrap()
     }
 }
+
+impl Io for Feed {}
 
 impl AsyncRead for Feed {
     /// Wakes nobody: the test polls again when it has fed.

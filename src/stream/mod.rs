@@ -30,6 +30,7 @@ pub use pair::pair;
 pub use reader::StreamReader;
 pub use server::{Server, ServerOptions, start_server};
 pub use start_tls::{TlsSide, start_tls};
+pub(crate) use writer::AbortGuard;
 pub use writer::StreamWriter;
 
 use crate::transport::Transport;
@@ -43,7 +44,7 @@ pub const DEFAULT_LIMIT: usize = 64 * 1024;
 const SETUP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long closing may take, while the peer reads what is left and ends its side: 30 s.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The limits of one connection.
 #[derive(Debug, Clone, Copy)]

@@ -152,6 +152,10 @@ impl Outgoing {
         sent
     }
 
+    pub(super) fn poll_sent(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.half.poll_sent(cx)
+    }
+
     fn still_open(&self) -> Result<(), Error> {
         if !self.link.is_closing() {
             return Ok(());

@@ -226,9 +226,12 @@ impl StreamReader {
             Ok(1..) => None,
             // Under TLS it is the peer's own word.
             Ok(0) if self.link.tls.is_some() => Some(Ok(())),
-            Err(Error::Truncated) if !self.half.ignores_truncation() => Some(Err(Error::Truncated)),
             // After a reset that the writer was told of, the system speaks of a clean end.
-            Ok(0) | Err(Error::Truncated) => Some(self.link.writer_reset().map_or(Ok(()), Err)),
+            Ok(0) | Err(Error::Truncated) => Some(match self.link.writer_reset() {
+                Some(reset) => Err(reset),
+                None if read.is_err() && !self.half.ignores_truncation() => Err(Error::Truncated),
+                None => Ok(()),
+            }),
             Err(error) => Some(Err(error)),
         }
     }

@@ -88,6 +88,12 @@ impl StreamWriter {
         self.outgoing.link.abort();
     }
 
+    /// Waits until the system has sent what it was given, which [`abort`](Self::abort) would take back;
+    /// or until the connection is lost. May be cancelled.
+    pub(crate) async fn sent(&self) {
+        poll_fn(|cx| self.outgoing.poll_sent(cx)).await;
+    }
+
     /// Aborts the connection when this is dropped armed: before the writer itself, in a task that is
     /// cancelled.
     pub(crate) fn abort_guard(&self) -> AbortGuard {
@@ -150,6 +156,11 @@ impl AbortGuard {
     pub(crate) fn judge<T>(mut self, result: Result<T, Error>) -> Result<T, Error> {
         self.is_armed = result.is_err();
         result
+    }
+
+    /// All went well.
+    pub(crate) fn disarm(mut self) {
+        self.is_armed = false;
     }
 }
 

@@ -26,16 +26,23 @@ pub(crate) struct Dial {
     pub(crate) deadline: Instant,
 }
 
+/// Whether this is an address to connect to.
+pub(crate) fn is_target(endpoint: &Endpoint) -> Result<(), Error> {
+    let refused = |reason| Err(Error::address(&endpoint.to_string(), reason));
+    match endpoint {
+        Endpoint::Tcp { host, .. } if host == "*" => {
+            refused("'*' is an address to listen on, not to connect to")
+        }
+        Endpoint::Tcp { port: 0, .. } => refused("port 0 is a port to listen on, not to connect to"),
+        _ => Ok(()),
+    }
+}
+
 /// Connects to the first address of `endpoint` that answers.
 pub(crate) async fn dial(endpoint: &Endpoint, how: &Dial) -> Result<Transport, Error> {
     let late = |doing: String| Error::Timeout { doing, after: how.timeout };
+    is_target(endpoint)?;
     match endpoint {
-        Endpoint::Tcp { host, .. } if host == "*" => {
-            Err(Error::address(&endpoint.to_string(), "'*' is an address to listen on, not to connect to"))
-        }
-        Endpoint::Tcp { port: 0, .. } => {
-            Err(Error::address(&endpoint.to_string(), "port 0 is a port to listen on, not to connect to"))
-        }
         Endpoint::Tcp { host, port } => {
             let addresses = timeout_at(how.deadline, resolve(host, *port, how.family, how.numeric))
                 .await

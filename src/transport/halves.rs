@@ -11,15 +11,29 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
-use tokio::net::{tcp, unix};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, Interest, ReadBuf};
+use tokio::net::{TcpStream, UnixStream, tcp, unix};
 
-use super::{Transport, tls};
+use super::{Transport, all_sent, tls, wake_when_sent};
 use crate::error::Error;
 
 /// Any byte stream that TLS can run over.
-pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {
+    /// The TCP socket beneath, if there is one.
+    fn tcp(&self) -> Option<&TcpStream> {
+        None
+    }
+}
+
+impl Io for TcpStream {
+    fn tcp(&self) -> Option<&TcpStream> {
+        Some(self)
+    }
+}
+
+impl Io for UnixStream {}
+impl Io for DuplexStream {}
+impl Io for Shared {}
 
 /// A byte stream whose two directions share one lock, held for one poll at a time.
 #[derive(Clone)]
@@ -187,6 +201,29 @@ impl WriteHalf {
         }
     }
 
+    /// Whether the system has sent what it was given, which a reset would take back; or has lost the
+    /// connection.
+    pub(crate) fn poll_sent(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Self::Tcp(half) => poll_all_sent(half.as_ref(), cx),
+            Self::Shared(shared) => {
+                let mut io = shared.lock();
+                // What comes meanwhile, session tickets say, would make a reset of the close.
+                let mut scratch = [0; 4096];
+                loop {
+                    let mut buf = ReadBuf::new(&mut scratch);
+                    let read = Pin::new(&mut **io).poll_read(cx, &mut buf);
+                    if !matches!(read, Poll::Ready(Ok(()))) || buf.filled().is_empty() {
+                        break;
+                    }
+                }
+                io.tcp().map_or(Poll::Ready(()), |stream| poll_all_sent(stream, cx))
+            }
+            // What a Unix socket has taken is with its peer.
+            Self::Unix(_) | Self::Gone => Poll::Ready(()),
+        }
+    }
+
     /// Lets go of the socket without an end: closing it resets the connection. TLS has no such call,
     /// and needs none: its end is told by `close_notify`.
     pub(crate) fn abort(self) {
@@ -229,6 +266,16 @@ impl WriteHalf {
             Self::Gone => Poll::Ready(Err(Error::Closed)),
         }
     }
+}
+
+fn poll_all_sent(stream: &TcpStream, cx: &mut Context<'_>) -> Poll<()> {
+    wake_when_sent(&SockRef::from(stream));
+    while let Err(error) = stream.try_io(Interest::WRITABLE, || all_sent(stream)) {
+        if error.kind() != ErrorKind::WouldBlock || ready!(stream.poll_write_ready(cx)).is_err() {
+            break;
+        }
+    }
+    Poll::Ready(())
 }
 
 /// Sends FIN. A socket that is not connected any more tells why.

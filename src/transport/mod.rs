@@ -13,13 +13,14 @@ use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::{SockRef, Socket, TcpKeepalive};
 use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
 
 use crate::endpoint::Address;
 
-pub(crate) use dial::{Dial, dial};
+pub(crate) use dial::{Dial, dial, is_target};
 pub(crate) use halves::{Io, ReadHalf, Shared, WriteHalf};
 pub(crate) use listener::{Listening, bind};
 
@@ -107,6 +108,16 @@ impl AsyncSocket {
         }
     }
 
+    /// Waits until the system has sent what it was given, which a reset would take back; or until
+    /// the connection is lost. May be cancelled.
+    pub(crate) async fn sent(&self) {
+        // What a Unix socket has taken is with its peer.
+        if matches!(self, Self::Tcp(_)) {
+            wake_when_sent(&SockRef::from(self));
+            let _ = self.when(Interest::WRITABLE, || all_sent(self)).await;
+        }
+    }
+
     /// The socket without its runtime, blocking.
     pub(crate) fn into_blocking(self) -> io::Result<BlockingSocket> {
         let socket = match self {
@@ -134,6 +145,22 @@ impl AsFd for AsyncSocket {
             Self::Tcp(stream) => stream.as_fd(),
             Self::Unix(stream) => stream.as_fd(),
         }
+    }
+}
+
+/// From now on the socket has room only when nothing that it holds is still to be sent.
+fn wake_when_sent(socket: &SockRef<'_>) {
+    #[cfg(target_os = "linux")]
+    let _ = socket.set_tcp_notsent_lowat(1);
+    #[cfg(not(target_os = "linux"))]
+    let _ = socket;
+}
+
+/// Whether that is so, or the connection is lost; it would block otherwise.
+fn all_sent(socket: impl AsFd) -> io::Result<()> {
+    match poll(&mut [PollFd::new(&socket, PollFlags::OUT)], Some(&Timespec::default()))? {
+        0 => Err(io::ErrorKind::WouldBlock.into()),
+        _ => Ok(()),
     }
 }
 

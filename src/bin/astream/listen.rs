@@ -27,12 +27,8 @@ pub async fn run(args: &Listen) -> anyhow::Result<()> {
         let echo = Echo::new().idle_timeout(args.exchange.idle_timeout);
         return serve(args, &endpoint, tls, echo).await;
     }
-    if let Some(target) = &args.serve.forward {
-        let options = ConnectOptions::new().numeric(args.address.numeric).timeout(args.timeout);
-        let forward = Forward::new(target.clone(), options)
-            .idle_timeout(args.exchange.idle_timeout)
-            .by_streams(by_streams());
-        return serve(args, &endpoint, tls, forward).await;
+    if let Some(target) = &args.forward.forward {
+        return serve(args, &endpoint, tls, forward(args, target)?).await;
     }
     let exchange = exchange(args);
     if args.serve.keep_open {
@@ -40,6 +36,15 @@ pub async fn run(args: &Listen) -> anyhow::Result<()> {
     } else {
         serve_one(args, &endpoint, tls, Stdio::new(exchange).by_streams(by_streams())).await
     }
+}
+
+fn forward(args: &Listen, target: &Endpoint) -> Result<Forward, Error> {
+    let mut options = ConnectOptions::new().numeric(args.address.numeric).timeout(args.timeout);
+    if let Some(tls) = args.forward.tls(target, args.tls.ignores_unexpected_eof())? {
+        options = options.tls(tls);
+    }
+    let forward = Forward::new(target.clone(), options)?;
+    Ok(forward.idle_timeout(args.exchange.idle_timeout).by_streams(by_streams()))
 }
 
 /// Serves all, or one if that was asked for.

@@ -90,7 +90,7 @@ async fn run(exchange: &Exchange, plan: Plan, may_block: bool, mover: &Mover) ->
         peer_ended.send_replace(true);
         Ok(())
     };
-    join(up, down, plan.leave_with_peer, idle(mover)).await
+    join(up, down, plan, idle(mover)).await
 }
 
 /// Whether the way up has nothing in its hands. A write that is done has a moment to say so.

@@ -95,6 +95,7 @@ impl Exchange {
             half_close: self.half_close && self.send,
             leave_with_peer: self.exit_on_close || (self.send && std::io::stdin().is_terminal()),
             idle: self.idle_timeout,
+            between_peers: false,
         }
     }
 }

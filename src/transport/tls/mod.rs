@@ -15,6 +15,9 @@ mod verify;
 use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
+use tokio::net::TcpStream;
+
+use crate::transport::Io;
 
 pub use client::TlsClient;
 pub(crate) use failure::error;
@@ -35,5 +38,17 @@ fn key_log() -> Arc<dyn rustls::KeyLog> {
         Arc::new(rustls::KeyLogFile::new())
     } else {
         Arc::new(rustls::NoKeyLog)
+    }
+}
+
+impl Io for tokio_rustls::client::TlsStream<Box<dyn Io>> {
+    fn tcp(&self) -> Option<&TcpStream> {
+        self.get_ref().0.tcp()
+    }
+}
+
+impl Io for tokio_rustls::server::TlsStream<Box<dyn Io>> {
+    fn tcp(&self) -> Option<&TcpStream> {
+        self.get_ref().0.tcp()
     }
 }

@@ -3,6 +3,7 @@
 
 mod address;
 mod exchange;
+mod forward;
 #[cfg(test)]
 mod generated;
 mod report;
@@ -13,10 +14,11 @@ mod units;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 
 pub use address::Address;
 pub use exchange::ExchangeOptions;
+pub use forward::ForwardOptions;
 pub use report::Report;
 pub use serve::Serve;
 pub use tls::{ClientTls, ServerTls};
@@ -52,6 +54,7 @@ pub enum Command {
 /// is tried, a new one each 250 ms. Status 0 means that all of stdin was handed over and that the
 /// peer's stream ended cleanly.
 #[derive(Args)]
+#[command(group(ArgGroup::new("any_tls").multiple(true).args(["from_start", "starttls"])))]
 pub struct Connect {
     #[command(flatten)]
     pub address: Address,
@@ -71,12 +74,15 @@ pub struct Connect {
 /// The first line on stderr is "astream: listening on ADDRESS" with the real port. One connection
 /// is served; with -k or --echo all are, until a signal comes.
 #[derive(Args)]
+#[command(group(ArgGroup::new("any_tls").multiple(true).args(["tls", "forward_tls"])))]
 pub struct Listen {
     #[command(flatten)]
     pub address: Address,
     #[command(flatten)]
     pub serve: Serve,
-    /// Limit of a client's TLS handshake
+    #[command(flatten)]
+    pub forward: ForwardOptions,
+    /// Limit of a TLS handshake, and of reaching --forward
     #[arg(short = 'w', long, value_name = "TIME", default_value = "30s", value_parser = units::time)]
     pub timeout: Duration,
     #[command(flatten)]

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use astream::Endpoint;
 use clap::Args;
 
 use super::units;
@@ -18,10 +17,6 @@ pub struct Serve {
     /// Send everything back, until stopped
     #[arg(long, conflicts_with_all = ["send_only", "recv_only", "crlf", "no_shutdown", "exit_on_close"])]
     pub echo: bool,
-    /// Relay each connection to ADDRESS, HOST:PORT or unix:PATH, until stopped
-    #[arg(long, value_name = "ADDRESS",
-          conflicts_with_all = ["echo", "keep_open", "send_only", "recv_only", "crlf", "no_shutdown", "exit_on_close"])]
-    pub forward: Option<Endpoint>,
     /// What open connections get after SIGTERM
     #[arg(long, hide_short_help = true, value_name = "TIME", default_value = "1s", value_parser = units::time)]
     pub grace: Duration,

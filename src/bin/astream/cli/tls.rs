@@ -106,6 +106,11 @@ impl ServerTls {
         Ok(Some(server))
     }
 
+    /// Whether an end without `close_notify` counts as one, on either side of a relay.
+    pub fn ignores_unexpected_eof(&self) -> bool {
+        self.negotiation.ignore_unexpected_eof
+    }
+
     /// Whether the key was made for this run, so that its pin must be told.
     pub fn has_fresh_key(&self) -> bool {
         self.tls && self.cert.is_none()
@@ -127,7 +132,7 @@ struct Negotiation {
     #[arg(long, hide_short_help = true, value_name = "VERSION", value_parser = version(), requires = "tls",
           default_value = "1.3")]
     tls_max: TlsVersion,
-    #[arg(long, hide_short_help = true, help = "Accept an end without close_notify", requires = "tls")]
+    #[arg(long, hide_short_help = true, help = "Accept an end without close_notify", requires = "any_tls")]
     ignore_unexpected_eof: bool,
 }
 

@@ -77,6 +77,7 @@ fn status(error: &Error) -> u8 {
         Error::Timeout { .. } => 5,
         Error::Tls { .. } => 6,
         Error::Truncated => 7,
+        Error::Relay { cause, .. } => status(cause),
         _ => 1,
     }
 }

@@ -9,6 +9,7 @@ pub fn hint(error: &Error) -> Option<&'static str> {
         Error::Truncated => {
             Some("--no-shutdown or --ignore-unexpected-eof, if the protocol itself says where its data end")
         }
+        Error::Relay { cause, .. } => relay(cause),
         Error::Tls { fault, .. } => tls(*fault),
         Error::Timeout { doing, .. } if doing.starts_with("connection with") => Some("-i"),
         Error::Timeout { doing, .. } if doing.starts_with("STARTTLS") => {
@@ -26,6 +27,21 @@ pub fn hint(error: &Error) -> Option<&'static str> {
             ErrorKind::PermissionDenied => Some("a port below 1024 and another's folder need privileges"),
             _ => None,
         },
+        _ => None,
+    }
+}
+
+/// One side of `--forward`, whose options have names of their own.
+fn relay(cause: &Error) -> Option<&'static str> {
+    match cause {
+        Error::Truncated => Some("--ignore-unexpected-eof, if the protocol itself says where its data end"),
+        Error::Tls { fault: TlsFault::Untrusted, .. } => {
+            Some("trust its CA with --forward-cacert FILE or its key with --forward-pin")
+        }
+        Error::Tls { fault: TlsFault::Name, .. } => {
+            Some("--forward-servername NAME, if the server goes by another name")
+        }
+        Error::Timeout { .. } => Some("-w TIME waits longer"),
         _ => None,
     }
 }

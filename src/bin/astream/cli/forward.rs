@@ -1,0 +1,55 @@
+//! Where each connection is relayed to, and whom to trust there.
+
+use std::path::PathBuf;
+
+use astream::{Endpoint, Error, Pin, TlsClient};
+use clap::Args;
+
+#[derive(Args)]
+pub struct ForwardOptions {
+    /// Relay each connection to ADDRESS, HOST:PORT or unix:PATH, until stopped
+    #[arg(long, value_name = "ADDRESS",
+          conflicts_with_all = ["echo", "keep_open", "send_only", "recv_only", "crlf", "no_shutdown", "exit_on_close"])]
+    pub forward: Option<Endpoint>,
+    /// Speak TLS to ADDRESS; chain and name are verified
+    #[arg(long, hide_short_help = true, requires = "forward")]
+    forward_tls: bool,
+    /// Trust the certificates in FILE there, not the system's
+    #[arg(long, hide_short_help = true, value_name = "FILE", requires = "forward_tls")]
+    forward_cacert: Option<PathBuf>,
+    /// The name to ask for and to verify there
+    #[arg(long, hide_short_help = true, value_name = "NAME", requires = "forward_tls")]
+    forward_servername: Option<String>,
+    /// Trust this key alone there: sha256//BASE64
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "PIN",
+        requires = "forward_tls",
+        conflicts_with = "forward_cacert"
+    )]
+    forward_pin: Vec<Pin>,
+}
+
+impl ForwardOptions {
+    /// How to speak TLS to `target`.
+    pub fn tls(&self, target: &Endpoint, ignore_unexpected_eof: bool) -> Result<Option<TlsClient>, Error> {
+        if !self.forward_tls {
+            return Ok(None);
+        }
+        if target.host().is_none() && self.forward_servername.is_none() && self.forward_pin.is_empty() {
+            return Err(Error::Address {
+                text: target.to_string(),
+                reason: "its certificate holds no path; give its name (--forward-servername)".to_owned(),
+            });
+        }
+        let mut client = TlsClient::new().ignore_unexpected_eof(ignore_unexpected_eof);
+        if let Some(file) = &self.forward_cacert {
+            client = client.roots(file);
+        }
+        if let Some(name) = &self.forward_servername {
+            client = client.server_name(name);
+        }
+        Ok(Some(self.forward_pin.iter().fold(client, |client, pin| client.pin(*pin))))
+    }
+}

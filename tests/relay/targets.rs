@@ -1,0 +1,130 @@
+//! Reaching the target: whom to trust, when, for how long, and what a failure does.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+
+use crate::pairs::{PAIRS, Pair, Place, assert_cut, place};
+use crate::support::certs::{Issued, arg, authority};
+use crate::support::peer::{black_hole, refusing};
+use crate::support::{Program, Running, astream};
+
+/// A TLS echo of this place.
+fn echo(place: &Place) -> Running {
+    let Issued { cert, key } = &place.issued;
+    astream(["listen", "127.0.0.1", "0", "--echo", "--tls", "--cert", arg(cert), "--key", arg(key)]).start()
+}
+
+/// A relay that takes plain connections to a TLS target.
+fn originating(target: &str, more: &[&str]) -> Running {
+    astream(["listen", "127.0.0.1", "0", "--forward", target, "--forward-tls"]).args(more).start()
+}
+
+fn client(relay: &Running) -> Program {
+    astream(["connect", &relay.address().to_string()]).input("hello")
+}
+
+/// Whether a client is reset, not ended.
+fn is_cut_off(relay: &Running) -> bool {
+    TcpStream::connect(relay.address()).and_then(|mut stream| stream.read(&mut [0])).is_err()
+}
+
+#[test]
+fn a_target_that_cannot_be_reached_aborts_that_client_only() {
+    for pair in PAIRS {
+        let place = place();
+        let (_socket, dead) = refusing();
+        let relay = place.relay(pair, &dead.to_string(), &[]);
+        let address = relay.address();
+        for _ in 0..2 {
+            // The reset may come before the connection is even seen.
+            if let Ok(stream) = TcpStream::connect(address) {
+                assert_cut(place.client_of(pair, stream).read_all(), b"");
+            }
+            relay.stderr_line(&format!("cannot connect to {dead}: connection refused"));
+        }
+    }
+}
+
+#[test]
+fn a_target_has_as_long_as_w_says() {
+    let hole = black_hole("127.0.0.1");
+    let mute = TcpListener::bind("127.0.0.1:0").unwrap();
+    for (target, tls, told) in
+        [(hole.address, false, "connecting to"), (mute.local_addr().unwrap(), true, "TLS handshake with")]
+    {
+        let pair = Pair { target_tls: tls, ..PAIRS[0] };
+        let place = place();
+        let relay = place.relay(pair, &target.to_string(), &["-w", "200ms"]);
+        let mut client = place.client(pair, &relay);
+        assert_cut(client.read_all(), b"");
+        let line = relay.stderr_line("nothing within 200 ms");
+        assert!(line.contains(&format!("{told} {target}")), "{line}");
+    }
+}
+
+#[test]
+fn a_target_is_reached_only_by_clients_that_have_shaken_hands() {
+    let place = place();
+    let target = TcpListener::bind("127.0.0.1:0").unwrap();
+    target.set_nonblocking(true).unwrap();
+    let pair = Pair { client_tls: true, ..PAIRS[0] };
+    let relay = place.relay(pair, &target.local_addr().unwrap().to_string(), &[]);
+    let mut garbage = TcpStream::connect(relay.address()).unwrap();
+    garbage.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    relay.stderr_line("does not speak TLS");
+    assert_eq!(target.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+    let _ = garbage.read(&mut [0; 100]);
+}
+
+#[test]
+fn a_target_is_verified_by_its_chain_and_the_name_it_was_given() {
+    let place = place();
+    let (echo, ca) = (echo(&place), arg(&place.authority.ca));
+    let port = echo.port();
+    let trusted = originating(&format!("localhost:{port}"), &["--forward-cacert", ca]);
+    client(&trusted).run().status(0).stdout(b"hello").silent();
+
+    let named = ["--forward-cacert", ca, "--forward-servername", "other.example"];
+    let misnamed = originating(&format!("localhost:{port}"), &named);
+    assert!(is_cut_off(&misnamed));
+    let line = misnamed.stderr_line("TLS handshake with localhost");
+    assert!(line.contains("other.example"), "{line}");
+
+    let other = authority();
+    let untrusted = originating(&format!("localhost:{port}"), &["--forward-cacert", arg(&other.ca)]);
+    assert!(is_cut_off(&untrusted));
+    untrusted.stderr_line(": the target: TLS handshake with localhost");
+    // The system's roots, which do not know it either.
+    let by_default = originating(&format!("localhost:{port}"), &[]);
+    assert!(is_cut_off(&by_default));
+    by_default.stderr_line("TLS handshake with localhost");
+}
+
+#[test]
+fn a_target_is_verified_by_its_pin() {
+    let target = astream(["listen", "127.0.0.1", "0", "--echo", "--tls"]).start();
+    let address = target.address().to_string();
+    let pin = target.stderr_line("--pin ").split("--pin ").nth(1).unwrap().to_owned();
+    let relay = originating(&address, &["--forward-pin", &pin]);
+    client(&relay).run().status(0).stdout(b"hello").silent();
+    let wrong = pin.replace(|c: char| c.is_ascii_uppercase(), "A");
+    let relay = originating(&address, &["--forward-pin", &wrong]);
+    assert!(is_cut_off(&relay));
+    relay.stderr_line(&pin);
+}
+
+#[test]
+fn what_cannot_work_is_told_before_anybody_comes() {
+    let place = place();
+    let missing = place.authority.folder().join("missing.pem");
+    let forward = |more: &[&str]| astream(["listen", "127.0.0.1", "0"]).args(more).run().status(2);
+    let to = ["--forward", "127.0.0.1:9", "--forward-tls"];
+    forward(&[&to[..], &["--forward-cacert", arg(&missing)]].concat()).says(&["no such file", arg(&missing)]);
+    forward(&["--forward", "*:9"]).says(&["not to connect to"]);
+    forward(&["--forward", "127.0.0.1:0"]).says(&["not to connect to"]);
+    forward(&["--forward", "unix:/nowhere", "--forward-tls"])
+        .says(&["unix:/nowhere", "--forward-servername"]);
+    forward(&["--forward-tls"]).says(&["--forward"]);
+    forward(&["--forward", "127.0.0.1:9", "--forward-pin", "sha256//x"]).says(&["--forward-pin"]);
+    forward(&["--forward", "127.0.0.1:9", "--ignore-unexpected-eof"]).says(&["--tls"]);
+}
