@@ -6,20 +6,27 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+
 use crate::support::{DEADLINE, Program, Running, tool};
 
 /// Debian's package of each program.
-const PACKAGES: [(&str, &str); 11] = [
+const PACKAGES: [(&str, &str); 16] = [
     ("aiosmtpd", "python3-aiosmtpd"),
     ("bash", "bash"),
+    ("dovecot", "dovecot-imapd dovecot-pop3d dovecot-lmtpd dovecot-managesieved"),
+    ("exim4", "exim4-daemon-light"),
     ("gnutls-cli", "gnutls-bin"),
     ("gnutls-serv", "gnutls-bin"),
     ("haproxy", "haproxy"),
+    ("mariadbd", "mariadb-server-core"),
     ("nc.openbsd", "netcat-openbsd"),
     ("nc.traditional", "netcat-traditional"),
     ("nginx", "nginx"),
     ("openssl", "openssl"),
+    ("postgres", "postgresql"),
     ("python3", "python3"),
+    ("slapd", "slapd"),
     ("vsftpd", "vsftpd"),
 ];
 
@@ -61,6 +68,24 @@ pub fn on_free_port(mut server: impl FnMut(&str) -> Program) -> (Running, String
         }
     }
     panic!("the peer does not listen: {told}")
+}
+
+/// A server with children, which it takes along when it is asked to end.
+pub struct Daemon(Option<Running>);
+
+impl Daemon {
+    pub fn new(server: Running) -> Self {
+        Self(Some(server))
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if let Some(server) = self.0.take() {
+            server.signal(Signal::TERM);
+            server.wait();
+        }
+    }
 }
 
 /// Starts a server on this Unix socket.

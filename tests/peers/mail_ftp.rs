@@ -36,7 +36,7 @@ fn a_mail_server_is_talked_to_line_by_line() {
 #[test]
 fn vsftpd_answers_a_script_with_plain_line_feeds() {
     let folder = tempfile::tempdir().unwrap();
-    let (_server, port) = vsftpd(&folder);
+    let (_server, port) = vsftpd(&folder, "");
     let script = "USER anonymous\nPASS me@me.test\nSYST\nQUIT\n";
     let client = astream(["connect", "-C", "127.0.0.1", &port]).input(script).run().status(0).silent();
     assert_eq!(codes(&client.stdout), ["220", "331", "230", "215", "221"], "{}", client.told());
@@ -45,7 +45,7 @@ fn vsftpd_answers_a_script_with_plain_line_feeds() {
 #[test]
 fn a_file_is_fetched_from_vsftpd() {
     let folder = tempfile::tempdir().unwrap();
-    let (_server, port) = vsftpd(&folder);
+    let (_server, port) = vsftpd(&folder, "");
     let mut control = astream(["connect", "-C", "127.0.0.1", &port]).open_stdin().start();
     let data_port = log_in(&mut control);
     control.write_stdin(b"RETR file\n");
@@ -103,7 +103,7 @@ fn mail_server() -> (Running, String) {
 }
 
 /// One that needs no rights: it gives `DOWN` as a file.
-fn vsftpd(folder: &tempfile::TempDir) -> (Running, String) {
+pub fn vsftpd(folder: &tempfile::TempDir, more: &str) -> (Running, String) {
     let config = folder.path().join("vsftpd.conf");
     let root = folder.path().join("root");
     fs::create_dir(&root).unwrap();
@@ -112,7 +112,7 @@ fn vsftpd(folder: &tempfile::TempDir) -> (Running, String) {
         let text = format!(
             "listen=YES\nlisten_address=127.0.0.1\nlisten_port={port}\nbackground=NO\n\
              run_as_launching_user=YES\nisolate=NO\nisolate_network=NO\nseccomp_sandbox=NO\n\
-             anonymous_enable=YES\nanon_root={}\n",
+             anonymous_enable=YES\nanon_root={}\n{more}",
             root.display()
         );
         fs::write(&config, text).unwrap();

@@ -1,15 +1,17 @@
 //! The program against real peers, byte for byte and with its exact status: nc, ncat, socat, OpenSSL,
-//! gnutls, nginx, haproxy, Python, a mail and a file server, the shell, and itself. `.ci/run` installs
-//! what is needed.
+//! gnutls, nginx, haproxy, Python, mail, file, directory and database servers, the shell, and itself.
+//! `.ci/run` installs what is needed.
 
 #[path = "../support/mod.rs"]
 mod support;
 
+mod databases;
 mod gnutls;
 mod haproxy;
 mod http_server;
 mod listening;
 mod mail_ftp;
+mod mail_servers;
 mod names;
 mod nc;
 mod ncat;
@@ -21,4 +23,5 @@ mod python;
 mod shell;
 mod site;
 mod socat;
+mod starttls;
 mod transfer;
