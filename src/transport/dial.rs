@@ -93,12 +93,12 @@ async fn race(addresses: &[SocketAddr]) -> Result<TcpStream, Vec<Attempt>> {
             tracing::info!("connecting to {address}");
             if waiting.is_empty() && trying.is_empty() {
                 // Nothing to race against: no task.
-                match TcpStream::connect(address).await {
+                match connect(address).await {
                     Ok(stream) => return Ok(stream),
                     Err(error) => failed.push(refused(address, error)),
                 }
             } else {
-                trying.spawn(async move { (address, TcpStream::connect(address).await) });
+                trying.spawn(async move { (address, connect(address).await) });
             }
         }
         tokio::select! {
@@ -110,6 +110,19 @@ async fn race(addresses: &[SocketAddr]) -> Result<TcpStream, Vec<Attempt>> {
             () = sleep(ATTEMPT_DELAY), if !waiting.is_empty() => {}
             else => return Err(failed),
         }
+    }
+}
+
+async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    not_itself(TcpStream::connect(address).await?)
+}
+
+/// A free port of this machine may be given to us as our own, and TCP then connects a socket to itself
+/// (RFC 9293, 3.5): nobody else is there.
+fn not_itself(stream: TcpStream) -> io::Result<TcpStream> {
+    match (stream.local_addr(), stream.peer_addr()) {
+        (Ok(local), Ok(peer)) if local == peer => Err(io::ErrorKind::ConnectionRefused.into()),
+        _ => Ok(stream),
     }
 }
 
@@ -178,6 +191,15 @@ mod tests {
         let mut wanted = vec![first.to_string(), second.to_string()];
         wanted.sort();
         assert_eq!(named, wanted);
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_is_connected_to_itself_is_refused() {
+        let (socket, address) = refusing();
+        socket.connect(&address.into()).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let stream = TcpStream::from_std(socket.into()).unwrap();
+        assert_eq!(not_itself(stream).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
     }
 
     #[test]

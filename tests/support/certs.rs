@@ -63,9 +63,20 @@ impl Authority {
 
     /// A certificate for these names and addresses.
     pub fn issue(&self, name: &str, names: &[&str]) -> Issued {
+        self.issue_with(name, names, |_| ())
+    }
+
+    /// The same with `change` made to what is asked for.
+    pub fn issue_with(
+        &self,
+        name: &str,
+        names: &[&str],
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Issued {
         let key = KeyPair::generate().unwrap();
-        let params =
+        let mut params =
             CertificateParams::new(names.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap();
+        change(&mut params);
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         let issued = Issued {
             cert: self.folder.path().join(format!("{name}.pem")),
@@ -106,7 +117,7 @@ impl Authority {
         } else {
             builder.with_no_client_auth()
         };
-        let chain = vec![CertificateDer::from_pem_file(&issued.cert).unwrap()];
+        let chain = CertificateDer::pem_file_iter(&issued.cert).unwrap().map(Result::unwrap).collect();
         let key = PrivateKeyDer::from_pem_file(&issued.key).unwrap();
         Arc::new(builder.with_single_cert(chain, key).unwrap())
     }

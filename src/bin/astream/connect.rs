@@ -6,6 +6,7 @@ use astream::handlers::{Handler, Stdio};
 use astream::{ConnectOptions, Error, open_connection};
 
 use crate::cli::Connect;
+use crate::probe;
 use crate::report::{self, Event};
 
 /// For those who look for a fault: the kernel's short cuts can be left out.
@@ -14,8 +15,11 @@ pub fn by_streams() -> bool {
 }
 
 pub async fn run(args: &Connect) -> anyhow::Result<()> {
-    let endpoint = args.address.endpoint()?;
     let options = options(args)?;
+    if args.probe.probe {
+        return probe::run(args, options).await;
+    }
+    let endpoint = args.address.endpoint()?;
     let handler = Stdio::new(args.exchange.exchange()).may_block(true).by_streams(by_streams());
     let start = Instant::now();
     let (reader, writer) = open_connection(&endpoint, &options).await?;

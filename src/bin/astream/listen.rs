@@ -11,7 +11,6 @@ use astream::{
     ConnectOptions, Endpoint, Error, Server, ServerOptions, StreamReader, StreamWriter, TlsServer,
     start_server,
 };
-use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -108,7 +107,8 @@ async fn serve_all(
     tls: Option<TlsServer>,
     handler: impl Handler + Send + Sync + 'static,
 ) -> anyhow::Result<()> {
-    raise_descriptor_limit();
+    // As many connections as the system lets it have.
+    crate::descriptor_limit();
     let mut signals = Signals::new()?;
     let (fatal, mut failed) = mpsc::channel(1);
     let handler = Arc::new(handler);
@@ -140,14 +140,6 @@ async fn serve_all(
         _ = timeout(args.serve.grace, server.wait_closed()) => Ok(()),
         signal = signals.next() => bail!(signal),
     }
-}
-
-/// A server may have as many connections as the system lets it.
-fn raise_descriptor_limit() {
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    // Refused, it serves as many as it may.
-    let _ = setrlimit(Resource::Nofile, limit);
 }
 
 /// Listens, and says so.

@@ -3,12 +3,13 @@
 mod cli;
 mod connect;
 mod listen;
+mod probe;
 mod report;
 
 use std::process::ExitCode;
 
 use cli::Command;
-use rustix::process::{Resource, getrlimit};
+use rustix::process::{Resource, getrlimit, setrlimit};
 
 fn main() -> ExitCode {
     let command = match cli::parse() {
@@ -37,4 +38,13 @@ fn run(command: &Command) -> anyhow::Result<()> {
             Command::Listen(args) => listen::run(args).await,
         }
     })
+}
+
+/// How many descriptors there may be, which is from now on as many as the system lets us have.
+fn descriptor_limit() -> Option<u64> {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // Refused, it stays at what it was.
+    let _ = setrlimit(Resource::Nofile, limit);
+    getrlimit(Resource::Nofile).current
 }

@@ -1,5 +1,7 @@
 //! Where to: an address in one word or two, and which of its meanings count.
 
+use std::ops::RangeInclusive;
+
 use astream::{Endpoint, Error, Family};
 use clap::Args;
 
@@ -30,11 +32,75 @@ impl Address {
         }
     }
 
+    /// The same where the port may be several: `20-25,443`.
+    pub fn endpoints(&self) -> Result<Vec<Endpoint>, Error> {
+        match (&self.port, self.host.rsplit_once(':')) {
+            (Some(list), _) => ports(list)?.iter().map(|port| Endpoint::tcp(&self.host, port)).collect(),
+            (None, Some((host, list))) if !self.host.starts_with("unix:") => {
+                ports(list)?.iter().map(|port| format!("{host}:{port}").parse()).collect()
+            }
+            _ => Ok(vec![self.host.parse()?]),
+        }
+    }
+
     pub fn family(&self) -> Family {
         match (self.v4, self.v6) {
             (true, _) => Family::V4,
             (_, true) => Family::V6,
             _ => Family::Any,
+        }
+    }
+}
+
+/// Single ports of a list with ranges, in its order. A service may have a dash in its name.
+fn ports(list: &str) -> Result<Vec<String>, Error> {
+    let mut ports = Vec::new();
+    for item in list.split(',') {
+        match range(item)? {
+            Some(range) => ports.extend(range.map(|port| port.to_string())),
+            None => ports.push(item.to_owned()),
+        }
+    }
+    Ok(ports)
+}
+
+fn range(item: &str) -> Result<Option<RangeInclusive<u16>>, Error> {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let Some((first, last)) = item.split_once('-').filter(|(a, b)| is_number(a) && is_number(b)) else {
+        return Ok(None);
+    };
+    let wrong = |reason: &str| Error::Address { text: item.to_owned(), reason: reason.to_owned() };
+    match (first.parse(), last.parse()) {
+        (Ok(first), Ok(last)) if first <= last => Ok(Some(first..=last)),
+        (Ok(_), Ok(_)) => Err(wrong("a range of ports goes from the lower one to the higher")),
+        _ => Err(wrong("a port is a number from 0 to 65535")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_ports_is_taken_apart_in_its_order() {
+        for (list, wanted) in [
+            ("443", "443"),
+            ("20-23,443,22-22", "20 21 22 23 443 22"),
+            ("https,ms-sql-s", "https ms-sql-s"),
+            ("65534-65535", "65534 65535"),
+        ] {
+            assert_eq!(ports(list).unwrap().join(" "), wanted);
+        }
+        assert_eq!(ports("0-65535").unwrap().len(), 65536);
+    }
+
+    #[test]
+    fn a_range_that_cannot_be_meant_is_named() {
+        for (list, told) in
+            [("22,25-20", "'25-20': a range"), ("1-65536", "0 to 65535"), ("9-99999999999999999999", "0 to")]
+        {
+            let error = ports(list).unwrap_err().to_string();
+            assert!(error.contains(told), "{error}");
         }
     }
 }

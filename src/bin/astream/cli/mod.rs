@@ -6,6 +6,7 @@ mod exchange;
 mod forward;
 #[cfg(test)]
 mod generated;
+mod probe;
 mod report;
 mod serve;
 mod tls;
@@ -19,6 +20,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand};
 pub use address::Address;
 pub use exchange::ExchangeOptions;
 pub use forward::ForwardOptions;
+pub use probe::ProbeOptions;
 pub use report::Report;
 pub use serve::Serve;
 pub use tls::{ClientTls, ServerTls};
@@ -58,6 +60,8 @@ pub enum Command {
 pub struct Connect {
     #[command(flatten)]
     pub address: Address,
+    #[command(flatten)]
+    pub probe: ProbeOptions,
     /// Limit of the whole set-up: name, connect, TLS handshake
     #[arg(short = 'w', long, value_name = "TIME", default_value = "30s", value_parser = units::time)]
     pub timeout: Duration,

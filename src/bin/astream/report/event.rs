@@ -5,8 +5,10 @@ use std::time::SystemTime;
 use astream::handlers::Outcome;
 use astream::{Address, Certificate, Error, Pin, TlsInfo};
 
+use super::exit::status;
 use super::hint::hint;
 use super::json::Object;
+use crate::probe::Probed;
 
 /// One thing that is told.
 pub enum Event<'a> {
@@ -26,6 +28,8 @@ pub enum Event<'a> {
     Tls { peer: &'a Address, tls: &'a TlsInfo },
     /// A connection has come to its end.
     Closed { peer: &'a Address, outcome: &'a Outcome, seconds: f64 },
+    /// A port was asked.
+    Probed(&'a Probed),
     /// The program ends with this.
     Failed { status: u8, message: &'a str, error: Option<&'a Error> },
 }
@@ -44,7 +48,8 @@ pub enum Level {
 impl Event<'_> {
     pub fn level(&self) -> Level {
         match self {
-            Self::Failed { .. } => Level::Error,
+            Self::Failed { .. } | Self::Probed(Probed { error: Some(_), .. }) => Level::Error,
+            Self::Probed(_) => Level::Notice,
             Self::Listening { .. } | Self::FreshKey { .. } | Self::Warning { .. } | Self::Log { .. } => {
                 Level::Notice
             }
@@ -68,10 +73,9 @@ impl Event<'_> {
             Self::Closed { peer, outcome, seconds } => {
                 format!("{peer}: {} in {seconds:.3} s", outcome.totals)
             }
-            Self::Failed { message, error, .. } => match error.and_then(hint) {
-                Some(hint) => format!("{message} ({hint})"),
-                None => (*message).to_owned(),
-            },
+            Self::Probed(Probed { error: Some(error), .. }) => hinted(&error.to_string(), Some(error)),
+            Self::Probed(probed) => open(probed),
+            Self::Failed { message, error, .. } => hinted(message, *error),
         })
     }
 
@@ -85,38 +89,73 @@ impl Event<'_> {
             Self::Log { level, message } => event("log").text("level", level).text("message", message),
             Self::Connected { peer, local } => event("connected").text("peer", peer).text("local", local),
             Self::Accepted { peer, local } => event("accepted").text("peer", peer).text("local", local),
-            Self::Tls { peer, tls } => tls_members(event("tls").text("peer", peer), tls),
+            Self::Tls { peer, tls } => handshake(event("tls").text("peer", peer), tls)
+                .objects("certificates", tls.peer_certificates.iter().map(certificate)),
             Self::Closed { peer, outcome, seconds } => event("closed")
                 .text("peer", peer)
                 .raw("sent", &outcome.totals.sent)
                 .raw("received", &outcome.totals.received)
                 .raw("seconds", &format_args!("{seconds:.6}"))
                 .maybe("error", outcome.result.as_ref().err()),
+            Self::Probed(probed) => probed_members(event("probe"), probed),
             Self::Failed { status, message, error } => {
-                error_members(event("error").raw("status", status).text("message", message), *error)
+                let shown = match error {
+                    Some(Error::Tls { peer_certificates, .. }) => peer_certificates.as_slice(),
+                    _ => &[],
+                };
+                event("error")
+                    .raw("status", status)
+                    .text("message", message)
+                    .maybe("hint", error.and_then(hint))
+                    .objects("certificates", shown.iter().map(certificate))
             }
         }
         .end()
     }
 }
 
-fn tls_members(object: Object, tls: &TlsInfo) -> Object {
+/// The line of an open port.
+fn open(probed: &Probed) -> String {
+    let (found, endpoint) = (probed.found.as_ref(), probed.endpoint.to_string());
+    let peer = found.map(|found| found.peer.to_string()).filter(|peer| *peer != endpoint);
+    let peer = peer.map_or_else(String::new, |peer| format!(" ({peer})"));
+    let tls = found.and_then(|found| found.tls.as_ref());
+    let tls = tls.map_or_else(String::new, |tls| format!(", {tls}"));
+    let own = probed.certificates().first();
+    let end = own.and_then(|own| Some((own.not_after()?, own.days_left(SystemTime::now())?)));
+    let end = end.map_or_else(String::new, |(end, days)| format!(", certificate until {end} ({days} days)"));
+    format!("{endpoint}{peer}: open{tls}{end}")
+}
+
+/// An error with what to do about it.
+fn hinted(message: &str, error: Option<&Error>) -> String {
+    match error.and_then(hint) {
+        Some(hint) => format!("{message} ({hint})"),
+        None => message.to_owned(),
+    }
+}
+
+fn probed_members(object: Object, probed: &Probed) -> Object {
+    let (found, error) = (probed.found.as_ref(), probed.error.as_ref());
+    let tls = found.and_then(|found| found.tls.as_ref());
+    object
+        .text("target", &probed.endpoint)
+        .raw("status", &error.map_or(0, status))
+        .maybe("peer", found.map(|found| &found.peer))
+        .maybe("local", found.map(|found| &found.local))
+        .object("tls", tls.map(|tls| handshake(Object::new(), tls)))
+        .objects("certificates", probed.certificates().iter().map(certificate))
+        .maybe("message", error)
+        .maybe("hint", error.and_then(hint))
+}
+
+fn handshake(object: Object, tls: &TlsInfo) -> Object {
     object
         .text("version", &tls.version)
         .text("cipher", &tls.cipher)
         .text("key_exchange", &tls.key_exchange)
         .maybe("alpn", tls.alpn.as_ref())
         .raw("resumed", &tls.resumed)
-        .objects("certificates", tls.peer_certificates.iter().map(certificate))
-}
-
-/// What is known of an error beside its words.
-fn error_members(object: Object, error: Option<&Error>) -> Object {
-    let shown = match error {
-        Some(Error::Tls { peer_certificates, .. }) => peer_certificates.as_slice(),
-        _ => &[],
-    };
-    object.maybe("hint", error.and_then(hint)).objects("certificates", shown.iter().map(certificate))
 }
 
 fn certificate(certificate: &Certificate) -> Object {

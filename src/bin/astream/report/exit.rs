@@ -21,6 +21,18 @@ impl fmt::Display for Killed {
 
 impl std::error::Error for Killed {}
 
+/// The status of several errors, each of which was told when it came.
+#[derive(Debug, Clone, Copy)]
+pub struct AlreadyTold(pub u8);
+
+impl fmt::Display for AlreadyTold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "failed with status {}", self.0)
+    }
+}
+
+impl std::error::Error for AlreadyTold {}
+
 /// Help goes to stdout, a mistake to stderr with status 2.
 pub fn usage(told: &Told) -> ExitCode {
     match told {
@@ -41,6 +53,9 @@ pub fn finish(finished: anyhow::Result<()>) -> ExitCode {
     let Err(error) = finished else { return ExitCode::SUCCESS };
     if let Some(Killed(signal)) = error.downcast_ref() {
         return die(*signal);
+    }
+    if let Some(AlreadyTold(status)) = error.downcast_ref() {
+        return ExitCode::from(*status);
     }
     let Some(error) = error.downcast_ref::<Error>() else {
         // Of this machine: descriptors, threads, signals.
@@ -69,7 +84,8 @@ fn die(signal: i32) -> ExitCode {
     ExitCode::from(u8::try_from(128 + signal).unwrap_or(1))
 }
 
-fn status(error: &Error) -> u8 {
+/// What an error is to the shell.
+pub fn status(error: &Error) -> u8 {
     match error {
         Error::Address { .. } | Error::File { .. } | Error::Local { .. } => 2,
         Error::Resolve { .. } => 3,

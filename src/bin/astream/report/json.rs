@@ -33,6 +33,11 @@ impl Object {
         self.list(name, values.into_iter().map(Object::end))
     }
 
+    /// A member that is an object or null.
+    pub fn object(self, name: &str, value: Option<Object>) -> Self {
+        self.raw(name, &value.map_or_else(|| "null".to_owned(), Object::end))
+    }
+
     /// A member whose value is JSON already: a number, `true`, `null`.
     pub fn raw(mut self, name: &str, value: &(impl Display + ?Sized)) -> Self {
         if self.0.len() > 1 {
@@ -85,11 +90,13 @@ mod tests {
             .texts("texts", ["a", "b\n"])
             .texts("no texts", [""; 0])
             .objects("objects", [Object::new().raw("number", &1.5), Object::new()])
+            .object("object", Some(Object::new().raw("yes", &true)))
+            .object("no object", None)
             .end();
         assert!(!object.contains(char::is_control), "{object}");
         let wanted = json!({
             "text": all, "\"": "", "none": null, "some": "x", "texts": ["a", "b\n"], "no texts": [],
-            "objects": [{"number": 1.5}, {}],
+            "objects": [{"number": 1.5}, {}], "object": {"yes": true}, "no object": null,
         });
         assert_eq!(serde_json::from_str::<Value>(&object).unwrap(), wanted);
     }

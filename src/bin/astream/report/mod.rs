@@ -16,7 +16,7 @@ use astream::{Address, StreamReader};
 use crate::cli::Report;
 pub use event::Event;
 use event::Level;
-pub use exit::{Killed, finish, usage};
+pub use exit::{AlreadyTold, Killed, finish, status, usage};
 pub use log::Default;
 
 /// How much is told, and in which form; set once, by [`start`].

@@ -1,0 +1,142 @@
+//! Ports that are asked and not talked to: each is set up, told and closed, many at once.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::time::{Duration, SystemTime};
+
+use astream::{Address, Certificate, ConnectOptions, Endpoint, Error, TlsFault, TlsInfo, open_connection};
+use tokio::task::JoinSet;
+
+use crate::cli::Connect;
+use crate::report::{self, AlreadyTold, Event};
+
+/// How many ports are asked at once; fewer where descriptors are few.
+const AT_ONCE: u64 = 100;
+
+/// What a peer has to end its side, so that nothing it sends is answered with a reset.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// What came of asking one port.
+pub struct Probed {
+    pub endpoint: Endpoint,
+    /// None if there is no connection to be had.
+    pub found: Option<Found>,
+    pub error: Option<Error>,
+}
+
+/// What was found at an open port.
+pub struct Found {
+    pub peer: Address,
+    pub local: Address,
+    pub tls: Option<TlsInfo>,
+}
+
+/// Asks every port, and tells in their order. The status is the highest of all.
+pub async fn run(args: &Connect, options: ConnectOptions) -> anyhow::Result<()> {
+    let mut waiting = args.address.endpoints()?.into_iter().enumerate();
+    let options = options.close_timeout(FAREWELL);
+    let at_once = crate::descriptor_limit().map_or(AT_ONCE, |limit| (limit / 4).min(AT_ONCE));
+    let (mut asked, mut done) = (JoinSet::new(), BTreeMap::new());
+    let (mut next, mut worst) = (0, 0);
+    loop {
+        while (asked.len() as u64) < at_once
+            && let Some((index, endpoint)) = waiting.next()
+        {
+            let options = options.clone();
+            asked.spawn(async move { (index, probe(endpoint, &options).await) });
+        }
+        let Some(finished) = asked.join_next().await else { break };
+        let (index, probed) = finished?;
+        done.insert(index, probed);
+        while let Some(probed) = done.remove(&next) {
+            next += 1;
+            worst = worst.max(tell(args, probed)?);
+        }
+    }
+    if worst == 0 { Ok(()) } else { Err(AlreadyTold(worst).into()) }
+}
+
+async fn probe(endpoint: Endpoint, options: &ConnectOptions) -> Probed {
+    let (reader, writer) = match open_connection(&endpoint, options).await {
+        Ok(streams) => streams,
+        Err(error) => return Probed { endpoint, found: None, error: Some(error) },
+    };
+    let (peer, local) = (reader.peer_addr().clone(), reader.local_addr().clone());
+    let tls = reader.tls().cloned();
+    // How a connection ends that was not wanted does not matter; but under TLS 1.3 it is only now that
+    // a server says whether it likes our certificate.
+    let error = match writer.wait_closed().await {
+        Err(Error::Tls { reason, fault, .. }) => Some(failure(&endpoint, tls.as_ref(), reason, fault)),
+        _ => None,
+    };
+    Probed { endpoint, found: Some(Found { peer, local, tls }), error }
+}
+
+/// Tells what was found and gives the status.
+///
+/// # Errors
+/// What is wrong with the question rather than with one port; or stdout takes no certificates.
+fn tell(args: &Connect, mut probed: Probed) -> anyhow::Result<u8> {
+    if let Some(within) = args.probe.expires_within {
+        probed.check_end(within);
+    }
+    if let Some(error @ (Error::Resolve { .. } | Error::Address { .. } | Error::File { .. })) = probed.error {
+        return Err(error.into());
+    }
+    report::tell(&Event::Probed(&probed));
+    if args.probe.show_certs {
+        let cannot = |cause: io::Error| Error::Local { doing: "write to stdout", cause: cause.into() };
+        show(probed.certificates()).map_err(cannot)?;
+    }
+    Ok(probed.error.as_ref().map_or(0, report::status))
+}
+
+impl Probed {
+    /// The chain that the peer has shown, trusted or not.
+    pub fn certificates(&self) -> &[Certificate] {
+        match (&self.found, &self.error) {
+            (Some(Found { tls: Some(tls), .. }), _) => &tls.peer_certificates,
+            (_, Some(Error::Tls { peer_certificates, .. })) => peer_certificates,
+            _ => &[],
+        }
+    }
+
+    /// Fails what was well so far if the chain does not last for `within`.
+    fn check_end(&mut self, within: Duration) {
+        let end = |certificate: &Certificate| certificate.not_after().map(SystemTime::from);
+        let Some(first) = self.certificates().iter().min_by_key(|one| end(one)) else { return };
+        let now = SystemTime::now();
+        if self.error.is_some()
+            || end(first).is_some_and(|end| end.duration_since(now).is_ok_and(|left| left > within))
+        {
+            return;
+        }
+        let reason = match (first.not_after(), first.days_left(now)) {
+            (Some(end), Some(days)) if days >= 0 => {
+                format!("ends on {end}, {days} days from now, which is too soon")
+            }
+            (Some(end), _) => format!("has ended on {end}"),
+            _ => "does not say when it ends".to_owned(),
+        };
+        let reason = format!("the certificate of {} {reason} (--expires-within)", first.subject());
+        let tls = self.found.as_ref().and_then(|found| found.tls.as_ref());
+        self.error = Some(failure(&self.endpoint, tls, reason, TlsFault::Other));
+    }
+}
+
+/// An open port that is not as it should be.
+fn failure(endpoint: &Endpoint, tls: Option<&TlsInfo>, reason: String, fault: TlsFault) -> Error {
+    let peer_certificates = tls.map(|tls| tls.peer_certificates.clone()).unwrap_or_default();
+    Error::Tls { doing: format!("TLS with {endpoint}"), reason, peer_certificates, fault }
+}
+
+/// The chain in PEM, with whose each is before it.
+fn show(certificates: &[Certificate]) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    for (index, certificate) in certificates.iter().enumerate() {
+        writeln!(stdout, "{index:2} s:{}", certificate.subject())?;
+        writeln!(stdout, "   i:{}", certificate.issuer())?;
+        stdout.write_all(certificate.to_pem().as_bytes())?;
+    }
+    stdout.flush()
+}

@@ -1,0 +1,336 @@
+//! `-z`: which ports are open, what they show, and for how long it is good.
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixListener;
+use std::time::{Duration, Instant, SystemTime};
+
+use astream::Certificate;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use serde_json::{Value, json};
+use support::certs::{Authority, Issued, arg, authority};
+use support::peer::{Peer, black_hole, end_tls, peer, read_all, refusing, tls_peer};
+use support::{Program, astream};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What one client says until its end, which is then answered.
+fn asked() -> Peer<Vec<u8>> {
+    peer(|mut stream: TcpStream| read_all(&mut stream))
+}
+
+/// A TLS server that expects a clean end.
+fn asked_tls(authority: &Authority, issued: &Issued) -> Peer<Vec<u8>> {
+    tls_peer(authority.server(issued, false), |mut tls| {
+        let got = read_all(&mut tls);
+        end_tls(&mut tls);
+        got
+    })
+}
+
+/// One whose handshake need not succeed.
+fn refused_tls(authority: &Authority, issued: &Issued) -> Peer<bool> {
+    tls_peer(authority.server(issued, false), |mut tls| tls.conn.complete_io(&mut tls.sock).is_ok())
+}
+
+fn probe(address: SocketAddr) -> Program {
+    astream(["connect", "-z", "127.0.0.1", &address.port().to_string()])
+}
+
+fn probe_tls(authority: &Authority, address: SocketAddr) -> Program {
+    probe(address).args(["--tls", "--cacert", arg(&authority.ca)])
+}
+
+/// A certificate of localhost that ends in so much time.
+fn ending_in(authority: &Authority, time: Duration) -> Issued {
+    let names = ["localhost", "127.0.0.1"];
+    authority.issue_with("ending", &names, |params| params.not_after = (SystemTime::now() + time).into())
+}
+
+#[test]
+fn an_open_port_is_told_and_closed_without_a_byte_while_stdin_is_left_alone() {
+    let server = asked();
+    let said = probe(server.address).open_stdin().run().status(0).stdout(b"");
+    assert_eq!(said.stderr, format!("astream: {}: open\n", server.address));
+    assert_eq!(server.join(), b"");
+    probe(asked().address).args(["--quiet"]).run().status(0).silent();
+}
+
+#[test]
+fn a_name_is_told_with_the_address_that_answered() {
+    let server = asked();
+    let said = astream(["connect", "-z", "-4", &format!("localhost:{}", server.port())]).run().status(0);
+    assert_eq!(said.stderr, format!("astream: localhost:{} ({}): open\n", server.port(), server.address));
+}
+
+#[test]
+fn a_unix_socket_is_probed_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let _listener = UnixListener::bind(&path).unwrap();
+    let address = format!("unix:{}", path.display());
+    let said = astream(["connect", "-z", &address]).run().status(0);
+    assert_eq!(said.stderr, format!("astream: {address}: open\n"));
+    astream(["connect", "-z", "unix:/no/such/socket"]).run().status(4).says(&["unix:/no/such/socket"]);
+}
+
+#[test]
+fn ports_are_told_in_the_order_in_which_they_were_asked_for() {
+    let ((_socket, closed), first, last) = (refusing(), asked(), asked());
+    let ports = format!("{},{}-{},{}", first.port(), closed.port(), closed.port(), last.port());
+    let said = astream(["connect", "-z", "127.0.0.1", &ports]).run().status(4).stdout(b"");
+    let wanted = format!(
+        "astream: {}: open\nastream: cannot connect to {closed}: connection refused\nastream: {}: open\n",
+        first.address, last.address
+    );
+    assert_eq!(said.stderr, wanted);
+}
+
+#[test]
+fn the_whole_range_of_ports_is_asked_a_hundred_at_a_time() {
+    // Few descriptors make it fewer; an address of our own that nobody else listens on.
+    let script =
+        format!("ulimit -n 60; exec {} connect -z 127.83.17.5 1-65535 2>&1", env!("CARGO_BIN_EXE_astream"));
+    let said = support::tool("bash").args(["-c", &script]).run().status(4);
+    let lines = String::from_utf8(said.stdout).unwrap();
+    assert_eq!(lines.lines().count(), 65535);
+    for (line, port) in lines.lines().zip(1..) {
+        let wanted = format!("astream: cannot connect to 127.83.17.5:{port}: connection refused");
+        // Somebody may listen on all addresses.
+        assert!(line == wanted || line == format!("astream: 127.83.17.5:{port}: open"), "{line}");
+    }
+}
+
+#[test]
+fn the_time_limit_is_each_ports_own_and_all_are_asked_at_once() {
+    let holes: Vec<_> = (0..30).map(|_| black_hole("127.0.0.1")).collect();
+    let ports: Vec<_> = holes.iter().map(|hole| hole.address.port().to_string()).collect();
+    let start = Instant::now();
+    let said = astream(["connect", "-z", "127.0.0.1", &ports.join(","), "-w", "1s"]).run().status(5);
+    assert_eq!(said.stderr.matches("nothing within 1 s").count(), 30, "{}", said.told());
+    assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_peer_that_does_not_end_its_side_is_not_waited_for_long() {
+    let server = peer(|mut stream: TcpStream| {
+        let end = stream.read(&mut [0; 1]).unwrap();
+        // To the close: the socket is gone then.
+        while stream.write_all(b"x").is_ok() {}
+        end
+    });
+    probe(server.address).run().status(0);
+    assert_eq!(server.join(), 0);
+}
+
+#[test]
+fn a_handshake_is_told_with_the_end_of_the_certificate_and_ended_cleanly() {
+    let authority = authority();
+    let server = asked_tls(&authority, &ending_in(&authority, 20 * DAY + Duration::from_secs(60)));
+    let said = probe_tls(&authority, server.address).open_stdin().run().status(0).stdout(b"");
+    let end = SystemTime::now() + 20 * DAY;
+    let end = authority.issue_with("other", &[], |params| params.not_after = end.into()).certificate();
+    let day = &end.not_after().unwrap().to_string()[..10];
+    let told = format!(
+        "astream: {}: open, TLSv1.3 with TLS_AES_256_GCM_SHA384, key exchange X25519MLKEM768, certificate until {day}T",
+        server.address
+    );
+    let line = said.stderr.strip_suffix("Z (20 days)\n").expect(&said.stderr);
+    assert!(line.starts_with(&told) && line.lines().count() == 1, "{line}");
+    assert_eq!(server.join(), b"", "read to a close_notify");
+}
+
+#[test]
+fn the_status_is_the_highest_of_all_ports() {
+    let (authority, other) = (authority(), authority());
+    let (good, bad) =
+        (asked_tls(&authority, &authority.localhost()), refused_tls(&other, &other.localhost()));
+    let (_socket, closed) = refusing();
+    for (ports, status) in
+        [(vec![good.port(), closed.port().to_string()], 4), (vec![bad.port(), closed.port().to_string()], 6)]
+    {
+        let said = astream([
+            "connect",
+            "-z",
+            "127.0.0.1",
+            &ports.join(","),
+            "--tls",
+            "--cacert",
+            arg(&authority.ca),
+        ]);
+        let said = said.run().status(status);
+        assert_eq!(said.stderr.lines().count(), 2, "{}", said.told());
+    }
+}
+
+#[test]
+fn a_name_that_does_not_resolve_is_told_once() {
+    let said = astream(["connect", "-z", "no-such-host.invalid", "1-100"]).run().status(3);
+    said.says(&["no-such-host.invalid"]);
+}
+
+#[test]
+fn a_server_that_does_not_like_our_certificate_is_not_called_open() {
+    let authority = authority();
+    let (own, client) = (authority.localhost(), authority.issue("client", &["a client"]));
+    let shown = ["--cert", arg(&client.cert), "--key", arg(&client.key)];
+    for (more, status) in [(&[][..], 6), (&shown[..], 0)] {
+        let server = tls_peer(authority.server(&own, true), |mut tls| {
+            if tls.conn.complete_io(&mut tls.sock).is_ok() {
+                read_all(&mut tls);
+                end_tls(&mut tls);
+            }
+            while tls.sock.read(&mut [0; 4096]).is_ok_and(|n| n > 0) {}
+        });
+        let said = probe_tls(&authority, server.address).args(more).run().status(status);
+        let told = said.stderr.contains("CertificateRequired") && said.stderr.contains("--cert FILE");
+        assert_eq!(told, status == 6, "{}", said.told());
+    }
+}
+
+/// A certificate of localhost with its authority's after it.
+fn chain(authority: &Authority) -> Issued {
+    let issued = authority.localhost();
+    let both = [&issued.cert, &authority.ca].map(|file| std::fs::read_to_string(file).unwrap()).concat();
+    std::fs::write(&issued.cert, both).unwrap();
+    issued
+}
+
+fn certificates(pem: &[u8]) -> Vec<CertificateDer<'static>> {
+    CertificateDer::pem_slice_iter(pem).map(Result::unwrap).collect()
+}
+
+#[test]
+fn the_chain_is_shown_in_pem_trusted_or_not() {
+    let authority = authority();
+    let issued = chain(&authority);
+    let wanted = certificates(&std::fs::read(&issued.cert).unwrap());
+    let untrusted = refused_tls(&authority, &issued);
+    let said = probe(untrusted.address).args(["--tls", "--show-certs"]).run().status(6);
+    assert_eq!(certificates(&said.stdout), wanted);
+    assert!(said.stderr.contains("not trusted"), "{}", said.told());
+
+    let insecure = asked_tls(&authority, &issued);
+    let said = probe(insecure.address).args(["--tls", "--show-certs", "--insecure"]).run().status(0);
+    assert_eq!(certificates(&said.stdout), wanted);
+    let text = String::from_utf8(said.stdout).unwrap();
+    let told: Vec<_> = text.lines().filter(|line| line.contains(":CN=")).collect();
+    let mut names = Vec::new();
+    for (index, der) in wanted.iter().enumerate() {
+        let one = Certificate::from_der(der.as_ref());
+        names.extend([format!(" {index} s:{}", one.subject()), format!("   i:{}", one.issuer())]);
+    }
+    assert_eq!(told, names);
+}
+
+#[test]
+fn what_is_shown_can_be_trusted_as_it_is() {
+    let authority = authority();
+    let issued = chain(&authority);
+    let server = asked_tls(&authority, &issued);
+    let shown = probe_tls(&authority, server.address).args(["--show-certs"]).run().status(0).stdout;
+    let file = authority.folder().join("shown.pem");
+    std::fs::write(&file, shown).unwrap();
+    let server = asked_tls(&authority, &issued);
+    probe(server.address).args(["--tls", "--cacert", arg(&file)]).run().status(0);
+}
+
+#[test]
+fn certificates_that_stdout_does_not_take_are_status_2_or_the_signal() {
+    let authority = authority();
+    let issued = authority.localhost();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let server = asked_tls(&authority, &issued);
+    probe_tls(&authority, server.address).args(["--show-certs"]).stdout(full).run().status(2);
+    let (reader, writer) = support::peer::pipe();
+    drop(reader);
+    let server = asked_tls(&authority, &issued);
+    probe_tls(&authority, server.address).args(["--show-certs"]).stdout(writer).run().status(141);
+}
+
+#[test]
+fn a_certificate_that_ends_too_soon_is_status_6_and_named() {
+    let authority = authority();
+    let issued = ending_in(&authority, 10 * DAY);
+    let end = issued.certificate().not_after().unwrap().to_string();
+    let ask = |more: &[&str]| {
+        let server = asked_tls(&authority, &issued);
+        probe_tls(&authority, server.address).args(more).run()
+    };
+    ask(&["--expires-within", "9d"]).status(0);
+    ask(&["--expires-within", "11d"]).status(6).says(&[&issued.certificate().subject(), &end, "9 days"]);
+    // Whatever the trust: what is accepted by its key ends as well.
+    let pin = issued.certificate().pin().unwrap().to_string();
+    for trust in [&["--pin", &pin][..], &["--insecure"]] {
+        let server = asked_tls(&authority, &issued);
+        let said =
+            probe(server.address).args(["--tls", "--expires-within", "264h"]).args(trust).run().status(6);
+        assert!(said.stderr.contains(&end), "{}", said.told());
+    }
+}
+
+#[test]
+fn an_expired_certificate_is_status_6_with_insecure_too_if_its_end_is_asked_for() {
+    let authority = authority();
+    let issued = authority.issue_with("old", &["localhost", "127.0.0.1"], |params| {
+        params.not_after = rcgen::date_time_ymd(2001, 2, 3);
+    });
+    let server = refused_tls(&authority, &issued);
+    probe_tls(&authority, server.address).run().status(6).says(&["expired"]);
+    let server = asked_tls(&authority, &issued);
+    probe(server.address).args(["--tls", "--insecure"]).run().status(0);
+    let server = asked_tls(&authority, &issued);
+    let said = probe(server.address).args(["--tls", "--insecure", "--expires-within", "0"]).run().status(6);
+    assert!(said.stderr.contains("has ended on 2001-02-03T00:00:00Z"), "{}", said.told());
+}
+
+#[test]
+fn each_certificate_of_the_chain_counts() {
+    let authority = authority();
+    let (issued, soon) = (authority.localhost(), ending_in(&authority, DAY));
+    let both = [&issued.cert, &soon.cert].map(|file| std::fs::read_to_string(file).unwrap()).concat();
+    std::fs::write(&issued.cert, both).unwrap();
+    let server = asked_tls(&authority, &issued);
+    let end = soon.certificate().not_after().unwrap().to_string();
+    probe_tls(&authority, server.address).args(["--expires-within", "2d"]).run().status(6).says(&[&end]);
+}
+
+#[test]
+fn ports_are_told_in_json() {
+    let authority = authority();
+    let issued = ending_in(&authority, DAY / 2);
+    let (_socket, closed) = refusing();
+    let server = asked_tls(&authority, &issued);
+    let ports = format!("{},{}", closed.port(), server.port());
+    let ca = arg(&authority.ca);
+    let args =
+        ["connect", "-z", "localhost", &ports, "-4", "--json", "--tls", "--cacert", ca, "--show-certs"];
+    let said = astream(args).args(["--expires-within", "1d"]).run().status(6);
+    assert_eq!(certificates(&said.stdout).len(), 1);
+    let events: Vec<Value> = said.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let message = format!("cannot connect to localhost:{}: {closed}: connection refused", closed.port());
+    let wanted = json!({
+        "event": "probe", "target": format!("localhost:{}", closed.port()), "status": 4, "peer": null,
+        "local": null, "tls": null, "certificates": [], "message": message, "hint": null,
+    });
+    assert_eq!(events[0], wanted);
+    assert_eq!(events.len(), 2, "{}", said.told());
+    let open = &events[1];
+    assert_eq!((&open["status"], &open["peer"]), (&json!(6), &json!(server.address.to_string())));
+    assert_eq!(open["tls"]["version"], "TLSv1.3");
+    assert_eq!(open["certificates"][0]["sha256"], issued.certificate().sha256());
+    assert_eq!(open["certificates"][0]["days_left"], 0);
+    assert!(open["message"].as_str().unwrap().contains("--expires-within"), "{open}");
+}
+
+#[test]
+fn verbose_tells_the_certificates_of_a_probe_too() {
+    let authority = authority();
+    let issued = authority.localhost();
+    let server = asked_tls(&authority, &issued);
+    let said = probe_tls(&authority, server.address).args(["-v"]).run().status(0);
+    assert!(said.stderr.contains(&format!("SHA-256 {}", issued.certificate().sha256())), "{}", said.told());
+}
