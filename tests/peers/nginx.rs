@@ -8,6 +8,7 @@ use rustix::process::Signal;
 use crate::listening::{FIN_WAIT2, connections, missing, on_free_port, peer, until};
 use crate::pages::{PAGE, has_body, request, write_pages};
 use crate::site::{Site, VERSIONS, Version, site};
+use crate::support::certs::arg;
 use crate::support::{Program, Running, astream};
 use crate::transfer::{DOWN, UP};
 
@@ -57,6 +58,27 @@ fn nginx_answers_our_close_notify_without_its_own_and_is_told_on() {
         nginx.signal(Signal::CONT);
         let client = client.wait().status(status);
         has_body(&client, PAGE);
+    }
+}
+
+#[test]
+fn nginx_is_probed_and_its_chain_is_shown() {
+    for version in VERSIONS {
+        let site = site();
+        let (_nginx, port) = pages(&site, Some(version));
+        // It answers our close_notify without its own, which is no fault of an open port.
+        let said =
+            site.connect(&port).args(["-z", "--show-certs", "--expires-within", "90d"]).run().status(0);
+        version.was_spoken(&said.stderr);
+        let file = site.authority.folder().join("shown.pem");
+        fs::write(&file, &said.stdout).unwrap();
+        let read = peer("openssl").args(["x509", "-in", arg(&file), "-outform", "pem"]).run().status(0);
+        assert!(
+            fs::read_to_string(site.cert())
+                .unwrap()
+                .replace('\r', "")
+                .starts_with(&*String::from_utf8_lossy(&read.stdout))
+        );
     }
 }
 
