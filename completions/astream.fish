@@ -47,6 +47,7 @@ complete -c astream -n "__fish_astream_using_subcommand connect" -l cert -d 'Our
 complete -c astream -n "__fish_astream_using_subcommand connect" -l key -d 'Its key (PEM), if not in the same file' -r -F
 complete -c astream -n "__fish_astream_using_subcommand connect" -l servername -d 'The name to ask for and to verify' -r
 complete -c astream -n "__fish_astream_using_subcommand connect" -l pin -d 'Trust this key alone: sha256//BASE64' -r
+complete -c astream -n "__fish_astream_using_subcommand connect" -l crl -d 'Refuse what a revocation list in FILE names (PEM); the server must have one of its issuer' -r -F
 complete -c astream -n "__fish_astream_using_subcommand connect" -l alpn -d 'Application protocols, the best first; one must be agreed on (ALPN): h2,http/1.1' -r
 complete -c astream -n "__fish_astream_using_subcommand connect" -l tls-min -d 'The least version of TLS' -r -f -a "1.2\t''
 1.3\t''"
@@ -79,6 +80,7 @@ complete -c astream -n "__fish_astream_using_subcommand listen" -s i -l idle-tim
 complete -c astream -n "__fish_astream_using_subcommand listen" -l cert -d 'Our certificate and chain (PEM), and its key unless --key has it' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -l key -d 'Its key (PEM), if not in the same file' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -l cacert -d 'Demand a client certificate issued under FILE' -r -F
+complete -c astream -n "__fish_astream_using_subcommand listen" -l crl -d 'Refuse what a revocation list in FILE names (PEM); a client must have one of its issuer' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -l alpn -d 'Application protocols, the best first; one must be agreed on (ALPN): h2,http/1.1' -r
 complete -c astream -n "__fish_astream_using_subcommand listen" -l tls-min -d 'The least version of TLS' -r -f -a "1.2\t''
 1.3\t''"

@@ -305,6 +305,7 @@ fn certificate_files_that_cannot_be_used_are_named_before_anybody_is_bothered() 
         "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n-----END ENCRYPTED PRIVATE KEY-----\n",
     )
     .unwrap();
+    let strange = strange_certificate(folder);
     let missing = folder.join("missing.pem");
     let (empty, locked) = (folder.join("empty.pem"), folder.join("locked.key"));
     let Issued { cert, key } = &one;
@@ -315,6 +316,7 @@ fn certificate_files_that_cannot_be_used_are_named_before_anybody_is_bothered() 
         (cert, &empty, "no private key"),
         (cert, &other.key, "does not belong to the certificate"),
         (cert, &locked, "decrypt it first"),
+        (&strange.cert, &strange.key, "cannot be used: "),
     ] {
         for command in ["connect", "listen"] {
             let args = [command, "127.0.0.1", "9", "--tls", "--cert", arg(cert), "--key", arg(key)];
@@ -351,4 +353,17 @@ fn a_certificate_and_its_key_are_read_from_one_file_or_two_or_from_pipes() {
         astream(args).run().status(0).stdout(b"hello").silent();
         listener.wait().status(0);
     }
+}
+
+/// A certificate with a critical extension that nobody knows, which must be refused (RFC 5280, 4.2).
+fn strange_certificate(folder: &std::path::Path) -> Issued {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+    let mut extension = rcgen::CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 99999, 1], vec![5, 0]);
+    extension.set_criticality(true);
+    params.custom_extensions.push(extension);
+    let strange = Issued { cert: folder.join("strange.pem"), key: folder.join("strange.key") };
+    std::fs::write(&strange.cert, params.self_signed(&key).unwrap().pem()).unwrap();
+    std::fs::write(&strange.key, key.serialize_pem()).unwrap();
+    strange
 }

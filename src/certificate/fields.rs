@@ -6,6 +6,8 @@ use der::asn1::{AnyRef, ObjectIdentifier};
 use der::{Decode, Encode, Reader, SliceReader, Tag, TagNumber, Tagged};
 
 const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
+const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.19");
+const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const RSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
@@ -69,16 +71,50 @@ impl<'a> Fields<'a> {
         })
     }
 
+    /// The size of a key of RSA, in bits.
+    pub(super) fn rsa_bits(&self) -> Option<usize> {
+        let [algorithm, key] = items(self.key)?[..] else { return None };
+        let kind: ObjectIdentifier = items(algorithm)?.first()?.decode_as().ok()?;
+        if [RSA, RSA_PSS].contains(&kind) { modulus_bits(key) } else { None }
+    }
+
     /// The subject alternative names (RFC 5280, 4.2.1.6).
     pub(super) fn names(&self) -> Vec<String> {
+        let value = self.extension(SUBJECT_ALT_NAME);
+        let names = value.and_then(|value| items(AnyRef::from_der(value).ok()?));
+        names.into_iter().flatten().filter_map(name).collect()
+    }
+
+    /// Whether the key may be used for this, a bit of the key usage (RFC 5280, 4.2.1.3). Where there is
+    /// none it may be used for everything.
+    pub(super) fn allows(&self, usage: u8) -> bool {
+        let Some(value) = self.extension(KEY_USAGE) else { return true };
+        let bits = AnyRef::from_der(value).ok().filter(|bits| bits.tag() == Tag::BitString);
+        // The first byte says how many bits the last one lacks.
+        bits.and_then(|bits| bits.value().get(1).copied()).is_some_and(|bits| bits & usage != 0)
+    }
+
+    /// Whether it is one of an authority (RFC 5280, 4.2.1.9), and how many others may come between that
+    /// and what it stands for. Before the third version of X.509 nothing said so.
+    pub(super) fn authority(&self) -> Option<u64> {
+        let is_old = self.extensions.is_none();
+        let Some(value) = self.extension(BASIC_CONSTRAINTS) else { return is_old.then_some(u64::MAX) };
+        let constraints = items(AnyRef::from_der(value).ok()?)?;
+        let [is_authority, rest @ ..] = &constraints[..] else { return None };
+        match rest {
+            _ if !is_authority.decode_as::<bool>().ok()? => None,
+            [] => Some(u64::MAX),
+            [length, ..] => length.decode_as::<u64>().ok(),
+        }
+    }
+
+    fn extension(&self, wanted: ObjectIdentifier) -> Option<&'a [u8]> {
         let extensions = self.extensions.and_then(items).unwrap_or_default();
-        let values = extensions.into_iter().filter_map(|extension| {
+        extensions.into_iter().find_map(|extension| {
             let extension = items(extension)?;
             let kind: ObjectIdentifier = extension.first()?.decode_as().ok()?;
-            (kind == SUBJECT_ALT_NAME).then_some(*extension.last()?)
-        });
-        let names = values.filter_map(|value| items(AnyRef::from_der(value.value()).ok()?));
-        names.flatten().filter_map(name).collect()
+            (kind == wanted).then_some(extension.last()?.value())
+        })
     }
 }
 

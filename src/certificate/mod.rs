@@ -21,6 +21,10 @@ pub use time::Timestamp;
 /// What stands for a field of bytes that are no certificate.
 const UNREADABLE: &str = "(unreadable)";
 
+/// Bits of the key usage (RFC 5280, 4.2.1.3), of which the first is the highest.
+const DIGITAL_SIGNATURE: u8 = 0x80;
+const KEY_CERT_SIGN: u8 = 0x04;
+
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A certificate that somebody has shown. Only its bytes are kept, which costs little: each method
@@ -105,6 +109,29 @@ impl Certificate {
     /// The pin of its public key.
     pub fn pin(&self) -> Option<Pin> {
         self.fields().and_then(|fields| fields.key_info()).map(|key| Pin::of_key(&key))
+    }
+
+    /// Whether its validity holds at this time, in seconds since 1970.
+    pub(crate) fn is_valid_at(&self, now: u64) -> bool {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(now);
+        let has_begun = self.not_before().is_none_or(|begin| SystemTime::from(begin) <= now);
+        has_begun && self.not_after().is_some_and(|end| SystemTime::from(end) >= now)
+    }
+
+    /// Whether its key may sign handshakes.
+    pub(crate) fn may_sign(&self) -> bool {
+        self.fields().is_some_and(|fields| fields.allows(DIGITAL_SIGNATURE))
+    }
+
+    /// Whether it may stand for others that so many lie in between of.
+    pub(crate) fn may_issue(&self, between: u64) -> bool {
+        let may = |fields: Fields<'_>| Some(fields.allows(KEY_CERT_SIGN) && fields.authority()? >= between);
+        self.fields().and_then(may).unwrap_or(false)
+    }
+
+    /// The size of its key in bits, if that is one of RSA.
+    pub(crate) fn rsa_bits(&self) -> Option<usize> {
+        self.fields().and_then(|fields| fields.rsa_bits())
     }
 
     fn fields(&self) -> Option<Fields<'_>> {

@@ -137,6 +137,8 @@ pub enum TlsFault {
     Untrusted,
     /// The peer goes by another name.
     Name,
+    /// The peer's certificate is flawed in some other way.
+    Certificate,
     /// The peer wants a certificate of ours, or another one.
     Identity,
     /// There is no common version of TLS.

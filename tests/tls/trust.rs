@@ -63,11 +63,11 @@ async fn a_wrong_name_is_refused() {
     let client = TlsClient::new().roots(authority.roots());
     let told = outcome("localhost", &server, client.clone()).await;
     assert_told(&told, "TLS handshake with localhost:");
-    assert_told(&told, "not valid for name");
-    assert_told(&outcome("127.0.0.1", &server, client.clone()).await, "not valid for name");
+    assert_told(&told, "the certificate is not for");
+    assert_told(&outcome("127.0.0.1", &server, client.clone()).await, "the certificate is not for");
     assert_told(
         &outcome("127.0.0.1", &server, client.server_name("example.org")).await,
-        "not valid for name",
+        "the certificate is not for",
     );
 }
 
@@ -77,9 +77,9 @@ async fn an_ip_address_is_verified_against_the_addresses_of_the_certificate() {
     let client = TlsClient::new().roots(authority.roots());
     let right = serve(TlsServer::new(authority.issue(&["127.0.0.1"]))).await;
     assert_eq!(outcome("127.0.0.1", &right, client.clone()).await, "");
-    assert_told(&outcome("localhost", &right, client.clone()).await, "not valid for name");
+    assert_told(&outcome("localhost", &right, client.clone()).await, "the certificate is not for");
     let wrong = serve(TlsServer::new(authority.issue(&["127.0.0.2"]))).await;
-    assert_told(&outcome("127.0.0.1", &wrong, client).await, "not valid for name");
+    assert_told(&outcome("127.0.0.1", &wrong, client).await, "the certificate is not for");
 }
 
 #[tokio::test]

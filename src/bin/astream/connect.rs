@@ -7,7 +7,7 @@ use astream::{ConnectOptions, Error, open_connection};
 
 use crate::cli::Connect;
 use crate::probe;
-use crate::report::{self, Event};
+use crate::report;
 
 /// For those who look for a fault: the kernel's short cuts can be left out.
 pub fn by_streams() -> bool {
@@ -24,6 +24,9 @@ pub async fn run(args: &Connect) -> anyhow::Result<()> {
     let start = Instant::now();
     let (reader, writer) = open_connection(&endpoint, &options).await?;
     report::opened(&reader, false);
+    if let Some(tls) = reader.tls().filter(|_| args.tls.insecure) {
+        report::unverified(tls);
+    }
     let peer = reader.peer_addr().clone();
     let outcome = handler.handle(reader, writer).await;
     report::closed(&peer, &outcome, start);
@@ -40,10 +43,6 @@ fn options(args: &Connect) -> Result<ConnectOptions, Error> {
     }
     if let Some(protocol) = args.tls.starttls {
         options = options.starttls(protocol);
-    }
-    if args.tls.insecure {
-        let message = "the server's certificate is not verified (--insecure): anybody may be answering";
-        report::tell(&Event::Warning { message });
     }
     Ok(options)
 }

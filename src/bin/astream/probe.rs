@@ -84,6 +84,10 @@ fn tell(args: &Connect, mut probed: Probed) -> anyhow::Result<u8> {
         return Err(error.into());
     }
     report::tell(&Event::Probed(&probed));
+    let tls = probed.found.as_ref().and_then(|found| found.tls.as_ref());
+    if let Some(tls) = tls.filter(|_| args.tls.insecure) {
+        report::unverified(tls);
+    }
     if args.probe.show_certs {
         let cannot = |cause: io::Error| Error::Local { doing: "write to stdout", cause: cause.into() };
         show(probed.certificates()).map_err(cannot)?;

@@ -1,39 +1,35 @@
 //! The client's side: whom to trust, what to show, and the handshake.
 
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
+use rustls::ClientConfig;
 use rustls::client::Resumption;
-use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::sign::SingleCertAndKey;
-use rustls::{ClientConfig, RootCertStore};
 use tokio::sync::oneshot;
 use tokio_rustls::TlsConnector;
+use webpki::CertRevocationList;
 
+use super::anchors::Anchors;
+use super::chain::{Chain, CrlFile, revocation_lists};
 use super::negotiation::Negotiation;
 use super::pem::PemFile;
-use super::shown::Shown;
-use super::verify::{Chain, KeyOnly};
+use super::verify::{Seen, ServerVerifier, Trust};
 use super::{Identity, TlsInfo, TlsVersion, handshake_error, key_log, provider};
 use crate::certificate::Pin;
 use crate::error::{Error, TlsFault};
 use crate::transport::{Io, Shared};
-
-/// Where distributions keep all roots in one file: reading it is ten times as fast as the folder.
-const BUNDLES: [&str; 4] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-];
 
 /// How to speak TLS to a server. By default its chain, its name or IP address and its validity are
 /// verified against the system's roots (`SSL_CERT_FILE` and `SSL_CERT_DIR` replace them).
 #[derive(Debug, Clone, Default)]
 pub struct TlsClient {
     roots: Option<PemFile<CertificateDer<'static>>>,
+    /// The system's, once they are read.
+    system: Arc<OnceLock<Result<Arc<Anchors>, Error>>>,
+    crls: Vec<CrlFile>,
     identity: Option<Identity>,
     server_name: Option<String>,
     pins: Vec<Pin>,
@@ -52,6 +48,16 @@ impl TlsClient {
     #[must_use]
     pub fn roots(mut self, file: impl Into<PathBuf>) -> Self {
         self.roots = Some(PemFile::new(file.into(), "certificate"));
+        self
+    }
+
+    /// Refuses certificates that a revocation list of this PEM file names (RFC 5280, 5); may be given
+    /// repeatedly, and a file may hold several. The server's own certificate must then have a list of
+    /// its issuer; those of its issuers are checked where there is one. A list that has expired is no
+    /// list, and refuses. Pins, and a certificate of an authority that is itself trusted, need none.
+    #[must_use]
+    pub fn revocations(mut self, file: impl Into<PathBuf>) -> Self {
+        self.crls.push(PemFile::new(file.into(), "CRL"));
         self
     }
 
@@ -110,35 +116,35 @@ impl TlsClient {
     pub(crate) fn connector(&self, host: Option<&str>) -> Result<Connector, Error> {
         self.negotiation.check()?;
         let host = self.server_name.as_deref().or(host);
-        let unverified = self.danger_no_verification || !self.pins.is_empty();
+        let is_named = !self.danger_no_verification && self.pins.is_empty();
         let name = match host {
             Some(host) => server_name(host)?,
-            None if unverified => server_name("localhost")?,
+            None if !is_named => server_name("localhost")?,
             None => return Err(Error::tls("TLS", "the server's name is not known; give it (--servername)")),
         };
-        let trust = if unverified {
-            let pins = if self.danger_no_verification { Vec::new() } else { self.pins.clone() };
-            Trust::Key(KeyOnly { pins, algorithms: provider().signature_verification_algorithms })
+        let anchors = if !self.danger_no_verification && !self.pins.is_empty() {
+            Loading::None
         } else if let Some(file) = &self.roots {
-            let certificates = file.items()?;
-            roots(certificates.iter().cloned(), file.path())?;
-            Trust::Roots(certificates.to_vec())
+            Loading::Done(Arc::new(Anchors::of_file(file)?))
         } else {
-            let (sender, receiver) = oneshot::channel();
-            let load = move || sender.send(system_roots());
-            std::thread::Builder::new()
-                .name("roots".to_owned())
-                .spawn(load)
-                .map_err(|error| Error::tls("reading the system's certificates", error))?;
-            Trust::System(receiver)
+            self.load_system()?
         };
-        Ok(Connector {
-            name,
-            trust,
-            identity: self.identity.clone(),
-            negotiation: self.negotiation.clone(),
-            ignore_unexpected_eof: self.ignore_unexpected_eof,
-        })
+        Ok(Connector { name, anchors, crls: revocation_lists(&self.crls)?, client: self.clone() })
+    }
+
+    /// Begins to read the system's certificates, once for all connections.
+    fn load_system(&self) -> Result<Loading, Error> {
+        let load = |system: &OnceLock<_>| system.get_or_init(|| Anchors::of_system().map(Arc::new)).clone();
+        if self.system.get().is_some() {
+            return load(&self.system).map(Loading::Done);
+        }
+        let (sender, receiver) = oneshot::channel();
+        let system = Arc::clone(&self.system);
+        std::thread::Builder::new()
+            .name("roots".to_owned())
+            .spawn(move || sender.send(load(&system)))
+            .map_err(|error| Error::tls("reading the system's certificates", error))?;
+        Ok(Loading::Coming(receiver))
     }
 }
 
@@ -150,20 +156,20 @@ fn server_name(host: &str) -> Result<ServerName<'static>, Error> {
         .map_err(|_| Error::address(host, "not a name that a certificate can hold"))
 }
 
-/// What makes a server trusted.
-enum Trust {
-    Key(KeyOnly),
-    Roots(Vec<CertificateDer<'static>>),
-    System(oneshot::Receiver<Result<Vec<CertificateDer<'static>>, Error>>),
+/// The certificates to trust.
+enum Loading {
+    /// Nobody asks for them.
+    None,
+    Done(Arc<Anchors>),
+    Coming(oneshot::Receiver<Result<Arc<Anchors>, Error>>),
 }
 
 /// A client that has read its files and waits for a connection.
 pub(crate) struct Connector {
     name: ServerName<'static>,
-    trust: Trust,
-    identity: Option<Identity>,
-    negotiation: Negotiation,
-    ignore_unexpected_eof: bool,
+    anchors: Loading,
+    crls: Arc<Vec<CertRevocationList<'static>>>,
+    client: TlsClient,
 }
 
 impl Connector {
@@ -174,40 +180,52 @@ impl Connector {
 
     /// The handshake over `io`; `peer` is for messages.
     pub(crate) async fn connect(self, io: Box<dyn Io>, peer: &str) -> Result<(Shared, TlsInfo), Error> {
-        let ignore = self.ignore_unexpected_eof;
-        let (name, protocols) = (self.name.clone(), self.negotiation.protocols.clone());
-        let shown = Shown::default();
-        let config = Arc::new(self.config(&shown).await?);
+        let Self { name, anchors, crls, client } = self;
+        let chain = match anchors {
+            Loading::None => None,
+            Loading::Done(anchors) => Some(Ok(anchors)),
+            Loading::Coming(coming) => Some(
+                coming
+                    .await
+                    .unwrap_or_else(|_| Err(Error::tls("TLS", "reading the system's certificates failed"))),
+            ),
+        };
+        let chain = chain.map(|anchors| anchors.map(|anchors| Chain::new(anchors, crls)));
+        let trust = match chain {
+            None => Trust::Pins(client.pins.clone()),
+            Some(chain) if client.danger_no_verification => {
+                Trust::Anybody(chain.map_err(|error| error.to_string()))
+            }
+            Some(chain) => Trust::Chain(chain?),
+        };
+        let seen = Seen::default();
+        let config = Arc::new(client.config(ServerVerifier::new(trust, &seen))?);
         let stream = TlsConnector::from(config)
             .connect(name, io)
             .await
-            .map_err(|error| handshake_error(peer, &error).with_certificates(shown.certificates()))?;
-        let info = TlsInfo::of(stream.get_ref().1);
+            .map_err(|error| handshake_error(peer, &error, &seen))?;
+        let mut info = TlsInfo::of(stream.get_ref().1);
+        info.unverified = seen.flaw().map(|(reason, _)| reason);
         info.tell(peer);
+        let protocols = &client.negotiation.protocols;
         if info.alpn.is_none() && !protocols.is_empty() {
             let reason = format!("the peer chose none of the protocols {}", protocols.join(", "));
             let doing = format!("TLS handshake with {peer}");
             let fault = TlsFault::Protocol;
             return Err(Error::Tls { doing, reason, fault, peer_certificates: info.peer_certificates });
         }
-        Ok((Shared::tls(Box::new(stream), ignore), info))
+        Ok((Shared::tls(Box::new(stream), client.ignore_unexpected_eof), info))
     }
+}
 
-    async fn config(self, shown: &Shown) -> Result<ClientConfig, Error> {
+impl TlsClient {
+    fn config(&self, verifier: ServerVerifier) -> Result<ClientConfig, Error> {
         let builder = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(&self.negotiation.supported())
-            .map_err(|error| Error::tls("TLS", error))?;
-        let chain = |roots| Chain::new(roots).map_err(|error| Error::tls("TLS", error));
-        let verifier: Arc<dyn ServerCertVerifier> = match self.trust {
-            Trust::Key(verifier) => Arc::new(verifier),
-            Trust::Roots(roots) => Arc::new(chain(roots)?),
-            Trust::System(loading) => {
-                let failed = |_| Error::tls("TLS", "reading the system's certificates failed");
-                Arc::new(chain(loading.await.map_err(failed)??)?)
-            }
-        };
-        let builder = builder.dangerous().with_custom_certificate_verifier(shown.to(verifier));
-        let mut config = match self.identity {
+            .map_err(|error| Error::tls("TLS", error))?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier));
+        let mut config = match &self.identity {
             Some(identity) => {
                 builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(identity.certified_key())))
             }
@@ -219,33 +237,4 @@ impl Connector {
         config.key_log = key_log();
         Ok(config)
     }
-}
-
-/// The roots of one file, which must all be usable: somebody named it.
-pub(super) fn roots(
-    certificates: impl IntoIterator<Item = CertificateDer<'static>>,
-    file: &Path,
-) -> Result<RootCertStore, Error> {
-    let mut store = RootCertStore::empty();
-    for certificate in certificates {
-        store.add(certificate).map_err(|error| Error::file(file, error))?;
-    }
-    Ok(store)
-}
-
-fn system_roots() -> Result<Vec<CertificateDer<'static>>, Error> {
-    let named = ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| std::env::var_os(name).is_some());
-    let bundle = BUNDLES.iter().map(Path::new).find(|path| !named && path.exists());
-    let mut found = rustls_native_certs::load_certs_from_paths(bundle, None);
-    if found.certs.is_empty() {
-        found = rustls_native_certs::load_native_certs();
-    }
-    if found.certs.is_empty() {
-        let told = found.errors.first().map_or_else(String::new, |error| format!(": {error}"));
-        let reason = format!(
-            "this system has no root certificates{told}; give some (--cacert) or install ca-certificates"
-        );
-        return Err(Error::tls("TLS", reason));
-    }
-    Ok(found.certs)
 }

@@ -4,7 +4,7 @@ use std::io;
 
 use rustls::{AlertDescription as Alert, CertificateError, InvalidMessage, PeerIncompatible};
 
-use super::verify;
+use super::verify::Seen;
 use crate::error::{Error, TlsFault};
 
 /// An error of an open TLS stream: an alert, a bad record, an end without `close_notify`, or a loss.
@@ -18,9 +18,19 @@ pub(crate) fn error(doing: &'static str, error: io::Error) -> Error {
     }
 }
 
-/// An error of a handshake.
-pub(super) fn handshake_error(peer: &str, error: &io::Error) -> Error {
+/// An error of a handshake, in which this was seen.
+pub(super) fn handshake_error(peer: &str, error: &io::Error, seen: &Seen) -> Error {
     let doing = format!("TLS handshake with {peer}");
+    let told = match (inner(error), seen.flaw()) {
+        (Some(rustls::Error::InvalidCertificate(_)), Some((reason, fault))) => {
+            Error::Tls { doing, reason, fault, peer_certificates: Vec::new() }
+        }
+        _ => other_failure(doing, error),
+    };
+    told.with_certificates(seen.certificates())
+}
+
+fn other_failure(doing: String, error: &io::Error) -> Error {
     match inner(error) {
         Some(tls) => told(doing, tls),
         None if error.kind() == io::ErrorKind::UnexpectedEof => {
@@ -43,20 +53,11 @@ fn told(doing: String, error: &rustls::Error) -> Error {
         Tls::InvalidMessage(InvalidMessage::InvalidContentType) => {
             ("the peer does not speak TLS".to_owned(), TlsFault::Other)
         }
-        Tls::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            ("the certificate is not trusted: its issuer is unknown".to_owned(), TlsFault::Untrusted)
-        }
         Tls::InvalidCertificate(CertificateError::BadSignature) => {
-            let reason = "the certificate is not trusted: its issuer's key did not sign it";
-            (reason.to_owned(), TlsFault::Untrusted)
+            ("the peer has not the key of its certificate".to_owned(), TlsFault::Other)
         }
-        error if verify::is_authority(error) => {
-            let reason =
-                "the certificate is not trusted: it is one of an authority, and not one of the trusted";
-            (reason.to_owned(), TlsFault::Untrusted)
-        }
-        Tls::InvalidCertificate(CertificateError::NotValidForNameContext { .. }) => {
-            (other(error), TlsFault::Name)
+        Tls::NoCertificatesPresented => {
+            ("the peer shows no certificate, which is demanded of it".to_owned(), TlsFault::Other)
         }
         Tls::NoApplicationProtocol => {
             ("the peer named only other application protocols (ALPN)".to_owned(), TlsFault::Protocol)

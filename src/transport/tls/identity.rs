@@ -8,6 +8,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
 
+use super::flaw::Flaw;
 use super::verify::pin_of;
 use super::{pem, provider};
 use crate::certificate::Pin;
@@ -36,11 +37,17 @@ impl Identity {
                 Error::file(key, pem::pem_reason(&error, "private key"))
             }
         })?;
+        if let Some(flaw) = Flaw::of_key(&chain[0]) {
+            return Err(Error::file(certificate, flaw.words(None, &[])));
+        }
         Self::new(chain, secret).map_err(|error| match error {
             rustls::Error::InconsistentKeys(_) => Error::file(
                 key,
                 format_args!("the key does not belong to the certificate in {}", certificate.display()),
             ),
+            rustls::Error::InvalidCertificate(error) => {
+                Error::file(certificate, format_args!("its first certificate cannot be used: {error}"))
+            }
             other => Error::file(key, other),
         })
     }

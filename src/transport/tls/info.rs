@@ -22,6 +22,9 @@ pub struct TlsInfo {
     pub resumed: bool,
     /// The peer's certificates as it sent them, its own first; empty where none was asked for.
     pub peer_certificates: Vec<Certificate>,
+    /// Why the peer would not have been trusted, had anybody wanted to know
+    /// ([`TlsClient::danger_no_verification`](crate::TlsClient::danger_no_verification)).
+    pub unverified: Option<String>,
 }
 
 impl TlsInfo {
@@ -42,6 +45,7 @@ impl TlsInfo {
                 .map(|name| String::from_utf8_lossy(name).escape_debug().to_string()),
             resumed: connection.handshake_kind() == Some(rustls::HandshakeKind::Resumed),
             peer_certificates: certificates.iter().map(|one| Certificate::from_der(one.as_ref())).collect(),
+            unverified: None,
         }
     }
 

@@ -2,14 +2,16 @@
 //!
 //! No type of rustls leaves this folder.
 
+mod anchors;
+mod chain;
 mod client;
 mod failure;
+mod flaw;
 mod identity;
 mod info;
 mod negotiation;
 mod pem;
 mod server;
-mod shown;
 mod verify;
 
 use std::sync::Arc;

@@ -70,7 +70,8 @@ pub(super) fn pem_reason(error: &pem::Error, kind: &str) -> String {
     format!("not a {kind} in PEM form: {flaw}")
 }
 
-fn unreadable(error: &io::Error) -> String {
+/// Why a file cannot be read.
+pub(super) fn unreadable(error: &io::Error) -> String {
     let text = error.to_string();
     format!("cannot read it: {}", text.split(" (os error").next().unwrap_or_default().to_lowercase())
 }

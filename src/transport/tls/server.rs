@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
-use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use tokio_rustls::TlsAcceptor;
 
-use super::client::roots;
+use super::anchors::Anchors;
+use super::chain::{Chain, CrlFile, revocation_lists};
 use super::negotiation::Negotiation;
 use super::pem::PemFile;
+use super::verify::{ClientVerifier, Seen};
 use super::{Identity, TlsInfo, TlsVersion, handshake_error, key_log, provider};
 use crate::certificate::Pin;
 use crate::error::Error;
@@ -23,6 +25,7 @@ use crate::transport::{Io, Shared};
 pub struct TlsServer {
     identity: Identity,
     client_roots: Option<PemFile<CertificateDer<'static>>>,
+    crls: Vec<CrlFile>,
     negotiation: Negotiation,
     ignore_unexpected_eof: bool,
 }
@@ -33,6 +36,7 @@ impl TlsServer {
         Self {
             identity,
             client_roots: None,
+            crls: Vec::new(),
             negotiation: Negotiation::default(),
             ignore_unexpected_eof: false,
         }
@@ -47,6 +51,14 @@ impl TlsServer {
     #[must_use]
     pub fn client_roots(mut self, file: impl Into<PathBuf>) -> Self {
         self.client_roots = Some(PemFile::new(file.into(), "certificate"));
+        self
+    }
+
+    /// Refuses clients whose certificates a revocation list of this PEM file names, as
+    /// [`TlsClient::revocations`](crate::TlsClient::revocations) does servers.
+    #[must_use]
+    pub fn client_revocations(mut self, file: impl Into<PathBuf>) -> Self {
+        self.crls.push(PemFile::new(file.into(), "CRL"));
         self
     }
 
@@ -73,50 +85,59 @@ impl TlsServer {
         self
     }
 
+    /// Reads what has to be read.
     pub(crate) fn acceptor(&self) -> Result<Acceptor, Error> {
         self.negotiation.check()?;
+        let clients = match &self.client_roots {
+            Some(file) => Some(Chain::new(Arc::new(Anchors::of_file(file)?), revocation_lists(&self.crls)?)),
+            None => None,
+        };
+        Ok(Acceptor { config: Arc::new(self.config(None)?), clients, server: self.clone() })
+    }
+
+    fn config(&self, verifier: Option<ClientVerifier>) -> Result<ServerConfig, Error> {
         let builder = ServerConfig::builder_with_provider(provider())
             .with_protocol_versions(&self.negotiation.supported())
             .map_err(|error| Error::tls("TLS", error))?;
-        let builder = match &self.client_roots {
-            Some(file) => {
-                let roots = roots(file.items()?.iter().cloned(), file.path())?;
-                let verifier =
-                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider()).build();
-                builder.with_client_cert_verifier(verifier.map_err(|error| Error::file(file.path(), error))?)
-            }
+        let builder = match verifier {
+            Some(verifier) => builder.with_client_cert_verifier(Arc::new(verifier)),
             None => builder.with_no_client_auth(),
         };
-        let key = self.identity.certified_key();
-        let mut config = builder.with_cert_resolver(Arc::new(Shown {
-            key,
-            has_protocols: !self.negotiation.protocols.is_empty(),
-        }));
+        let (key, has_protocols) = (self.identity.certified_key(), !self.negotiation.protocols.is_empty());
+        let mut config = builder.with_cert_resolver(Arc::new(Shown { key, has_protocols }));
         config.alpn_protocols = self.negotiation.alpn();
         // A client that only writes leaves tickets unread, and its close would then reset the
         // connection and destroy what we have not read yet.
         config.send_tls13_tickets = 0;
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.key_log = key_log();
-        Ok(Acceptor { config: Arc::new(config), ignore_unexpected_eof: self.ignore_unexpected_eof })
+        Ok(config)
     }
 }
 
 /// A server that has read its files and waits for connections.
 #[derive(Clone)]
 pub(crate) struct Acceptor {
+    /// For clients that are asked for nothing.
     config: Arc<ServerConfig>,
-    ignore_unexpected_eof: bool,
+    clients: Option<Chain>,
+    server: TlsServer,
 }
 
 impl Acceptor {
     /// The handshake over `io`; `peer` is for messages.
     pub(crate) async fn accept(&self, io: Box<dyn Io>, peer: &str) -> Result<(Shared, TlsInfo), Error> {
-        let acceptor = TlsAcceptor::from(Arc::clone(&self.config));
-        let stream = acceptor.accept(io).await.map_err(|error| handshake_error(peer, &error))?;
+        let seen = Seen::default();
+        let config = match &self.clients {
+            // With a verifier that remembers what this client has shown.
+            Some(chain) => Arc::new(self.server.config(Some(ClientVerifier::new(chain.clone(), &seen)))?),
+            None => Arc::clone(&self.config),
+        };
+        let acceptor = TlsAcceptor::from(config);
+        let stream = acceptor.accept(io).await.map_err(|error| handshake_error(peer, &error, &seen))?;
         let info = TlsInfo::of(stream.get_ref().1);
         info.tell(peer);
-        Ok((Shared::tls(Box::new(stream), self.ignore_unexpected_eof), info))
+        Ok((Shared::tls(Box::new(stream), self.server.ignore_unexpected_eof), info))
     }
 }
 

@@ -1,16 +1,19 @@
-//! Whom a client trusts: a chain to a root, one pinned key, or, loudly, anybody.
+//! The verifiers of one handshake: whom it trusts, what it has been shown, and what it found.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{VerifierBuilderError, WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
+use super::chain::{Chain, Presented};
+use super::flaw::Flaw;
 use super::provider;
-use crate::certificate::Pin;
+use crate::certificate::{Certificate, Pin};
+use crate::error::TlsFault;
 
 /// The pin of a certificate's public key, as webpki finds it: the key that signs the handshake.
 pub(super) fn pin_of(certificate: &CertificateDer<'_>) -> Option<Pin> {
@@ -18,42 +21,92 @@ pub(super) fn pin_of(certificate: &CertificateDer<'_>) -> Option<Pin> {
     Some(Pin::of_key(parsed.subject_public_key_info().as_ref()))
 }
 
-/// Accepts a server by its chain, its name and its validity. A server that shows a certificate
-/// which is itself one of the trusted ones needs no chain, although webpki demands that it be none of
-/// an authority: `openssl req -x509` makes nothing else, and OpenSSL accepts it.
+/// What makes a server trusted.
 #[derive(Debug)]
-pub(super) struct Chain {
-    webpki: Arc<WebPkiServerVerifier>,
-    roots: Vec<CertificateDer<'static>>,
+pub(super) enum Trust {
+    /// Its chain, its name and its validity.
+    Chain(Chain),
+    /// Its key alone. It still proves that it has it.
+    Pins(Vec<Pin>),
+    /// Nothing at all; what a chain would have said is kept, or why there is none.
+    Anybody(Result<Chain, String>),
 }
 
-impl Chain {
-    /// Trusts those of `roots` that can be used, at least one of them.
-    pub(super) fn new(roots: Vec<CertificateDer<'static>>) -> Result<Self, VerifierBuilderError> {
-        let mut store = RootCertStore::empty();
-        store.add_parsable_certificates(roots.iter().cloned());
-        let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider()).build()?;
-        Ok(Self { webpki, roots })
+impl Trust {
+    fn check(&self, shown: Presented<'_>, name: &ServerName<'_>, now: UnixTime) -> Result<(), Flaw> {
+        match self {
+            Self::Chain(chain) | Self::Anybody(Ok(chain)) => chain.check_server(shown, name, now),
+            Self::Pins(pins) => match pin_of(shown.own) {
+                Some(pin) if pins.contains(&pin) => Ok(()),
+                Some(_) => Err(Flaw::NotPinned),
+                None => Err(Flaw::Webpki(webpki::Error::BadDer)),
+            },
+            Self::Anybody(Err(reason)) => Err(Flaw::NobodyTrusted(reason.clone())),
+        }
     }
 }
 
-impl ServerCertVerifier for Chain {
+/// What was seen in one handshake, also where it failed.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Seen(Arc<OnceLock<Sight>>);
+
+#[derive(Debug)]
+struct Sight {
+    certificates: Vec<Certificate>,
+    /// What is wrong with them, and what can be done about that.
+    flaw: Option<(String, TlsFault)>,
+}
+
+impl Seen {
+    /// The peer's certificates, its own first.
+    pub(super) fn certificates(&self) -> Vec<Certificate> {
+        self.0.get().map(|sight| sight.certificates.clone()).unwrap_or_default()
+    }
+
+    /// What is wrong with them, in words, whether or not that mattered.
+    pub(super) fn flaw(&self) -> Option<(String, TlsFault)> {
+        self.0.get()?.flaw.clone()
+    }
+
+    fn keep(&self, shown: Presented<'_>, name: Option<&ServerName<'_>>, checked: &Result<(), Flaw>) {
+        let all = std::iter::once(shown.own).chain(shown.intermediates);
+        let certificates: Vec<_> = all.map(|one| Certificate::from_der(one.as_ref())).collect();
+        let flaw = checked.as_ref().err().map(|flaw| (flaw.words(name, &certificates), flaw.fault()));
+        let _ = self.0.set(Sight { certificates, flaw });
+    }
+}
+
+/// Verifies a server.
+#[derive(Debug)]
+pub(super) struct ServerVerifier {
+    trust: Trust,
+    seen: Seen,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl ServerVerifier {
+    pub(super) fn new(trust: Trust, seen: &Seen) -> Self {
+        Self { trust, seen: seen.clone(), algorithms: provider().signature_verification_algorithms }
+    }
+}
+
+impl ServerCertVerifier for ServerVerifier {
     fn verify_server_cert(
         &self,
-        certificate: &CertificateDer<'_>,
+        own: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         name: &ServerName<'_>,
-        ocsp: &[u8],
+        _ocsp: &[u8],
         now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let verified = self.webpki.verify_server_cert(certificate, intermediates, name, ocsp, now);
-        match verified {
-            // Which webpki finds out after looking at the validity and before anything else.
-            Err(error) if is_authority(&error) && self.roots.contains(certificate) => {
-                verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
-                Ok(ServerCertVerified::assertion())
-            }
-            other => other,
+    ) -> Result<ServerCertVerified, Error> {
+        let shown = Presented { own, intermediates };
+        let unusable = Flaw::of_key(own);
+        let is_binding = unusable.is_some() || !matches!(self.trust, Trust::Anybody(_));
+        let checked = unusable.map_or_else(|| self.trust.check(shown, name, now), Err);
+        self.seen.keep(shown, Some(name), &checked);
+        match checked {
+            Err(flaw) if is_binding => Err(Error::from(&flaw)),
+            _ => Ok(ServerCertVerified::assertion()),
         }
     }
 
@@ -62,67 +115,7 @@ impl ServerCertVerifier for Chain {
         message: &[u8],
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.webpki.verify_tls12_signature(message, certificate, signature)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.webpki.verify_tls13_signature(message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.webpki.supported_verify_schemes()
-    }
-}
-
-/// Whether the server's own certificate is one of an authority.
-pub(super) fn is_authority(error: &rustls::Error) -> bool {
-    let rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(inner))) = error else {
-        return false;
-    };
-    matches!(inner.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
-}
-
-/// Accepts a server by its key alone: one of the pins, or any if there are none. The server still
-/// proves that it has the key.
-#[derive(Debug)]
-pub(super) struct KeyOnly {
-    pub(super) pins: Vec<Pin>,
-    pub(super) algorithms: WebPkiSupportedAlgorithms,
-}
-
-impl ServerCertVerifier for KeyOnly {
-    fn verify_server_cert(
-        &self,
-        certificate: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        if self.pins.is_empty() {
-            return Ok(ServerCertVerified::assertion());
-        }
-        match pin_of(certificate) {
-            Some(pin) if self.pins.contains(&pin) => Ok(ServerCertVerified::assertion()),
-            Some(pin) => {
-                Err(rustls::Error::General(format!("the peer's key is not a pinned one; its pin is {pin}")))
-            }
-            None => Err(CertificateError::BadEncoding.into()),
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+    ) -> Result<HandshakeSignatureValid, Error> {
         verify_tls12_signature(message, certificate, signature, &self.algorithms)
     }
 
@@ -131,7 +124,65 @@ impl ServerCertVerifier for KeyOnly {
         message: &[u8],
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+/// Verifies a client, which must show a certificate.
+#[derive(Debug)]
+pub(super) struct ClientVerifier {
+    chain: Chain,
+    /// Whom a client may choose a certificate of.
+    issuers: Vec<DistinguishedName>,
+    seen: Seen,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl ClientVerifier {
+    pub(super) fn new(chain: Chain, seen: &Seen) -> Self {
+        let issuers = chain.anchors().store.subjects();
+        let algorithms = provider().signature_verification_algorithms;
+        Self { chain, issuers, seen: seen.clone(), algorithms }
+    }
+}
+
+impl ClientCertVerifier for ClientVerifier {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &self.issuers
+    }
+
+    fn verify_client_cert(
+        &self,
+        own: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        let shown = Presented { own, intermediates };
+        let checked = Flaw::of_key(own).map_or_else(|| self.chain.check_client(shown, now), Err);
+        self.seen.keep(shown, None, &checked);
+        checked.map(|()| ClientCertVerified::assertion()).map_err(|flaw| Error::from(&flaw))
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
         verify_tls13_signature(message, certificate, signature, &self.algorithms)
     }
 

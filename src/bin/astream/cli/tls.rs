@@ -34,6 +34,10 @@ pub struct ClientTls {
     /// Verify nothing
     #[arg(long, requires = "tls", conflicts_with_all = ["cacert", "pin"])]
     pub insecure: bool,
+    /// Refuse what a revocation list in FILE names (PEM); the server must have one of its issuer
+    #[arg(long, hide_short_help = true, value_name = "FILE", requires = "tls",
+          conflicts_with_all = ["pin", "insecure"])]
+    crl: Vec<PathBuf>,
     #[command(flatten)]
     negotiation: Negotiation,
 }
@@ -52,6 +56,7 @@ impl ClientTls {
         if let Some(file) = &self.cacert {
             client = client.roots(file);
         }
+        client = self.crl.iter().fold(client, TlsClient::revocations);
         if let Some(cert) = &self.cert {
             client = client.identity(identity(cert, self.key.as_deref())?);
         }
@@ -82,6 +87,9 @@ pub struct ServerTls {
     /// Demand a client certificate issued under FILE
     #[arg(long, value_name = "FILE", requires = "tls")]
     cacert: Option<PathBuf>,
+    /// Refuse what a revocation list in FILE names (PEM); a client must have one of its issuer
+    #[arg(long, hide_short_help = true, value_name = "FILE", requires = "cacert")]
+    crl: Vec<PathBuf>,
     #[command(flatten)]
     negotiation: Negotiation,
 }
@@ -101,7 +109,7 @@ impl ServerTls {
             .alpn(&ours.alpn)
             .ignore_unexpected_eof(ours.ignore_unexpected_eof);
         if let Some(file) = &self.cacert {
-            server = server.client_roots(file);
+            server = self.crl.iter().fold(server.client_roots(file), TlsServer::client_revocations);
         }
         Ok(Some(server))
     }

@@ -106,7 +106,7 @@ impl Event<'_> {
                 event("error")
                     .raw("status", status)
                     .text("message", message)
-                    .maybe("hint", error.and_then(hint))
+                    .maybe("hint", error.and_then(hint).as_ref())
                     .objects("certificates", shown.iter().map(certificate))
             }
         }
@@ -146,7 +146,7 @@ fn probed_members(object: Object, probed: &Probed) -> Object {
         .object("tls", tls.map(|tls| handshake(Object::new(), tls)))
         .objects("certificates", probed.certificates().iter().map(certificate))
         .maybe("message", error)
-        .maybe("hint", error.and_then(hint))
+        .maybe("hint", error.and_then(hint).as_ref())
 }
 
 fn handshake(object: Object, tls: &TlsInfo) -> Object {
@@ -156,6 +156,7 @@ fn handshake(object: Object, tls: &TlsInfo) -> Object {
         .text("key_exchange", &tls.key_exchange)
         .maybe("alpn", tls.alpn.as_ref())
         .raw("resumed", &tls.resumed)
+        .maybe("unverified", tls.unverified.as_ref())
 }
 
 fn certificate(certificate: &Certificate) -> Object {

@@ -2,15 +2,31 @@
 
 use std::io::ErrorKind;
 
-use astream::{Error, TlsFault};
+use astream::{Certificate, Error, TlsFault};
 
-pub fn hint(error: &Error) -> Option<&'static str> {
+pub fn hint(error: &Error) -> Option<String> {
+    match error {
+        Error::Tls { fault, peer_certificates, .. } => {
+            trust(*fault, peer_certificates, "--").or_else(|| tls(*fault).map(str::to_owned))
+        }
+        Error::Relay { cause, .. } => match &**cause {
+            // Whose options have names of their own.
+            Error::Tls { fault, peer_certificates, .. } => trust(*fault, peer_certificates, "--forward-"),
+            Error::Truncated => {
+                Some("--ignore-unexpected-eof, if the protocol itself says where its data end".to_owned())
+            }
+            cause @ Error::Timeout { .. } => fixed(cause).map(str::to_owned),
+            _ => None,
+        },
+        other => fixed(other).map(str::to_owned),
+    }
+}
+
+fn fixed(error: &Error) -> Option<&'static str> {
     match error {
         Error::Truncated => {
             Some("--no-shutdown or --ignore-unexpected-eof, if the protocol itself says where its data end")
         }
-        Error::Relay { cause, .. } => relay(cause),
-        Error::Tls { fault, .. } => tls(*fault),
         Error::Timeout { doing, .. } if doing.starts_with("connection with") => Some("-i"),
         Error::Timeout { doing, .. } if doing.starts_with("STARTTLS") => {
             Some("-w TIME waits longer; --tls without --starttls, if it speaks TLS from the start")
@@ -31,26 +47,23 @@ pub fn hint(error: &Error) -> Option<&'static str> {
     }
 }
 
-/// One side of `--forward`, whose options have names of their own.
-fn relay(cause: &Error) -> Option<&'static str> {
-    match cause {
-        Error::Truncated => Some("--ignore-unexpected-eof, if the protocol itself says where its data end"),
-        Error::Tls { fault: TlsFault::Untrusted, .. } => {
-            Some("trust its CA with --forward-cacert FILE or its key with --forward-pin")
+/// How the peer's certificate could be accepted; options begin with `dashes`.
+fn trust(fault: TlsFault, shown: &[Certificate], dashes: &str) -> Option<String> {
+    let pin = shown.first().and_then(Certificate::pin)?;
+    match fault {
+        TlsFault::Untrusted => {
+            Some(format!("trust its CA with {dashes}cacert FILE, or this key with {dashes}pin {pin}"))
         }
-        Error::Tls { fault: TlsFault::Name, .. } => {
-            Some("--forward-servername NAME, if the server goes by another name")
-        }
-        Error::Timeout { .. } => Some("-w TIME waits longer"),
+        TlsFault::Name => Some(format!(
+            "{dashes}servername NAME, if it goes by another name, or trust this key with {dashes}pin {pin}"
+        )),
+        TlsFault::Certificate => Some(format!("trust this key all the same with {dashes}pin {pin}")),
         _ => None,
     }
 }
 
 fn tls(fault: TlsFault) -> Option<&'static str> {
     match fault {
-        TlsFault::Untrusted => {
-            Some("trust its CA with --cacert FILE or its key with --pin; --insecure trusts anybody")
-        }
         TlsFault::Name => Some("--servername NAME, if the server goes by another name"),
         TlsFault::Identity => Some("show one that it accepts with --cert FILE --key FILE"),
         TlsFault::Version => {

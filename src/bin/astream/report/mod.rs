@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use std::time::Instant;
 
 use astream::handlers::Outcome;
-use astream::{Address, StreamReader};
+use astream::{Address, StreamReader, TlsInfo};
 
 use crate::cli::Report;
 pub use event::Event;
@@ -60,6 +60,14 @@ pub fn opened(reader: &StreamReader, is_client: bool) {
     if let Some(tls) = reader.tls() {
         tell(&Event::Tls { peer, tls });
     }
+}
+
+/// What `--insecure` has put up with.
+pub fn unverified(tls: &TlsInfo) {
+    let found = tls.unverified.as_deref().unwrap_or("without --insecure it would be verified, and hold");
+    let message =
+        format!("the server's certificate is not verified (--insecure), anybody may be answering: {found}");
+    tell(&Event::Warning { message: &message });
 }
 
 /// A connection has come to its end.

@@ -1,0 +1,152 @@
+//! Whether a certificate is good: its chain to a trusted one, its validity, purpose and name, and that
+//! nobody has revoked it.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use rustls::crypto::WebPkiSupportedAlgorithms;
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTime};
+use webpki::{
+    CertRevocationList, EndEntityCert, ExpirationPolicy, KeyUsage, OwnedCertRevocationList,
+    RevocationCheckDepth, RevocationOptions, RevocationOptionsBuilder, UnknownStatusPolicy, VerifiedPath,
+};
+
+use super::anchors::Anchors;
+use super::flaw::Flaw;
+use super::pem::PemFile;
+use super::provider;
+use crate::certificate::Certificate;
+use crate::error::Error;
+
+/// A file of revocation lists.
+pub(super) type CrlFile = PemFile<CertificateRevocationListDer<'static>>;
+
+/// What a peer has shown: its own certificate, and those that lead from it to a trusted one.
+#[derive(Clone, Copy)]
+pub(super) struct Presented<'a> {
+    pub(super) own: &'a CertificateDer<'a>,
+    pub(super) intermediates: &'a [CertificateDer<'a>],
+}
+
+/// Accepts certificates that the trusted ones stand for.
+///
+/// Three things are done beyond what webpki does. A peer may show a certificate which is itself one of
+/// the trusted ones, also one of an authority: `openssl req -x509` makes nothing else, and OpenSSL
+/// accepts it. The key usage is looked at (RFC 5280, 4.2.1.3; RFC 8446, 4.4.2.2). And a trusted
+/// certificate must itself be valid and one of an authority to stand for others.
+#[derive(Debug, Clone)]
+pub(super) struct Chain {
+    anchors: Arc<Anchors>,
+    crls: Arc<Vec<CertRevocationList<'static>>>,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl Chain {
+    pub(super) fn new(anchors: Arc<Anchors>, crls: Arc<Vec<CertRevocationList<'static>>>) -> Self {
+        Self { anchors, crls, algorithms: provider().signature_verification_algorithms }
+    }
+
+    pub(super) fn anchors(&self) -> &Anchors {
+        &self.anchors
+    }
+
+    /// A server's, which must be for `name`.
+    pub(super) fn check_server(
+        &self,
+        shown: Presented<'_>,
+        name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<(), Flaw> {
+        let own = EndEntityCert::try_from(shown.own)?;
+        self.check(&own, shown, KeyUsage::server_auth(), now)?;
+        Ok(own.verify_is_valid_for_subject_name(name)?)
+    }
+
+    pub(super) fn check_client(&self, shown: Presented<'_>, now: UnixTime) -> Result<(), Flaw> {
+        self.check(&EndEntityCert::try_from(shown.own)?, shown, KeyUsage::client_auth(), now)
+    }
+
+    /// The peer's own certificate must be known not to be revoked, where there are revocation lists at
+    /// all; those of its issuers are looked at where there is a list for them.
+    fn check(
+        &self,
+        own: &EndEntityCert<'_>,
+        shown: Presented<'_>,
+        usage: KeyUsage,
+        now: UnixTime,
+    ) -> Result<(), Flaw> {
+        let crls: Vec<_> = self.crls.iter().collect();
+        let Ok(revocation) = RevocationOptionsBuilder::new(&crls) else {
+            return self.check_path(own, shown, usage, None, now);
+        };
+        let revocation = revocation.with_expiration_policy(ExpirationPolicy::Enforce);
+        let end = revocation.with_depth(RevocationCheckDepth::EndEntity);
+        self.check_path(own, shown, usage, Some(end.build()), now)?;
+        let chain = revocation.with_status_policy(UnknownStatusPolicy::Allow);
+        self.check_path(own, shown, usage, Some(chain.build()), now).map_err(|flaw| match flaw {
+            Flaw::Webpki(webpki::Error::CertRevoked) => Flaw::IssuerRevoked,
+            other => other,
+        })
+    }
+
+    fn check_path(
+        &self,
+        own: &EndEntityCert<'_>,
+        shown: Presented<'_>,
+        usage: KeyUsage,
+        revocation: Option<RevocationOptions<'_>>,
+        now: UnixTime,
+    ) -> Result<(), Flaw> {
+        let is_trusted_itself = self.anchors.certificates.contains(shown.own);
+        let flaw = RefCell::new(None);
+        let verify = |path: &VerifiedPath<'_>| {
+            let anchor =
+                self.anchors.store.roots.iter().position(|anchor| std::ptr::eq(anchor, path.anchor()));
+            let anchor = anchor.filter(|_| !is_trusted_itself).map(|at| &self.anchors.certificates[at]);
+            check_issuers(path, anchor, now).map_err(|found| {
+                *flaw.borrow_mut() = Some(found);
+                // Another way to a trusted certificate may be better.
+                webpki::Error::CertDistrusted
+            })
+        };
+        let (all, roots) = (self.algorithms.all, &self.anchors.store.roots);
+        match own.verify_for_usage(all, roots, shown.intermediates, now, usage, revocation, Some(&verify)) {
+            Ok(_) => {}
+            // Which webpki finds out after looking at the validity and before anything else.
+            Err(webpki::Error::CaUsedAsEndEntity) if is_trusted_itself => {}
+            Err(error) => return Err(flaw.take().unwrap_or(Flaw::Webpki(error))),
+        }
+        if Certificate::from_der(shown.own.as_ref()).may_sign() { Ok(()) } else { Err(Flaw::KeyUsage) }
+    }
+}
+
+/// The issuers of a path that webpki is content with.
+fn check_issuers(
+    path: &VerifiedPath<'_>,
+    anchor: Option<&CertificateDer<'_>>,
+    now: UnixTime,
+) -> Result<(), Flaw> {
+    let anchor = anchor.map(|der| Certificate::from_der(der.as_ref()));
+    if let Some(anchor) = anchor.as_ref().filter(|anchor| !anchor.is_valid_at(now.as_secs())) {
+        return Err(Flaw::TrustedTime(anchor.clone()));
+    }
+    let intermediates = path.intermediate_certificates().map(|one| Certificate::from_der(one.der().as_ref()));
+    let mut issuers = (0..).zip(intermediates.chain(anchor));
+    match issuers.find(|(between, issuer)| !issuer.may_issue(*between)) {
+        Some((_, issuer)) => Err(Flaw::NoAuthority(issuer)),
+        None => Ok(()),
+    }
+}
+
+/// The lists of these files, which must all be usable.
+pub(super) fn revocation_lists(files: &[CrlFile]) -> Result<Arc<Vec<CertRevocationList<'static>>>, Error> {
+    let mut lists = Vec::new();
+    for file in files {
+        for der in file.items()? {
+            let list = OwnedCertRevocationList::from_der(der.as_ref());
+            let reason = |error| format!("a CRL in it cannot be used: {error}");
+            lists.push(list.map_err(|error| Error::file(file.path(), reason(error)))?.into());
+        }
+    }
+    Ok(Arc::new(lists))
+}

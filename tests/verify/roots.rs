@@ -1,0 +1,84 @@
+//! Whose roots are trusted: the system's, or in their place exactly what the environment names.
+
+use std::path::Path;
+
+use crate::support::certs::arg;
+use crate::support::{Finished, astream};
+use crate::workshop::{Made, Plan, make};
+
+fn connect(made: &Made, variables: &[(&str, &Path)]) -> Finished {
+    let shown = ["--cert", arg(&made.shown.cert), "--key", arg(&made.shown.key)];
+    let server = astream(["listen", "127.0.0.1", "0", "--tls"]).args(shown).input("hello").start();
+    let client = astream(["connect", "localhost", &server.port(), "-4", "--tls"]);
+    variables.iter().fold(client, |client, (name, path)| client.env(name, path)).run()
+}
+
+/// A folder with the certificates to trust for this, beside what is none.
+fn folder(made: &Made) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(&made.trusted, folder.path().join("root.pem")).unwrap();
+    std::fs::write(folder.path().join("README"), "no certificate").unwrap();
+    folder
+}
+
+#[test]
+fn the_file_the_folders_and_both_are_honoured_and_nothing_else() {
+    let (one, other) = (make(&Plan::new(&["localhost"])), make(&Plan::new(&["localhost"])));
+    let (its_folder, other_folder) = (folder(&one), folder(&other));
+    let both = format!("{}:{}", other_folder.path().display(), its_folder.path().display());
+    let file = ("SSL_CERT_FILE", one.trusted.as_path());
+    let other_file = ("SSL_CERT_FILE", other.trusted.as_path());
+    let its = ("SSL_CERT_DIR", its_folder.path());
+    let others = ("SSL_CERT_DIR", other_folder.path());
+    for (variables, status) in [
+        (&[file][..], 0),
+        (&[its], 0),
+        (&[("SSL_CERT_DIR", Path::new(&both))], 0),
+        (&[file, others], 0),
+        (&[other_file, its], 0),
+        (&[other_file], 6),
+        (&[others], 6),
+        (&[other_file, others], 6),
+        (&[], 6),
+    ] {
+        let client = connect(&one, variables).status(status);
+        assert!(status == 0 || client.stderr.contains("not trusted"), "{}", client.told());
+    }
+}
+
+#[test]
+fn what_names_nothing_is_told_and_the_systems_are_no_substitute() {
+    let made = make(&Plan::new(&["localhost"]));
+    let empty_folder = tempfile::tempdir().unwrap();
+    let (empty, missing) = (made.folder().join("empty.pem"), made.folder().join("missing"));
+    std::fs::write(&empty, "").unwrap();
+    let good = ("SSL_CERT_FILE", made.trusted.as_path());
+    for (variables, told) in [
+        (&[("SSL_CERT_FILE", missing.as_path())][..], &["no such file", "SSL_CERT_FILE"][..]),
+        (&[("SSL_CERT_FILE", &empty)], &["no certificate", "SSL_CERT_FILE"]),
+        (&[("SSL_CERT_FILE", Path::new(""))], &["SSL_CERT_FILE", "empty"]),
+        (&[("SSL_CERT_DIR", &missing)], &["no such file", "SSL_CERT_DIR"]),
+        (&[("SSL_CERT_DIR", empty_folder.path())], &["no certificate", "SSL_CERT_DIR"]),
+        (&[("SSL_CERT_DIR", Path::new(""))], &["SSL_CERT_DIR", "empty"]),
+        (&[good, ("SSL_CERT_DIR", &missing)], &["no such file", "SSL_CERT_DIR"]),
+    ] {
+        connect(&made, variables).status(2).stdout(b"").says(told);
+    }
+}
+
+#[test]
+fn insecure_says_what_it_has_skipped() {
+    let mut plan = Plan::new(&["www.example.org"]);
+    let made = make(&plan);
+    let shown = ["--cert", arg(&made.shown.cert), "--key", arg(&made.shown.key)];
+    let skipped = |made: &Made, shown: &[&str]| {
+        let server = astream(["listen", "127.0.0.1", "0", "--tls"]).args(shown).input("hello").start();
+        let client = astream(["connect", "localhost", &server.port(), "-4", "--tls", "--insecure"]);
+        client.env("SSL_CERT_FILE", &made.trusted).run().status(0).stdout(b"hello")
+    };
+    skipped(&made, &shown).says(&["--insecure", "not for 'localhost'", "www.example.org"]);
+    plan = Plan::new(&["localhost"]);
+    let made = make(&plan);
+    let shown = ["--cert", arg(&made.shown.cert), "--key", arg(&made.shown.key)];
+    skipped(&made, &shown).says(&["--insecure", "and hold"]);
+}

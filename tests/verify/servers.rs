@@ -1,0 +1,244 @@
+//! Certificates of servers, as a client finds them.
+
+use rcgen::{
+    BasicConstraints, CidrSubnet, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, KeyUsagePurpose,
+    NameConstraints, SanType, date_time_ymd,
+};
+
+use crate::support::certs::arg;
+use crate::support::{Finished, Running, astream};
+use crate::workshop::{Made, Plan, authority, make};
+
+/// A server shows what was made, and a client that trusts the root comes.
+fn meet(plan: &Plan, made: &Made) -> (Running, Finished) {
+    let shown = ["--cert", arg(&made.shown.cert), "--key", arg(&made.shown.key)];
+    let server = astream(["listen", "127.0.0.1", "0", "--tls"]).args(shown).input("hello").start();
+    let client = ["connect", plan.host, &server.port(), "-4", "--tls", "--cacert", arg(&made.trusted)];
+    let lists = made.lists.iter().flat_map(|file| ["--crl", arg(file)]);
+    let client = astream(client).args(lists).args(plan.options).run();
+    (server, client)
+}
+
+/// With `control` alone the two talk; with `fault` on top they do not, for the reason told.
+#[track_caller]
+pub fn check(names: &[&str], control: fn(&mut Plan), fault: fn(&mut Plan), words: &[&str], alert: &str) {
+    let mut plan = Plan::new(names);
+    control(&mut plan);
+    let (server, client) = meet(&plan, &make(&plan));
+    client.status(0).stdout(b"hello").silent();
+    server.wait().status(0);
+    fault(&mut plan);
+    let (server, client) = meet(&plan, &make(&plan));
+    client.status(6).stdout(b"").says(&["TLS handshake with", "issued by CN="]).says(words);
+    server.stderr_line(&format!("alert {alert}"));
+}
+
+const LOCAL: &[&str] = &["localhost", "127.0.0.1"];
+
+fn good(_: &mut Plan) {}
+
+#[test]
+fn validity() {
+    let expired = |plan: &mut Plan| plan.end.not_after = date_time_ymd(2001, 1, 1);
+    check(
+        LOCAL,
+        good,
+        expired,
+        &["the certificate has expired", "until 2001-01-01", "--pin sha256//"],
+        "CertificateExpired",
+    );
+    let early = |plan: &mut Plan| plan.end.not_before = date_time_ymd(3001, 1, 1);
+    check(LOCAL, good, early, &["not valid yet", "from 3001-01-01", "--pin sha256//"], "CertificateExpired");
+    let issuer = |plan: &mut Plan| plan.between[0].not_after = date_time_ymd(2001, 1, 1);
+    check(
+        LOCAL,
+        good,
+        issuer,
+        &["the certificate of its issuer CN=between has expired"],
+        "CertificateExpired",
+    );
+    let root = |plan: &mut Plan| plan.root.not_after = date_time_ymd(2001, 1, 1);
+    check(LOCAL, good, root, &["CN=the root", "not valid at this time"], "UnknownCA");
+}
+
+#[test]
+fn names() {
+    let told = &[
+        "the certificate is not for 'localhost'",
+        "it is for www.example.org, example.org, issued by CN=between",
+    ];
+    let other = |plan: &mut Plan| plan.end.subject_alt_names = dns(&["www.example.org", "example.org"]);
+    check(LOCAL, good, other, told, "BadCertificate");
+    let only_common = |plan: &mut Plan| {
+        plan.end.subject_alt_names.clear();
+        plan.end.distinguished_name.push(DnType::CommonName, "localhost");
+    };
+    check(
+        LOCAL,
+        good,
+        only_common,
+        &["is not for 'localhost'", "it is CN=localhost, and for no name"],
+        "BadCertificate",
+    );
+    let asked = |plan: &mut Plan| plan.options = &["--servername", "a.example.org"];
+    let other = |plan: &mut Plan| plan.options = &["--servername", "b.example.org"];
+    check(
+        &["a.example.org"],
+        asked,
+        other,
+        &["not for 'b.example.org'", "for a.example.org", "--servername"],
+        "BadCertificate",
+    );
+}
+
+#[test]
+fn a_wildcard_stands_for_one_whole_label() {
+    let one = |plan: &mut Plan| plan.options = &["--servername", "a.example.org"];
+    let deep = |plan: &mut Plan| plan.options = &["--servername", "a.b.example.org"];
+    check(
+        &["*.example.org"],
+        one,
+        deep,
+        &["not for 'a.b.example.org'", "for *.example.org"],
+        "BadCertificate",
+    );
+    let none = |plan: &mut Plan| plan.options = &["--servername", "example.org"];
+    check(&["*.example.org"], one, none, &["not for 'example.org'"], "BadCertificate");
+    let part = |plan: &mut Plan| plan.end.subject_alt_names = dns(&["a*.example.org"]);
+    check(&["*.example.org"], one, part, &["not for 'a.example.org'"], "BadCertificate");
+    let within = |plan: &mut Plan| plan.end.subject_alt_names = dns(&["a.*.org"]);
+    check(&["*.example.org"], one, within, &["not for 'a.example.org'"], "BadCertificate");
+}
+
+#[test]
+fn addresses() {
+    let by_address = |plan: &mut Plan| plan.host = "127.0.0.1";
+    let other = |plan: &mut Plan| {
+        plan.end.subject_alt_names =
+            vec![SanType::IpAddress([127, 0, 0, 2].into()), dns(&["localhost"]).remove(0)];
+    };
+    check(
+        LOCAL,
+        by_address,
+        other,
+        &["is not for '127.0.0.1'", "it is for 127.0.0.2, localhost"],
+        "BadCertificate",
+    );
+    let as_name = |plan: &mut Plan| plan.end.subject_alt_names = dns(&["127.0.0.1"]);
+    check(LOCAL, by_address, as_name, &["is not for '127.0.0.1'", "DNS:127.0.0.1"], "BadCertificate");
+}
+
+#[test]
+fn chains() {
+    let itself = |plan: &mut Plan| plan.is_self_signed = true;
+    check(
+        LOCAL,
+        good,
+        itself,
+        &["not trusted", "signed by itself", "--cacert", "--pin sha256//"],
+        "UnknownCA",
+    );
+    let unknown = |plan: &mut Plan| plan.is_root_unknown = true;
+    check(LOCAL, good, unknown, &["not trusted", "the chain ends at CN=the root"], "UnknownCA");
+    let alone = |plan: &mut Plan| plan.is_sent_alone = true;
+    check(LOCAL, good, alone, &["its issuer is unknown, and no certificate of it was sent"], "UnknownCA");
+    let forged = |plan: &mut Plan| plan.is_forged = true;
+    check(LOCAL, good, forged, &["its issuer's key did not sign it"], "DecryptError");
+    let direct = |plan: &mut Plan| plan.between.clear();
+    check(LOCAL, direct, |plan| plan.is_root_unknown = true, &["its issuer is unknown"], "UnknownCA");
+}
+
+#[test]
+fn authorities() {
+    let no_authority = |plan: &mut Plan| plan.between[0].is_ca = IsCa::ExplicitNoCa;
+    check(LOCAL, good, no_authority, &["its issuer is no authority"], "CertificateUnknown");
+    let unsaid = |plan: &mut Plan| plan.between[0].is_ca = IsCa::NoCa;
+    check(LOCAL, good, unsaid, &["its issuer is no authority"], "CertificateUnknown");
+    let root = |plan: &mut Plan| plan.root.is_ca = IsCa::ExplicitNoCa;
+    check(LOCAL, good, root, &["CN=the root may not stand for it"], "AccessDenied");
+    let own = |plan: &mut Plan| plan.end.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    check(LOCAL, good, own, &["it is one of an authority"], "CertificateUnknown");
+}
+
+#[test]
+fn path_length() {
+    let two = |plan: &mut Plan| {
+        plan.between.push(authority("the second"));
+        plan.between[0].is_ca = IsCa::Ca(BasicConstraints::Constrained(1));
+        plan.root.is_ca = IsCa::Ca(BasicConstraints::Constrained(2));
+    };
+    let none = |plan: &mut Plan| plan.between[0].is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    check(LOCAL, two, none, &["too long", "path length"], "CertificateUnknown");
+    let root = |plan: &mut Plan| plan.root.is_ca = IsCa::Ca(BasicConstraints::Constrained(1));
+    check(LOCAL, two, root, &["CN=the root may not stand for it"], "AccessDenied");
+}
+
+#[test]
+fn name_constraints() {
+    let permitted = |plan: &mut Plan| plan.between[0].name_constraints = Some(only(&["localhost"]));
+    let other = |plan: &mut Plan| plan.between[0].name_constraints = Some(only(&["example.org"]));
+    check(&["localhost"], permitted, other, &["name constraints"], "CertificateUnknown");
+    let root = |plan: &mut Plan| plan.root.name_constraints = Some(only(&["example.org"]));
+    check(&["localhost"], permitted, root, &["name constraints"], "CertificateUnknown");
+    let excluded = |plan: &mut Plan| {
+        let excluded_subtrees = vec![GeneralSubtree::DnsName("localhost".to_owned())];
+        plan.between[0].name_constraints =
+            Some(NameConstraints { permitted_subtrees: vec![], excluded_subtrees });
+    };
+    check(&["localhost"], good, excluded, &["name constraints"], "CertificateUnknown");
+    let address = |plan: &mut Plan| {
+        let network = CidrSubnet::from_v4_prefix([10, 0, 0, 0], 8);
+        let permitted_subtrees = vec![GeneralSubtree::IpAddress(network)];
+        plan.between[0].name_constraints =
+            Some(NameConstraints { permitted_subtrees, excluded_subtrees: vec![] });
+    };
+    let by_address = |plan: &mut Plan| plan.host = "127.0.0.1";
+    check(LOCAL, by_address, address, &["name constraints"], "CertificateUnknown");
+}
+
+#[test]
+fn key_usage() {
+    let signs = |plan: &mut Plan| plan.end.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    let encrypts = |plan: &mut Plan| plan.end.key_usages = vec![KeyUsagePurpose::KeyEncipherment];
+    check(LOCAL, signs, encrypts, &["key usage", "may not sign a handshake"], "UnsupportedCertificate");
+    let issuer = |plan: &mut Plan| plan.between[0].key_usages = vec![KeyUsagePurpose::CrlSign];
+    check(LOCAL, good, issuer, &["CN=between may not stand for it", "key usage"], "AccessDenied");
+    let root = |plan: &mut Plan| plan.root.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    check(LOCAL, good, root, &["CN=the root may not stand for it", "key usage"], "AccessDenied");
+}
+
+#[test]
+fn extended_key_usage() {
+    let both = |plan: &mut Plan| {
+        plan.end.extended_key_usages =
+            vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth];
+    };
+    let clients = |plan: &mut Plan| plan.end.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    check(LOCAL, both, clients, &["not for servers", "--pin sha256//"], "UnsupportedCertificate");
+    let issuer =
+        |plan: &mut Plan| plan.between[0].extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    check(LOCAL, both, issuer, &["not for servers"], "UnsupportedCertificate");
+}
+
+#[test]
+fn a_message_is_one_line_of_a_bounded_length_whatever_the_certificate_holds() {
+    let many = |plan: &mut Plan| {
+        let names: Vec<_> = (0..300).map(|n| format!("{n}.{}.example.org", "x".repeat(60))).collect();
+        plan.end.subject_alt_names = names.iter().flat_map(|name| dns(&[name])).collect();
+        plan.between[0].distinguished_name.push(DnType::CommonName, "\u{1b}[31m".repeat(100));
+    };
+    let mut plan = Plan::new(LOCAL);
+    many(&mut plan);
+    let (_server, client) = meet(&plan, &make(&plan));
+    let client = client.status(6).says(&["not for 'localhost'", "and 295 more", "\\1B[31m"]);
+    assert!(!client.stderr.contains('\u{1b}') && client.stderr.len() < 1200, "{}", client.told());
+}
+
+fn dns(names: &[&str]) -> Vec<SanType> {
+    names.iter().map(|name| SanType::DnsName((*name).try_into().unwrap())).collect()
+}
+
+fn only(names: &[&str]) -> NameConstraints {
+    let permitted_subtrees = names.iter().map(|name| GeneralSubtree::DnsName((*name).to_owned())).collect();
+    NameConstraints { permitted_subtrees, excluded_subtrees: vec![] }
+}
