@@ -229,3 +229,14 @@ fn the_handshake_after_it_is_verified_as_ever() {
     client.status(6).stdout(b"").says(&["TLS handshake with localhost:", "issuer is unknown"]);
     assert!(server.join());
 }
+
+#[test]
+fn a_probe_asks_first_too() {
+    let (authority, config) = tls_config();
+    let server = peer(move |mut stream| {
+        follow(&mut stream, CONVERSATIONS[0].1, usize::MAX);
+        read_all(&mut StreamOwned::new(ServerConnection::new(config).unwrap(), stream))
+    });
+    connect("smtp", &server, &["-z", "--cacert", arg(&authority.ca)]).run().status(0).stdout(b"");
+    assert_eq!(server.join(), b"");
+}

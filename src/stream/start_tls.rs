@@ -30,12 +30,13 @@ impl<'a> From<&'a TlsServer> for TlsSide<'a> {
     }
 }
 
-/// Goes on under TLS with an open connection, after draining the writer; both streams are replaced.
+/// Goes on under TLS with an open connection, once the writer is drained; both streams are replaced.
 /// A cancelled call has closed the connection.
 ///
 /// # Errors
-/// [`Error::Tls`] if the handshake fails, takes longer than 30 s, or if the peer sent bytes before
-/// it that were not read: they could have been slipped in by anybody (CVE-2011-0411).
+/// [`Error::Tls`] if the handshake fails, or if the peer sent bytes before it that were not read: they
+/// could have been slipped in by anybody (CVE-2011-0411). [`Error::Timeout`] if the handshake takes
+/// longer than 30 s; the draining may take any time.
 pub async fn start_tls<'a>(
     reader: StreamReader,
     writer: StreamWriter,

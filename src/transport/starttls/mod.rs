@@ -204,7 +204,9 @@ mod tests {
             deadline: start + timeout,
         };
         let trickle = async {
-            while server.write_all(b"220-\r\n").await.is_ok() {
+            sleep(Duration::from_secs(2)).await;
+            server.write_all(b"220 mail.test\r\n").await.unwrap();
+            while server.write_all(b"250-\r\n").await.is_ok() {
                 sleep(Duration::from_millis(100)).await;
             }
         };
@@ -214,7 +216,7 @@ mod tests {
         };
         assert_eq!(
             error.to_string(),
-            "STARTTLS (smtp) with a server: waiting for the greeting: nothing within 3 s"
+            "STARTTLS (smtp) with a server: waiting for the answer to EHLO: nothing within 3 s"
         );
         assert_eq!(start.elapsed(), timeout);
     }
