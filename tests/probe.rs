@@ -167,6 +167,14 @@ fn the_status_is_the_highest_of_all_ports() {
 }
 
 #[test]
+fn a_name_is_looked_up_once_for_all_ports() {
+    let (one, other) = (asked(), asked());
+    let ports = format!("{},{}", one.port(), other.port());
+    let said = astream(["connect", "-z", "-4", "-vv", "localhost", &ports]).run().status(0);
+    assert_eq!(said.stderr.matches("localhost resolves to").count(), 1, "{}", said.told());
+}
+
+#[test]
 fn a_name_that_does_not_resolve_is_told_once() {
     let said = astream(["connect", "-z", "no-such-host.invalid", "1-100"]).run().status(3);
     said.says(&["no-such-host.invalid"]);

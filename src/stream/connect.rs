@@ -1,5 +1,6 @@
 //! `open_connection`: name, address, connection, STARTTLS, TLS, streams, all within one limit.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
@@ -10,13 +11,14 @@ use crate::endpoint::{Endpoint, Family};
 use crate::error::Error;
 use crate::transport::starttls::{Dialogue, StartTls};
 use crate::transport::tls::TlsClient;
-use crate::transport::{Dial, Transport, dial, is_target};
+use crate::transport::{Dial, Known, Transport, dial, is_target};
 
 /// How to open a connection.
 #[derive(Debug, Clone)]
 pub struct ConnectOptions {
     family: Family,
     numeric: bool,
+    known: Option<Arc<Known>>,
     timeout: Duration,
     tls: Option<TlsClient>,
     starttls: Option<StartTls>,
@@ -28,6 +30,7 @@ impl Default for ConnectOptions {
         Self {
             family: Family::Any,
             numeric: false,
+            known: None,
             timeout: SETUP_TIMEOUT,
             tls: None,
             starttls: None,
@@ -96,6 +99,29 @@ impl ConnectOptions {
 }
 
 impl ConnectOptions {
+    /// Looks the host of `endpoint` up, for all connections to that host that are made with these
+    /// options. Otherwise each of them asks anew, which is right for a program that runs for long. A
+    /// Unix socket has no host. May be cancelled.
+    ///
+    /// # Errors
+    /// [`Error::Resolve`]; [`Error::Timeout`] after [`timeout`](Self::timeout); [`Error::Address`] for
+    /// an address to listen on.
+    pub async fn resolved(mut self, endpoint: &Endpoint) -> Result<Self, Error> {
+        self.known = self.dial().look_up(endpoint).await?;
+        Ok(self)
+    }
+
+    /// How to connect, from now on.
+    fn dial(&self) -> Dial {
+        Dial {
+            known: self.known.clone(),
+            family: self.family,
+            numeric: self.numeric,
+            timeout: self.timeout,
+            deadline: Instant::now() + self.timeout,
+        }
+    }
+
     /// Finds out before any connection whether one could be made: the address must be one to connect
     /// to, and the files of TLS must be usable.
     pub(crate) fn check(&self, endpoint: &Endpoint) -> Result<(), Error> {
@@ -117,8 +143,8 @@ pub async fn open_connection(
 ) -> Result<(StreamReader, StreamWriter), Error> {
     // Files are read, and found wanting, before anybody is bothered.
     let connector = options.tls.as_ref().map(|tls| tls.connector(endpoint.host())).transpose()?;
-    let deadline = Instant::now() + options.timeout;
-    let how = Dial { family: options.family, numeric: options.numeric, timeout: options.timeout, deadline };
+    let how = options.dial();
+    let deadline = how.deadline;
     let transport = dial(endpoint, &how).await?;
     let (peer, local) = transport.addresses();
     tracing::info!("connected to {peer} from {local}");

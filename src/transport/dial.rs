@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -19,11 +20,19 @@ const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 /// How to connect.
 pub(crate) struct Dial {
+    pub(crate) known: Option<Arc<Known>>,
     pub(crate) family: Family,
     pub(crate) numeric: bool,
     pub(crate) timeout: Duration,
     /// When `timeout` has passed.
     pub(crate) deadline: Instant,
+}
+
+/// A host that was looked up.
+#[derive(Debug)]
+pub(crate) struct Known {
+    host: String,
+    addresses: Vec<SocketAddr>,
 }
 
 /// Whether this is an address to connect to.
@@ -38,16 +47,35 @@ pub(crate) fn is_target(endpoint: &Endpoint) -> Result<(), Error> {
     }
 }
 
+impl Dial {
+    /// Looks the host of an address up, if it has one.
+    pub(crate) async fn look_up(&self, endpoint: &Endpoint) -> Result<Option<Arc<Known>>, Error> {
+        let Endpoint::Tcp { host, port } = endpoint else { return Ok(None) };
+        is_target(endpoint)?;
+        let addresses = self.addresses(host, *port).await?;
+        Ok(Some(Arc::new(Known { host: host.clone(), addresses })))
+    }
+
+    async fn addresses(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
+        if let Some(known) = self.known.as_ref().filter(|known| known.host == host) {
+            let mut addresses = known.addresses.clone();
+            for address in &mut addresses {
+                address.set_port(port);
+            }
+            return Ok(addresses);
+        }
+        let late = |_| Error::Timeout { doing: format!("resolving {host}"), after: self.timeout };
+        timeout_at(self.deadline, resolve(host, port, self.family, self.numeric)).await.map_err(late)?
+    }
+}
+
 /// Connects to the first address of `endpoint` that answers.
 pub(crate) async fn dial(endpoint: &Endpoint, how: &Dial) -> Result<Transport, Error> {
     let late = |doing: String| Error::Timeout { doing, after: how.timeout };
     is_target(endpoint)?;
     match endpoint {
         Endpoint::Tcp { host, port } => {
-            let addresses = timeout_at(how.deadline, resolve(host, *port, how.family, how.numeric))
-                .await
-                .map_err(|_| late(format!("resolving {host}")))??;
-            let addresses = interleaved(addresses);
+            let addresses = interleaved(how.addresses(host, *port).await?);
             let connected = timeout_at(how.deadline, race(&addresses))
                 .await
                 .map_err(|_| late(format!("connecting to {}", names(endpoint, &addresses))))?;

@@ -20,7 +20,7 @@ use tokio::net::{TcpStream, UnixStream};
 
 use crate::endpoint::Address;
 
-pub(crate) use dial::{Dial, dial, is_target};
+pub(crate) use dial::{Dial, Known, dial, is_target};
 pub(crate) use halves::{Io, ReadHalf, Shared, WriteHalf};
 pub(crate) use listener::{Listening, bind};
 

@@ -33,8 +33,12 @@ pub struct Found {
 
 /// Asks every port, and tells in their order. The status is the highest of all.
 pub async fn run(args: &Connect, options: ConnectOptions) -> anyhow::Result<()> {
-    let mut waiting = args.address.endpoints()?.into_iter().enumerate();
-    let options = options.close_timeout(FAREWELL);
+    let endpoints = args.address.endpoints()?;
+    let mut options = options.close_timeout(FAREWELL);
+    if let [first, _, ..] = &endpoints[..] {
+        options = options.resolved(first).await?;
+    }
+    let mut waiting = endpoints.into_iter().enumerate();
     let at_once = crate::descriptor_limit().map_or(AT_ONCE, |limit| (limit / 4).min(AT_ONCE));
     let (mut asked, mut done) = (JoinSet::new(), BTreeMap::new());
     let (mut next, mut worst) = (0, 0);
