@@ -87,11 +87,11 @@ fn tell(args: &Connect, mut probed: Probed) -> anyhow::Result<u8> {
     if let Some(error @ (Error::Resolve { .. } | Error::Address { .. } | Error::File { .. })) = probed.error {
         return Err(error.into());
     }
-    report::tell(&Event::Probed(&probed));
     let tls = probed.found.as_ref().and_then(|found| found.tls.as_ref());
     if let Some(tls) = tls.filter(|_| args.tls.insecure) {
         report::unverified(tls);
     }
+    report::tell(&Event::Probed(&probed));
     if args.probe.show_certs {
         let cannot = |cause: io::Error| Error::Local { doing: "write to stdout", cause: cause.into() };
         show(probed.certificates()).map_err(cannot)?;

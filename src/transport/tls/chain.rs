@@ -114,9 +114,26 @@ impl Chain {
             Ok(_) => {}
             // Which webpki finds out after looking at the validity and before anything else.
             Err(webpki::Error::CaUsedAsEndEntity) if is_trusted_itself => {}
-            Err(error) => return Err(flaw.take().unwrap_or(Flaw::Webpki(error))),
+            Err(error) => {
+                let short = || {
+                    self.short_issuer(shown).filter(|_| error == webpki::Error::InvalidSignatureForPublicKey)
+                };
+                return Err(flaw.take().or_else(short).unwrap_or(Flaw::Webpki(error)));
+            }
         }
         if Certificate::from_der(shown.own.as_ref()).may_sign() { Ok(()) } else { Err(Flaw::KeyUsage) }
+    }
+}
+
+impl Chain {
+    /// An issuer whose key is too short for its signature to be looked at.
+    fn short_issuer(&self, shown: Presented<'_>) -> Option<Flaw> {
+        let read = |der: &CertificateDer<'_>| Certificate::from_der(der.as_ref());
+        let below: Vec<_> = std::iter::once(shown.own).chain(shown.intermediates).map(read).collect();
+        let above = self.anchors.certificates.iter().chain(shown.intermediates).map(read);
+        above
+            .filter(|issuer| below.iter().any(|one| one.issuer() == issuer.subject()))
+            .find_map(Flaw::of_issuer)
     }
 }
 

@@ -36,6 +36,8 @@ pub(super) enum Flaw {
     IssuerRevoked,
     /// So many bits.
     ShortKey(usize),
+    /// The same of one of its issuers, whose signatures are worth nothing.
+    ShortIssuerKey(Certificate, usize),
     NotPinned,
     /// There is nobody to trust, and why.
     NobodyTrusted(String),
@@ -50,10 +52,12 @@ impl From<webpki::Error> for Flaw {
 impl Flaw {
     /// A key that no handshake can be made with, whoever trusts it.
     pub(super) fn of_key(certificate: &CertificateDer<'_>) -> Option<Self> {
-        Certificate::from_der(certificate.as_ref())
-            .rsa_bits()
-            .filter(|bits| *bits < LEAST_RSA)
-            .map(Self::ShortKey)
+        short_key(&Certificate::from_der(certificate.as_ref())).map(Self::ShortKey)
+    }
+
+    /// An issuer of which no signature counts.
+    pub(super) fn of_issuer(issuer: Certificate) -> Option<Self> {
+        short_key(&issuer).map(|bits| Self::ShortIssuerKey(issuer, bits))
     }
 
     /// What is wrong, with what the peer has shown, and what that is for.
@@ -76,6 +80,11 @@ impl Flaw {
             Self::ShortKey(bits) => {
                 format!("the certificate's RSA key has {bits} bits, of which {LEAST_RSA} are the least")
             }
+            Self::ShortIssuerKey(issuer, bits) => format!(
+                "the certificate is not trusted: the RSA key of its issuer {} has {bits} bits, of which \
+                 {LEAST_RSA} are the least",
+                cut(&issuer.subject())
+            ),
             Self::NotPinned => {
                 let pin = own.and_then(Certificate::pin).as_ref().map_or_else(String::new, Pin::to_string);
                 format!("the peer's key is not a pinned one; its pin is {pin}")
@@ -102,6 +111,10 @@ impl Flaw {
     }
 }
 
+fn short_key(certificate: &Certificate) -> Option<usize> {
+    certificate.rsa_bits().filter(|bits| *bits < LEAST_RSA)
+}
+
 /// Chooses the alert that the peer is sent.
 impl From<&Flaw> for rustls::Error {
     fn from(flaw: &Flaw) -> Self {
@@ -120,7 +133,7 @@ impl From<&Flaw> for rustls::Error {
             }
             Flaw::Webpki(E::BadDer | E::BadDerTime | E::TrailingData(_)) => CertificateError::BadEncoding,
             Flaw::Webpki(other) => CertificateError::Other(OtherError(Arc::new(other.clone()))),
-            Flaw::NoAuthority(_) | Flaw::NotPinned | Flaw::NobodyTrusted(_) => {
+            Flaw::NoAuthority(_) | Flaw::ShortIssuerKey(..) | Flaw::NotPinned | Flaw::NobodyTrusted(_) => {
                 CertificateError::ApplicationVerificationFailure
             }
         };
@@ -143,7 +156,7 @@ fn webpki_words(error: &webpki::Error, name: Option<&ServerName<'_>>, shown: &[C
         }
         E::UnknownIssuer => format!("the certificate is not trusted: {}", unknown_issuer(shown)),
         E::InvalidSignatureForPublicKey => {
-            "the certificate is not trusted: its issuer's key did not sign it, or is too short".to_owned()
+            "the certificate is not trusted: its issuer's key did not sign it".to_owned()
         }
         E::CaUsedAsEndEntity => {
             "the certificate is not trusted: it is one of an authority, and not one of the trusted".to_owned()

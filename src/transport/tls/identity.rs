@@ -48,7 +48,7 @@ impl Identity {
             rustls::Error::InvalidCertificate(error) => {
                 Error::file(certificate, format_args!("its first certificate cannot be used: {error}"))
             }
-            other => Error::file(key, other),
+            other => Error::file(key, format_args!("the key cannot be used: {other}")),
         })
     }
 
