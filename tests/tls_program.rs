@@ -291,7 +291,7 @@ fn a_peer_that_does_not_speak_tls_is_told_apart() {
         let _ = read_all(&mut stream);
     });
     let client = astream(["connect", "127.0.0.1", &http.port(), "--tls"]).run();
-    client.status(6).says(&["does not speak TLS"]);
+    client.status(6).says(&["does not speak TLS; it said \"HTTP/1.1 400 Bad Request\""]);
 }
 
 #[test]

@@ -145,6 +145,8 @@ pub enum TlsFault {
     Version,
     /// There is no common application protocol (ALPN, RFC 7301).
     Protocol,
+    /// The peer speaks something else than TLS.
+    NoTls,
     /// The server was asked for TLS and speaks it already.
     FromStart,
     /// Anything else.

@@ -7,6 +7,7 @@ mod resolve;
 pub(crate) mod starttls;
 pub(crate) mod tls;
 mod unix;
+mod words;
 
 use std::io;
 use std::net::Shutdown;
@@ -23,6 +24,7 @@ use crate::endpoint::Address;
 pub(crate) use dial::{Dial, Known, dial, is_target};
 pub(crate) use halves::{Io, ReadHalf, Shared, WriteHalf};
 pub(crate) use listener::{Listening, bind};
+pub(crate) use words::quoted;
 
 /// A connection whose bytes are not yet anybody's.
 pub(crate) enum Transport {

@@ -10,7 +10,6 @@ mod postgres;
 mod protocol;
 #[cfg(test)]
 mod splits;
-mod words;
 mod xmpp;
 
 use std::io;
@@ -19,11 +18,10 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 
-use super::Io;
+use super::{Io, quoted};
 use crate::endpoint::Address;
 use crate::error::{Error, TlsFault};
 pub use protocol::StartTls;
-use words::quoted;
 
 /// What is told of bytes that came before the handshake: anybody could have slipped them in
 /// (CVE-2011-0411).

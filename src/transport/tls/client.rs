@@ -17,7 +17,7 @@ use super::chain::{Chain, CrlFile, revocation_lists};
 use super::negotiation::Negotiation;
 use super::pem::PemFile;
 use super::verify::{Seen, ServerVerifier, Trust};
-use super::{Identity, TlsInfo, TlsVersion, handshake_error, key_log, provider};
+use super::{Heard, Identity, TlsInfo, TlsVersion, handshake_error, key_log, provider};
 use crate::certificate::Pin;
 use crate::error::{Error, TlsFault};
 use crate::transport::{Io, Shared};
@@ -200,10 +200,9 @@ impl Connector {
         };
         let seen = Seen::default();
         let config = Arc::new(client.config(ServerVerifier::new(trust, &seen))?);
-        let stream = TlsConnector::from(config)
-            .connect(name, io)
-            .await
-            .map_err(|error| handshake_error(peer, &error, &seen))?;
+        let connecting = TlsConnector::from(config).connect(name, Heard::new(io)).into_fallible();
+        let mut stream = connecting.await.map_err(|failed| handshake_error(peer, &failed, &seen))?;
+        stream.get_mut().0.forget();
         let mut info = TlsInfo::of(stream.get_ref().1);
         info.unverified = seen.flaw().map(|(reason, _)| reason);
         info.tell(peer);

@@ -4,6 +4,7 @@ use std::io;
 
 use rustls::{AlertDescription as Alert, CertificateError, InvalidMessage, PeerIncompatible};
 
+use super::Heard;
 use super::verify::Seen;
 use crate::error::{Error, TlsFault};
 
@@ -19,23 +20,30 @@ pub(crate) fn error(doing: &'static str, error: io::Error) -> Error {
 }
 
 /// An error of a handshake, in which this was seen.
-pub(super) fn handshake_error(peer: &str, error: &io::Error, seen: &Seen) -> Error {
+pub(super) fn handshake_error(peer: &str, (error, heard): &(io::Error, Heard), seen: &Seen) -> Error {
     let doing = format!("TLS handshake with {peer}");
     let told = match (inner(error), seen.flaw()) {
         (Some(rustls::Error::InvalidCertificate(_)), Some((reason, fault))) => {
             Error::Tls { doing, reason, fault, peer_certificates: Vec::new() }
         }
-        _ => other_failure(doing, error),
+        _ => other_failure(doing, error, heard),
     };
     told.with_certificates(seen.certificates())
 }
 
-fn other_failure(doing: String, error: &io::Error) -> Error {
+fn other_failure(doing: String, error: &io::Error, heard: &Heard) -> Error {
+    let is_lost = matches!(inner(error), None | Some(rustls::Error::InvalidMessage(_)));
+    if let Some(words) = heard.other_words().filter(|_| is_lost) {
+        let reason = format!("the peer does not speak TLS; it said {words}");
+        return Error::Tls { doing, reason, fault: TlsFault::NoTls, peer_certificates: Vec::new() };
+    }
+    let has_closed = error.kind() == io::ErrorKind::UnexpectedEof;
     match inner(error) {
         Some(tls) => told(doing, tls),
-        None if error.kind() == io::ErrorKind::UnexpectedEof => {
+        None if has_closed && heard.is_silent() => {
             Error::tls(doing, "the peer closed the connection; does it speak TLS?")
         }
+        None if has_closed => Error::tls(doing, "the peer closed the connection in the middle of it"),
         None => {
             Error::tls(doing, error.to_string().split(" (os error").next().unwrap_or_default().to_lowercase())
         }
@@ -51,7 +59,7 @@ fn told(doing: String, error: &rustls::Error) -> Error {
     let (reason, fault) = match error {
         Tls::AlertReceived(alert) => return refused(doing, *alert),
         Tls::InvalidMessage(InvalidMessage::InvalidContentType) => {
-            ("the peer does not speak TLS".to_owned(), TlsFault::Other)
+            ("the peer sent something that is no TLS".to_owned(), TlsFault::Other)
         }
         Tls::InvalidCertificate(CertificateError::BadSignature) => {
             ("the peer has not the key of its certificate".to_owned(), TlsFault::Other)
@@ -81,7 +89,7 @@ fn told(doing: String, error: &rustls::Error) -> Error {
 
 /// What rustls says, which may hold words of the peer's.
 fn other(error: &rustls::Error) -> String {
-    error.to_string().escape_debug().to_string().replace("\\\"", "\"")
+    error.to_string().escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'")
 }
 
 /// The peer's reason is one byte (RFC 8446, 6.2): what it means for us, where that is known.

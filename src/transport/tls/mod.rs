@@ -7,6 +7,7 @@ mod chain;
 mod client;
 mod failure;
 mod flaw;
+mod heard;
 mod identity;
 mod info;
 mod negotiation;
@@ -24,6 +25,7 @@ use crate::transport::Io;
 pub use client::TlsClient;
 pub(crate) use failure::error;
 use failure::handshake_error;
+use heard::Heard;
 pub use identity::Identity;
 pub use info::TlsInfo;
 pub use negotiation::TlsVersion;
@@ -43,13 +45,13 @@ fn key_log() -> Arc<dyn rustls::KeyLog> {
     }
 }
 
-impl Io for tokio_rustls::client::TlsStream<Box<dyn Io>> {
+impl Io for tokio_rustls::client::TlsStream<Heard> {
     fn tcp(&self) -> Option<&TcpStream> {
         self.get_ref().0.tcp()
     }
 }
 
-impl Io for tokio_rustls::server::TlsStream<Box<dyn Io>> {
+impl Io for tokio_rustls::server::TlsStream<Heard> {
     fn tcp(&self) -> Option<&TcpStream> {
         self.get_ref().0.tcp()
     }

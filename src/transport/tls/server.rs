@@ -15,7 +15,7 @@ use super::chain::{Chain, CrlFile, revocation_lists};
 use super::negotiation::Negotiation;
 use super::pem::PemFile;
 use super::verify::{ClientVerifier, Seen};
-use super::{Identity, TlsInfo, TlsVersion, handshake_error, key_log, provider};
+use super::{Heard, Identity, TlsInfo, TlsVersion, handshake_error, key_log, provider};
 use crate::certificate::Pin;
 use crate::error::Error;
 use crate::transport::{Io, Shared};
@@ -134,7 +134,9 @@ impl Acceptor {
             None => Arc::clone(&self.config),
         };
         let acceptor = TlsAcceptor::from(config);
-        let stream = acceptor.accept(io).await.map_err(|error| handshake_error(peer, &error, &seen))?;
+        let accepting = acceptor.accept(Heard::new(io)).into_fallible();
+        let mut stream = accepting.await.map_err(|failed| handshake_error(peer, &failed, &seen))?;
+        stream.get_mut().0.forget();
         let info = TlsInfo::of(stream.get_ref().1);
         info.tell(peer);
         Ok((Shared::tls(Box::new(stream), self.server.ignore_unexpected_eof), info))

@@ -70,6 +70,7 @@ fn tls(fault: TlsFault) -> Option<&'static str> {
             Some("see --tls-min and --tls-max; versions before 1.2 are unsafe, and not spoken")
         }
         TlsFault::Protocol => Some("--alpn LIST"),
+        TlsFault::NoTls => Some("without --tls, or --starttls PROTO, if TLS begins after some words"),
         TlsFault::FromStart => Some("--tls without --starttls"),
         _ => None,
     }

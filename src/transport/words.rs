@@ -1,10 +1,10 @@
-//! A server's own words in a message.
+//! A peer's own words in a message.
 
 /// More of them is not shown.
 const MAX_CHARS: usize = 300;
 
 /// What was said, in quotes and on one line, with everything escaped that is not to be printed.
-pub(super) fn quoted(said: &[u8]) -> String {
+pub(crate) fn quoted(said: &[u8]) -> String {
     let said = String::from_utf8_lossy(said);
     let line = said.trim().lines().collect::<Vec<_>>().join(" ");
     let mut shown = String::from("\"");

@@ -1,0 +1,92 @@
+//! What a peer said first, for the message if that was no TLS.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use crate::transport::{Io, quoted};
+
+/// How much of it is kept.
+const MAX: usize = 80;
+
+/// A byte stream whose first bytes are kept while a handshake lasts.
+pub(super) struct Heard {
+    io: Box<dyn Io>,
+    first: Vec<u8>,
+    is_handshaking: bool,
+}
+
+impl Heard {
+    pub(super) fn new(io: Box<dyn Io>) -> Self {
+        Self { io, first: Vec::new(), is_handshaking: true }
+    }
+
+    /// The handshake is through: what comes now is nobody's business.
+    pub(super) fn forget(&mut self) {
+        self.first = Vec::new();
+        self.is_handshaking = false;
+    }
+
+    pub(super) fn is_silent(&self) -> bool {
+        self.first.is_empty()
+    }
+
+    /// The first line, if it does not begin as a record of TLS does (RFC 8446, 5.1).
+    pub(super) fn other_words(&self) -> Option<String> {
+        let is_record = (20..=24).contains(self.first.first()?);
+        let line = self.first.split(|byte| *byte == b'\n').next()?;
+        (!is_record).then(|| quoted(line))
+    }
+}
+
+impl Io for Heard {
+    fn tcp(&self) -> Option<&TcpStream> {
+        self.io.tcp()
+    }
+}
+
+impl AsyncRead for Heard {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let known = buf.filled().len();
+        let read = Pin::new(&mut self.io).poll_read(cx, buf);
+        if self.is_handshaking {
+            let room = MAX - self.first.len();
+            let new = &buf.filled()[known..];
+            self.first.extend_from_slice(&new[..new.len().min(room)]);
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Heard {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, data)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, data)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}

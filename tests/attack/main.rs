@@ -1,0 +1,10 @@
+//! TLS under attack: whoever speaks it wrongly is told, closed, and harms nobody else.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod clients;
+mod hello;
+mod servers;
+mod sessions;
+mod victim;

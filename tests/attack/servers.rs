@@ -1,0 +1,69 @@
+//! Servers that are none: a client says so, with status 6, and what they said.
+
+use std::io::{Read, Write};
+use std::net::Shutdown;
+
+use crate::hello::{ALERT, DATA, HANDSHAKE, TOO_LONG, record};
+use crate::support::peer::{peer, refusing};
+use crate::support::{Finished, astream, noise};
+
+/// What a client says of a server that answers so, and ends.
+fn told_of(answer: &[u8]) -> Finished {
+    let answer = answer.to_vec();
+    let server = peer(move |mut stream| {
+        let _ = stream.write_all(&answer);
+        let _ = stream.shutdown(Shutdown::Write);
+        while stream.read(&mut [0; 4096]).is_ok_and(|n| n > 0) {}
+    });
+    let told = astream(["connect", "127.0.0.1", &server.port(), "--tls"]).input("secret").run();
+    server.join();
+    told.status(6).stdout(b"")
+}
+
+#[test]
+fn what_is_no_tls_is_told_with_its_first_words() {
+    let long = format!("220 {}\r\n", "x".repeat(1000));
+    for (answer, said) in [
+        (&b"HTTP/1.1 400 Bad Request\r\nServer: there\r\n\r\n"[..], r#""HTTP/1.1 400 Bad Request""#),
+        (b"220 mail.test ESMTP\r\n", r#""220 mail.test ESMTP""#),
+        (b"no\n", r#""no""#),
+        (b"\x1b]0;title\x07it's \"here\"\r\n", r#""\u{1b}]0;title\u{7}it's \"here\"""#),
+        (long.as_bytes(), &format!("\"220 {}\"", "x".repeat(76))),
+        (&[0; 16 * 1024], r#""\0\0\0"#),
+    ] {
+        let told = told_of(answer).says(&["TLS handshake with", "--starttls"]);
+        let words = format!("the peer does not speak TLS; it said {said}");
+        assert!(told.stderr.contains(&words), "{words}\n{}", told.told());
+        assert!(told.stderr.len() < 500, "{}", told.told());
+    }
+}
+
+#[test]
+fn bad_records_are_told() {
+    for answer in [
+        [&[HANDSHAKE][..], &noise(100_000)].concat(),
+        [&[HANDSHAKE, 3, 3, 0xff, 0xff][..], &noise(0xffff)].concat(),
+        record(HANDSHAKE, &noise(TOO_LONG)),
+        record(HANDSHAKE, &[]).repeat(10_000),
+        record(ALERT, &[1, 90]).repeat(10_000),
+        record(DATA, b"data"),
+        record(HANDSHAKE, &[2, 0, 0, 70, 3, 3]),
+        record(HANDSHAKE, &[1, 0xff, 0xff, 0xff]),
+        Vec::new(),
+    ] {
+        told_of(&answer).says(&["TLS handshake with"]);
+    }
+}
+
+#[test]
+fn a_plain_echo_is_told() {
+    let echo = astream(["listen", "127.0.0.1", "0", "--echo"]).start();
+    let client = astream(["connect", "127.0.0.1", &echo.port(), "--tls"]).run();
+    client.status(6).says(&["TLS handshake with"]);
+}
+
+#[test]
+fn a_server_that_is_not_there_is_no_question_of_tls() {
+    let (_socket, dead) = refusing();
+    astream(["connect", &dead.to_string(), "--tls"]).run().status(4).says(&["connection refused"]);
+}

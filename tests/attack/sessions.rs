@@ -1,0 +1,111 @@
+//! Clients that misbehave once they are in.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, StreamOwned};
+
+use crate::hello::{ALERT, DATA, HANDSHAKE, TOO_LONG, record};
+use crate::support::noise;
+use crate::victim::{Handler, Victim, victim};
+
+/// Those that outlive a client.
+const SERVERS: [Handler; 3] = [Handler::KeepOpen, Handler::Echo, Handler::Forward];
+
+/// A client that both sides know to be through its handshake.
+fn session(victim: &Victim) -> StreamOwned<ClientConnection, TcpStream> {
+    let name = ServerName::try_from("localhost").unwrap();
+    let client = ClientConnection::new(victim.authority.client(), name).unwrap();
+    let mut session = StreamOwned::new(client, victim.dial());
+    session.write_all(b"here\n").unwrap();
+    session.flush().unwrap();
+    match victim.handler {
+        Handler::Echo | Handler::Forward => session.read_exact(&mut [0; 5]).unwrap(),
+        Handler::KeepOpen | Handler::OneShot => drop(victim.listener.stdout_line("here")),
+    }
+    session
+}
+
+#[test]
+fn bad_records_end_that_session_only() {
+    for handler in SERVERS {
+        let victim = victim(handler, "1m");
+        for bytes in [
+            record(DATA, &noise(TOO_LONG)),
+            [&[DATA, 3, 3, 0xff, 0xff][..], &noise(0xffff)].concat(),
+            record(DATA, &[]),
+            record(DATA, &noise(100)),
+            record(HANDSHAKE, &[0, 0, 0, 0]),
+            record(ALERT, &[1, 90]).repeat(10_000),
+            noise(100_000),
+            b"GET / HTTP/1.0\r\n\r\n".to_vec(),
+        ] {
+            let mut session = session(&victim);
+            let _ = session.sock.write_all(&bytes);
+            victim.tells("TLS: ");
+            let mut rest = Vec::new();
+            assert!(session.read_to_end(&mut rest).is_err() && rest.is_empty(), "no clean end");
+        }
+        victim.serves();
+    }
+}
+
+#[test]
+fn a_flood_of_key_updates_ends_that_session_only() {
+    for handler in SERVERS {
+        let victim = victim(handler, "1m");
+        let before = victim.memory();
+        let mut session = session(&victim);
+        for _ in 0..1000 {
+            session.conn.refresh_traffic_keys().unwrap();
+            while session.conn.wants_write() {
+                if session.conn.write_tls(&mut session.sock).is_err() {
+                    break;
+                }
+            }
+        }
+        victim.tells("TLS: ");
+        let more = victim.memory().saturating_sub(before);
+        assert!(more < 8 << 20, "{more} bytes more");
+        victim.serves();
+    }
+}
+
+#[test]
+fn new_keys_with_every_byte_are_no_harm() {
+    for handler in [Handler::Echo, Handler::Forward] {
+        let victim = victim(handler, "1m");
+        let mut session = session(&victim);
+        let before = victim.memory();
+        for byte in noise(500) {
+            session.conn.refresh_traffic_keys().unwrap();
+            session.write_all(&[byte]).unwrap();
+            session.flush().unwrap();
+            let mut back = [0];
+            session.read_exact(&mut back).unwrap();
+            assert_eq!(back, [byte]);
+        }
+        let more = victim.memory().saturating_sub(before);
+        assert!(more < 4 << 20, "{more} bytes more");
+        victim.serves();
+    }
+}
+
+#[test]
+fn new_keys_of_a_client_that_reads_nothing_cost_no_memory() {
+    let victim = victim(Handler::KeepOpen, "1m");
+    let mut session = session(&victim);
+    let before = victim.memory();
+    // Each update demands one from the other side, which has nowhere to go.
+    for byte in noise(20_000) {
+        session.conn.refresh_traffic_keys().unwrap();
+        session.conn.writer().write_all(&[byte]).unwrap();
+        while session.conn.wants_write() {
+            session.conn.write_tls(&mut session.sock).unwrap();
+        }
+    }
+    victim.listener.until_stdout(&[b"here\n", &noise(20_000)[..]].concat());
+    let more = victim.memory().saturating_sub(before);
+    assert!(more < 8 << 20, "{more} bytes more");
+}

@@ -1,0 +1,93 @@
+//! A listener to attack, with each handler, and the proof that it still serves.
+
+use std::fs;
+use std::net::{SocketAddr, TcpStream};
+use std::thread;
+use std::time::Instant;
+
+use crate::support::certs::{Authority, arg, authority};
+use crate::support::{DEADLINE, Running, astream};
+
+/// What a listener does with its connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Handler {
+    OneShot,
+    KeepOpen,
+    Echo,
+    Forward,
+}
+
+pub const HANDLERS: [Handler; 4] = [Handler::OneShot, Handler::KeepOpen, Handler::Echo, Handler::Forward];
+
+pub struct Victim {
+    pub handler: Handler,
+    pub authority: Authority,
+    pub listener: Running,
+    pub address: SocketAddr,
+    _target: Option<Running>,
+}
+
+/// A listener that gives each handshake as long as `limit` says.
+pub fn victim(handler: Handler, limit: &str) -> Victim {
+    let authority = authority();
+    let issued = authority.localhost();
+    let listen = ["listen", "127.0.0.1", "0", "--tls", "-w", limit];
+    let listener = astream(listen).args(["--cert", arg(&issued.cert), "--key", arg(&issued.key)]);
+    let mut target = None;
+    let listener = match handler {
+        Handler::OneShot => listener.input("served"),
+        Handler::KeepOpen => listener.args(["-k"]),
+        Handler::Echo => listener.args(["--echo"]),
+        Handler::Forward => {
+            let echo = target.insert(astream(["listen", "127.0.0.1", "0", "--echo"]).start());
+            listener.args(["--forward", &echo.address().to_string()])
+        }
+    };
+    let listener = listener.start();
+    let address = listener.address();
+    Victim { handler, authority, listener, address, _target: target }
+}
+
+impl Victim {
+    pub fn dial(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        stream.set_write_timeout(Some(DEADLINE)).unwrap();
+        stream
+    }
+
+    /// Waits for the line about the client that holds `text`.
+    pub fn tells(&self, text: &str) {
+        self.listener.stderr_line(text);
+    }
+
+    /// A well-behaved client gets what it came for. A one-shot listener is used up by it, not before.
+    pub fn serves(self) {
+        let connect = ["connect", &self.address.to_string(), "--tls", "--cacert", arg(&self.authority.ca)];
+        let client = astream(connect).input("served").run().status(0).silent();
+        match self.handler {
+            Handler::OneShot => {
+                client.stdout(b"served");
+                self.listener.wait().status(0).stdout(b"served");
+            }
+            Handler::KeepOpen => {
+                client.stdout(b"");
+                let start = Instant::now();
+                while !self.listener.stdout_so_far().ends_with(b"served") {
+                    assert!(start.elapsed() < DEADLINE, "stdout does not give what was sent");
+                    thread::yield_now();
+                }
+            }
+            Handler::Echo | Handler::Forward => drop(client.stdout(b"served")),
+        }
+    }
+
+    /// What it holds in memory, in bytes.
+    pub fn memory(&self) -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.listener.pid().as_raw_nonzero()));
+        let status = status.unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
+    }
+}
