@@ -115,6 +115,22 @@ fn an_untrusted_peer_is_told_with_what_it_has_shown() {
 }
 
 #[test]
+fn an_untrusted_target_of_a_relay_is_told_with_what_it_has_shown() {
+    let authority = authority();
+    let own = authority.localhost();
+    let server =
+        tls_peer(authority.server(&own, false), |mut tls| tls.conn.complete_io(&mut tls.sock).map(drop));
+    let target = format!("127.0.0.1:{}", server.port());
+    let args = ["listen", "127.0.0.1", "0", "--json", "--once", "--forward", &target, "--forward-tls"];
+    let listener = astream(args).start();
+    let _client = std::net::TcpStream::connect(listener.address_in_json()).unwrap();
+    let events = events(&listener.wait().status(6));
+    assert_eq!(names(&events), ["listening", "accepted", "closed", "error"]);
+    assert_eq!(events[3]["certificates"][0]["sha256"], own.certificate().sha256());
+    assert!(events[3]["hint"].as_str().unwrap().contains("--forward-pin"), "{}", events[3]);
+}
+
+#[test]
 fn a_server_tells_of_each_client_and_of_those_that_failed() {
     let server = astream(["listen", "127.0.0.1", "0", "--json", "--echo", "--tls"]).start();
     let address = server.address_in_json();

@@ -184,6 +184,15 @@ impl Error {
         }
     }
 
+    /// What the peer had shown in TLS by then, its own certificate first, whether it was trusted or not.
+    pub fn peer_certificates(&self) -> &[Certificate] {
+        match self {
+            Self::Tls { peer_certificates, .. } => peer_certificates,
+            Self::Relay { cause, .. } => cause.peer_certificates(),
+            _ => &[],
+        }
+    }
+
     /// An error of TLS with what the peer had shown by then.
     pub(crate) fn with_certificates(mut self, shown: Vec<Certificate>) -> Self {
         if let Self::Tls { peer_certificates, .. } = &mut self {

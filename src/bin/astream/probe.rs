@@ -104,8 +104,7 @@ impl Probed {
     pub fn certificates(&self) -> &[Certificate] {
         match (&self.found, &self.error) {
             (Some(Found { tls: Some(tls), .. }), _) => &tls.peer_certificates,
-            (_, Some(Error::Tls { peer_certificates, .. })) => peer_certificates,
-            _ => &[],
+            (_, error) => error.as_ref().map_or(&[], Error::peer_certificates),
         }
     }
 

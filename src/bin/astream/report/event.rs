@@ -99,10 +99,7 @@ impl Event<'_> {
                 .maybe("error", outcome.result.as_ref().err()),
             Self::Probed(probed) => probed_members(event("probe"), probed),
             Self::Failed { status, message, error } => {
-                let shown = match error {
-                    Some(Error::Tls { peer_certificates, .. }) => peer_certificates.as_slice(),
-                    _ => &[],
-                };
+                let shown = error.map_or(&[][..], Error::peer_certificates);
                 event("error")
                     .raw("status", status)
                     .text("message", message)
