@@ -112,6 +112,24 @@ fn very_verbose_tells_what_moves_the_bytes() {
 }
 
 #[test]
+fn very_verbose_tells_that_each_way_of_tls_has_its_thread() {
+    for (no_splice, told) in [(false, true), (true, false)] {
+        let listener = astream(["listen", "127.0.0.1", "0", "--tls"]).input("answer").start();
+        let address = listener.address().to_string();
+        let pin = listener.stderr_line("--pin ").split("--pin ").nth(1).unwrap().to_owned();
+        let mut client = astream(["connect", &address, "--tls", "--pin", &pin, "-vv"]).input("question");
+        if no_splice {
+            client = client.env("ASTREAM_NO_SPLICE", "1");
+        }
+        let said = client.run().status(0).stdout(b"answer");
+        listener.wait().status(0).stdout(b"question");
+        for line in ["up by read and write, under TLS", "down by read and write, under TLS"] {
+            assert_eq!(said.stderr.contains(line), told, "{}", said.told());
+        }
+    }
+}
+
+#[test]
 fn a_stderr_that_nobody_reads_does_not_stop_a_server() {
     let (reader, writer) = std::io::pipe().unwrap();
     let script = format!("exec {} listen 127.0.0.1 0 --echo -v 2>/dev/stdin", env!("CARGO_BIN_EXE_astream"));

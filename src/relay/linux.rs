@@ -9,9 +9,9 @@ use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat, sendfile};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 
-use super::blocking::{read, retry, wait, write_all};
 use super::mover::{read_fault, write_fault};
 use super::{Fault, Meter, Way};
+use crate::transport::blocking::{read, retry, wait, write_all};
 
 /// How much a call moves at most. A file's is bounded so that the meter and the clocks go on.
 const FROM_FILE: usize = 16 * 1024 * 1024;

@@ -1,6 +1,5 @@
 //! Two streams, each fed from the other, until both have ended.
 
-pub(crate) mod blocking;
 mod copy;
 #[cfg(target_os = "linux")]
 mod linux;

@@ -1,14 +1,15 @@
 //! One way between a socket and a descriptor that block, by whatever moves the bytes best.
 
+use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::io::Errno;
 
-use super::blocking::{read, write_all};
 use super::{Fault, Meter, Way};
 use crate::transport::BlockingSocket;
+use crate::transport::blocking::{read, write_all};
 
 /// How much is read at once by the plain loop.
 const CHUNK: usize = 256 * 1024;
@@ -26,32 +27,41 @@ impl Mover {
     /// Everything that `from` gives goes to the peer.
     pub(crate) fn up(&self, from: impl AsFd) -> Result<(), Fault> {
         #[cfg(target_os = "linux")]
-        if super::linux::up(&from, &*self.socket, || self.socket.set_nonblocking(), &self.meter)? {
+        if self.socket.is_plain()
+            && super::linux::up(&from, &*self.socket, || self.socket.set_nonblocking(), &self.meter)?
+        {
             return Ok(());
         }
-        self.plainly(from, &*self.socket, Way::Up)
+        self.by_hand(Way::Up, |buffer| Ok(read(&from, buffer)?), |data| self.socket.write_all(data))
     }
 
     /// Everything that the peer gives goes to `to`, or, without one, is dropped.
     pub(crate) fn down(&self, to: Option<impl AsFd>) -> Result<(), Fault> {
         let Some(to) = to else { return self.discard() };
         #[cfg(target_os = "linux")]
-        if super::linux::down(&*self.socket, &to, &self.meter)? {
+        if self.socket.is_plain() && super::linux::down(&*self.socket, &to, &self.meter)? {
             return Ok(());
         }
-        self.plainly(&*self.socket, to, Way::Down)
+        self.by_hand(Way::Down, |buffer| self.socket.read(buffer), |data| Ok(write_all(&to, data)?))
     }
 
-    fn plainly(&self, from: impl AsFd, to: impl AsFd, way: Way) -> Result<(), Fault> {
-        tracing::debug!("{way} by read and write");
+    /// The plain loop, and the only one under TLS.
+    fn by_hand(
+        &self,
+        way: Way,
+        mut read: impl FnMut(&mut [u8]) -> io::Result<usize>,
+        mut write_all: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<(), Fault> {
+        let tls = if self.socket.is_plain() { "" } else { ", under TLS" };
+        tracing::debug!("{way} by read and write{tls}");
         let mut buffer = vec![0; CHUNK];
         loop {
-            let n = read(&from, &mut buffer).map_err(read_fault)?;
+            let n = read(&mut buffer).map_err(Fault::Read)?;
             if n == 0 {
                 return Ok(());
             }
             self.hold(way, true);
-            write_all(&to, &buffer[..n]).map_err(write_fault)?;
+            write_all(&buffer[..n]).map_err(Fault::Write)?;
             self.hold(way, false);
             self.meter.moved(way, n);
         }
@@ -60,7 +70,7 @@ impl Mover {
     fn discard(&self) -> Result<(), Fault> {
         let mut buffer = vec![0; CHUNK];
         loop {
-            match read(&*self.socket, &mut buffer).map_err(read_fault)? {
+            match self.socket.read(&mut buffer).map_err(Fault::Read)? {
                 0 => return Ok(()),
                 n => self.meter.moved(Way::Down, n),
             }

@@ -7,12 +7,15 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::io::Errno;
-use rustix::pipe::{PipeFlags, SpliceFlags, pipe_with, splice};
+use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_getpipe_size, fcntl_setpipe_size, pipe_with, splice};
 use tokio::io::Interest;
 use tokio::sync::watch;
 
 use super::{Fault, Meter, Plan, Stop, Way, join};
 use crate::transport::AsyncSocket;
+
+/// How much a pipe holds: of the size that it has by itself, it costs twice the CPU.
+const PIPE: usize = 256 * 1024;
 
 /// How much goes through a buffer before a pipe is made.
 const BEFORE_PIPE: usize = 128 * 1024;
@@ -105,11 +108,18 @@ async fn move_all(from: &AsyncSocket, to: &AsyncSocket, way: Way, meter: &Meter)
             }
         }
     }
-    // Without a descriptor to spare it goes on as it was.
-    let Ok(pipe) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK) else {
-        return plainly(from, to, way, meter).await;
-    };
-    through_pipe(from, &pipe, to, way, meter).await
+    match wide_pipe() {
+        Some(pipe) => through_pipe(from, &pipe, to, way, meter).await,
+        None => plainly(from, to, way, meter).await,
+    }
+}
+
+/// A pipe, if there is a descriptor to spare, and one that is worth it: who has many pipes gets small
+/// ones (pipe(7), `pipe-user-pages-soft`).
+fn wide_pipe() -> Option<(OwnedFd, OwnedFd)> {
+    let pipe = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).ok()?;
+    let size = fcntl_setpipe_size(&pipe.1, PIPE).or_else(|_| fcntl_getpipe_size(&pipe.1));
+    size.is_ok_and(|size| size >= CHUNK).then_some(pipe)
 }
 
 async fn plainly(from: &AsyncSocket, to: &AsyncSocket, way: Way, meter: &Meter) -> Result<(), Fault> {
@@ -156,7 +166,7 @@ async fn through_pipe(
     loop {
         // The pipe is empty here, so what is not ready is the socket.
         let taken =
-            from.when(Interest::READABLE, || splice_once(from, into, CHUNK)).await.map_err(Fault::Read)?;
+            from.when(Interest::READABLE, || splice_once(from, into, PIPE)).await.map_err(Fault::Read)?;
         if taken == 0 {
             return Ok(());
         }

@@ -155,11 +155,11 @@ pub async fn open_connection(
         same if same == peer.to_string() => same,
         given => format!("{given} ({peer})"),
     };
-    let mut io = transport.into_io();
+    let mut io = transport;
     if let Some(protocol) = options.starttls {
         let (server, timeout) = (&connector.server_name(), options.timeout);
         let local = &local;
-        Dialogue { protocol, server, local, peer: &name, timeout, deadline }.hold(&mut *io).await?;
+        Dialogue { protocol, server, local, peer: &name, timeout, deadline }.hold(&mut io).await?;
     }
     let (secured, info) = timeout_at(deadline, connector.connect(io, &name)).await.map_err(|_| {
         Error::Timeout { doing: format!("TLS handshake with {name}"), after: options.timeout }

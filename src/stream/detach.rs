@@ -1,16 +1,31 @@
-//! Taking a plain socket back from its streams, for those who move bytes faster than streams can.
+//! Taking a connection back from its streams, for those who move bytes faster than streams can.
 
 use super::{StreamReader, StreamWriter};
 use crate::error::Error;
-use crate::transport::{AsyncSocket, Transport};
+use crate::transport::{AsyncSocket, BlockingSocket, Transport};
 
 /// Whether beneath is a plain socket, and nothing is buffered on either side.
 pub(crate) fn is_bare(reader: &StreamReader, writer: &StreamWriter) -> bool {
-    reader.is_bare() && writer.is_bare()
+    reader.half().is_plain() && can_block(reader, writer)
 }
 
 /// The socket beneath streams that are bare.
 pub(crate) fn detach(reader: StreamReader, writer: StreamWriter) -> Result<AsyncSocket, Error> {
-    let transport = writer.into_half().and_then(|write| reader.into_half().reunite(write));
-    transport.and_then(Transport::into_socket).ok_or(Error::Closed)
+    transport(reader, writer).and_then(Transport::into_socket).ok_or(Error::Closed)
+}
+
+/// Whether beneath is a socket, plain or under TLS, and nothing is buffered on either side.
+pub(crate) fn can_block(reader: &StreamReader, writer: &StreamWriter) -> bool {
+    reader.half().can_block() && reader.is_untouched() && writer.is_bare()
+}
+
+/// The connection beneath streams that can block, for a thread for each way.
+pub(crate) fn into_blocking(reader: StreamReader, writer: StreamWriter) -> Result<BlockingSocket, Error> {
+    let blocking = transport(reader, writer).and_then(Transport::into_blocking).ok_or(Error::Closed)?;
+    blocking.map_err(|error| Error::from_io("reading", error))
+}
+
+fn transport(reader: StreamReader, writer: StreamWriter) -> Option<Transport> {
+    let write = writer.into_half()?;
+    reader.into_half().reunite(write)
 }

@@ -24,7 +24,7 @@ mod writer;
 use std::time::Duration;
 
 pub use connect::{ConnectOptions, open_connection};
-pub(crate) use detach::{detach, is_bare};
+pub(crate) use detach::{can_block, detach, into_blocking, is_bare};
 pub use lines::Lines;
 pub use pair::pair;
 pub use reader::StreamReader;

@@ -263,9 +263,13 @@ impl StreamReader {
         self.buffer.advance(newline.map_or(self.buffer.len(), |at| at + 1));
     }
 
-    /// Whether this is a plain socket with nothing read ahead.
-    pub(super) fn is_bare(&self) -> bool {
-        self.half.is_plain() && self.buffer.is_empty() && self.state == State::Open && !self.dropping_line
+    /// Whether nothing was read ahead, and nothing has ended.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.buffer.is_empty() && self.state == State::Open && !self.dropping_line
+    }
+
+    pub(super) fn half(&self) -> &ReadHalf {
+        &self.half
     }
 
     /// The half again, for a connection that goes on in another way.

@@ -244,7 +244,7 @@ where
         let name = peer.to_string();
         let late = |_| Error::Timeout { doing: format!("TLS handshake with {peer}"), after: self.timeout };
         let (secured, info) =
-            timeout(self.timeout, acceptor.accept(transport.into_io(), &name)).await.map_err(late)??;
+            timeout(self.timeout, acceptor.accept(transport, &name)).await.map_err(late)??;
         Ok(streams(Transport::Shared(secured), Link::new(peer, local, Some(info), self.limits)))
     }
 }

@@ -52,7 +52,7 @@ pub async fn start_tls<'a>(
     let write = writer.into_half().ok_or_else(|| refused("the writer has ended"))?;
     let transport =
         reader.into_half().reunite(write).ok_or_else(|| refused("the streams are of two connections"))?;
-    let (io, name) = (transport.into_io(), peer.to_string());
+    let (io, name) = (transport, peer.to_string());
     let handshake = async {
         match side.into() {
             TlsSide::Client(client) => client.connector(None)?.connect(io, &name).await,

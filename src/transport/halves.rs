@@ -11,29 +11,32 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, Interest, ReadBuf};
-use tokio::net::{TcpStream, UnixStream, tcp, unix};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::net::{TcpStream, tcp, unix};
 
-use super::{Transport, all_sent, tls, wake_when_sent};
+use super::socket::poll_all_sent;
+use super::{BlockingSocket, Transport, tls};
 use crate::error::Error;
 
-/// Any byte stream that TLS can run over.
+/// A byte stream whose directions cannot be had apart.
 pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {
     /// The TCP socket beneath, if there is one.
     fn tcp(&self) -> Option<&TcpStream> {
         None
     }
-}
 
-impl Io for TcpStream {
-    fn tcp(&self) -> Option<&TcpStream> {
-        Some(self)
+    /// Whether [`into_blocking`](Self::into_blocking) gives something.
+    fn can_block(&self) -> bool {
+        false
+    }
+
+    /// The connection for a thread for each way, if there is a socket beneath.
+    fn into_blocking(self: Box<Self>, _ignore_unexpected_eof: bool) -> Option<io::Result<BlockingSocket>> {
+        None
     }
 }
 
-impl Io for UnixStream {}
 impl Io for DuplexStream {}
-impl Io for Shared {}
 
 /// A byte stream whose two directions share one lock, held for one poll at a time.
 #[derive(Clone)]
@@ -56,6 +59,12 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, Box<dyn Io>> {
         // A panic elsewhere leaves a stream that still gives its own errors.
         self.io.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The connection for a thread for each way, if this is the last one who shares it.
+    pub(super) fn into_blocking(self) -> Option<io::Result<BlockingSocket>> {
+        let io = Arc::into_inner(self.io)?.into_inner().unwrap_or_else(PoisonError::into_inner);
+        io.into_blocking(self.ignore_unexpected_eof)
     }
 
     fn error(&self, doing: &'static str, error: io::Error) -> Error {
@@ -116,6 +125,14 @@ impl ReadHalf {
     /// Whether the bytes here are those of a socket.
     pub(crate) fn is_plain(&self) -> bool {
         matches!(self, Self::Tcp(_) | Self::Unix(_))
+    }
+
+    /// Whether there is a socket beneath that a thread for each way can have.
+    pub(crate) fn can_block(&self) -> bool {
+        match self {
+            Self::Tcp(_) | Self::Unix(_) => true,
+            Self::Shared(shared) => shared.lock().can_block(),
+        }
     }
 
     /// Whether an end without `close_notify` is taken for a clean one.
@@ -266,16 +283,6 @@ impl WriteHalf {
             Self::Gone => Poll::Ready(Err(Error::Closed)),
         }
     }
-}
-
-fn poll_all_sent(stream: &TcpStream, cx: &mut Context<'_>) -> Poll<()> {
-    wake_when_sent(&SockRef::from(stream));
-    while let Err(error) = stream.try_io(Interest::WRITABLE, || all_sent(stream)) {
-        if error.kind() != ErrorKind::WouldBlock || ready!(stream.poll_write_ready(cx)).is_err() {
-            break;
-        }
-    }
-    Poll::Ready(())
 }
 
 /// Sends FIN. A socket that is not connected any more tells why.

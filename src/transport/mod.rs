@@ -1,22 +1,23 @@
 //! How bytes travel: names, connecting, listening, STARTTLS, TLS.
 
+pub(crate) mod blocking;
 mod dial;
 mod halves;
 mod listener;
 mod resolve;
+mod socket;
 pub(crate) mod starttls;
 pub(crate) mod tls;
 mod unix;
 mod words;
 
-use std::io;
-use std::net::Shutdown;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use socket2::{SockRef, Socket, TcpKeepalive};
-use tokio::io::Interest;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
 use crate::endpoint::Address;
@@ -24,6 +25,7 @@ use crate::endpoint::Address;
 pub(crate) use dial::{Dial, Known, dial, is_target};
 pub(crate) use halves::{Io, ReadHalf, Shared, WriteHalf};
 pub(crate) use listener::{Listening, bind};
+pub(crate) use socket::{AsyncSocket, BlockingSocket};
 pub(crate) use words::quoted;
 
 /// A connection whose bytes are not yet anybody's.
@@ -59,12 +61,9 @@ impl Transport {
         }
     }
 
-    pub(crate) fn into_io(self) -> Box<dyn Io> {
-        match self {
-            Self::Tcp(stream) => Box::new(stream),
-            Self::Unix(stream) => Box::new(stream),
-            Self::Shared(shared) => Box::new(shared),
-        }
+    /// The TCP socket beneath, if there is one.
+    fn tcp_stream(&self) -> Option<&TcpStream> {
+        if let Self::Tcp(stream) = self { Some(stream) } else { None }
     }
 
     /// The plain socket, if it is one.
@@ -73,6 +72,14 @@ impl Transport {
             Self::Tcp(stream) => Some(AsyncSocket::Tcp(stream)),
             Self::Unix(stream) => Some(AsyncSocket::Unix(stream)),
             Self::Shared(_) => None,
+        }
+    }
+
+    /// The connection for a thread for each way, if there is a socket beneath.
+    pub(crate) fn into_blocking(self) -> Option<io::Result<BlockingSocket>> {
+        match self {
+            Self::Shared(shared) => shared.into_blocking(),
+            plain => plain.into_socket().map(AsyncSocket::into_blocking),
         }
     }
 
@@ -91,108 +98,55 @@ impl Transport {
     }
 }
 
-/// A plain socket in its runtime, for those who make their own calls on it.
-pub(crate) enum AsyncSocket {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-}
-
-impl AsyncSocket {
-    /// Makes a call that does not block once the socket is ready for it. May be cancelled.
-    pub(crate) async fn when<T>(
-        &self,
-        ready: Interest,
-        call: impl FnMut() -> io::Result<T>,
-    ) -> io::Result<T> {
-        match self {
-            Self::Tcp(stream) => stream.async_io(ready, call).await,
-            Self::Unix(stream) => stream.async_io(ready, call).await,
-        }
-    }
-
-    /// Waits until the system has sent what it was given, which a reset would take back; or until
-    /// the connection is lost. May be cancelled.
-    pub(crate) async fn sent(&self) {
-        // What a Unix socket has taken is with its peer.
-        if matches!(self, Self::Tcp(_)) {
-            wake_when_sent(&SockRef::from(self));
-            let _ = self.when(Interest::WRITABLE, || all_sent(self)).await;
-        }
-    }
-
-    /// The socket without its runtime, blocking.
-    pub(crate) fn into_blocking(self) -> io::Result<BlockingSocket> {
-        let socket = match self {
-            Self::Tcp(stream) => Socket::from(stream.into_std()?),
-            Self::Unix(stream) => Socket::from(stream.into_std()?),
-        };
-        socket.set_nonblocking(false)?;
-        Ok(BlockingSocket(socket))
-    }
-
-    /// Closing it resets the connection from now on, and tells no end.
-    pub(crate) fn abort(&self) {
-        let _ = SockRef::from(self).set_linger(Some(Duration::ZERO));
-    }
-
-    /// Tells the peer that nothing more comes.
-    pub(crate) fn end(&self) -> io::Result<()> {
-        SockRef::from(self).shutdown(Shutdown::Write)
-    }
-}
-
-impl AsFd for AsyncSocket {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Self::Tcp(stream) => stream.as_fd(),
-            Self::Unix(stream) => stream.as_fd(),
+/// What TLS runs over.
+impl AsyncRead for Transport {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Shared(shared) => Pin::new(shared).poll_read(cx, buf),
         }
     }
 }
 
-/// From now on the socket has room only when nothing that it holds is still to be sent.
-fn wake_when_sent(socket: &SockRef<'_>) {
-    #[cfg(target_os = "linux")]
-    let _ = socket.set_tcp_notsent_lowat(1);
-    #[cfg(not(target_os = "linux"))]
-    let _ = socket;
-}
-
-/// Whether that is so, or the connection is lost; it would block otherwise.
-fn all_sent(socket: impl AsFd) -> io::Result<()> {
-    match poll(&mut [PollFd::new(&socket, PollFlags::OUT)], Some(&Timespec::default()))? {
-        0 => Err(io::ErrorKind::WouldBlock.into()),
-        _ => Ok(()),
-    }
-}
-
-/// A connected socket whose calls block.
-pub(crate) struct BlockingSocket(Socket);
-
-impl BlockingSocket {
-    /// For a mover that must not wait inside of a call; both ways wait by poll then.
-    pub(crate) fn set_nonblocking(&self) -> io::Result<()> {
-        self.0.set_nonblocking(true)
+impl AsyncWrite for Transport {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, data),
+            Self::Unix(stream) => Pin::new(stream).poll_write(cx, data),
+            Self::Shared(shared) => Pin::new(shared).poll_write(cx, data),
+        }
     }
 
-    /// Closing it resets the connection from now on, and tells no end.
-    pub(crate) fn abort(&self) {
-        let _ = self.0.set_linger(Some(Duration::ZERO));
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, data),
+            Self::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, data),
+            Self::Shared(shared) => Pin::new(shared).poll_write_vectored(cx, data),
+        }
     }
 
-    pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.0.shutdown(how)
+    fn is_write_vectored(&self) -> bool {
+        !matches!(self, Self::Shared(_))
     }
 
-    /// Whether the peer has sent what was not read yet.
-    pub(crate) fn has_unread(&self) -> bool {
-        rustix::io::ioctl_fionread(&self.0).is_ok_and(|n| n > 0)
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(_) | Self::Unix(_) => Poll::Ready(Ok(())),
+            Self::Shared(shared) => Pin::new(shared).poll_flush(cx),
+        }
     }
-}
 
-impl AsFd for BlockingSocket {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Shared(shared) => Pin::new(shared).poll_shutdown(cx),
+        }
     }
 }
 

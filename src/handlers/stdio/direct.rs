@@ -1,6 +1,6 @@
-//! stdio and a plain socket: a thread for each way, which blocks, while the kernel moves the bytes.
+//! stdio and a socket: a thread for each way, which blocks, while the kernel moves the bytes, or which
+//! en- and decrypts them itself.
 
-use std::net::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,10 +11,9 @@ use tokio::sync::{oneshot, watch};
 use super::input::{stdin_is_empty, stdin_is_null};
 use super::output::close_stdout;
 use super::{Exchange, error};
-use crate::error::Error;
 use crate::handlers::Outcome;
 use crate::relay::{Fault, Meter, Mover, Plan, Stop, join};
-use crate::stream::{StreamReader, StreamWriter, detach};
+use crate::stream::{StreamReader, StreamWriter, into_blocking};
 use crate::transport::BlockingSocket;
 
 /// Exchanges bytes until both ways have ended, as [`relay`](crate::relay::relay) does.
@@ -27,17 +26,20 @@ pub(super) async fn exchange(
 ) -> Outcome {
     let peer = writer.peer_addr().clone();
     let meter = Arc::new(Meter::of_stdio(plan.idle, exchange.receive));
-    let lost = |error| Error::from_io("reading", error);
-    let socket = match detach(reader, writer).and_then(|socket| socket.into_blocking().map_err(lost)) {
+    let socket = match into_blocking(reader, writer) {
         Ok(socket) => Arc::new(socket),
         Err(error) => return Outcome { totals: meter.totals(), result: Err(error) },
     };
     let holding = Arc::new(AtomicBool::new(false));
     let mut unfinished = Unfinished(Some(Arc::clone(&socket)));
-    let mover = Mover { socket, meter: Arc::clone(&meter), holding: Arc::clone(&holding) };
+    let mover =
+        Mover { socket: Arc::clone(&socket), meter: Arc::clone(&meter), holding: Arc::clone(&holding) };
     let result = match run(exchange, plan, may_block && plan.idle.is_none(), &mover).await {
         Ok(()) => Ok(()),
-        Err(Stop::Left) if stdin_is_empty() && is_free(&holding).await => Ok(()),
+        Err(Stop::Left) if stdin_is_empty() && is_free(&holding).await => {
+            socket.end_at_once();
+            Ok(())
+        }
         Err(stop) => Err(error(stop, &peer)),
     };
     if result.is_ok() {
@@ -110,7 +112,7 @@ fn send(mover: &Mover, plan: Plan) -> Result<(), Fault> {
         Ok(()) if plan.half_close => end(mover),
         Err(Fault::Read(error)) => {
             // Wakes the other way, which ends with this one, and tells the peer nothing.
-            let _ = mover.socket.shutdown(Shutdown::Read);
+            mover.socket.stop_reading();
             Err(Fault::Read(error))
         }
         other => other,
@@ -118,7 +120,7 @@ fn send(mover: &Mover, plan: Plan) -> Result<(), Fault> {
 }
 
 fn end(mover: &Mover) -> Result<(), Fault> {
-    mover.socket.shutdown(Shutdown::Write).map_err(Fault::Write)
+    mover.socket.end().map_err(Fault::Write)
 }
 
 /// Runs `work` on a thread of its own. Whoever stops waiting leaves it behind.

@@ -12,7 +12,7 @@ use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
 use tokio::sync::mpsc;
 
 use super::crlf::Crlf;
-use crate::relay::blocking::read;
+use crate::transport::blocking::read;
 
 /// How much is read at once.
 const CHUNK: usize = 64 * 1024;

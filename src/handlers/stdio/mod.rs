@@ -16,7 +16,7 @@ use super::{Handler, Outcome};
 use crate::endpoint::Address;
 use crate::error::Error;
 use crate::relay::{Meter, Plan, Stop, Way, relay};
-use crate::stream::{StreamReader, StreamWriter, is_bare};
+use crate::stream::{StreamReader, StreamWriter, can_block};
 
 /// How bytes are exchanged with a peer: what is sent and received, and what ends it.
 #[derive(Debug, Clone)]
@@ -102,7 +102,8 @@ impl Exchange {
 
 /// stdin to the peer, the peer to stdout: for one connection, since stdin is read once.
 ///
-/// Over a plain socket the kernel moves the bytes by itself where it can.
+/// Over a plain socket the kernel moves the bytes by itself where it can; under TLS each way has a
+/// thread of its own.
 #[derive(Debug, Clone, Default)]
 pub struct Stdio {
     exchange: Exchange,
@@ -136,7 +137,7 @@ impl Stdio {
 impl Handler for Stdio {
     async fn handle(&self, mut reader: StreamReader, mut writer: StreamWriter) -> Outcome {
         let plan = self.exchange.plan();
-        if !self.by_streams && !self.exchange.crlf && is_bare(&reader, &writer) {
+        if !self.by_streams && !self.exchange.crlf && can_block(&reader, &writer) {
             return direct::exchange(&self.exchange, plan, self.may_block, reader, writer).await;
         }
         let meter = Meter::of_stdio(plan.idle, self.exchange.receive);

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use tokio::io::AsyncWrite;
 use tokio::sync::mpsc;
 
-use crate::relay::blocking::write_all;
+use crate::transport::blocking::write_all;
 
 /// How much is written at once.
 const CHUNK: usize = 64 * 1024;

@@ -18,7 +18,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 
-use super::{Io, quoted};
+use super::{Transport, quoted};
 use crate::endpoint::Address;
 use crate::error::{Error, TlsFault};
 pub use protocol::StartTls;
@@ -85,7 +85,7 @@ pub(crate) struct Dialogue<'a> {
 
 impl Dialogue<'_> {
     /// Leaves `io` at the handshake.
-    pub(crate) async fn hold(&self, io: &mut dyn Io) -> Result<(), Error> {
+    pub(crate) async fn hold(&self, io: &mut Transport) -> Result<(), Error> {
         let mut received = Vec::new();
         for turn in self.protocol.turns() {
             let late = |_| Error::Timeout {
@@ -103,7 +103,7 @@ impl Dialogue<'_> {
     }
 
     /// One turn; how many bytes of what was received are its reply.
-    async fn turn(&self, io: &mut dyn Io, turn: &Turn, received: &mut Vec<u8>) -> Result<usize, Error> {
+    async fn turn(&self, io: &mut Transport, turn: &Turn, received: &mut Vec<u8>) -> Result<usize, Error> {
         let lost = |error: io::Error| {
             let error = error.to_string().split(" (os error").next().unwrap_or_default().to_lowercase();
             self.error(&format!("{error} while waiting for {}", turn.awaits))
@@ -190,7 +190,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_server_that_always_has_a_little_more_is_left_at_the_limit_of_the_whole() {
-        let (mut client, mut server) = tokio::io::duplex(100);
+        let (client, mut server) = tokio::io::duplex(100);
+        let mut client = Transport::memory(client);
         let start = Instant::now();
         let timeout = Duration::from_secs(3);
         let dialogue = Dialogue {

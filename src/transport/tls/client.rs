@@ -9,7 +9,7 @@ use rustls::client::Resumption;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::sign::SingleCertAndKey;
 use tokio::sync::oneshot;
-use tokio_rustls::TlsConnector;
+use tokio_rustls::{TlsConnector, TlsStream};
 use webpki::CertRevocationList;
 
 use super::anchors::Anchors;
@@ -20,7 +20,7 @@ use super::verify::{Seen, ServerVerifier, Trust};
 use super::{Heard, Identity, TlsInfo, TlsVersion, handshake_error, key_log, provider};
 use crate::certificate::Pin;
 use crate::error::{Error, TlsFault};
-use crate::transport::{Io, Shared};
+use crate::transport::{Shared, Transport};
 
 /// How to speak TLS to a server. By default its chain, its name or IP address and its validity are
 /// verified against the system's roots (`SSL_CERT_FILE` and `SSL_CERT_DIR` replace them).
@@ -179,7 +179,7 @@ impl Connector {
     }
 
     /// The handshake over `io`; `peer` is for messages.
-    pub(crate) async fn connect(self, io: Box<dyn Io>, peer: &str) -> Result<(Shared, TlsInfo), Error> {
+    pub(crate) async fn connect(self, io: Transport, peer: &str) -> Result<(Shared, TlsInfo), Error> {
         let Self { name, anchors, crls, client } = self;
         let chain = match anchors {
             Loading::None => None,
@@ -213,7 +213,7 @@ impl Connector {
             let fault = TlsFault::Protocol;
             return Err(Error::Tls { doing, reason, fault, peer_certificates: info.peer_certificates });
         }
-        Ok((Shared::tls(Box::new(stream), client.ignore_unexpected_eof), info))
+        Ok((Shared::tls(Box::new(TlsStream::from(stream)), client.ignore_unexpected_eof), info))
     }
 }
 

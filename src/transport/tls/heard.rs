@@ -5,22 +5,21 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
-use crate::transport::{Io, quoted};
+use crate::transport::{Transport, quoted};
 
 /// How much of it is kept.
 const MAX: usize = 80;
 
 /// A byte stream whose first bytes are kept while a handshake lasts.
 pub(super) struct Heard {
-    io: Box<dyn Io>,
+    io: Transport,
     first: Vec<u8>,
     is_handshaking: bool,
 }
 
 impl Heard {
-    pub(super) fn new(io: Box<dyn Io>) -> Self {
+    pub(super) fn new(io: Transport) -> Self {
         Self { io, first: Vec::new(), is_handshaking: true }
     }
 
@@ -28,6 +27,14 @@ impl Heard {
     pub(super) fn forget(&mut self) {
         self.first = Vec::new();
         self.is_handshaking = false;
+    }
+
+    pub(super) fn transport(&self) -> &Transport {
+        &self.io
+    }
+
+    pub(super) fn into_transport(self) -> Transport {
+        self.io
     }
 
     pub(super) fn is_silent(&self) -> bool {
@@ -39,12 +46,6 @@ impl Heard {
         let is_record = (20..=24).contains(self.first.first()?);
         let line = self.first.split(|byte| *byte == b'\n').next()?;
         (!is_record).then(|| quoted(line))
-    }
-}
-
-impl Io for Heard {
-    fn tcp(&self) -> Option<&TcpStream> {
-        self.io.tcp()
     }
 }
 

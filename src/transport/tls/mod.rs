@@ -13,14 +13,12 @@ mod info;
 mod negotiation;
 mod pem;
 mod server;
+mod session;
 mod verify;
 
 use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
-use tokio::net::TcpStream;
-
-use crate::transport::Io;
 
 pub use client::TlsClient;
 pub(crate) use failure::error;
@@ -31,6 +29,7 @@ pub use info::TlsInfo;
 pub use negotiation::TlsVersion;
 pub(crate) use server::Acceptor;
 pub use server::TlsServer;
+pub(super) use session::Session;
 
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
@@ -42,17 +41,5 @@ fn key_log() -> Arc<dyn rustls::KeyLog> {
         Arc::new(rustls::KeyLogFile::new())
     } else {
         Arc::new(rustls::NoKeyLog)
-    }
-}
-
-impl Io for tokio_rustls::client::TlsStream<Heard> {
-    fn tcp(&self) -> Option<&TcpStream> {
-        self.get_ref().0.tcp()
-    }
-}
-
-impl Io for tokio_rustls::server::TlsStream<Heard> {
-    fn tcp(&self) -> Option<&TcpStream> {
-        self.get_ref().0.tcp()
     }
 }

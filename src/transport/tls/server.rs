@@ -8,7 +8,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{TlsAcceptor, TlsStream};
 
 use super::anchors::Anchors;
 use super::chain::{Chain, CrlFile, revocation_lists};
@@ -18,7 +18,7 @@ use super::verify::{ClientVerifier, Seen};
 use super::{Heard, Identity, TlsInfo, TlsVersion, handshake_error, key_log, provider};
 use crate::certificate::Pin;
 use crate::error::Error;
-use crate::transport::{Io, Shared};
+use crate::transport::{Shared, Transport};
 
 /// How to speak TLS to clients.
 #[derive(Debug, Clone)]
@@ -126,7 +126,7 @@ pub(crate) struct Acceptor {
 
 impl Acceptor {
     /// The handshake over `io`; `peer` is for messages.
-    pub(crate) async fn accept(&self, io: Box<dyn Io>, peer: &str) -> Result<(Shared, TlsInfo), Error> {
+    pub(crate) async fn accept(&self, io: Transport, peer: &str) -> Result<(Shared, TlsInfo), Error> {
         let seen = Seen::default();
         let config = match &self.clients {
             // With a verifier that remembers what this client has shown.
@@ -139,7 +139,7 @@ impl Acceptor {
         stream.get_mut().0.forget();
         let info = TlsInfo::of(stream.get_ref().1);
         info.tell(peer);
-        Ok((Shared::tls(Box::new(stream), self.server.ignore_unexpected_eof), info))
+        Ok((Shared::tls(Box::new(TlsStream::from(stream)), self.server.ignore_unexpected_eof), info))
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) fn write_all(to: impl AsFd, mut data: &[u8]) -> Result<(), Errno> {
 }
 
 /// Calls again after an interruption, and after waiting where the descriptor does not block.
-pub(super) fn retry<T>(
+pub(crate) fn retry<T>(
     descriptor: impl AsFd,
     readiness: PollFlags,
     mut call: impl FnMut() -> Result<T, Errno>,
@@ -35,7 +35,7 @@ pub(super) fn retry<T>(
 }
 
 /// Waits until the descriptor is ready, or broken.
-pub(super) fn wait(descriptor: impl AsFd, readiness: PollFlags) -> Result<(), Errno> {
+pub(crate) fn wait(descriptor: impl AsFd, readiness: PollFlags) -> Result<(), Errno> {
     match poll(&mut [PollFd::new(&descriptor, readiness)], None) {
         Ok(_) | Err(Errno::INTR) => Ok(()),
         Err(error) => Err(error),

@@ -1,0 +1,184 @@
+//! Sockets for those who make their own calls on them: in the runtime, and without it.
+
+use std::future::poll_fn;
+use std::io::{self, ErrorKind};
+use std::net::Shutdown;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use socket2::{SockRef, Socket};
+use tokio::io::Interest;
+use tokio::net::{TcpStream, UnixStream};
+
+use super::blocking::{read, write_all};
+use super::tls::Session;
+
+/// A plain socket in its runtime, for those who make their own calls on it.
+pub(crate) enum AsyncSocket {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl AsyncSocket {
+    /// Makes a call that does not block once the socket is ready for it. May be cancelled.
+    pub(crate) async fn when<T>(
+        &self,
+        ready: Interest,
+        call: impl FnMut() -> io::Result<T>,
+    ) -> io::Result<T> {
+        match self {
+            Self::Tcp(stream) => stream.async_io(ready, call).await,
+            Self::Unix(stream) => stream.async_io(ready, call).await,
+        }
+    }
+
+    /// Waits until the system has sent what it was given, which a reset would take back; or until
+    /// the connection is lost. May be cancelled.
+    pub(crate) async fn sent(&self) {
+        // What a Unix socket has taken is with its peer.
+        if let Self::Tcp(stream) = self {
+            poll_fn(|cx| poll_all_sent(stream, cx)).await;
+        }
+    }
+
+    /// The socket without its runtime, blocking.
+    pub(crate) fn into_blocking(self) -> io::Result<BlockingSocket> {
+        let socket = match self {
+            Self::Tcp(stream) => Socket::from(stream.into_std()?),
+            Self::Unix(stream) => Socket::from(stream.into_std()?),
+        };
+        socket.set_nonblocking(false)?;
+        Ok(BlockingSocket { socket, tls: None })
+    }
+
+    /// Closing it resets the connection from now on, and tells no end.
+    pub(crate) fn abort(&self) {
+        let _ = SockRef::from(self).set_linger(Some(Duration::ZERO));
+    }
+
+    /// Tells the peer that nothing more comes.
+    pub(crate) fn end(&self) -> io::Result<()> {
+        SockRef::from(self).shutdown(Shutdown::Write)
+    }
+}
+
+impl AsFd for AsyncSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(stream) => stream.as_fd(),
+            Self::Unix(stream) => stream.as_fd(),
+        }
+    }
+}
+
+/// Waits until the system has sent what it was given, or until the connection is lost.
+pub(super) fn poll_all_sent(stream: &TcpStream, cx: &mut Context<'_>) -> Poll<()> {
+    wake_when_sent(&SockRef::from(stream));
+    while let Err(error) = stream.try_io(Interest::WRITABLE, || all_sent(stream)) {
+        if error.kind() != ErrorKind::WouldBlock || ready!(stream.poll_write_ready(cx)).is_err() {
+            break;
+        }
+    }
+    Poll::Ready(())
+}
+
+/// From now on the socket has room only when nothing that it holds is still to be sent.
+fn wake_when_sent(socket: &SockRef<'_>) {
+    #[cfg(target_os = "linux")]
+    let _ = socket.set_tcp_notsent_lowat(1);
+    #[cfg(not(target_os = "linux"))]
+    let _ = socket;
+}
+
+/// Whether that is so, or the connection is lost; it would block otherwise.
+fn all_sent(socket: impl AsFd) -> io::Result<()> {
+    match poll(&mut [PollFd::new(&socket, PollFlags::OUT)], Some(&Timespec::default()))? {
+        0 => Err(ErrorKind::WouldBlock.into()),
+        _ => Ok(()),
+    }
+}
+
+/// A connection whose calls block, for a thread for each way.
+pub(crate) struct BlockingSocket {
+    socket: Socket,
+    tls: Option<Session>,
+}
+
+impl BlockingSocket {
+    /// Goes on under TLS. The socket itself does not block then: the session waits by poll.
+    pub(super) fn secured(self, session: Session) -> io::Result<Self> {
+        self.socket.set_nonblocking(true)?;
+        Ok(Self { tls: Some(session), ..self })
+    }
+
+    /// Whether the bytes of the socket are those of the connection.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.tls.is_none()
+    }
+
+    /// Reads once; 0 is the peer's end.
+    pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &self.tls {
+            Some(session) => session.read(&self.socket, buffer),
+            None => Ok(read(&self.socket, buffer)?),
+        }
+    }
+
+    /// Hands everything to the kernel.
+    pub(crate) fn write_all(&self, data: &[u8]) -> io::Result<()> {
+        match &self.tls {
+            Some(session) => session.write_all(&self.socket, data),
+            None => Ok(write_all(&self.socket, data)?),
+        }
+    }
+
+    /// Tells the peer that nothing more comes: FIN, under TLS `close_notify` first.
+    pub(crate) fn end(&self) -> io::Result<()> {
+        if let Some(session) = &self.tls {
+            session.end(&self.socket)?;
+        }
+        self.socket.shutdown(Shutdown::Write)
+    }
+
+    /// The same where nobody may wait any more: under TLS only if the kernel takes it.
+    pub(crate) fn end_at_once(&self) {
+        if let Some(session) = &self.tls {
+            session.end_at_once(&self.socket);
+        }
+        let _ = self.socket.shutdown(Shutdown::Write);
+    }
+
+    /// Whoever reads is at the end, from now on, and the peer is told nothing.
+    pub(crate) fn stop_reading(&self) {
+        if let Some(session) = &self.tls {
+            session.stop_reading();
+        }
+        let _ = self.socket.shutdown(Shutdown::Read);
+    }
+
+    /// For a mover that must not wait inside of a call; both ways wait by poll then.
+    pub(crate) fn set_nonblocking(&self) -> io::Result<()> {
+        self.socket.set_nonblocking(true)
+    }
+
+    /// Closing it resets the connection from now on, and tells no end. Under TLS it needs no reset:
+    /// the end is told by `close_notify`.
+    pub(crate) fn abort(&self) {
+        if self.is_plain() {
+            let _ = self.socket.set_linger(Some(Duration::ZERO));
+        }
+    }
+
+    /// Whether the peer has sent what was not read yet.
+    pub(crate) fn has_unread(&self) -> bool {
+        rustix::io::ioctl_fionread(&self.socket).is_ok_and(|n| n > 0)
+    }
+}
+
+impl AsFd for BlockingSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}

@@ -1,0 +1,205 @@
+//! A TLS session over a socket, for a thread for each way: each decrypts or encrypts what it moves,
+//! and waits without holding anything that the other one needs.
+
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rustix::event::PollFlags;
+use rustls::Connection;
+use socket2::Socket;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsStream;
+
+use super::failure::error;
+use super::heard::Heard;
+use crate::transport::blocking::{read, wait};
+use crate::transport::{BlockingSocket, Io, Transport};
+
+/// How much comes from the socket, or is encrypted, at once.
+const CHUNK: usize = 256 * 1024;
+
+/// What is agreed with the peer, and what is on its way.
+pub(crate) struct Session {
+    /// Held while bytes are encrypted, decrypted, or given to a socket that does not block.
+    connection: Mutex<Connection>,
+    arrived: Mutex<Arrived>,
+    ignore_unexpected_eof: bool,
+    /// Set when reading was stopped here.
+    stopped: AtomicBool,
+}
+
+/// What has come from the socket and was not decrypted yet. Held by the one who reads.
+#[derive(Default)]
+struct Arrived {
+    bytes: Vec<u8>,
+    unread: Range<usize>,
+    failure: Option<rustls::Error>,
+}
+
+impl Io for TlsStream<Heard> {
+    fn tcp(&self) -> Option<&TcpStream> {
+        self.get_ref().0.transport().tcp_stream()
+    }
+
+    fn can_block(&self) -> bool {
+        matches!(self.get_ref().0.transport(), Transport::Tcp(_) | Transport::Unix(_))
+    }
+
+    fn into_blocking(self: Box<Self>, ignore_unexpected_eof: bool) -> Option<io::Result<BlockingSocket>> {
+        let (transport, mut connection) = match *self {
+            Self::Client(stream) => {
+                let (heard, connection) = stream.into_inner();
+                (heard.into_transport(), Connection::from(connection))
+            }
+            Self::Server(stream) => {
+                let (heard, connection) = stream.into_inner();
+                (heard.into_transport(), Connection::from(connection))
+            }
+        };
+        connection.set_buffer_limit(Some(CHUNK));
+        // What is freed at the end of the heap goes back to the system, page by page, and each record
+        // would fetch it again; glibc keeps twice the largest block that was ever freed.
+        drop(std::hint::black_box(Vec::<u8>::with_capacity(2 * CHUNK)));
+        let session = Session {
+            connection: Mutex::new(connection),
+            arrived: Mutex::default(),
+            ignore_unexpected_eof,
+            stopped: AtomicBool::new(false),
+        };
+        Some(transport.into_blocking()?.and_then(|socket| socket.secured(session)))
+    }
+}
+
+impl Session {
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        // A panic elsewhere leaves a session that still gives its own errors.
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads once; 0 is the peer's `close_notify`.
+    pub(crate) fn read(&self, socket: &Socket, plain: &mut [u8]) -> io::Result<usize> {
+        let mut arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(n) = self.decrypt(socket, &mut arrived, plain)? {
+                return Ok(n);
+            }
+            arrived.bytes.resize(CHUNK, 0);
+            let n = read(socket, &mut arrived.bytes).map_err(|errno| error("reading", errno.into()))?;
+            if n == 0 {
+                // It is told what it means by the next turn.
+                let _ = self.connection().read_tls(&mut io::empty());
+            }
+            arrived.unread = 0..n;
+        }
+    }
+
+    /// Decrypts what has arrived; none if it gives nothing yet. What came before an error is given
+    /// before it.
+    fn decrypt(&self, socket: &Socket, arrived: &mut Arrived, plain: &mut [u8]) -> io::Result<Option<usize>> {
+        let mut connection = self.connection();
+        let mut got = 0;
+        loop {
+            match connection.reader().read(&mut plain[got..]) {
+                Ok(0) => break Ok(Some(got)),
+                Ok(n) => got += n,
+                Err(cause) if cause.kind() != ErrorKind::WouldBlock => {
+                    let is_end =
+                        got > 0 || self.ignore_unexpected_eof || self.stopped.load(Ordering::Acquire);
+                    break if is_end { Ok(Some(got)) } else { Err(error("reading", cause).into()) };
+                }
+                Err(_) if arrived.failure.is_some() => break arrived.fail(got),
+                Err(_) if arrived.unread.is_empty() => break Ok((got > 0).then_some(got)),
+                Err(_) => {
+                    arrived.feed(&mut connection)?;
+                    // An alert, or new keys: what the kernel does not take goes before what is written next.
+                    let _ = send(&mut connection, socket);
+                }
+            }
+        }
+    }
+
+    /// Hands everything to the kernel.
+    pub(crate) fn write_all(&self, socket: &Socket, mut data: &[u8]) -> io::Result<()> {
+        while !data.is_empty() {
+            let taken = self.connection().writer().write(data)?;
+            data = &data[taken..];
+            self.flush(socket)?;
+        }
+        Ok(())
+    }
+
+    /// Tells the peer that nothing more comes.
+    pub(crate) fn end(&self, socket: &Socket) -> io::Result<()> {
+        self.connection().send_close_notify();
+        self.flush(socket)
+    }
+
+    /// The same, only if the kernel takes it at once.
+    pub(crate) fn end_at_once(&self, socket: &Socket) {
+        let mut connection = self.connection();
+        connection.send_close_notify();
+        let _ = send(&mut connection, socket);
+    }
+
+    /// An end of the socket without `close_notify` is a clean one from now on, because it is our own.
+    pub(crate) fn stop_reading(&self) {
+        self.stopped.store(true, Ordering::Release);
+    }
+
+    fn flush(&self, socket: &Socket) -> io::Result<()> {
+        loop {
+            let sent = send(&mut self.connection(), socket);
+            match sent {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => wait(socket, PollFlags::OUT)?,
+                done => return done,
+            }
+        }
+    }
+}
+
+impl Arrived {
+    /// Gives the session some of what has arrived.
+    fn feed(&mut self, connection: &mut Connection) -> io::Result<()> {
+        let mut unread = &self.bytes[self.unread.clone()];
+        self.unread.start += connection.read_tls(&mut unread)?;
+        self.failure = connection.process_new_packets().err();
+        Ok(())
+    }
+
+    /// What came before a failure, and then the failure.
+    fn fail(&self, got: usize) -> io::Result<Option<usize>> {
+        match &self.failure {
+            Some(failure) if got == 0 => {
+                Err(error("reading", io::Error::new(ErrorKind::InvalidData, failure.clone())).into())
+            }
+            _ => Ok(Some(got)),
+        }
+    }
+}
+
+/// Gives the socket what is encrypted.
+fn send(connection: &mut Connection, socket: &Socket) -> io::Result<()> {
+    while connection.wants_write() {
+        connection.write_tls(&mut Unbuffered(socket))?;
+    }
+    Ok(())
+}
+
+/// A socket that takes several records with one call.
+struct Unbuffered<'a>(&'a Socket);
+
+impl Write for Unbuffered<'_> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        (&mut &*self.0).write(data)
+    }
+
+    fn write_vectored(&mut self, records: &[IoSlice<'_>]) -> io::Result<usize> {
+        (&mut &*self.0).write_vectored(records)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
