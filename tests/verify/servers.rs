@@ -1,11 +1,21 @@
 //! Certificates of servers, as a client finds them.
 
+use std::io::{Read, Write};
+use std::path::Path;
+use std::sync::Arc;
+
 use rcgen::{
     BasicConstraints, CidrSubnet, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, KeyUsagePurpose,
     NameConstraints, SanType, date_time_ymd,
 };
 
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+
 use crate::support::certs::arg;
+use crate::support::peer::{end_tls, tls_peer};
 use crate::support::{Finished, Running, astream};
 use crate::workshop::{Made, Plan, authority, make};
 
@@ -146,6 +156,73 @@ fn chains() {
     check(LOCAL, good, forged, &["its issuer's key did not sign it"], "DecryptError");
     let direct = |plan: &mut Plan| plan.between.clear();
     check(LOCAL, direct, |plan| plan.is_root_unknown = true, &["its issuer is unknown"], "UnknownCA");
+}
+
+#[test]
+fn a_root_that_has_expired_is_no_hindrance_where_it_was_renewed() {
+    let renewed = |plan: &mut Plan| plan.is_root_renewed = true;
+    let both = |plan: &mut Plan| plan.root.not_after = date_time_ymd(2002, 1, 1);
+    check(LOCAL, renewed, both, &["CN=the root", "not valid at this time"], "UnknownCA");
+}
+
+#[test]
+fn a_certificate_that_is_itself_trusted_needs_no_issuer_but_all_else() {
+    let itself = |plan: &mut Plan| plan.is_end_trusted = true;
+    let expired = |plan: &mut Plan| plan.end.not_after = date_time_ymd(2001, 1, 1);
+    check(LOCAL, itself, expired, &["has expired"], "CertificateExpired");
+    let other = |plan: &mut Plan| plan.end.subject_alt_names = dns(&["example.org"]);
+    check(LOCAL, itself, other, &["not for 'localhost'"], "BadCertificate");
+    let clients = |plan: &mut Plan| plan.end.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    check(LOCAL, itself, clients, &["not for servers"], "UnsupportedCertificate");
+    let listed = |plan: &mut Plan| plan.revoked = Some(vec![1]);
+    check(LOCAL, itself, listed, &["not trusted"], "UnknownCA");
+}
+
+#[test]
+fn whoever_has_not_the_key_of_its_certificate_is_refused_by_everybody() {
+    let made = make(&Plan::new(LOCAL));
+    let pin = pin_of(&made);
+    let other = rcgen::KeyPair::generate().unwrap().serialize_pem();
+    for (key, status) in [(std::fs::read_to_string(&made.shown.key).unwrap(), 0), (other, 6)] {
+        for trust in [&["--cacert", arg(&made.trusted)][..], &["--pin", &pin], &["--insecure", "--quiet"]] {
+            let server = tls_peer(server_with(&made.shown.cert, &key), |mut tls| {
+                let _ = tls.write_all(b"hello");
+                let _ = tls.flush();
+                if tls.conn.is_handshaking() {
+                    return;
+                }
+                end_tls(&mut tls);
+                let _ = tls.read(&mut [0]);
+            });
+            let client = astream(["connect", "localhost", &server.port(), "-4", "--tls"]).args(trust).run();
+            let client = client.status(status).stdout(if status == 0 { b"hello" } else { b"" });
+            if status == 6 {
+                client.says(&["the peer has not the key of its certificate"]);
+            }
+        }
+    }
+}
+
+/// The pin of what was made, as our own listener tells it to those who have another.
+fn pin_of(made: &Made) -> String {
+    let other = "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    let shown = ["--cert", arg(&made.shown.cert), "--key", arg(&made.shown.key)];
+    let server = astream(["listen", "127.0.0.1", "0", "--tls"]).args(shown).start();
+    let client = astream(["connect", "127.0.0.1", &server.port(), "--tls", "--pin", other]).run().status(6);
+    let pin = client.stderr.split("its pin is ").nth(1).unwrap();
+    pin.split(';').next().unwrap().to_owned()
+}
+
+/// A server that shows a certificate with a key that need not be its own.
+fn server_with(cert: &Path, key: &str) -> Arc<ServerConfig> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let chain = CertificateDer::pem_file_iter(cert).unwrap().map(Result::unwrap).collect();
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+    let key = provider.key_provider.load_private_key(key).unwrap();
+    let shown = SingleCertAndKey::from(CertifiedKey::new(chain, key));
+    let builder =
+        ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    Arc::new(builder.with_no_client_auth().with_cert_resolver(Arc::new(shown)))
 }
 
 #[test]

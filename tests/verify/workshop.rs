@@ -23,6 +23,10 @@ pub struct Plan {
     pub is_self_signed: bool,
     /// Another root is trusted.
     pub is_root_unknown: bool,
+    /// The root is trusted in an expired version as well, which comes first.
+    pub is_root_renewed: bool,
+    /// Nothing is trusted but the last certificate.
+    pub is_end_trusted: bool,
     /// Only the last certificate is shown, not those that lead to the root.
     pub is_sent_alone: bool,
     /// The serial numbers that the last authority has revoked, if it has a list.
@@ -58,6 +62,8 @@ impl Plan {
             is_forged: false,
             is_self_signed: false,
             is_root_unknown: false,
+            is_root_renewed: false,
+            is_end_trusted: false,
             is_sent_alone: false,
             revoked: None,
             revoked_by_root: None,
@@ -101,7 +107,11 @@ pub fn make(plan: &Plan) -> Made {
         std::fs::write(&path, text).unwrap();
         path
     };
-    let root = CertifiedIssuer::self_signed(plan.root.clone(), key()).unwrap();
+    let root_key = key();
+    let mut old_root = plan.root.clone();
+    old_root.not_after = date_time_ymd(2001, 1, 1);
+    let old_root = old_root.self_signed(&root_key).unwrap();
+    let root = CertifiedIssuer::self_signed(plan.root.clone(), root_key).unwrap();
     let mut issuers = vec![root];
     for params in &plan.between {
         let issuer = CertifiedIssuer::signed_by(params.clone(), key(), issuers.last().unwrap()).unwrap();
@@ -120,7 +130,12 @@ pub fn make(plan: &Plan) -> Made {
         chain.extend(issuers[1..].iter().rev().map(CertifiedIssuer::pem));
     }
     let unknown = CertifiedIssuer::self_signed(authority("nobody's"), key()).unwrap();
-    let trusted = if plan.is_root_unknown { unknown.pem() } else { issuers[0].pem() };
+    let trusted = match plan {
+        Plan { is_root_unknown: true, .. } => unknown.pem(),
+        Plan { is_root_renewed: true, .. } => old_root.pem() + &issuers[0].pem(),
+        Plan { is_end_trusted: true, .. } => own.pem(),
+        _ => issuers[0].pem(),
+    };
     let signer = if plan.are_lists_forged { &stranger } else { last };
     let of_last = plan.revoked.as_ref().map(|serials| list(serials, signer, plan.lists_end));
     let of_root = plan.revoked_by_root.as_ref().map(|serials| list(serials, &issuers[0], plan.lists_end));

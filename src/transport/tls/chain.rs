@@ -31,8 +31,8 @@ pub(super) struct Presented<'a> {
 /// Accepts certificates that the trusted ones stand for.
 ///
 /// Three things are done beyond what webpki does. A peer may show a certificate which is itself one of
-/// the trusted ones, also one of an authority: `openssl req -x509` makes nothing else, and OpenSSL
-/// accepts it. The key usage is looked at (RFC 5280, 4.2.1.3; RFC 8446, 4.4.2.2). And a trusted
+/// the trusted ones, whoever has issued it, also one of an authority: `openssl req -x509` makes nothing
+/// else, and OpenSSL accepts it. The key usage is looked at (RFC 5280, 4.2.1.3; RFC 8446, 4.4.2.2). And a trusted
 /// certificate must itself be valid and one of an authority to stand for others.
 #[derive(Debug, Clone)]
 pub(super) struct Chain {
@@ -114,6 +114,8 @@ impl Chain {
             Ok(_) => {}
             // Which webpki finds out after looking at the validity and before anything else.
             Err(webpki::Error::CaUsedAsEndEntity) if is_trusted_itself => {}
+            // All that does not depend on the issuer is well, but nobody can say whether it is revoked.
+            Err(webpki::Error::UnknownIssuer) if is_trusted_itself && self.crls.is_empty() => {}
             Err(error) => {
                 let short = || {
                     self.short_issuer(shown).filter(|_| error == webpki::Error::InvalidSignatureForPublicKey)

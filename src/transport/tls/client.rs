@@ -7,7 +7,6 @@ use std::sync::{Arc, OnceLock};
 use rustls::ClientConfig;
 use rustls::client::Resumption;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::sign::SingleCertAndKey;
 use tokio::sync::oneshot;
 use tokio_rustls::{TlsConnector, TlsStream};
 use webpki::CertRevocationList;
@@ -16,7 +15,7 @@ use super::anchors::Anchors;
 use super::chain::{Chain, CrlFile, revocation_lists};
 use super::negotiation::Negotiation;
 use super::pem::PemFile;
-use super::verify::{Seen, ServerVerifier, Trust};
+use super::verify::{Seen, ServerVerifier, Showing, Trust};
 use super::{Heard, Identity, TlsInfo, TlsVersion, handshake_error, key_log, provider};
 use crate::certificate::Pin;
 use crate::error::{Error, TlsFault};
@@ -199,12 +198,12 @@ impl Connector {
             Some(chain) => Trust::Chain(chain?),
         };
         let seen = Seen::default();
-        let config = Arc::new(client.config(ServerVerifier::new(trust, &seen))?);
+        let config = Arc::new(client.config(ServerVerifier::new(trust, &seen), seen.clone())?);
         let connecting = TlsConnector::from(config).connect(name, Heard::new(io)).into_fallible();
         let mut stream = connecting.await.map_err(|failed| handshake_error(peer, &failed, &seen))?;
         stream.get_mut().0.forget();
         let mut info = TlsInfo::of(stream.get_ref().1);
-        info.unverified = seen.flaw().map(|(reason, _)| reason);
+        info.unverified = seen.put_up_with();
         info.tell(peer);
         let protocols = &client.negotiation.protocols;
         if info.alpn.is_none() && !protocols.is_empty() {
@@ -218,18 +217,14 @@ impl Connector {
 }
 
 impl TlsClient {
-    fn config(&self, verifier: ServerVerifier) -> Result<ClientConfig, Error> {
-        let builder = ClientConfig::builder_with_provider(provider())
+    fn config(&self, verifier: ServerVerifier, seen: Seen) -> Result<ClientConfig, Error> {
+        let key = self.identity.as_ref().map(Identity::certified_key);
+        let mut config = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(&self.negotiation.supported())
             .map_err(|error| Error::tls("TLS", error))?
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier));
-        let mut config = match &self.identity {
-            Some(identity) => {
-                builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(identity.certified_key())))
-            }
-            None => builder.with_no_client_auth(),
-        };
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_client_cert_resolver(Arc::new(Showing { key, seen }));
         config.alpn_protocols = self.negotiation.alpn();
         // One connection is made with it: there is nothing to resume.
         config.resumption = Resumption::disabled();

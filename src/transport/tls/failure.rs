@@ -22,9 +22,15 @@ pub(crate) fn error(doing: &'static str, error: io::Error) -> Error {
 /// An error of a handshake, in which this was seen.
 pub(super) fn handshake_error(peer: &str, (error, heard): &(io::Error, Heard), seen: &Seen) -> Error {
     let doing = format!("TLS handshake with {peer}");
-    let told = match (inner(error), seen.flaw()) {
+    let told = match (inner(error), seen.refusal()) {
         (Some(rustls::Error::InvalidCertificate(_)), Some((reason, fault))) => {
             Error::Tls { doing, reason, fault, peer_certificates: Vec::new() }
+        }
+        // Before TLS 1.3 there was no alert of its own for that.
+        (Some(rustls::Error::AlertReceived(Alert::HandshakeFailure)), _) if seen.is_asked_in_vain() => {
+            let reason = "the peer refused with the alert HandshakeFailure: it demands a certificate of ours"
+                .to_owned();
+            Error::Tls { doing, reason, fault: TlsFault::Identity, peer_certificates: Vec::new() }
         }
         _ => other_failure(doing, error, heard),
     };
@@ -73,6 +79,8 @@ fn told(doing: String, error: &rustls::Error) -> Error {
         Tls::PeerIncompatible(
             PeerIncompatible::ServerDoesNotSupportTls12Or13
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
+            // Which came with TLS 1.2.
+            | PeerIncompatible::SignatureAlgorithmsExtensionRequired
             | PeerIncompatible::SupportedVersionsExtensionRequired
             | PeerIncompatible::Tls12NotOffered
             | PeerIncompatible::Tls12NotOfferedOrEnabled,
@@ -106,9 +114,7 @@ fn refused(doing: String, alert: Alert) -> Error {
         Alert::ProtocolVersion => ("it speaks none of our versions of TLS", TlsFault::Version),
         Alert::NoApplicationProtocol => ("it has other application protocols (ALPN)", TlsFault::Protocol),
         Alert::UnrecognisedName => ("it does not know the name it was asked for", TlsFault::Name),
-        Alert::HandshakeFailure => {
-            ("the two have nothing in common, or it wants a certificate", TlsFault::Other)
-        }
+        Alert::HandshakeFailure => ("there is no way of speaking that both know", TlsFault::Other),
         _ => ("", TlsFault::Other),
     };
     let meaning = if meaning.is_empty() { String::new() } else { format!(": {meaning}") };

@@ -188,6 +188,10 @@ fn webpki_words(error: &webpki::Error, name: Option<&ServerName<'_>>, shown: &[C
         E::UnsupportedSignatureAlgorithmForPublicKeyContext(context) => {
             signature(&context.signature_algorithm_id)
         }
+        E::UnsupportedCrlSignatureAlgorithmContext(_)
+        | E::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_) => {
+            "the CRL of its issuer is signed in a way that is not known here".to_owned()
+        }
         E::UnsupportedCertVersion => {
             "the certificate is of an old version of X.509, not of the third".to_owned()
         }

@@ -1,12 +1,15 @@
 //! The verifiers of one handshake: whom it trusts, what it has been shown, and what it found.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use rustls::client::ResolvesClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::sign::CertifiedKey;
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
 use super::chain::{Chain, Presented};
@@ -48,31 +51,57 @@ impl Trust {
 
 /// What was seen in one handshake, also where it failed.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Seen(Arc<OnceLock<Sight>>);
+pub(super) struct Seen {
+    sight: Arc<OnceLock<Sight>>,
+    /// The server wanted a certificate of ours, and there was none.
+    is_asked_in_vain: Arc<AtomicBool>,
+}
 
 #[derive(Debug)]
 struct Sight {
     certificates: Vec<Certificate>,
     /// What is wrong with them, and what can be done about that.
     flaw: Option<(String, TlsFault)>,
+    /// Whether that was a reason to refuse them.
+    is_refused: bool,
 }
 
 impl Seen {
     /// The peer's certificates, its own first.
     pub(super) fn certificates(&self) -> Vec<Certificate> {
-        self.0.get().map(|sight| sight.certificates.clone()).unwrap_or_default()
+        self.sight.get().map(|sight| sight.certificates.clone()).unwrap_or_default()
     }
 
-    /// What is wrong with them, in words, whether or not that mattered.
-    pub(super) fn flaw(&self) -> Option<(String, TlsFault)> {
-        self.0.get()?.flaw.clone()
+    /// Why they were refused, if they were, and what can be done about that.
+    pub(super) fn refusal(&self) -> Option<(String, TlsFault)> {
+        self.sight.get().filter(|sight| sight.is_refused)?.flaw.clone()
     }
 
-    fn keep(&self, shown: Presented<'_>, name: Option<&ServerName<'_>>, checked: &Result<(), Flaw>) {
+    /// What is wrong with them though they were not refused.
+    pub(super) fn put_up_with(&self) -> Option<String> {
+        self.sight.get().filter(|sight| !sight.is_refused)?.flaw.as_ref().map(|(words, _)| words.clone())
+    }
+
+    pub(super) fn is_asked_in_vain(&self) -> bool {
+        self.is_asked_in_vain.load(Ordering::Relaxed)
+    }
+
+    /// Keeps what a check came to, and refuses where that is binding.
+    fn keep(
+        &self,
+        shown: Presented<'_>,
+        name: Option<&ServerName<'_>>,
+        checked: Result<(), Flaw>,
+        is_binding: bool,
+    ) -> Result<(), Error> {
         let all = std::iter::once(shown.own).chain(shown.intermediates);
         let certificates: Vec<_> = all.map(|one| Certificate::from_der(one.as_ref())).collect();
         let flaw = checked.as_ref().err().map(|flaw| (flaw.words(name, &certificates), flaw.fault()));
-        let _ = self.0.set(Sight { certificates, flaw });
+        let _ = self.sight.set(Sight { certificates, flaw, is_refused: is_binding });
+        match checked {
+            Err(flaw) if is_binding => Err(Error::from(&flaw)),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -103,11 +132,8 @@ impl ServerCertVerifier for ServerVerifier {
         let unusable = Flaw::of_key(own);
         let is_binding = unusable.is_some() || !matches!(self.trust, Trust::Anybody(_));
         let checked = unusable.map_or_else(|| self.trust.check(shown, name, now), Err);
-        self.seen.keep(shown, Some(name), &checked);
-        match checked {
-            Err(flaw) if is_binding => Err(Error::from(&flaw)),
-            _ => Ok(ServerCertVerified::assertion()),
-        }
+        self.seen.keep(shown, Some(name), checked, is_binding)?;
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -130,6 +156,24 @@ impl ServerCertVerifier for ServerVerifier {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
+    }
+}
+
+/// What a client shows, if it is asked and has something to show.
+#[derive(Debug)]
+pub(super) struct Showing {
+    pub(super) key: Option<Arc<CertifiedKey>>,
+    pub(super) seen: Seen,
+}
+
+impl ResolvesClientCert for Showing {
+    fn resolve(&self, _issuers: &[&[u8]], _schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.seen.is_asked_in_vain.store(self.key.is_none(), Ordering::Relaxed);
+        self.key.clone()
+    }
+
+    fn has_certs(&self) -> bool {
+        self.key.is_some()
     }
 }
 
@@ -164,8 +208,8 @@ impl ClientCertVerifier for ClientVerifier {
     ) -> Result<ClientCertVerified, Error> {
         let shown = Presented { own, intermediates };
         let checked = Flaw::of_key(own).map_or_else(|| self.chain.check_client(shown, now), Err);
-        self.seen.keep(shown, None, &checked);
-        checked.map(|()| ClientCertVerified::assertion()).map_err(|flaw| Error::from(&flaw))
+        self.seen.keep(shown, None, checked, true)?;
+        Ok(ClientCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
