@@ -43,7 +43,8 @@ impl TlsClient {
         Self::default()
     }
 
-    /// Trusts the certificates of this PEM file instead of the system's roots.
+    /// Trusts the certificates of this PEM file instead of the system's roots. It is read for the first
+    /// connection and then kept, as the system's are.
     #[must_use]
     pub fn roots(mut self, file: impl Into<PathBuf>) -> Self {
         self.roots = Some(PemFile::new(file.into(), "certificate"));
