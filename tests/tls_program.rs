@@ -83,6 +83,18 @@ fn sixty_four_mib_both_ways_at_once_between_ourselves_arrive() {
 }
 
 #[test]
+fn a_peer_that_is_gone_after_its_close_notify_has_ended_cleanly() {
+    // As nginx does: it waits for nobody's end.
+    let (authority, server) = server(|mut tls| {
+        tls.read_exact(&mut [0; 8]).unwrap();
+        tls.write_all(b"answer").unwrap();
+        end_tls(&mut tls);
+    });
+    connect(&authority, &server, &["--no-shutdown"]).input("question").run().status(0).stdout(b"answer");
+    server.join();
+}
+
+#[test]
 fn an_end_without_close_notify_is_status_7_after_the_data() {
     let truncating = |mut tls: Tls| {
         tls.write_all(b"the data").unwrap();

@@ -136,10 +136,13 @@ impl BlockingSocket {
 
     /// Tells the peer that nothing more comes: FIN, under TLS `close_notify` first.
     pub(crate) fn end(&self) -> io::Result<()> {
-        if let Some(session) = &self.tls {
-            session.end(&self.socket)?;
+        let Some(session) = &self.tls else { return self.socket.shutdown(Shutdown::Write) };
+        session.end(&self.socket)?;
+        match self.socket.shutdown(Shutdown::Write) {
+            // A peer that has gone does not hear our end. How its own came is the reader's to tell.
+            Err(error) if error.kind() == ErrorKind::NotConnected => Ok(()),
+            done => done,
         }
-        self.socket.shutdown(Shutdown::Write)
     }
 
     /// The same where nobody may wait any more: under TLS only if the kernel takes it.
