@@ -2,25 +2,15 @@
 
 use crate::listening::{on_any_port, peer};
 use crate::site::{Site, VERSIONS, Version, site};
-use crate::support::{Program, noise};
+use crate::support::{Program, Running, noise};
 use crate::transfer::{DOWN, UP, upload};
 
 #[test]
 fn gnutls_serv_sends_everything_back_after_our_end_too() {
-    // Its echo is for text: lines without a zero byte.
-    let text: Vec<u8> =
-        noise(3_000_000).iter().map(|byte| if byte % 64 == 0 { b'\n' } else { b'0' + byte % 64 }).collect();
-    let text = [text, b"\n".to_vec()].concat();
+    let text = text();
     for version in VERSIONS {
         let site = site();
-        let (_server, port) = on_any_port(
-            peer("gnutls-serv").args(["--port", "0", "--echo", "--priority", only(version)]).args([
-                "--x509certfile",
-                site.cert(),
-                "--x509keyfile",
-                site.key(),
-            ]),
-        );
+        let (_server, port) = gnutls_serv(&site, version);
         let client = site.connect(&port).input(text.as_slice()).run().status(0).stdout(&text);
         version.was_spoken(&client.stderr);
     }
@@ -60,14 +50,30 @@ fn gnutls_cli_prints_what_a_listener_has() {
 }
 
 /// How much it is given: it prints each byte for itself.
-const SOME: usize = 1_000_000;
+pub const SOME: usize = 1_000_000;
 
 /// When our end comes first, it drops what it has not sent yet and leaves without `close_notify`.
-fn ends_last(listener: Program) -> Program {
+pub fn ends_last(listener: Program) -> Program {
     listener.args(["--no-shutdown"])
 }
 
-fn gnutls_cli(site: &Site, version: Version, port: &str) -> Program {
+/// Its echo is for text: lines without a zero byte.
+pub fn text() -> Vec<u8> {
+    let letters =
+        noise(3_000_000).into_iter().map(|byte| if byte % 64 == 0 { b'\n' } else { b'0' + byte % 64 });
+    letters.chain([b'\n']).collect()
+}
+
+pub fn gnutls_serv(site: &Site, version: Version) -> (Running, String) {
+    on_any_port(peer("gnutls-serv").args(["--port", "0", "--echo", "--priority", only(version)]).args([
+        "--x509certfile",
+        site.cert(),
+        "--x509keyfile",
+        site.key(),
+    ]))
+}
+
+pub fn gnutls_cli(site: &Site, version: Version, port: &str) -> Program {
     // What it has to say would be mixed into the data.
     peer("gnutls-cli")
         .args(["--logfile", "/dev/null", "--x509cafile", site.ca(), "--priority", only(version)])

@@ -14,8 +14,7 @@ use crate::transfer::{DOWN, download, upload};
 fn haproxy_answers_our_close_notify_with_its_own() {
     for version in VERSIONS {
         let site = site();
-        let page = "http-request return status 200 content-type text/html string 'A page.'";
-        let (_haproxy, port) = start(&site, &format!("mode http\n {page}"), &tls(&site, version));
+        let (_haproxy, port) = page(&site, version);
         let client = site.connect(&port).input(request("/")).run().status(0);
         has_body(&client, b"A page.");
         version.was_spoken(&client.stderr);
@@ -60,6 +59,12 @@ fn haproxy_puts_tls_on_what_we_send_and_takes_it_off_what_we_receive() {
         let (_haproxy, port) = put_on(&server);
         download(plain(&port).args(["--recv-only"]), server);
     }
+}
+
+/// A server of one page.
+pub fn page(site: &Site, version: Version) -> (Running, String) {
+    let page = "http-request return status 200 content-type text/html string 'A page.'";
+    start(site, &format!("mode http\n {page}"), &tls(site, version))
 }
 
 fn at(server: &Running) -> String {

@@ -56,7 +56,7 @@ fn a_page_of_python_is_printed_over_tls_also_after_our_end() {
     }
 }
 
-fn tls_server(version: Version) -> (Site, Running, String) {
+pub fn tls_server(version: Version) -> (Site, Running, String) {
     let site = site();
     write_pages(site.authority.folder());
     let name = version.name().replace('.', "_");

@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use crate::support::{DEADLINE, Program, Running, tool};
 
 /// Debian's package of each program.
-const PACKAGES: [(&str, &str); 16] = [
+const PACKAGES: [(&str, &str); 17] = [
     ("aiosmtpd", "python3-aiosmtpd"),
     ("bash", "bash"),
     ("dovecot", "dovecot-imapd dovecot-pop3d dovecot-lmtpd dovecot-managesieved"),
@@ -27,6 +27,7 @@ const PACKAGES: [(&str, &str); 16] = [
     ("postgres", "postgresql"),
     ("python3", "python3"),
     ("slapd", "slapd"),
+    ("stunnel4", "stunnel4"),
     ("vsftpd", "vsftpd"),
 ];
 

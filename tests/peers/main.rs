@@ -1,12 +1,14 @@
 //! The program against real peers, byte for byte and with its exact status: nc, ncat, socat, OpenSSL,
-//! gnutls, nginx, haproxy, Python, mail, file, directory and database servers, the shell, and itself.
-//! `.ci/run` installs what is needed.
+//! gnutls, stunnel, curl, nginx, haproxy, Python, mail, file, directory and database servers, the shell,
+//! and itself. `.ci/run` installs what is needed.
 
 #[path = "../support/mod.rs"]
 mod support;
 
 mod asking;
+mod curl;
 mod databases;
+mod forward;
 mod gnutls;
 mod haproxy;
 mod http_server;
@@ -26,5 +28,6 @@ mod shell;
 mod site;
 mod socat;
 mod starttls;
+mod stunnel;
 mod transfer;
 mod verification;

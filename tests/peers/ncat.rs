@@ -120,7 +120,7 @@ fn ncat_listens_with_tls_and_both_send_at_once_where_its_end_is_allowed() {
     both_ways(client, server);
 }
 
-fn ncat_tls_client(site: &Site, version: Version, server: &Running) -> Program {
+pub fn ncat_tls_client(site: &Site, version: Version, server: &Running) -> Program {
     let ncat = peer("ncat").args(["--ssl-verify", "--ssl-trustfile", site.ca(), "localhost", &server.port()]);
     site.capped(ncat, version)
 }
@@ -135,7 +135,7 @@ fn ncat_tls_server(
 }
 
 /// Whether this ncat ends TLS with `close_notify`, as it does since 7.95.
-fn ends_cleanly() -> bool {
+pub fn ends_cleanly() -> bool {
     static VERSION: LazyLock<String> = LazyLock::new(|| {
         let told = peer("ncat").args(["--version"]).run();
         let text = String::from_utf8_lossy(&told.stdout).into_owned() + &told.stderr;

@@ -130,7 +130,7 @@ fn nginx_puts_tls_on_an_upload_and_its_end_is_called_what_it_is() {
 }
 
 /// A server of two pages.
-fn pages(site: &Site, tls: Option<Version>) -> (Running, String) {
+pub fn pages(site: &Site, tls: Option<Version>) -> (Running, String) {
     let folder = site.authority.folder();
     write_pages(folder);
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]

@@ -169,14 +169,14 @@ fn demanding(site: &Site, version: Version) -> (Running, String) {
     })
 }
 
-fn s_server(site: &Site, version: Version, more: impl FnOnce(Program) -> Program) -> (Running, String) {
+pub fn s_server(site: &Site, version: Version, more: impl FnOnce(Program) -> Program) -> (Running, String) {
     let server = peer("openssl")
         .args(["s_server", "-accept", "127.0.0.1:0", "-naccept", "1", only(version)])
         .args(["-cert", site.cert(), "-key", site.key()]);
     on_any_port(more(server))
 }
 
-fn s_client(site: &Site, version: Version, server: &Running) -> Program {
+pub fn s_client(site: &Site, version: Version, server: &Running) -> Program {
     peer("openssl")
         .args(["s_client", "-connect", &format!("localhost:{}", server.port()), only(version)])
         .args(["-CAfile", site.ca(), "-verify_return_error", "-verify_hostname", "localhost"])

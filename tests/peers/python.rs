@@ -25,7 +25,7 @@ def tls(server):
 
 /// One connection of asyncio's: all of stdin to the peer, all from the peer to stdout. Under TLS the
 /// only end that can be sent is a close.
-const ASYNCIO: &str = r#"
+pub const ASYNCIO: &str = r#"
 async def exchange(reader, writer):
     got = asyncio.create_task(reader.read())
     writer.write(data)
@@ -56,7 +56,7 @@ asyncio.run(connect() if int(sys.argv[1]) else listen())
 "#;
 
 /// A server of blocking sockets that answers after its peer's end.
-const ANSWER: &str = r#"
+pub const ANSWER: &str = r#"
 listener = socket.create_server(("127.0.0.1", 0))
 connection = tls(True).wrap_socket(listener.accept()[0], server_side=True, suppress_ragged_eofs=False)
 while chunk := connection.recv(65536):
@@ -181,11 +181,11 @@ fn blocking_ssl_receives_what_a_listener_has() {
     }
 }
 
-fn python(script: &str, port: &str) -> Program {
+pub fn python(script: &str, port: &str) -> Program {
     peer("python3").args(["-c", &format!("{PREAMBLE}{script}"), port])
 }
 
-fn tls(script: Program, site: &Site, version: Version) -> Program {
+pub fn tls(script: Program, site: &Site, version: Version) -> Program {
     let version = version.name().replace('.', "_");
     script.args([&version, site.ca(), site.cert(), site.key()])
 }

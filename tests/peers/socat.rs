@@ -106,16 +106,16 @@ fn socat_prints_what_a_listener_has_over_tls() {
 }
 
 /// Between its stdio and this address, with all the time that the other direction may need.
-fn socat(address: &str) -> Program {
+pub fn socat(address: &str) -> Program {
     peer("socat").args(["-t", "60", "-", address])
 }
 
-fn listen(site: &Site, version: Version) -> String {
+pub fn listen(site: &Site, version: Version) -> String {
     let (cert, key) = (site.cert(), site.key());
     format!("OPENSSL-LISTEN:0,bind=127.0.0.1,cert={cert},key={key},verify=0,{}", only(version))
 }
 
-fn connect(site: &Site, version: Version, port: &str) -> String {
+pub fn connect(site: &Site, version: Version, port: &str) -> String {
     format!("OPENSSL:localhost:{port},cafile={},{}", site.ca(), only(version))
 }
 
