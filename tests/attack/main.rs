@@ -5,6 +5,7 @@ mod support;
 
 mod clients;
 mod hello;
+mod sealed;
 mod servers;
 mod sessions;
 mod victim;

@@ -6,7 +6,8 @@ use std::net::TcpStream;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
 
-use crate::hello::{ALERT, DATA, HANDSHAKE, TOO_LONG, record};
+use crate::hello::{ALERT, DATA, HANDSHAKE, TOO_LONG, client_hello, record};
+use crate::sealed::sealed;
 use crate::support::noise;
 use crate::victim::{Handler, Victim, victim};
 
@@ -47,6 +48,46 @@ fn bad_records_end_that_session_only() {
             let mut rest = Vec::new();
             assert!(session.read_to_end(&mut rest).is_err() && rest.is_empty(), "no clean end");
         }
+        victim.serves();
+    }
+}
+
+#[test]
+fn a_flood_of_renegotiations_ends_that_session_only() {
+    let hello = client_hello();
+    for handler in SERVERS {
+        let victim = victim(handler, "1m");
+        let before = victim.memory();
+        let mut session = sealed(&victim);
+        let flood: Vec<_> = (0..1000).flat_map(|_| session.seal(HANDSHAKE, &hello[5..])).collect();
+        session.flood(&flood);
+        victim.tells("TooManyRenegotiationRequests");
+        let more = victim.memory().saturating_sub(before);
+        assert!(more < 8 << 20, "{more} bytes more");
+        victim.serves();
+    }
+}
+
+#[test]
+fn a_renegotiation_that_is_refused_once_does_no_harm() {
+    let hello = client_hello();
+    let victim = victim(Handler::KeepOpen, "1m");
+    let mut session = sealed(&victim);
+    let records = [session.seal(HANDSHAKE, &hello[5..]), session.seal(DATA, b"goes on\n")].concat();
+    session.socket.write_all(&records).unwrap();
+    victim.listener.stdout_line("goes on");
+    victim.serves();
+}
+
+#[test]
+fn a_flood_of_warnings_ends_that_session_only() {
+    for handler in SERVERS {
+        let victim = victim(handler, "1m");
+        let mut session = sealed(&victim);
+        // user_canceled
+        let flood: Vec<_> = (0..10_000).flat_map(|_| session.seal(ALERT, &[1, 90])).collect();
+        session.flood(&flood);
+        victim.tells("TooManyWarningAlertsReceived");
         victim.serves();
     }
 }

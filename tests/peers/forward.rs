@@ -122,7 +122,7 @@ fn ncat_in_front_uploads_and_its_end_is_called_what_it_is() {
             let relay = takes_off(&site, &server.port()).args(options).start();
             ncat_tls_client(&site, version, &relay).input(UP.as_slice()).run().status(0);
             // All of it has come, and no end that would make it look complete.
-            server.wait().stdout(&UP).status(if is_clean { 0 } else { 1 });
+            server.wait().stdout(&UP).status(i32::from(!is_clean));
             version.was_spoken(&relay.wait().status(if is_clean { 0 } else { 7 }).stderr);
         }
     }

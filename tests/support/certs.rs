@@ -7,7 +7,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
 
 /// A folder with an authority; it goes with this.
 pub struct Authority {
@@ -94,12 +94,17 @@ impl Authority {
 
     /// The settings of a client that trusts it.
     pub fn client(&self) -> Arc<ClientConfig> {
+        Arc::new(self.client_of(rustls::ALL_VERSIONS))
+    }
+
+    /// Those of one that speaks these versions only.
+    pub fn client_of(&self, versions: &[&'static SupportedProtocolVersion]) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_file(&self.ca).unwrap()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let builder = ClientConfig::builder_with_provider(provider);
-        let builder = builder.with_safe_default_protocol_versions().unwrap();
-        Arc::new(builder.with_root_certificates(roots).with_no_client_auth())
+        let builder = builder.with_protocol_versions(versions).unwrap();
+        builder.with_root_certificates(roots).with_no_client_auth()
     }
 
     /// A server's settings; with `demand` it wants a certificate of this authority.
