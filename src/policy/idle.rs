@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-/// Notices that nothing has moved either way for a time.
-pub(crate) struct IdleClock {
-    limit: Option<Duration>,
+/// Notices that nothing has moved either way for a time. Without a limit it is nothing at all.
+pub(crate) struct IdleClock(Option<Box<Clock>>);
+
+struct Clock {
+    limit: Duration,
     start: Instant,
     /// When something last moved, in milliseconds after `start`.
     moved: AtomicU64,
@@ -19,6 +21,45 @@ pub(crate) struct IdleClock {
 
 impl IdleClock {
     pub(crate) fn new(limit: Option<Duration>) -> Self {
+        Self(limit.map(|limit| Box::new(Clock::new(limit))))
+    }
+
+    pub(crate) fn has_limit(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Something moved.
+    pub(crate) fn touch(&self) {
+        if let Some(clock) = &self.0 {
+            clock.touch();
+        }
+    }
+
+    /// Our own output is stuck (the clock stands) or no longer (it starts anew).
+    pub(crate) fn stop(&self, stuck: bool) {
+        if let Some(clock) = &self.0 {
+            clock.stand(&clock.stopped, stuck);
+        }
+    }
+
+    /// Our own input is all that is waited for (the clock stands) or no longer (it starts anew).
+    pub(crate) fn rest(&self, resting: bool) {
+        if let Some(clock) = &self.0 {
+            clock.stand(&clock.resting, resting);
+        }
+    }
+
+    /// Returns the limit when nothing has moved for it; never if there is none.
+    pub(crate) async fn expired(&self) -> Duration {
+        match &self.0 {
+            Some(clock) => clock.expired().await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Clock {
+    fn new(limit: Duration) -> Self {
         Self {
             limit,
             start: Instant::now(),
@@ -28,41 +69,24 @@ impl IdleClock {
         }
     }
 
-    pub(crate) fn has_limit(&self) -> bool {
-        self.limit.is_some()
+    fn touch(&self) {
+        let now = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.moved.store(now, Ordering::Relaxed);
     }
 
-    /// Something moved.
-    pub(crate) fn touch(&self) {
-        if self.limit.is_some() {
-            let now = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
-            self.moved.store(now, Ordering::Relaxed);
-        }
-    }
-
-    /// Our own output is stuck (the clock stands) or no longer (it starts anew).
-    pub(crate) fn stop(&self, stuck: bool) {
-        if self.stopped.swap(stuck, Ordering::Relaxed) && !stuck {
+    fn stand(&self, why: &AtomicBool, stands: bool) {
+        if why.swap(stands, Ordering::Relaxed) && !stands {
             self.touch();
         }
     }
 
-    /// Our own input is all that is waited for (the clock stands) or no longer (it starts anew).
-    pub(crate) fn rest(&self, resting: bool) {
-        if self.resting.swap(resting, Ordering::Relaxed) && !resting {
-            self.touch();
-        }
-    }
-
-    /// Returns the limit when nothing has moved for it; never if there is none.
-    pub(crate) async fn expired(&self) -> Duration {
-        let Some(limit) = self.limit else { return std::future::pending().await };
+    async fn expired(&self) -> Duration {
         loop {
-            let due = self.start + Duration::from_millis(self.moved.load(Ordering::Relaxed)) + limit;
+            let due = self.start + Duration::from_millis(self.moved.load(Ordering::Relaxed)) + self.limit;
             if self.stopped.load(Ordering::Relaxed) || self.resting.load(Ordering::Relaxed) {
-                sleep_until(Instant::now() + limit).await;
+                sleep_until(Instant::now() + self.limit).await;
             } else if Instant::now() >= due {
-                return limit;
+                return self.limit;
             } else {
                 sleep_until(due).await;
             }

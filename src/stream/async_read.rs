@@ -12,14 +12,14 @@ use super::StreamReader;
 impl AsyncBufRead for StreamReader {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         let reader = self.get_mut();
-        if reader.buffer.is_empty() {
+        if reader.incoming.buffer.is_empty() {
             ready!(reader.poll_more(cx))?;
         }
-        Poll::Ready(Ok(&reader.buffer))
+        Poll::Ready(Ok(&reader.incoming.buffer))
     }
 
     fn consume(self: Pin<&mut Self>, amount: usize) {
-        self.get_mut().buffer.advance(amount);
+        self.get_mut().incoming.buffer.advance(amount);
     }
 }
 

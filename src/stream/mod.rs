@@ -6,6 +6,7 @@ mod connect;
 mod detach;
 #[cfg(test)]
 mod feed;
+mod incoming;
 mod lines;
 mod link;
 #[cfg(test)]

@@ -12,11 +12,11 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::link::Link;
-use super::{Limits, SETUP_TIMEOUT, StreamReader, StreamWriter, fresh, streams};
+use super::{Limits, SETUP_TIMEOUT, StreamReader, StreamWriter, streams};
 use crate::endpoint::{Address, Endpoint, Family};
 use crate::error::Error;
 use crate::transport::tls::{Acceptor, TlsServer};
-use crate::transport::{Listening, Transport, bind};
+use crate::transport::{Accepted, Listening, Transport, bind};
 
 /// How to serve.
 #[derive(Debug, Clone)]
@@ -195,34 +195,46 @@ async fn accept_all<H, F, E>(
             _ = closed.wait_for(|closed| *closed) => None,
             accepted = listening.accept() => accepted,
         };
-        let Some(transport) = accepted else { return };
+        let Some(Accepted { transport, peer, local }) = accepted else { return };
         let (service, open) = (Arc::clone(&service), open.clone());
-        tokio::spawn(async move {
-            service.serve(transport).await;
-            drop(open);
-        });
+        if service.acceptor.is_none() {
+            let (reader, writer) = streams(transport, Link::new(peer, local, None, service.limits));
+            tokio::spawn(serve(service, reader, writer, open));
+        } else {
+            tokio::spawn(async move {
+                // Its state is large, and goes when it is done.
+                let streams = Box::pin(handshake(&service, transport, peer, local)).await;
+                match streams {
+                    Ok((reader, writer)) => serve(service, reader, writer, open).await,
+                    Err(error) => tracing::warn!("{error}"),
+                }
+            });
+        }
     }
 }
 
-impl<H, F, E> Service<H>
+/// One connection to its end; `open` tells the server that it is there.
+///
+/// Ten thousand of them are held at once: what a future captures is kept once, what is an argument of an
+/// `async fn` twice.
+fn serve<H, F, E>(
+    service: Arc<Service<H>>,
+    reader: StreamReader,
+    writer: StreamWriter,
+    open: watch::Receiver<bool>,
+) -> impl Future<Output = ()> + Send
 where
-    H: Fn(StreamReader, StreamWriter) -> F,
-    F: Future<Output = Result<(), E>>,
-    E: fmt::Display,
+    H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<(), E>> + Send + 'static,
+    E: fmt::Display + Send + 'static,
 {
-    /// One connection from its first byte to its last.
-    async fn serve(&self, transport: Transport) {
-        let streams = match &self.acceptor {
-            None => fresh(transport, None, self.limits),
-            // A handshake has a large state, which only those who need it shall have.
-            Some(acceptor) => match Box::pin(self.handshake(acceptor, transport)).await {
-                Ok(streams) => streams,
-                Err(error) => return tracing::warn!("{error}"),
-            },
-        };
-        let (reader, writer) = streams;
+    async move {
         let link = reader.link();
-        let mut handled = pin!(async { (self.handler)(reader, writer).await });
+        let panicked = || tracing::error!("{}: the handler panicked", link.peer);
+        let mut handled = pin!(match catch_unwind(AssertUnwindSafe(|| (service.handler)(reader, writer))) {
+            Ok(handled) => handled,
+            Err(_) => return panicked(),
+        });
         // The future is not polled again after a panic.
         let caught = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| handled.as_mut().poll(cx))) {
             Ok(polled) => polled.map(Some),
@@ -231,20 +243,24 @@ where
         match caught.await {
             Some(Ok(())) => {}
             Some(Err(error)) => tracing::warn!("{}: {error}", link.peer),
-            None => tracing::error!("{}: the handler panicked", link.peer),
+            None => panicked(),
         }
+        drop(open);
     }
+}
 
-    async fn handshake(
-        &self,
-        acceptor: &Acceptor,
-        transport: Transport,
-    ) -> Result<(StreamReader, StreamWriter), Error> {
-        let (peer, local) = transport.addresses();
-        let name = peer.to_string();
-        let late = |_| Error::Timeout { doing: format!("TLS handshake with {peer}"), after: self.timeout };
-        let (secured, info) =
-            timeout(self.timeout, acceptor.accept(transport, &name)).await.map_err(late)??;
-        Ok(streams(Transport::Shared(secured), Link::new(peer, local, Some(info), self.limits)))
-    }
+async fn handshake<H>(
+    service: &Service<H>,
+    transport: Transport,
+    peer: Address,
+    local: Address,
+) -> Result<(StreamReader, StreamWriter), Error> {
+    let Some(acceptor) = &service.acceptor else {
+        return Ok(streams(transport, Link::new(peer, local, None, service.limits)));
+    };
+    let name = peer.to_string();
+    let late = |_| Error::Timeout { doing: format!("TLS handshake with {peer}"), after: service.timeout };
+    let (secured, info) =
+        timeout(service.timeout, acceptor.accept(transport, &name)).await.map_err(late)??;
+    Ok(streams(Transport::Shared(secured), Link::new(peer, local, Some(info), service.limits)))
 }

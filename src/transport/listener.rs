@@ -8,12 +8,12 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 use tokio::net::{TcpListener, UnixListener};
 
 use super::resolve::resolve;
 use super::unix::{self, OwnedPath};
-use super::{Transport, tcp_address};
+use super::{Transport, tcp_address, with_manners};
 use crate::endpoint::{Address, Endpoint, Family};
 use crate::error::Error;
 
@@ -37,11 +37,32 @@ enum Listener {
     Unix(UnixListener, #[expect(dead_code, reason = "removed when dropped")] Option<OwnedPath>),
 }
 
+/// A connection that has come, between whom.
+pub(crate) struct Accepted {
+    pub(crate) transport: Transport,
+    pub(crate) peer: Address,
+    pub(crate) local: Address,
+}
+
 impl Listener {
-    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Transport>> {
+    /// `local` is what is listened on.
+    fn poll_accept(&self, cx: &mut Context<'_>, local: &Address) -> Poll<io::Result<Accepted>> {
         match self {
-            Self::Tcp(listener) => listener.poll_accept(cx).map_ok(|(stream, _)| Transport::tcp(stream)),
-            Self::Unix(listener, _) => listener.poll_accept(cx).map_ok(|(stream, _)| Transport::Unix(stream)),
+            Self::Tcp(listener) => listener.poll_accept(cx).map_ok(|(stream, peer)| {
+                if !cfg!(target_os = "linux") {
+                    // There they come from the listener.
+                    with_manners(&SockRef::from(&stream));
+                }
+                let local = match local {
+                    Address::Tcp(address) if !address.ip().is_unspecified() => local.clone(),
+                    _ => tcp_address(stream.local_addr()),
+                };
+                Accepted { transport: Transport::Tcp(stream), peer: Address::Tcp(peer), local }
+            }),
+            Self::Unix(listener, _) => listener.poll_accept(cx).map_ok(|(stream, peer)| {
+                let (peer, local) = (unix::address(Ok(peer)), local.clone());
+                Accepted { transport: Transport::Unix(stream), peer, local }
+            }),
         }
     }
 }
@@ -73,11 +94,11 @@ impl Listening {
 
     /// The next connection; none once it was stopped. Errors of one connection are passed over;
     /// when descriptors or memory have run out, it rests and says so. May be cancelled.
-    pub(crate) async fn accept(&self) -> Option<Transport> {
+    pub(crate) async fn accept(&self) -> Option<Accepted> {
         let mut told: Option<Instant> = None;
         loop {
             match poll_fn(|cx| self.poll_accept(cx)).await? {
-                Ok(transport) => return Some(transport),
+                Ok(accepted) => return Some(accepted),
                 Err(error) if is_exhausted(&error) => {
                     if told.is_none_or(|at| at.elapsed() >= TELL_EACH) {
                         tracing::warn!("cannot accept a connection on {}: {error}", self.local);
@@ -90,9 +111,9 @@ impl Listening {
         }
     }
 
-    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Transport>>> {
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Accepted>>> {
         match &*self.listener() {
-            Some(listener) => listener.poll_accept(cx).map(Some),
+            Some(listener) => listener.poll_accept(cx, &self.local).map(Some),
             None => Poll::Ready(None),
         }
     }
@@ -175,6 +196,8 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
+    // On Linux those who are accepted have them too.
+    with_manners(&SockRef::from(&socket));
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;

@@ -24,7 +24,7 @@ use crate::endpoint::Address;
 
 pub(crate) use dial::{Dial, Known, dial, is_target};
 pub(crate) use halves::{Io, ReadHalf, Shared, WriteHalf};
-pub(crate) use listener::{Listening, bind};
+pub(crate) use listener::{Accepted, Listening, bind};
 pub(crate) use socket::{AsyncSocket, BlockingSocket};
 pub(crate) use words::quoted;
 
@@ -43,12 +43,7 @@ impl Transport {
 
     /// A connected TCP socket with the settings that need no flag.
     fn tcp(stream: TcpStream) -> Self {
-        let socket = SockRef::from(&stream);
-        let keepalive =
-            TcpKeepalive::new().with_time(Duration::from_secs(30)).with_interval(Duration::from_secs(10));
-        // Neither is worth a connection that works without.
-        let _ = socket.set_tcp_nodelay(true);
-        let _ = socket.set_tcp_keepalive(&keepalive);
+        with_manners(&SockRef::from(&stream));
         Self::Tcp(stream)
     }
 
@@ -96,6 +91,14 @@ impl Transport {
             Self::Shared(shared) => (ReadHalf::Shared(shared.clone()), WriteHalf::Shared(shared)),
         }
     }
+}
+
+/// The settings that need no flag. None is worth a connection that works without.
+fn with_manners(socket: &SockRef<'_>) {
+    let keepalive =
+        TcpKeepalive::new().with_time(Duration::from_secs(30)).with_interval(Duration::from_secs(10));
+    let _ = socket.set_tcp_nodelay(true);
+    let _ = socket.set_tcp_keepalive(&keepalive);
 }
 
 /// What TLS runs over.

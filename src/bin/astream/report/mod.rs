@@ -36,9 +36,12 @@ pub fn tell(event: &Event) {
         Level::Notice => !wanted.quiet,
         Level::Fact => wanted.verbose > 0 || (wanted.json && !wanted.quiet),
     };
+    if !is_told {
+        return;
+    }
     let line =
         if wanted.json { Some(event.json()) } else { event.text().map(|text| format!("astream: {text}")) };
-    let Some(line) = line.filter(|_| is_told) else { return };
+    let Some(line) = line else { return };
     let line = line + "\n";
     // Of a server's facts there is no end, and nobody may read them.
     let written = match event.level() {

@@ -1,0 +1,139 @@
+//! What is on its way in: read into a buffer, and the end or the error after it.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, BytesMut};
+use memchr::memchr;
+
+use super::buffer;
+use super::link::Link;
+use crate::error::Error;
+use crate::transport::ReadHalf;
+
+/// The receiving side of one connection.
+pub(super) struct Incoming {
+    pub(super) half: ReadHalf,
+    pub(super) link: Reading,
+    pub(super) buffer: BytesMut,
+    pub(super) state: State,
+    /// The rest of a line that was too long is dropped as it comes.
+    dropping_line: bool,
+}
+
+/// How far the stream has been read; why it failed, the link knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    Open,
+    Ended,
+    Failed,
+}
+
+/// A link that learns when the reader is gone.
+pub(super) struct Reading(Arc<Link>);
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.0.reader_done();
+    }
+}
+
+impl Deref for Reading {
+    type Target = Link;
+
+    fn deref(&self) -> &Link {
+        &self.0
+    }
+}
+
+impl Incoming {
+    pub(super) fn new(half: ReadHalf, link: Arc<Link>) -> Self {
+        Self { half, link: Reading(link), buffer: BytesMut::new(), state: State::Open, dropping_line: false }
+    }
+
+    pub(super) fn link(&self) -> Arc<Link> {
+        Arc::clone(&self.link.0)
+    }
+
+    /// Whether the stream has ended and everything was read.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.buffer.is_empty() && (self.state == State::Ended || self.link.is_closing())
+    }
+
+    /// Drops a line that is too long, up to its newline if that is known, or else as it comes.
+    pub(super) fn drop_long_line(&mut self, newline: Option<usize>) {
+        self.buffer.advance(newline.map_or(self.buffer.len(), |at| at + 1));
+        self.dropping_line = newline.is_none() && self.state == State::Open;
+    }
+
+    /// Reads more into the buffer; false at the end of the stream.
+    pub(super) fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
+        loop {
+            match self.state {
+                State::Ended => return Poll::Ready(Ok(false)),
+                State::Failed => return Poll::Ready(Err(self.link.failure().unwrap_or(Error::Closed))),
+                State::Open if self.link.is_closing() => return Poll::Ready(Ok(false)),
+                State::Open => {}
+            }
+            let known = self.buffer.len();
+            let read = ready!(self.poll_read_once(cx));
+            if let Some(end) = self.end_told_by(read) {
+                self.finish(end);
+            }
+            if self.dropping_line {
+                self.drop_line();
+            }
+            if self.buffer.len() > known {
+                return Poll::Ready(Ok(true));
+            }
+        }
+    }
+
+    fn end_told_by(&self, read: Result<usize, Error>) -> Option<Result<(), Error>> {
+        match read {
+            Ok(1..) => None,
+            // Under TLS it is the peer's own word.
+            Ok(0) if self.link.tls.is_some() => Some(Ok(())),
+            // After a reset that the writer was told of, the system speaks of a clean end.
+            Ok(0) | Err(Error::Truncated) => Some(match self.link.writer_reset() {
+                Some(reset) => Err(reset),
+                None if read.is_err() && !self.half.ignores_truncation() => Err(Error::Truncated),
+                None => Ok(()),
+            }),
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    fn poll_read_once(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Error>> {
+        let read = buffer::poll_read(&mut self.half, cx, &mut self.buffer);
+        if read.is_pending() && self.link.reader_waits(cx) {
+            return Poll::Ready(Ok(0));
+        }
+        read
+    }
+
+    fn finish(&mut self, end: Result<(), Error>) {
+        self.state = match end {
+            Ok(()) => {
+                self.link.reader_done();
+                State::Ended
+            }
+            Err(error) => {
+                self.link.fail(&error);
+                State::Failed
+            }
+        };
+    }
+
+    fn drop_line(&mut self) {
+        let newline = memchr(b'\n', &self.buffer);
+        self.dropping_line = newline.is_none();
+        self.buffer.advance(newline.map_or(self.buffer.len(), |at| at + 1));
+    }
+
+    /// Whether nothing was read ahead, and nothing has ended.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.buffer.is_empty() && self.state == State::Open && !self.dropping_line
+    }
+}
