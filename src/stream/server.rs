@@ -214,9 +214,10 @@ async fn accept_all<H, F, E>(
 }
 
 /// One connection to its end; `open` tells the server that it is there.
-///
-/// Ten thousand of them are held at once: what a future captures is kept once, what is an argument of an
-/// `async fn` twice.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "ten thousand are held, and an async fn keeps its arguments twice"
+)]
 fn serve<H, F, E>(
     service: Arc<Service<H>>,
     reader: StreamReader,
