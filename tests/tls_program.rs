@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use support::certs::{Authority, Issued, arg, authority};
-use support::peer::{Peer, Tls, end_tls, peer, read_all, tls_peer};
+use support::peer::{Peer, Tls, end_tls, peer, read_all, reset, tls_peer};
 use support::{Program, astream, noise};
 
 const MIB: usize = 1 << 20;
@@ -123,6 +123,21 @@ fn an_end_without_close_notify_is_status_7_for_a_listener_too() {
     listener.until_stdout(b"partial");
     client.signal(rustix::process::Signal::KILL);
     listener.wait().status(7).stdout(b"partial");
+}
+
+#[test]
+fn a_reset_is_status_1_whichever_way_meets_it_first() {
+    for _ in 0..20 {
+        let (authority, peer) = server(|mut tls: Tls| {
+            tls.read_exact(&mut [0]).unwrap();
+            reset(tls.sock);
+        });
+        connect(&authority, &peer, &[])
+            .input(noise(MIB))
+            .run()
+            .status(1)
+            .says(&["connection lost", "connection reset by peer"]);
+    }
 }
 
 /// The port and the pin that a listener with a fresh key tells.

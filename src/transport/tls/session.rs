@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::event::PollFlags;
+use rustix::io::Errno;
 use rustls::Connection;
 use socket2::Socket;
 use tokio::net::TcpStream;
@@ -28,6 +29,9 @@ pub(crate) struct Session {
     ignore_unexpected_eof: bool,
     /// Set when reading was stopped here.
     stopped: AtomicBool,
+    /// Set when writing has met a reset. The system tells it once, and speaks of an end to whoever reads
+    /// after that. Changed and looked at by who holds the connection.
+    was_reset: AtomicBool,
 }
 
 /// What has come from the socket and was not decrypted yet. Held by the one who reads.
@@ -67,6 +71,7 @@ impl Io for TlsStream<Heard> {
             arrived: Mutex::default(),
             ignore_unexpected_eof,
             stopped: AtomicBool::new(false),
+            was_reset: AtomicBool::new(false),
         };
         Some(transport.into_blocking()?.and_then(|socket| socket.secured(session)))
     }
@@ -88,8 +93,12 @@ impl Session {
             arrived.bytes.resize(CHUNK, 0);
             let n = read(socket, &mut arrived.bytes).map_err(|errno| error("reading", errno.into()))?;
             if n == 0 {
+                let mut connection = self.connection();
+                if self.was_reset.load(Ordering::Relaxed) {
+                    return Err(error("reading", Errno::CONNRESET.into()).into());
+                }
                 // It is told what it means by the next turn.
-                let _ = self.connection().read_tls(&mut io::empty());
+                let _ = connection.read_tls(&mut io::empty());
             }
             arrived.unread = 0..n;
         }
@@ -114,7 +123,7 @@ impl Session {
                 Err(_) => {
                     arrived.feed(&mut connection)?;
                     // An alert, or new keys: what the kernel does not take goes before what is written next.
-                    let _ = send(&mut connection, socket);
+                    let _ = self.send(&mut connection, socket);
                 }
             }
         }
@@ -140,7 +149,7 @@ impl Session {
     pub(crate) fn end_at_once(&self, socket: &Socket) {
         let mut connection = self.connection();
         connection.send_close_notify();
-        let _ = send(&mut connection, socket);
+        let _ = self.send(&mut connection, socket);
     }
 
     /// An end of the socket without `close_notify` is a clean one from now on, because it is our own.
@@ -150,12 +159,24 @@ impl Session {
 
     fn flush(&self, socket: &Socket) -> io::Result<()> {
         loop {
-            let sent = send(&mut self.connection(), socket);
+            let sent = self.send(&mut self.connection(), socket);
             match sent {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => wait(socket, PollFlags::OUT)?,
                 done => return done,
             }
         }
+    }
+
+    /// Gives the socket what is encrypted.
+    fn send(&self, connection: &mut Connection, socket: &Socket) -> io::Result<()> {
+        while connection.wants_write() {
+            connection.write_tls(&mut Unbuffered(socket)).inspect_err(|error| {
+                if error.kind() == ErrorKind::ConnectionReset {
+                    self.was_reset.store(true, Ordering::Relaxed);
+                }
+            })?;
+        }
+        Ok(())
     }
 }
 
@@ -177,14 +198,6 @@ impl Arrived {
             _ => Ok(Some(got)),
         }
     }
-}
-
-/// Gives the socket what is encrypted.
-fn send(connection: &mut Connection, socket: &Socket) -> io::Result<()> {
-    while connection.wants_write() {
-        connection.write_tls(&mut Unbuffered(socket))?;
-    }
-    Ok(())
 }
 
 /// A socket that takes several records with one call.
