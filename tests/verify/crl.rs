@@ -29,6 +29,18 @@ fn an_issuer_that_the_root_has_revoked() {
 }
 
 #[test]
+fn a_certificate_that_only_a_further_list_of_its_issuer_names() {
+    let revoked = |plan: &mut Plan| plan.revoked_later = Some(vec![END]);
+    check(LOCAL, listed_by_both, revoked, &["the certificate is revoked"], "CertificateRevoked");
+}
+
+#[test]
+fn an_issuer_that_only_a_further_list_of_the_root_names() {
+    let revoked = |plan: &mut Plan| plan.revoked_later = Some(vec![BETWEEN]);
+    check(LOCAL, listed_by_both, revoked, &["one of its issuers is revoked"], "CertificateRevoked");
+}
+
+#[test]
 fn a_certificate_without_a_list_of_its_issuer_but_with_one_of_somebody_else() {
     let unknown = |plan: &mut Plan| plan.revoked = None;
     check(LOCAL, listed_by_both, unknown, &["unknown", "no CRL of its issuer"], "UnknownCA");

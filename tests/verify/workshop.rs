@@ -33,6 +33,8 @@ pub struct Plan {
     pub revoked: Option<Vec<u64>>,
     /// Those that the root has revoked.
     pub revoked_by_root: Option<Vec<u64>>,
+    /// Those that a further list of each of the two names.
+    pub revoked_later: Option<Vec<u64>>,
     /// Until when these lists are good.
     pub lists_end: i32,
     /// The lists are signed by another key.
@@ -67,6 +69,7 @@ impl Plan {
             is_sent_alone: false,
             revoked: None,
             revoked_by_root: None,
+            revoked_later: None,
             lists_end: 4000,
             are_lists_forged: false,
             host: "localhost",
@@ -139,7 +142,11 @@ pub fn make(plan: &Plan) -> Made {
     let signer = if plan.are_lists_forged { &stranger } else { last };
     let of_last = plan.revoked.as_ref().map(|serials| list(serials, signer, plan.lists_end));
     let of_root = plan.revoked_by_root.as_ref().map(|serials| list(serials, &issuers[0], plan.lists_end));
-    let lists: String = of_last.into_iter().chain(of_root).collect();
+    let later = plan
+        .revoked_later
+        .iter()
+        .flat_map(|serials| [signer, &issuers[0]].map(|issuer| list(serials, issuer, plan.lists_end)));
+    let lists: String = of_last.into_iter().chain(of_root).chain(later).collect();
     let shown = Issued { cert: file("chain.pem", &chain), key: file("end.key", &own_key.serialize_pem()) };
     let lists = (!lists.is_empty()).then(|| file("lists.pem", &lists));
     Made { trusted: file("trusted.pem", &trusted), shown, lists, folder }

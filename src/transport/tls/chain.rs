@@ -67,7 +67,8 @@ impl Chain {
     }
 
     /// The peer's own certificate must be known not to be revoked, where there are revocation lists at
-    /// all; those of its issuers are looked at where there is a list for them.
+    /// all; those of its issuers are looked at where there is a list for them. Of several lists of
+    /// one issuer webpki looks at the first, so each of them is asked alone as well.
     fn check(
         &self,
         own: &EndEntityCert<'_>,
@@ -76,17 +77,21 @@ impl Chain {
         now: UnixTime,
     ) -> Result<(), Flaw> {
         let crls: Vec<_> = self.crls.iter().collect();
-        let Ok(revocation) = RevocationOptionsBuilder::new(&crls) else {
-            return self.check_path(own, shown, usage, None, now);
-        };
+        let check = |revocation| self.check_path(own, shown, usage, revocation, now);
+        let Ok(revocation) = RevocationOptionsBuilder::new(&crls) else { return check(None) };
         let revocation = revocation.with_expiration_policy(ExpirationPolicy::Enforce);
         let end = revocation.with_depth(RevocationCheckDepth::EndEntity);
-        self.check_path(own, shown, usage, Some(end.build()), now)?;
+        check(Some(end.build()))?;
         let chain = revocation.with_status_policy(UnknownStatusPolicy::Allow);
-        self.check_path(own, shown, usage, Some(chain.build()), now).map_err(|flaw| match flaw {
-            Flaw::Webpki(webpki::Error::CertRevoked) => Flaw::IssuerRevoked,
-            other => other,
-        })
+        check(Some(chain.build())).map_err(issuer_revoked)?;
+        for list in crls.iter().filter(|list| shares_its_issuer(list, &crls)) {
+            let Ok(revocation) = RevocationOptionsBuilder::new(std::slice::from_ref(list)) else { continue };
+            let chain = revocation.with_status_policy(UnknownStatusPolicy::Allow);
+            let end = chain.with_depth(RevocationCheckDepth::EndEntity);
+            only_revoked(check(Some(end.build())))?;
+            only_revoked(check(Some(chain.build()))).map_err(issuer_revoked)?;
+        }
+        Ok(())
     }
 
     fn check_path(
@@ -124,6 +129,27 @@ impl Chain {
             }
         }
         if Certificate::from_der(shown.own.as_ref()).may_sign() { Ok(()) } else { Err(Flaw::KeyUsage) }
+    }
+}
+
+/// Whether there is another list of the issuer of this one.
+fn shares_its_issuer(list: &CertRevocationList<'_>, all: &[&CertRevocationList<'_>]) -> bool {
+    all.iter().any(|other| !std::ptr::eq(*other, list) && other.issuer() == list.issuer())
+}
+
+/// What a list says if it names a certificate; whether it could vouch for one is not asked.
+fn only_revoked(checked: Result<(), Flaw>) -> Result<(), Flaw> {
+    checked.or_else(|flaw| match flaw {
+        Flaw::Webpki(webpki::Error::CertRevoked) => Err(flaw),
+        _ => Ok(()),
+    })
+}
+
+/// Who is revoked, where the peer's own certificate is not.
+fn issuer_revoked(flaw: Flaw) -> Flaw {
+    match flaw {
+        Flaw::Webpki(webpki::Error::CertRevoked) => Flaw::IssuerRevoked,
+        other => other,
     }
 }
 

@@ -52,9 +52,10 @@ impl TlsClient {
     }
 
     /// Refuses certificates that a revocation list of this PEM file names (RFC 5280, 5); may be given
-    /// repeatedly, and a file may hold several. The server's own certificate must then have a list of
-    /// its issuer; those of its issuers are checked where there is one. A list that has expired is no
-    /// list, and refuses. Pins, and a certificate of an authority that is itself trusted, need none.
+    /// repeatedly, and a file may hold several: what any of them names is refused. The server's own
+    /// certificate must then have a list of its issuer; those of its issuers are checked where there is
+    /// one. A list that has expired is no list, and refuses. Pins, and a certificate of an authority that
+    /// is itself trusted, need none.
     #[must_use]
     pub fn revocations(mut self, file: impl Into<PathBuf>) -> Self {
         self.crls.push(PemFile::new(file.into(), "CRL"));
