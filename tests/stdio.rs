@@ -4,7 +4,7 @@ mod support;
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::channel;
 use std::thread;
@@ -103,6 +103,52 @@ fn the_end_of_file_key_ends_a_terminals_input() {
     terminal.type_text(b"line\n\x04");
     assert_eq!(server.join(), b"line\n");
     client.wait().status(0);
+}
+
+/// As much as it takes to try both ways of moving and to settle on one.
+const LONG: usize = 120 * MIB;
+
+/// Reads a stream that repeats `block`; how much there was.
+fn read_blocks(stream: &mut TcpStream, block: &[u8]) -> usize {
+    let (mut chunk, mut got) = (vec![0; MIB], 0);
+    loop {
+        let n = stream.read(&mut chunk).unwrap();
+        if n == 0 {
+            return got;
+        }
+        let at = got % block.len();
+        let whole = [&block[at..], block].concat();
+        assert!(chunk[..n] == whole[..n], "wrong bytes from {got} on");
+        got += n;
+    }
+}
+
+#[test]
+fn a_long_transfer_arrives_whole_whichever_way_is_the_faster_one() {
+    let block = noise(MIB + 1);
+    let mut file = tempfile::tempfile().unwrap();
+    for _ in 0..LONG / MIB {
+        file.write_all(&block).unwrap();
+    }
+    let size = block.len() * (LONG / MIB);
+    for from_pipe in [false, true] {
+        let mut file = file.try_clone().unwrap();
+        file.rewind().unwrap();
+        let expected = block.clone();
+        let server = peer(move |mut stream| read_blocks(&mut stream, &expected));
+        let program = astream(["connect", &server.address.to_string(), "-vv"]);
+        let said = if from_pipe {
+            let (reader, mut writer) = std::io::pipe().unwrap();
+            let feed = thread::spawn(move || std::io::copy(&mut file, &mut writer).unwrap());
+            let said = program.stdin(reader).run().status(0);
+            assert_eq!(feed.join().unwrap(), size as u64);
+            said
+        } else {
+            program.stdin(file).run().status(0)
+        };
+        assert_eq!(server.join(), size);
+        assert_eq!(said.stderr.contains("took the kernel"), !support::BY_STREAMS, "{}", said.told());
+    }
 }
 
 #[test]

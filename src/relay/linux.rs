@@ -1,7 +1,6 @@
 //! Linux moves bytes between a socket and a pipe or a file by itself. A first call that is refused
 //! is no error: the plain loop then does it, and finds out what is really wrong.
 
-use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::event::PollFlags;
@@ -9,7 +8,8 @@ use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat, sendfile};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 
-use super::mover::{read_fault, write_fault};
+use super::mover::{CHUNK, Mover, read_fault, write_fault};
+use super::trial::Trial;
 use super::{Fault, Meter, Way};
 use crate::transport::blocking::{read, retry, wait, write_all};
 
@@ -21,40 +21,69 @@ const PIPE: usize = 1024 * 1024;
 /// A pipe that is given this much at once is enlarged.
 const ENLARGE: usize = 16 * 1024;
 
-/// From a file by sendfile, from a pipe by splice; false where that is not possible.
+/// From a file by sendfile, from a pipe by splice, or by reading and writing where that is faster; false
+/// where neither is possible.
 ///
-/// `set_nonblocking` is of the socket. While the kernel moves from a pipe it holds the pipe's lock:
-/// if it then waited for the socket, whoever writes to the pipe would hang, and could not be killed.
-pub(super) fn up(
+/// While the kernel moves from a pipe it holds the pipe's lock: if it then waited for the socket, whoever
+/// writes to the pipe would hang, and could not be killed. So the socket does not block then.
+pub(super) fn up(from: impl AsFd, mover: &Mover) -> Result<bool, Fault> {
+    match kind(&from) {
+        Some(FileType::RegularFile) => {
+            let most = if mover.meter.has_limit() { FROM_FILE_CLOCKED } else { FROM_FILE };
+            let call =
+                || retry(&*mover.socket, PollFlags::OUT, || sendfile(&*mover.socket, &from, None, most));
+            up_by("sendfile", &from, mover, call)
+        }
+        Some(FileType::Fifo) if mover.socket.set_nonblocking().is_ok() => {
+            let call = || loop {
+                match splice_once(&from, &*mover.socket, PIPE) {
+                    Err(Errno::INTR) => {}
+                    // It does not say which of the two is not ready.
+                    Err(Errno::AGAIN) => {
+                        wait(&from, PollFlags::IN).and_then(|()| wait(&*mover.socket, PollFlags::OUT))?;
+                    }
+                    done => return done,
+                }
+            };
+            up_by("splice", &from, mover, call)
+        }
+        _ => Ok(false),
+    }
+}
+
+/// Moves until the end, by the kernel or by hand; false if the first call is refused.
+fn up_by(
+    name: &str,
     from: impl AsFd,
-    socket: impl AsFd,
-    set_nonblocking: impl FnOnce() -> io::Result<()>,
-    meter: &Meter,
+    mover: &Mover,
+    mut call: impl FnMut() -> Result<usize, Errno>,
 ) -> Result<bool, Fault> {
     // Where reading and writing are one call, what a socket says is of the socket.
     let fault = |error| {
         if matches!(error, Errno::IO | Errno::ISDIR) { read_fault(error) } else { write_fault(error) }
     };
-    match kind(&from) {
-        Some(FileType::RegularFile) => {
-            let most = if meter.has_limit() { FROM_FILE_CLOCKED } else { FROM_FILE };
-            let call = || retry(&socket, PollFlags::OUT, || sendfile(&socket, &from, None, most));
-            repeat("sendfile", Way::Up, meter, call, fault)
+    let mut trial = Trial::new();
+    let mut buffer = Vec::new();
+    let mut is_first = true;
+    loop {
+        let n = if trial.is_by_hand() {
+            buffer.resize(CHUNK, 0);
+            mover.up_once(&from, &mut buffer)?
+        } else {
+            match call() {
+                Err(error) if is_first && is_refusal(error) => return Ok(false),
+                done => done.map_err(fault)?,
+            }
+        };
+        if n == 0 {
+            return Ok(true);
         }
-        Some(FileType::Fifo) if set_nonblocking().is_ok() => {
-            let call = || loop {
-                match splice_once(&from, &socket, PIPE) {
-                    Err(Errno::INTR) => {}
-                    // It does not say which of the two is not ready.
-                    Err(Errno::AGAIN) => {
-                        wait(&from, PollFlags::IN).and_then(|()| wait(&socket, PollFlags::OUT))?;
-                    }
-                    done => return done,
-                }
-            };
-            repeat("splice", Way::Up, meter, call, fault)
+        if is_first {
+            tracing::debug!("up by {name}");
+            is_first = false;
         }
-        _ => Ok(false),
+        mover.meter.moved(Way::Up, n);
+        trial.moved(n);
     }
 }
 
@@ -76,8 +105,7 @@ pub(super) fn down(socket: impl AsFd, to: impl AsFd, meter: &Meter) -> Result<bo
                 }
                 Ok(moved)
             };
-            let fault = |error| if error == Errno::PIPE { write_fault(error) } else { read_fault(error) };
-            repeat("splice", Way::Down, meter, call, fault)
+            to_pipe(call, meter)
         }
         Some(FileType::RegularFile | FileType::CharacterDevice) if !appends(&to) => {
             let Ok(pipe) = own_pipe() else { return Ok(false) };
@@ -88,27 +116,20 @@ pub(super) fn down(socket: impl AsFd, to: impl AsFd, meter: &Meter) -> Result<bo
 }
 
 /// Moves until the end; false if the first call is refused.
-fn repeat(
-    name: &str,
-    way: Way,
-    meter: &Meter,
-    mut call: impl FnMut() -> Result<usize, Errno>,
-    fault: impl Fn(Errno) -> Fault,
-) -> Result<bool, Fault> {
+fn to_pipe(mut call: impl FnMut() -> Result<usize, Errno>, meter: &Meter) -> Result<bool, Fault> {
     let mut is_first = true;
     loop {
         match call() {
             Ok(0) => return Ok(true),
-            Ok(n) => {
-                if is_first {
-                    tracing::debug!("{way} by {name}");
-                }
-                meter.moved(way, n);
-            }
+            Ok(n) => meter.moved(Way::Down, n),
             Err(error) if is_first && is_refusal(error) => return Ok(false),
-            Err(error) => return Err(fault(error)),
+            Err(Errno::PIPE) => return Err(write_fault(Errno::PIPE)),
+            Err(error) => return Err(read_fault(error)),
         }
-        is_first = false;
+        if is_first {
+            tracing::debug!("down by splice");
+            is_first = false;
+        }
     }
 }
 

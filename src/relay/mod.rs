@@ -6,6 +6,8 @@ mod linux;
 mod mover;
 #[cfg(target_os = "linux")]
 mod pump;
+#[cfg(target_os = "linux")]
+mod trial;
 
 use std::fmt;
 use std::future::Future;

@@ -1,6 +1,5 @@
 //! One way between a socket and a descriptor that block, by whatever moves the bytes best.
 
-use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +11,7 @@ use crate::transport::BlockingSocket;
 use crate::transport::blocking::{read, write_all};
 
 /// How much is read at once by the plain loop.
-const CHUNK: usize = 256 * 1024;
+pub(super) const CHUNK: usize = 256 * 1024;
 
 /// A socket, and what is known about the bytes that go through it.
 #[derive(Clone)]
@@ -27,12 +26,19 @@ impl Mover {
     /// Everything that `from` gives goes to the peer.
     pub(crate) fn up(&self, from: impl AsFd) -> Result<(), Fault> {
         #[cfg(target_os = "linux")]
-        if self.socket.is_plain()
-            && super::linux::up(&from, &*self.socket, || self.socket.set_nonblocking(), &self.meter)?
-        {
+        if self.socket.is_plain() && super::linux::up(&from, self)? {
             return Ok(());
         }
-        self.by_hand(Way::Up, |buffer| Ok(read(&from, buffer)?), |data| self.socket.write_all(data))
+        self.by_hand(Way::Up, |buffer| self.up_once(&from, buffer))
+    }
+
+    /// Some of what `from` gives; 0 is its end.
+    pub(super) fn up_once(&self, from: impl AsFd, buffer: &mut [u8]) -> Result<usize, Fault> {
+        let n = read(from, buffer).map_err(read_fault)?;
+        self.holding.store(true, Ordering::Release);
+        self.socket.write_all(&buffer[..n]).map_err(Fault::Write)?;
+        self.holding.store(false, Ordering::Release);
+        Ok(n)
     }
 
     /// Everything that the peer gives goes to `to`, or, without one, is dropped.
@@ -42,28 +48,29 @@ impl Mover {
         if self.socket.is_plain() && super::linux::down(&*self.socket, &to, &self.meter)? {
             return Ok(());
         }
-        self.by_hand(Way::Down, |buffer| self.socket.read(buffer), |data| Ok(write_all(&to, data)?))
+        self.by_hand(Way::Down, |buffer| {
+            let n = self.socket.read(buffer).map_err(Fault::Read)?;
+            self.meter.output_stuck(true);
+            write_all(&to, &buffer[..n]).map_err(write_fault)?;
+            self.meter.output_stuck(false);
+            Ok(n)
+        })
     }
 
     /// The plain loop, and the only one under TLS.
     fn by_hand(
         &self,
         way: Way,
-        mut read: impl FnMut(&mut [u8]) -> io::Result<usize>,
-        mut write_all: impl FnMut(&[u8]) -> io::Result<()>,
+        mut once: impl FnMut(&mut [u8]) -> Result<usize, Fault>,
     ) -> Result<(), Fault> {
         let tls = if self.socket.is_plain() { "" } else { ", under TLS" };
         tracing::debug!("{way} by read and write{tls}");
         let mut buffer = vec![0; CHUNK];
         loop {
-            let n = read(&mut buffer).map_err(Fault::Read)?;
-            if n == 0 {
-                return Ok(());
+            match once(&mut buffer)? {
+                0 => return Ok(()),
+                n => self.meter.moved(way, n),
             }
-            self.hold(way, true);
-            write_all(&buffer[..n]).map_err(Fault::Write)?;
-            self.hold(way, false);
-            self.meter.moved(way, n);
         }
     }
 
@@ -80,13 +87,6 @@ impl Mover {
     /// Whether what was read was not yet written.
     pub(crate) fn is_holding(&self) -> bool {
         self.holding.load(Ordering::Acquire)
-    }
-
-    fn hold(&self, way: Way, holding: bool) {
-        match way {
-            Way::Up => self.holding.store(holding, Ordering::Release),
-            Way::Down => self.meter.output_stuck(holding),
-        }
     }
 }
 
