@@ -49,6 +49,27 @@ fn a_peer_that_ends_first_still_gets_all_of_stdin() {
 }
 
 #[test]
+fn the_keys_are_logged_for_wireshark_where_that_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let [ours, theirs] = ["connect.keys", "listen.keys"].map(|name| folder.path().join(name));
+    let listener = astream(["listen", "127.0.0.1", "0", "--tls"]).env("SSLKEYLOGFILE", &theirs).start();
+    let (port, pin) = listener_pin(&listener);
+    let client = astream(["connect", "127.0.0.1", &port, "--tls", "--pin", &pin]);
+    client.env("SSLKEYLOGFILE", &ours).input("secret").run().status(0);
+    listener.wait().status(0).stdout(b"secret");
+    let lines = |path| {
+        let text = std::fs::read_to_string(path).unwrap();
+        let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    let logged = lines(&ours);
+    assert!(logged.iter().any(|line| line.starts_with("CLIENT_TRAFFIC_SECRET_0 ")), "{logged:?}");
+    // Both sides know the same.
+    assert_eq!(logged, lines(&theirs));
+}
+
+#[test]
 fn no_upload_is_lost_to_session_tickets() {
     // rustls sends two with its defaults; the reading begins after the client has sent all it can.
     let (authority, server) = server(|mut tls| {
