@@ -180,7 +180,7 @@ struct Service<H> {
 }
 
 async fn accept_all<H, F, E>(
-    listening: Listening,
+    mut listening: Listening,
     service: Arc<Service<H>>,
     mut closed: watch::Receiver<bool>,
 ) where

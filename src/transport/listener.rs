@@ -72,6 +72,8 @@ impl Listener {
 pub(crate) struct Listening {
     local: Address,
     listener: Arc<Mutex<Option<Listener>>>,
+    /// When it was last told that no connection can be accepted.
+    told: Option<Instant>,
 }
 
 impl Listening {
@@ -80,7 +82,7 @@ impl Listening {
             Listener::Tcp(listener) => tcp_address(listener.local_addr()),
             Listener::Unix(listener, _) => unix::address(listener.local_addr()),
         };
-        Self { local, listener: Arc::new(Mutex::new(Some(listener))) }
+        Self { local, listener: Arc::new(Mutex::new(Some(listener))), told: None }
     }
 
     pub(crate) fn local_addr(&self) -> &Address {
@@ -94,15 +96,14 @@ impl Listening {
 
     /// The next connection; none once it was stopped. Errors of one connection are passed over;
     /// when descriptors or memory have run out, it rests and says so. May be cancelled.
-    pub(crate) async fn accept(&self) -> Option<Accepted> {
-        let mut told: Option<Instant> = None;
+    pub(crate) async fn accept(&mut self) -> Option<Accepted> {
         loop {
             match poll_fn(|cx| self.poll_accept(cx)).await? {
                 Ok(accepted) => return Some(accepted),
                 Err(error) if is_exhausted(&error) => {
-                    if told.is_none_or(|at| at.elapsed() >= TELL_EACH) {
+                    if self.told.is_none_or(|at| at.elapsed() >= TELL_EACH) {
                         tracing::warn!("cannot accept a connection on {}: {error}", self.local);
-                        told = Some(Instant::now());
+                        self.told = Some(Instant::now());
                     }
                     tokio::time::sleep(REST).await;
                 }
