@@ -37,6 +37,7 @@ impl Handler for Echo {
     fn handle(&self, mut reader: StreamReader, writer: StreamWriter) -> impl Future<Output = Outcome> + Send {
         async move {
             let meter = Meter::new(self.idle_timeout);
+            meter.watch(&writer);
             let guard = writer.abort_guard();
             let result = tokio::select! {
                 echoed = echo(&mut reader, &writer, &meter) => echoed,

@@ -64,6 +64,8 @@ impl Handler for Forward {
         let peer = writer.peer_addr().clone();
         let result = match open_connection(&self.target, &self.options).await {
             Ok(target) => {
+                meter.watch(&writer);
+                meter.watch(&target.1);
                 let relayed = self.relay((reader, writer), target, &meter).await;
                 relayed.map_err(|stop| self.error(stop, &peer))
             }

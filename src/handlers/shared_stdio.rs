@@ -49,6 +49,7 @@ impl Handler for SharedStdio {
         // A client that comes after the end of stdin ends first, as with an stdin of /dev/null.
         let plan = Plan { half_close: plan.half_close && !has_ended, ..plan };
         let meter = Meter::new(plan.idle);
+        meter.watch(&writer);
         let guard = writer.abort_guard();
         let mut output = (self.output)();
         let let_go = input.let_go.take();

@@ -13,9 +13,8 @@ use super::trial::Trial;
 use super::{Fault, Meter, Way};
 use crate::transport::blocking::{read, retry, wait, write_all};
 
-/// How much a call moves at most. A file's is bounded so that the meter and the clocks go on.
+/// How much a call moves at most. A file's is bounded so that the meter goes on.
 const FROM_FILE: usize = 16 * 1024 * 1024;
-const FROM_FILE_CLOCKED: usize = 64 * 1024;
 const PIPE: usize = 1024 * 1024;
 
 /// A pipe that is given this much at once is enlarged.
@@ -29,9 +28,8 @@ const ENLARGE: usize = 16 * 1024;
 pub(super) fn up(from: impl AsFd, mover: &Mover) -> Result<bool, Fault> {
     match kind(&from) {
         Some(FileType::RegularFile) => {
-            let most = if mover.meter.has_limit() { FROM_FILE_CLOCKED } else { FROM_FILE };
-            let call =
-                || retry(&*mover.socket, PollFlags::OUT, || sendfile(&*mover.socket, &from, None, most));
+            let socket = &*mover.socket;
+            let call = || retry(socket, PollFlags::OUT, || sendfile(socket, &from, None, FROM_FILE));
             up_by("sendfile", &from, mover, call)
         }
         Some(FileType::Fifo) if mover.socket.set_nonblocking().is_ok() => {
@@ -60,7 +58,8 @@ fn up_by(
 ) -> Result<bool, Fault> {
     // Where reading and writing are one call, what a socket says is of the socket.
     let fault = |error| {
-        if matches!(error, Errno::IO | Errno::ISDIR) { read_fault(error) } else { write_fault(error) }
+        let is_of_stdin = matches!(error, Errno::IO | Errno::ISDIR | Errno::BADF);
+        if is_of_stdin { read_fault(error) } else { write_fault(error) }
     };
     let mut trial = Trial::new();
     let mut buffer = Vec::new();
@@ -123,7 +122,7 @@ fn to_pipe(mut call: impl FnMut() -> Result<usize, Errno>, meter: &Meter) -> Res
             Ok(0) => return Ok(true),
             Ok(n) => meter.moved(Way::Down, n),
             Err(error) if is_first && is_refusal(error) => return Ok(false),
-            Err(Errno::PIPE) => return Err(write_fault(Errno::PIPE)),
+            Err(error @ (Errno::PIPE | Errno::BADF)) => return Err(write_fault(error)),
             Err(error) => return Err(read_fault(error)),
         }
         if is_first {
@@ -171,7 +170,7 @@ fn empty(pipe: impl AsFd, to: impl AsFd, mut left: usize) -> Result<bool, Errno>
             Err(error) if is_refusal(error) => {
                 let mut buffer = vec![0; left];
                 let n = read(&pipe, &mut buffer)?;
-                write_all(&to, &buffer[..n])?;
+                write_all(&to, &buffer[..n], || ())?;
                 return if n == left { Ok(false) } else { empty(pipe, to, left - n) };
             }
             Err(error) => return Err(error),

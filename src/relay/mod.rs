@@ -1,6 +1,8 @@
 //! Two streams, each fed from the other, until both have ended.
 
 mod copy;
+#[cfg(test)]
+mod fairness;
 #[cfg(target_os = "linux")]
 mod linux;
 mod mover;
@@ -21,6 +23,7 @@ use tokio::sync::watch;
 
 use crate::observe::Totals;
 use crate::policy::IdleClock;
+use crate::stream::StreamWriter;
 use copy::copy;
 pub(crate) use mover::Mover;
 #[cfg(target_os = "linux")]
@@ -142,6 +145,13 @@ impl Meter {
         self.idle.has_limit()
     }
 
+    /// Makes sure that what this connection moves is seen in time.
+    pub(crate) fn watch(&self, writer: &StreamWriter) {
+        if self.has_limit() {
+            writer.watch_progress();
+        }
+    }
+
     /// The clock starts anew.
     pub(crate) fn touch(&self) {
         self.idle.touch();
@@ -218,9 +228,8 @@ pub(crate) async fn join(
     let (mut up_done, mut down_done) = (false, false);
     let mut undelivered: Option<Stop> = None;
     while !(up_done && down_done) {
+        // Now one first, now another: a way that never has to wait uses its task's turn up (tokio::task::coop).
         tokio::select! {
-            // The way up first: the way down may block.
-            biased;
             ended = &mut up, if !up_done => {
                 up_done = true;
                 match ended {

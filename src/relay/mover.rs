@@ -36,7 +36,7 @@ impl Mover {
     pub(super) fn up_once(&self, from: impl AsFd, buffer: &mut [u8]) -> Result<usize, Fault> {
         let n = read(from, buffer).map_err(read_fault)?;
         self.holding.store(true, Ordering::Release);
-        self.socket.write_all(&buffer[..n]).map_err(Fault::Write)?;
+        self.socket.write_all(&buffer[..n], || self.meter.touch()).map_err(Fault::Write)?;
         self.holding.store(false, Ordering::Release);
         Ok(n)
     }
@@ -51,7 +51,7 @@ impl Mover {
         self.by_hand(Way::Down, |buffer| {
             let n = self.socket.read(buffer).map_err(Fault::Read)?;
             self.meter.output_stuck(true);
-            write_all(&to, &buffer[..n]).map_err(write_fault)?;
+            write_all(&to, &buffer[..n], || ()).map_err(write_fault)?;
             self.meter.output_stuck(false);
             Ok(n)
         })

@@ -100,12 +100,9 @@ async fn one_way(from: &End<'_>, to: &End<'_>, way: Way, meter: &Meter) -> Resul
 async fn move_all(from: &AsyncSocket, to: &AsyncSocket, way: Way, meter: &Meter) -> Result<(), Fault> {
     let mut moved = 0;
     while moved < BEFORE_PIPE {
-        match through_buffer(from, to).await? {
+        match through_buffer(from, to, way, meter).await? {
             0 => return Ok(()),
-            n => {
-                meter.moved(way, n);
-                moved += n;
-            }
+            n => moved += n,
         }
     }
     match wide_pipe() {
@@ -123,16 +120,17 @@ fn wide_pipe() -> Option<(OwnedFd, OwnedFd)> {
 }
 
 async fn plainly(from: &AsyncSocket, to: &AsyncSocket, way: Way, meter: &Meter) -> Result<(), Fault> {
-    loop {
-        match through_buffer(from, to).await? {
-            0 => return Ok(()),
-            n => meter.moved(way, n),
-        }
-    }
+    while through_buffer(from, to, way, meter).await? > 0 {}
+    Ok(())
 }
 
 /// Reads once and writes that out; 0 is the end.
-async fn through_buffer(from: &AsyncSocket, to: &AsyncSocket) -> Result<usize, Fault> {
+async fn through_buffer(
+    from: &AsyncSocket,
+    to: &AsyncSocket,
+    way: Way,
+    meter: &Meter,
+) -> Result<usize, Fault> {
     let read = || {
         let mut buffer = SPARE.take();
         buffer.resize(CHUNK, 0);
@@ -149,7 +147,9 @@ async fn through_buffer(from: &AsyncSocket, to: &AsyncSocket) -> Result<usize, F
     let mut sent = 0;
     while sent < n {
         let write = || Ok(rustix::io::write(to, &buffer[sent..n])?);
-        sent += to.when(Interest::WRITABLE, write).await.map_err(Fault::Write)?;
+        let written = to.when(Interest::WRITABLE, write).await.map_err(Fault::Write)?;
+        meter.moved(way, written);
+        sent += written;
     }
     SPARE.set(buffer);
     Ok(n)
@@ -172,9 +172,11 @@ async fn through_pipe(
         }
         let mut left = taken;
         while left > 0 {
-            left -= to.when(Interest::WRITABLE, || splice_once(out, to, left)).await.map_err(Fault::Write)?;
+            let given = || splice_once(out, to, left);
+            let given = to.when(Interest::WRITABLE, given).await.map_err(Fault::Write)?;
+            meter.moved(way, given);
+            left -= given;
         }
-        meter.moved(way, taken);
     }
 }
 

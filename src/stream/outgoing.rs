@@ -152,6 +152,10 @@ impl Outgoing {
         sent
     }
 
+    pub(super) fn watch_progress(&self) {
+        self.half.watch_progress();
+    }
+
     pub(super) fn poll_sent(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.half.poll_sent(cx)
     }

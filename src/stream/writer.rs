@@ -94,6 +94,12 @@ impl StreamWriter {
         poll_fn(|cx| self.outgoing.poll_sent(cx)).await;
     }
 
+    /// From now on a wait for room ends as soon as the peer has taken a little, so that one who takes its
+    /// time does not look as if it were stuck.
+    pub(crate) fn watch_progress(&self) {
+        self.outgoing.watch_progress();
+    }
+
     /// Aborts the connection when this is dropped armed: before the writer itself, in a task that is
     /// cancelled.
     pub(crate) fn abort_guard(&self) -> AbortGuard {

@@ -10,11 +10,12 @@ pub(crate) fn read(from: impl AsFd, buffer: &mut [u8]) -> Result<usize, Errno> {
     retry(&from, PollFlags::IN, || rustix::io::read(&from, &mut *buffer))
 }
 
-/// Writes everything.
-pub(crate) fn write_all(to: impl AsFd, mut data: &[u8]) -> Result<(), Errno> {
+/// Writes everything; `progress` is called after each part.
+pub(crate) fn write_all(to: impl AsFd, mut data: &[u8], progress: impl Fn()) -> Result<(), Errno> {
     while !data.is_empty() {
         let written = retry(&to, PollFlags::OUT, || rustix::io::write(&to, data))?;
         data = &data[written..];
+        progress();
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::{TcpStream, tcp, unix};
 
-use super::socket::poll_all_sent;
+use super::socket::{poll_all_sent, watch_progress};
 use super::{BlockingSocket, Transport, tls};
 use crate::error::Error;
 
@@ -238,6 +238,16 @@ impl WriteHalf {
             }
             // What a Unix socket has taken is with its peer.
             Self::Unix(_) | Self::Gone => Poll::Ready(()),
+        }
+    }
+
+    /// From now on a wait ends as soon as the peer has taken a little.
+    pub(crate) fn watch_progress(&self) {
+        match self {
+            Self::Tcp(half) => watch_progress(half.as_ref()),
+            Self::Shared(shared) => shared.lock().tcp().map_or((), watch_progress),
+            // What a Unix socket holds is little.
+            Self::Unix(_) | Self::Gone => {}
         }
     }
 

@@ -75,7 +75,8 @@ impl AsFd for AsyncSocket {
 
 /// Waits until the system has sent what it was given, or until the connection is lost.
 pub(super) fn poll_all_sent(stream: &TcpStream, cx: &mut Context<'_>) -> Poll<()> {
-    wake_when_sent(&SockRef::from(stream));
+    // It has room only when nothing is left, from now on.
+    notify_below(stream, 1);
     while let Err(error) = stream.try_io(Interest::WRITABLE, || all_sent(stream)) {
         if error.kind() != ErrorKind::WouldBlock || ready!(stream.poll_write_ready(cx)).is_err() {
             break;
@@ -84,20 +85,29 @@ pub(super) fn poll_all_sent(stream: &TcpStream, cx: &mut Context<'_>) -> Poll<()
     Poll::Ready(())
 }
 
-/// From now on the socket has room only when nothing that it holds is still to be sent.
-fn wake_when_sent(socket: &SockRef<'_>) {
-    #[cfg(target_os = "linux")]
-    let _ = socket.set_tcp_notsent_lowat(1);
-    #[cfg(not(target_os = "linux"))]
-    let _ = socket;
-}
-
 /// Whether that is so, or the connection is lost; it would block otherwise.
 fn all_sent(socket: impl AsFd) -> io::Result<()> {
     match poll(&mut [PollFd::new(&socket, PollFlags::OUT)], Some(&Timespec::default()))? {
         0 => Err(ErrorKind::WouldBlock.into()),
         _ => Ok(()),
     }
+}
+
+/// How much the system holds for a socket that is watched before it waits for the peer.
+const WATCHED: u32 = 64 * 1024;
+
+/// From now on the socket has room as soon as the peer has taken a little. Otherwise it waits for a third
+/// of what it holds, megabytes perhaps, and a slow peer looks like one that is stuck.
+pub(super) fn watch_progress(stream: &TcpStream) {
+    notify_below(stream, WATCHED);
+}
+
+/// The socket has room only while it holds less than this that is still to be sent.
+fn notify_below(stream: &TcpStream, bytes: u32) {
+    #[cfg(target_os = "linux")]
+    let _ = SockRef::from(stream).set_tcp_notsent_lowat(bytes);
+    #[cfg(not(target_os = "linux"))]
+    let _ = (stream, bytes);
 }
 
 /// A connection whose calls block, for a thread for each way.
@@ -126,11 +136,11 @@ impl BlockingSocket {
         }
     }
 
-    /// Hands everything to the kernel.
-    pub(crate) fn write_all(&self, data: &[u8]) -> io::Result<()> {
+    /// Hands everything to the kernel; `progress` is called whenever it has taken something.
+    pub(crate) fn write_all(&self, data: &[u8], progress: impl Fn()) -> io::Result<()> {
         match &self.tls {
-            Some(session) => session.write_all(&self.socket, data),
-            None => Ok(write_all(&self.socket, data)?),
+            Some(session) => session.write_all(&self.socket, data, progress),
+            None => Ok(write_all(&self.socket, data, progress)?),
         }
     }
 
@@ -161,7 +171,7 @@ impl BlockingSocket {
         let _ = self.socket.shutdown(Shutdown::Read);
     }
 
-    /// For a mover that must not wait inside of a call; both ways wait by poll then.
+    /// For movers that must not wait inside of a call; both ways wait by poll then.
     pub(crate) fn set_nonblocking(&self) -> io::Result<()> {
         self.socket.set_nonblocking(true)
     }

@@ -26,10 +26,15 @@ pub(super) async fn exchange(
 ) -> Outcome {
     let peer = writer.peer_addr().clone();
     let meter = Arc::new(Meter::of_stdio(plan.idle, exchange.receive));
+    meter.watch(&writer);
     let socket = match into_blocking(reader, writer) {
         Ok(socket) => Arc::new(socket),
         Err(error) => return Outcome { totals: meter.totals(), result: Err(error) },
     };
+    if meter.has_limit() {
+        // A call that waits moves much, and tells it at its end. Refused, the clock sees less.
+        let _ = socket.set_nonblocking();
+    }
     let holding = Arc::new(AtomicBool::new(false));
     let mut unfinished = Unfinished(Some(Arc::clone(&socket)));
     let mover =
@@ -80,6 +85,8 @@ async fn run(exchange: &Exchange, plan: Plan, may_block: bool, mover: &Mover) ->
     let receives = exchange.receive;
     let down = async {
         if may_block {
+            // The other way begins first.
+            tokio::task::yield_now().await;
             mover.down(receives.then(stdout))?;
         } else {
             let mover = mover.clone();

@@ -141,6 +141,7 @@ impl Handler for Stdio {
             return direct::exchange(&self.exchange, plan, self.may_block, reader, writer).await;
         }
         let meter = Meter::of_stdio(plan.idle, self.exchange.receive);
+        meter.watch(&writer);
         let guard = writer.abort_guard();
         let mut input = if self.exchange.send { Input::stdin(self.exchange.crlf) } else { Input::nothing() };
         let mut output = if self.exchange.receive { Output::stdout() } else { Output::nowhere() };

@@ -82,7 +82,7 @@ fn start() -> io::Result<thread_channel::Sender<Work>> {
     std::thread::Builder::new().name("stdout".to_owned()).spawn(move || {
         let mut state = Ok(());
         for (chunk, report) in chunks {
-            state = state.and_then(|()| write_all(rustix::stdio::stdout(), &chunk));
+            state = state.and_then(|()| write_all(rustix::stdio::stdout(), &chunk, || ()));
             // Whoever is gone need not know.
             let _ = report.send(state.map(|()| chunk));
         }

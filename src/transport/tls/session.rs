@@ -129,12 +129,12 @@ impl Session {
         }
     }
 
-    /// Hands everything to the kernel.
-    pub(crate) fn write_all(&self, socket: &Socket, mut data: &[u8]) -> io::Result<()> {
+    /// Hands everything to the kernel; `progress` is called whenever that has room again.
+    pub(crate) fn write_all(&self, socket: &Socket, mut data: &[u8], progress: impl Fn()) -> io::Result<()> {
         while !data.is_empty() {
             let taken = self.connection().writer().write(data)?;
             data = &data[taken..];
-            self.flush(socket)?;
+            self.flush(socket, &progress)?;
         }
         Ok(())
     }
@@ -142,7 +142,7 @@ impl Session {
     /// Tells the peer that nothing more comes.
     pub(crate) fn end(&self, socket: &Socket) -> io::Result<()> {
         self.connection().send_close_notify();
-        self.flush(socket)
+        self.flush(socket, || ())
     }
 
     /// The same, only if the kernel takes it at once.
@@ -157,13 +157,14 @@ impl Session {
         self.stopped.store(true, Ordering::Release);
     }
 
-    fn flush(&self, socket: &Socket) -> io::Result<()> {
+    fn flush(&self, socket: &Socket, progress: impl Fn()) -> io::Result<()> {
         loop {
             let sent = self.send(&mut self.connection(), socket);
             match sent {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => wait(socket, PollFlags::OUT)?,
                 done => return done,
             }
+            progress();
         }
     }
 

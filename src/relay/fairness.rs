@@ -1,0 +1,38 @@
+//! For tests: a way that never has to wait leaves the other its turns.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader, duplex, repeat, sink};
+use tokio::time::timeout;
+
+use super::{Meter, Plan, Way, relay};
+
+const PLAN: Plan = Plan { half_close: true, leave_with_peer: false, idle: None, between_peers: true };
+
+/// Sends bytes one way, each after the one before has arrived, while the other way is at full speed.
+async fn talk_against(endless_way: Way) {
+    let (mut typed, arrives) = duplex(1);
+    let (mut leaves, mut shown) = duplex(1);
+    let (mut arrives, mut endless, mut sink) = (BufReader::new(arrives), BufReader::new(repeat(7)), sink());
+    let relaying = tokio::spawn(async move {
+        let meter = Meter::between_peers(None);
+        let (endless_one, quiet_one) = ((&mut endless, &mut leaves), (&mut arrives, &mut sink));
+        match endless_way {
+            Way::Up => relay(endless_one, quiet_one, PLAN, &meter).await,
+            Way::Down => relay(quiet_one, endless_one, PLAN, &meter).await,
+        }
+    });
+    for byte in 0..100 {
+        typed.write_all(&[byte]).await.unwrap();
+        assert_eq!(shown.read_u8().await.unwrap(), byte);
+    }
+    relaying.abort();
+}
+
+#[tokio::test]
+async fn a_way_at_full_speed_does_not_hold_the_other_up() {
+    for way in [Way::Up, Way::Down] {
+        let talk = timeout(Duration::from_secs(60), talk_against(way));
+        assert!(talk.await.is_ok(), "nothing passes while {way} is at full speed");
+    }
+}

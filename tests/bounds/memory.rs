@@ -1,0 +1,102 @@
+//! Memory stays bounded, and what a peer does not take stays where it is.
+//!
+//! Each path moves 4 GiB in programs that may map 256 MiB. Without optimization, where that takes long, only
+//! a file gets there whole, and the others move 96 MiB; CI tests the release too.
+
+use std::fs::OpenOptions;
+
+use crate::path::{Course, PATHS, Path, Server, limited};
+use crate::support::Running;
+use crate::way::BLOCK;
+
+/// How many blocks of a MiB go through each path.
+const BLOCKS: u64 = if cfg!(debug_assertions) { 96 } else { 4096 };
+
+/// What all the buffers of the system on a path hold at most.
+const HELD: u64 = 64 << 20;
+
+/// What a program may have of memory, in KiB.
+const RESIDENT: u64 = 32 * 1024;
+
+#[test]
+fn no_path_takes_more_memory_for_readers_that_are_stuck_slow_or_fast() {
+    for path in PATHS {
+        for back in [false, true] {
+            println!("{path:?}, back {back}");
+            follow(path, back);
+        }
+    }
+}
+
+fn follow(path: Path, back: bool) {
+    let Course { up, down, client, server, other, .. } = path.start(&[], &[]);
+    let (mut data, mut answers) = if back { (down, up) } else { (up, down) };
+    let flow = data.pour(BLOCKS);
+    // Nobody reads, and the other way goes on.
+    flow.is_stuck(&mut answers);
+    assert!(flow.sent() < HELD, "{} bytes were taken that nobody wants", flow.sent());
+    // As slow as a conversation.
+    for _ in 0..64 {
+        data.drain(1);
+        answers.ping();
+    }
+    data.drain(BLOCKS - 64);
+    flow.done(&mut data);
+    let programs = [Some(client), Some(server), other];
+    for program in programs.iter().flatten() {
+        let used = peak_memory(program);
+        assert!(used < RESIDENT, "{used} KiB");
+    }
+    for way in [&mut data, &mut answers] {
+        way.close();
+    }
+    let [client, server, other] = programs;
+    for program in [client, other].into_iter().flatten() {
+        program.wait().status(0);
+    }
+    if path.server == Server::OneShot {
+        server.unwrap().wait().status(0);
+    }
+    // The stdout of many clients has no end.
+    if path.server != Server::KeepOpen {
+        data.ends();
+        answers.ends();
+    }
+}
+
+#[test]
+fn four_gib_go_from_a_file_to_dev_null() {
+    const SIZE: u64 = 4 << 30;
+    let file = tempfile::tempfile().unwrap();
+    file.set_len(SIZE).unwrap();
+    let null = OpenOptions::new().write(true).open("/dev/null").unwrap();
+    let server = limited(&["listen", "127.0.0.1", "0", "-vv"]).stdout(null).start();
+    let client = limited(&["connect", &server.address().to_string(), "-vv"]).stdin(file).run().status(0);
+    let server = server.wait().status(0);
+    for (ended, mover, total) in [
+        (client, "up by sendfile", format!("{SIZE} bytes sent")),
+        (server, "down by splice through a pipe", format!("{SIZE} bytes received")),
+    ] {
+        let told = &ended.stderr;
+        assert!(told.contains(mover) && (told.contains(&total)), "{}", ended.told());
+    }
+}
+
+/// The most that a program has had in memory, in KiB.
+fn peak_memory(program: &Running) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", program.pid().as_raw_nonzero())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[test]
+fn the_address_space_of_the_programs_is_limited() {
+    let course = PATHS[0].start(&[], &[]);
+    let limits =
+        |of: &Running| std::fs::read_to_string(format!("/proc/{}/limits", of.pid().as_raw_nonzero()));
+    for program in [&course.client, &course.server] {
+        let limits = limits(program).unwrap();
+        let line = limits.lines().find(|line| line.starts_with("Max address space")).unwrap();
+        assert!(line.contains(&(256 * BLOCK).to_string()), "{line}");
+    }
+}
