@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
 
-use crate::support::peer::read_all;
 use crate::support::{DEADLINE, Running, astream, tool};
 
 /// A server with a limit as `ulimit -n` sets it.
@@ -24,12 +23,14 @@ fn dial(address: SocketAddr) -> TcpStream {
     stream
 }
 
-#[track_caller]
-fn assert_serves(address: SocketAddr) {
+/// Whether an echo comes back.
+fn serves(address: SocketAddr) -> std::io::Result<bool> {
     let mut stream = dial(address);
-    stream.write_all(b"again").unwrap();
-    stream.shutdown(Shutdown::Write).unwrap();
-    assert_eq!(read_all(&mut stream), b"again");
+    stream.write_all(b"again")?;
+    stream.shutdown(Shutdown::Write)?;
+    let mut back = Vec::new();
+    stream.read_to_end(&mut back)?;
+    Ok(back == b"again")
 }
 
 /// User and system time, in hundredths of a second.
@@ -56,7 +57,7 @@ fn it_says_so_once_a_second_rests_and_recovers() {
     first.write_all(b"x").unwrap();
     first.read_exact(&mut [0]).unwrap();
     drop(waiting);
-    assert_serves(address);
+    assert!(serves(address).unwrap());
 }
 
 #[test]
@@ -99,7 +100,11 @@ fn a_relay_recovers_too() {
     let many: Vec<_> = (0..40).map(|_| dial(address)).collect();
     relay.stderr_line("oo many open files");
     drop(many);
-    assert_serves(address);
+    // Those who are still in its queue come first, and each needs two.
+    let start = Instant::now();
+    while !serves(address).is_ok_and(|whole| whole) {
+        assert!(start.elapsed() < DEADLINE, "nobody more is served");
+    }
 }
 
 #[test]

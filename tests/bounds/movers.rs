@@ -10,6 +10,8 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::thread;
 
+use rustix::process::{Resource, Rlimit, prlimit};
+
 use crate::support::peer::{Peer, peer, read_all};
 use crate::support::pty::terminal;
 use crate::support::{Finished, Program, astream, noise};
@@ -183,4 +185,25 @@ fn stdin_and_stdout_may_be_one_socket() {
         assert!(got == noise(MIB));
         client.wait().status(0);
     }
+}
+
+#[test]
+fn a_relay_that_gets_no_pipe_moves_everything_all_the_same() {
+    let echo = astream(["listen", "127.0.0.1", "0", "--echo"]).start();
+    let forward = ["listen", "127.0.0.1", "0", "--once", "-vv", "--forward", &echo.address().to_string()];
+    let relay = astream(forward).start();
+    let mut client = TcpStream::connect(relay.address()).unwrap();
+    client.write_all(b"!").unwrap();
+    client.read_exact(&mut [0]).unwrap();
+    // Both of its connections are there: from now on it gets no descriptor.
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    prlimit(Some(relay.pid()), Resource::Nofile, none).unwrap();
+    let mut writing = client.try_clone().unwrap();
+    thread::spawn(move || {
+        writing.write_all(&noise(4 * MIB)).unwrap();
+        writing.shutdown(Shutdown::Write).unwrap();
+    });
+    assert!(read_all(&mut client) == noise(4 * MIB));
+    let told = relay.wait().status(0);
+    assert!(!told.stderr.contains("by splice"), "{}", told.told());
 }
