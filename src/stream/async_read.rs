@@ -12,8 +12,8 @@ use super::StreamReader;
 impl AsyncBufRead for StreamReader {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         let reader = self.get_mut();
-        if reader.incoming.buffer.is_empty() {
-            ready!(reader.poll_more(cx))?;
+        if reader.incoming.buffer.is_empty() && !ready!(reader.incoming.poll_more(cx)) {
+            reader.incoming.end()?;
         }
         Poll::Ready(Ok(&reader.incoming.buffer))
     }

@@ -15,6 +15,9 @@ const READ_SIZE: usize = 64 * 1024;
 /// A buffer with less free room than this is enlarged before it is read into.
 const MIN_ROOM: usize = 4 * 1024;
 
+/// A buffer that has grown beyond this is not kept for others.
+const MAX_SPARE: usize = 2 * READ_SIZE;
+
 thread_local! {
     static SPARE: Cell<BytesMut> = Cell::default();
 }
@@ -25,7 +28,8 @@ pub(super) fn poll_read(
     cx: &mut Context<'_>,
     buffer: &mut BytesMut,
 ) -> Poll<Result<usize, Error>> {
-    if buffer.is_empty() && buffer.capacity() < MIN_ROOM {
+    // Once what was given away is gone, the room is free again.
+    if buffer.is_empty() && buffer.capacity() < MIN_ROOM && !buffer.try_reclaim(READ_SIZE) {
         *buffer = SPARE.take();
     }
     if buffer.capacity() - buffer.len() < MIN_ROOM {
@@ -33,7 +37,32 @@ pub(super) fn poll_read(
     }
     let read = half.poll_read(cx, buffer);
     if buffer.is_empty() {
-        SPARE.set(std::mem::take(buffer));
+        let spare = std::mem::take(buffer);
+        if spare.capacity() <= MAX_SPARE {
+            SPARE.set(spare);
+        }
     }
     read
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::Waker;
+
+    use super::super::feed::Feed;
+    use super::*;
+
+    #[test]
+    fn a_thread_keeps_no_large_buffer_for_an_idle_reader() {
+        let (feed, mut reader) = Feed::reader(0);
+        feed.data(&vec![0; 8 * READ_SIZE]);
+        assert!(once(reader.readexactly(8 * READ_SIZE)).is_ready());
+        assert!(once(reader.read(1)).is_pending());
+        assert!(SPARE.take().capacity() <= MAX_SPARE);
+    }
+
+    fn once<T>(future: impl Future<Output = T>) -> Poll<T> {
+        pin!(future).poll(&mut Context::from_waker(Waker::noop()))
+    }
 }

@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use memchr::memchr;
 
 use super::buffer;
@@ -56,6 +56,13 @@ impl Incoming {
         Arc::clone(&self.link.0)
     }
 
+    /// The first `n` bytes of the buffer.
+    #[expect(clippy::inline_always, reason = "what is split off is else copied once more")]
+    #[inline(always)]
+    pub(super) fn take(&mut self, n: usize) -> Bytes {
+        self.buffer.split_to(n).freeze()
+    }
+
     /// Whether the stream has ended and everything was read.
     pub(super) fn is_at_end(&self) -> bool {
         self.buffer.is_empty() && (self.state == State::Ended || self.link.is_closing())
@@ -67,14 +74,20 @@ impl Incoming {
         self.dropping_line = newline.is_none() && self.state == State::Open;
     }
 
-    /// Reads more into the buffer; false at the end of the stream.
-    pub(super) fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
+    /// The error that ended the stream, if that is what did.
+    pub(super) fn end(&self) -> Result<(), Error> {
+        match self.state {
+            State::Failed => Err(self.link.failure().unwrap_or(Error::Closed)),
+            State::Open | State::Ended => Ok(()),
+        }
+    }
+
+    /// Reads more into the buffer; false at the end of the stream, which [`end`](Self::end) tells.
+    #[inline(never)]
+    pub(super) fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         loop {
-            match self.state {
-                State::Ended => return Poll::Ready(Ok(false)),
-                State::Failed => return Poll::Ready(Err(self.link.failure().unwrap_or(Error::Closed))),
-                State::Open if self.link.is_closing() => return Poll::Ready(Ok(false)),
-                State::Open => {}
+            if self.state != State::Open || self.link.is_closing() {
+                return Poll::Ready(false);
             }
             let known = self.buffer.len();
             let read = ready!(self.poll_read_once(cx));
@@ -85,7 +98,7 @@ impl Incoming {
                 self.drop_line();
             }
             if self.buffer.len() > known {
-                return Poll::Ready(Ok(true));
+                return Poll::Ready(true);
             }
         }
     }

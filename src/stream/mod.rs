@@ -1,6 +1,7 @@
 //! asyncio's streams: a reader and a writer for each connection.
 
 mod async_read;
+mod at_hand;
 mod buffer;
 mod connect;
 mod detach;

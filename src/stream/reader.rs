@@ -3,14 +3,13 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
 use super::Lines;
+use super::at_hand::{Exactly, Line, Until};
 use super::incoming::Incoming;
 use super::link::Link;
-use super::separator::first_match;
 use crate::endpoint::Address;
 use crate::error::Error;
 use crate::transport::ReadHalf;
@@ -39,10 +38,10 @@ impl StreamReader {
     /// # Errors
     /// The error that ended the connection, once the data before it are read.
     pub async fn read(&mut self, n: usize) -> Result<Bytes, Error> {
-        if n > 0 && self.incoming.buffer.is_empty() {
-            self.fill().await?;
+        if n > 0 && self.incoming.buffer.is_empty() && !self.fill().await {
+            self.incoming.end()?;
         }
-        Ok(self.take(n.min(self.incoming.buffer.len())))
+        Ok(self.incoming.take(n.min(self.incoming.buffer.len())))
     }
 
     /// Everything to the end of the stream, without a limit. asyncio's `read(-1)`.
@@ -50,8 +49,9 @@ impl StreamReader {
     /// # Errors
     /// The error that ended the connection; what came before it stays, for [`read`](Self::read).
     pub async fn read_to_end(&mut self) -> Result<Bytes, Error> {
-        while self.fill().await? {}
-        Ok(self.take(self.incoming.buffer.len()))
+        while self.fill().await {}
+        self.incoming.end()?;
+        Ok(self.incoming.take(self.incoming.buffer.len()))
     }
 
     /// Exactly `n` bytes, without a limit.
@@ -59,16 +59,8 @@ impl StreamReader {
     /// # Errors
     /// [`Error::Incomplete`] with what had come if the stream ends before; the error that ended the
     /// connection otherwise, and what came before it stays.
-    pub async fn readexactly(&mut self, n: usize) -> Result<Bytes, Error> {
-        while self.incoming.buffer.len() < n {
-            if !self.fill().await? {
-                return Err(Error::Incomplete {
-                    partial: self.take(self.incoming.buffer.len()),
-                    expected: Some(n),
-                });
-            }
-        }
-        Ok(self.take(n))
+    pub fn readexactly(&mut self, n: usize) -> impl Future<Output = Result<Bytes, Error>> {
+        Exactly { incoming: &mut self.incoming, n }
     }
 
     /// A line with its `\n`; at the end of the stream what is left, without; then `None`, where
@@ -78,16 +70,8 @@ impl StreamReader {
     /// [`Error::LineTooLong`] if the limit comes before the `\n`: that line is dropped to its end,
     /// and the next call reads the next line. The error that ended the connection otherwise; a
     /// partial line before it stays, for [`read`](Self::read).
-    pub async fn readline(&mut self) -> Result<Option<Bytes>, Error> {
-        match self.readuntil(b"\n").await {
-            Ok(line) => Ok(Some(line)),
-            Err(Error::Incomplete { partial, .. }) => Ok((!partial.is_empty()).then_some(partial)),
-            Err(Error::LimitOverrun { consumed, found }) => {
-                self.incoming.drop_long_line(found.then_some(consumed));
-                Err(Error::LineTooLong { limit: self.incoming.link.limits.line })
-            }
-            Err(error) => Err(error),
-        }
+    pub fn readline(&mut self) -> impl Future<Output = Result<Option<Bytes>, Error>> {
+        Line { incoming: &mut self.incoming, searched: 0 }
     }
 
     /// Data up to and with `separator`.
@@ -98,8 +82,8 @@ impl StreamReader {
     ///   consumed, and [`readexactly`](Self::readexactly) gets them.
     /// - [`Error::EmptySeparator`].
     /// - The error that ended the connection; what came before it stays.
-    pub async fn readuntil(&mut self, separator: &[u8]) -> Result<Bytes, Error> {
-        self.readuntil_any(&[separator]).await
+    pub fn readuntil(&mut self, separator: &[u8]) -> impl Future<Output = Result<Bytes, Error>> {
+        Until { incoming: &mut self.incoming, separators: [separator], searched: 0 }
     }
 
     /// Data up to and with the separator that ends first; of those that end together the shortest.
@@ -107,31 +91,8 @@ impl StreamReader {
     ///
     /// # Errors
     /// As [`readuntil`](Self::readuntil).
-    pub async fn readuntil_any(&mut self, separators: &[&[u8]]) -> Result<Bytes, Error> {
-        let longest = separators.iter().map(|s| s.len()).max().ok_or(Error::EmptySeparator)?;
-        if separators.iter().any(|s| s.is_empty()) {
-            return Err(Error::EmptySeparator);
-        }
-        // No separator begins before this.
-        let mut searched = 0;
-        loop {
-            if let Some(found) = first_match(&self.incoming.buffer, searched, separators) {
-                if found.start > self.incoming.link.limits.line {
-                    return Err(Error::LimitOverrun { consumed: found.start, found: true });
-                }
-                return Ok(self.take(found.end));
-            }
-            searched = (self.incoming.buffer.len() + 1).saturating_sub(longest).max(searched);
-            if searched > self.incoming.link.limits.line {
-                return Err(Error::LimitOverrun { consumed: searched, found: false });
-            }
-            if !self.fill().await? {
-                return Err(Error::Incomplete {
-                    partial: self.take(self.incoming.buffer.len()),
-                    expected: None,
-                });
-            }
-        }
+    pub fn readuntil_any(&mut self, separators: &[&[u8]]) -> impl Future<Output = Result<Bytes, Error>> {
+        Until { incoming: &mut self.incoming, separators, searched: 0 }
     }
 
     /// The lines of the stream, as [`readline`](Self::readline) gives them. asyncio's `async for`.
@@ -164,18 +125,9 @@ impl StreamReader {
         self.incoming.link.tls.as_deref()
     }
 
-    fn take(&mut self, n: usize) -> Bytes {
-        self.incoming.buffer.split_to(n).freeze()
-    }
-
     /// Waits for more in the buffer; false at the end.
-    async fn fill(&mut self) -> Result<bool, Error> {
-        poll_fn(|cx| self.poll_more(cx)).await
-    }
-
-    /// Reads more into the buffer; false at the end of the stream.
-    pub(super) fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
-        self.incoming.poll_more(cx)
+    async fn fill(&mut self) -> bool {
+        poll_fn(|cx| self.incoming.poll_more(cx)).await
     }
 
     /// Whether nothing was read ahead, and nothing has ended.

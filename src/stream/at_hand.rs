@@ -1,0 +1,182 @@
+//! The reads that are called once for each line. What they want is mostly in the buffer already, and then
+//! they cost no more than the search: they are inlined, and all that waits or fails is out of the way and
+//! answers with what fits into registers.
+#![expect(
+    clippy::inline_always,
+    reason = "each call between the buffer and the caller copies the line's handle"
+)]
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+
+use super::incoming::{Incoming, State};
+use super::separator::{find, first_match};
+use crate::error::Error;
+
+/// Exactly `n` bytes.
+pub(super) struct Exactly<'a> {
+    pub(super) incoming: &'a mut Incoming,
+    pub(super) n: usize,
+}
+
+impl Future for Exactly<'_> {
+    type Output = Result<Bytes, Error>;
+
+    #[inline(always)]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { incoming, n } = self.get_mut();
+        if incoming.buffer.len() < *n && !ready!(poll_hold(incoming, *n, cx)) {
+            return Poll::Ready(Err(incomplete(incoming, Some(*n))));
+        }
+        Poll::Ready(Ok(incoming.take(*n)))
+    }
+}
+
+/// A line with its newline, or what is left at the end.
+pub(super) struct Line<'a> {
+    pub(super) incoming: &'a mut Incoming,
+    /// No newline stands before this.
+    pub(super) searched: usize,
+}
+
+impl Future for Line<'_> {
+    type Output = Result<Option<Bytes>, Error>;
+
+    #[inline(always)]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { incoming, searched } = self.get_mut();
+        let sought = match at_hand(incoming, &[b"\n"], *searched) {
+            Some(end) => Ok(end),
+            None => ready!(poll_seek(incoming, &[b"\n"], searched, cx)),
+        };
+        Poll::Ready(match sought {
+            Ok(end) => Ok(Some(incoming.take(end))),
+            Err(Unfound::Ended) if incoming.state != State::Failed => Ok(rest(incoming)),
+            Err(unfound) => Err(no_line(incoming, unfound)),
+        })
+    }
+}
+
+/// Data up to and with a separator.
+pub(super) struct Until<'a, S> {
+    pub(super) incoming: &'a mut Incoming,
+    pub(super) separators: S,
+    /// No separator begins before this.
+    pub(super) searched: usize,
+}
+
+impl<'s, S: AsRef<[&'s [u8]]> + Unpin> Future for Until<'_, S> {
+    type Output = Result<Bytes, Error>;
+
+    #[inline(always)]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { incoming, separators, searched } = self.get_mut();
+        let separators = separators.as_ref();
+        let sought = match at_hand(incoming, separators, *searched) {
+            Some(end) => Ok(end),
+            None => ready!(poll_seek(incoming, separators, searched, cx)),
+        };
+        Poll::Ready(match sought {
+            Ok(end) => Ok(incoming.take(end)),
+            Err(unfound) => Err(no_data(incoming, unfound)),
+        })
+    }
+}
+
+/// Why a search ends without a separator.
+#[derive(Clone, Copy)]
+enum Unfound {
+    Ended,
+    Overrun { consumed: usize, found: bool },
+    NothingSought,
+}
+
+/// Where the only separator ends, if it is in the buffer and within the limit.
+#[inline(always)]
+fn at_hand(incoming: &Incoming, separators: &[&[u8]], searched: usize) -> Option<usize> {
+    let [separator] = separators else { return None };
+    let found = find(&incoming.buffer, searched, separator)?;
+    (found.start <= incoming.link.limits.line).then_some(found.end)
+}
+
+/// Waits until the buffer holds a separator, and says where that ends.
+#[inline(never)]
+fn poll_seek(
+    incoming: &mut Incoming,
+    separators: &[&[u8]],
+    searched: &mut usize,
+    cx: &mut Context<'_>,
+) -> Poll<Result<usize, Unfound>> {
+    let lengths = separators.iter().map(|separator| separator.len());
+    let (Some(1..), Some(longest)) = (lengths.clone().min(), lengths.max()) else {
+        return Poll::Ready(Err(Unfound::NothingSought));
+    };
+    let limit = incoming.link.limits.line;
+    loop {
+        if let Some(found) = first_match(&incoming.buffer, *searched, separators) {
+            return Poll::Ready(if found.start > limit {
+                Err(Unfound::Overrun { consumed: found.start, found: true })
+            } else {
+                Ok(found.end)
+            });
+        }
+        *searched = (incoming.buffer.len() + 1).saturating_sub(longest).max(*searched);
+        if *searched > limit {
+            return Poll::Ready(Err(Unfound::Overrun { consumed: *searched, found: false }));
+        }
+        if !ready!(incoming.poll_more(cx)) {
+            return Poll::Ready(Err(Unfound::Ended));
+        }
+    }
+}
+
+/// Waits until the buffer holds `n` bytes; false if the end comes before.
+#[inline(never)]
+fn poll_hold(incoming: &mut Incoming, n: usize, cx: &mut Context<'_>) -> Poll<bool> {
+    while incoming.buffer.len() < n {
+        if !ready!(incoming.poll_more(cx)) {
+            return Poll::Ready(false);
+        }
+    }
+    Poll::Ready(true)
+}
+
+#[cold]
+fn no_data(incoming: &mut Incoming, unfound: Unfound) -> Error {
+    match unfound {
+        Unfound::Ended => incomplete(incoming, None),
+        Unfound::Overrun { consumed, found } => Error::LimitOverrun { consumed, found },
+        Unfound::NothingSought => Error::EmptySeparator,
+    }
+}
+
+/// A line that is too long is dropped.
+#[cold]
+fn no_line(incoming: &mut Incoming, unfound: Unfound) -> Error {
+    match no_data(incoming, unfound) {
+        Error::LimitOverrun { consumed, found } => {
+            incoming.drop_long_line(found.then_some(consumed));
+            Error::LineTooLong { limit: incoming.link.limits.line }
+        }
+        other => other,
+    }
+}
+
+/// Why there is no more than what is in the buffer.
+#[cold]
+fn incomplete(incoming: &mut Incoming, expected: Option<usize>) -> Error {
+    match incoming.end() {
+        Ok(()) => Error::Incomplete { partial: rest(incoming).unwrap_or_default(), expected },
+        Err(error) => error,
+    }
+}
+
+/// All that is in the buffer.
+#[cold]
+#[inline(never)]
+fn rest(incoming: &mut Incoming) -> Option<Bytes> {
+    let rest = incoming.buffer.len();
+    (rest > 0).then(|| incoming.take(rest))
+}
