@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_getpipe_size, fcntl_setpipe_size, pipe_with, splice};
@@ -15,7 +15,14 @@ use super::{Fault, Meter, Plan, Stop, Way, join};
 use crate::transport::AsyncSocket;
 
 /// How much a pipe holds: of the size that it has by itself, it costs twice the CPU.
-const PIPE: usize = 256 * 1024;
+const PIPE: usize = 1024 * 1024;
+
+/// How much it holds where there are many: a user has 64 MiB of pipes (pipe(7), `pipe-user-pages-soft`),
+/// and gets small ones, which are worth nothing, beyond that.
+const PIPE_OF_MANY: usize = 256 * 1024;
+
+/// How many pipes there are before that.
+const MANY: usize = 32;
 
 /// How much goes through a buffer before a pipe is made.
 const BEFORE_PIPE: usize = 128 * 1024;
@@ -105,18 +112,35 @@ async fn move_all(from: &AsyncSocket, to: &AsyncSocket, way: Way, meter: &Meter)
             n => moved += n,
         }
     }
-    match wide_pipe() {
+    match Pipe::new() {
         Some(pipe) => through_pipe(from, &pipe, to, way, meter).await,
         None => plainly(from, to, way, meter).await,
     }
 }
 
-/// A pipe, if there is a descriptor to spare, and one that is worth it: who has many pipes gets small
-/// ones (pipe(7), `pipe-user-pages-soft`).
-fn wide_pipe() -> Option<(OwnedFd, OwnedFd)> {
-    let pipe = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).ok()?;
-    let size = fcntl_setpipe_size(&pipe.1, PIPE).or_else(|_| fcntl_getpipe_size(&pipe.1));
-    size.is_ok_and(|size| size >= CHUNK).then_some(pipe)
+/// What a way between two sockets goes through.
+struct Pipe {
+    out: OwnedFd,
+    into: OwnedFd,
+}
+
+static PIPES: AtomicUsize = AtomicUsize::new(0);
+
+impl Pipe {
+    /// A pipe, if there is a descriptor to spare, and one that is worth it.
+    fn new() -> Option<Self> {
+        let (out, into) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).ok()?;
+        let wanted = if PIPES.fetch_add(1, Ordering::Relaxed) < MANY { PIPE } else { PIPE_OF_MANY };
+        let pipe = Self { out, into };
+        let size = fcntl_setpipe_size(&pipe.into, wanted).or_else(|_| fcntl_getpipe_size(&pipe.into));
+        size.is_ok_and(|size| size >= CHUNK).then_some(pipe)
+    }
+}
+
+impl Drop for Pipe {
+    fn drop(&mut self) {
+        PIPES.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 async fn plainly(from: &AsyncSocket, to: &AsyncSocket, way: Way, meter: &Meter) -> Result<(), Fault> {
@@ -157,7 +181,7 @@ async fn through_buffer(
 
 async fn through_pipe(
     from: &AsyncSocket,
-    (out, into): &(OwnedFd, OwnedFd),
+    pipe: &Pipe,
     to: &AsyncSocket,
     way: Way,
     meter: &Meter,
@@ -165,14 +189,16 @@ async fn through_pipe(
     tracing::debug!("{way} by splice through a pipe");
     loop {
         // The pipe is empty here, so what is not ready is the socket.
-        let taken =
-            from.when(Interest::READABLE, || splice_once(from, into, PIPE)).await.map_err(Fault::Read)?;
+        let taken = from
+            .when(Interest::READABLE, || splice_once(from, &pipe.into, PIPE))
+            .await
+            .map_err(Fault::Read)?;
         if taken == 0 {
             return Ok(());
         }
         let mut left = taken;
         while left > 0 {
-            let given = || splice_once(out, to, left);
+            let given = || splice_once(&pipe.out, to, left);
             let given = to.when(Interest::WRITABLE, given).await.map_err(Fault::Write)?;
             meter.moved(way, given);
             left -= given;
