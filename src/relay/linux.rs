@@ -1,7 +1,7 @@
 //! Linux moves bytes between a socket and a pipe or a file by itself. A first call that is refused
 //! is no error: the plain loop then does it, and finds out what is really wrong.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::PollFlags;
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat, sendfile};
@@ -17,33 +17,59 @@ use crate::transport::blocking::{read, retry, wait, write_all};
 const FROM_FILE: usize = 16 * 1024 * 1024;
 const PIPE: usize = 1024 * 1024;
 
-/// A pipe that is given this much at once is enlarged.
+/// A pipe through which this much goes at once is enlarged.
 const ENLARGE: usize = 16 * 1024;
 
-/// From a file by sendfile, from a pipe by splice, or by reading and writing where that is faster; false
-/// where neither is possible.
+/// What stdin or stdout holds, if it is a pipe. The more it is, the fewer the turns of whoever is at its
+/// other end.
+pub(super) struct Room<'a> {
+    pipe: Option<BorrowedFd<'a>>,
+}
+
+impl<'a> Room<'a> {
+    pub(super) fn of(descriptor: &'a impl AsFd) -> Self {
+        Self { pipe: (kind(descriptor) == Some(FileType::Fifo)).then(|| descriptor.as_fd()) }
+    }
+
+    /// Makes more of it, once so much has gone through it that it is worth that.
+    pub(super) fn after(&mut self, moved: usize) {
+        if moved >= ENLARGE
+            && let Some(pipe) = self.pipe.take()
+        {
+            // Refused, it works as it is.
+            let _ = fcntl_setpipe_size(pipe, PIPE);
+        }
+    }
+}
+
+/// From a file by sendfile, from a pipe by splice; false where that is not possible, or not the faster way.
+///
+/// It costs least. But a peer on this machine shares our cache, and has less work with bytes that we have
+/// copied than with what it has to fetch page by page: pipes are read and written then, files if that
+/// turns out faster.
 ///
 /// While the kernel moves from a pipe it holds the pipe's lock: if it then waited for the socket, whoever
 /// writes to the pipe would hang, and could not be killed. So the socket does not block then.
 pub(super) fn up(from: impl AsFd, mover: &Mover) -> Result<bool, Fault> {
+    let socket = &*mover.socket;
     match kind(&from) {
         Some(FileType::RegularFile) => {
-            let socket = &*mover.socket;
             let call = || retry(socket, PollFlags::OUT, || sendfile(socket, &from, None, FROM_FILE));
-            up_by("sendfile", &from, mover, call)
+            let trial = socket.is_local().then(Trial::new);
+            up_by("sendfile", &from, mover, trial, call)
         }
-        Some(FileType::Fifo) if mover.socket.set_nonblocking().is_ok() => {
+        Some(FileType::Fifo) if !socket.is_local() && socket.set_nonblocking().is_ok() => {
             let call = || loop {
-                match splice_once(&from, &*mover.socket, PIPE) {
+                match splice_once(&from, socket, PIPE) {
                     Err(Errno::INTR) => {}
                     // It does not say which of the two is not ready.
                     Err(Errno::AGAIN) => {
-                        wait(&from, PollFlags::IN).and_then(|()| wait(&*mover.socket, PollFlags::OUT))?;
+                        wait(&from, PollFlags::IN).and_then(|()| wait(socket, PollFlags::OUT))?;
                     }
                     done => return done,
                 }
             };
-            up_by("splice", &from, mover, call)
+            up_by("splice", &from, mover, None, call)
         }
         _ => Ok(false),
     }
@@ -54,6 +80,7 @@ fn up_by(
     name: &str,
     from: impl AsFd,
     mover: &Mover,
+    mut trial: Option<Trial>,
     mut call: impl FnMut() -> Result<usize, Errno>,
 ) -> Result<bool, Fault> {
     // Where reading and writing are one call, what a socket says is of the socket.
@@ -61,11 +88,11 @@ fn up_by(
         let is_of_stdin = matches!(error, Errno::IO | Errno::ISDIR | Errno::BADF);
         if is_of_stdin { read_fault(error) } else { write_fault(error) }
     };
-    let mut trial = Trial::new();
+    let mut room = Room::of(&from);
     let mut buffer = Vec::new();
     let mut is_first = true;
     loop {
-        let n = if trial.is_by_hand() {
+        let n = if trial.as_ref().is_some_and(Trial::is_by_hand) {
             buffer.resize(CHUNK, 0);
             mover.up_once(&from, &mut buffer)?
         } else {
@@ -82,7 +109,10 @@ fn up_by(
             is_first = false;
         }
         mover.meter.moved(Way::Up, n);
-        trial.moved(n);
+        room.after(n);
+        if let Some(trial) = &mut trial {
+            trial.moved(n);
+        }
     }
 }
 
@@ -91,17 +121,13 @@ fn up_by(
 pub(super) fn down(socket: impl AsFd, to: impl AsFd, meter: &Meter) -> Result<bool, Fault> {
     match kind(&to) {
         Some(FileType::Fifo) => {
-            let mut is_large = false;
+            let mut room = Room::of(&to);
             let call = || {
                 // Waiting for the socket inside of splice would hold the pipe's lock: what is in it
                 // already could not be read.
                 wait(&socket, PollFlags::IN)?;
                 let moved = retry(&to, PollFlags::OUT, || splice_once(&socket, &to, PIPE))?;
-                if !is_large && moved >= ENLARGE {
-                    // The larger the pipe, the fewer the turns; refused, it works as it is.
-                    let _ = fcntl_setpipe_size(&to, PIPE);
-                    is_large = true;
-                }
+                room.after(moved);
                 Ok(moved)
             };
             to_pipe(call, meter)

@@ -11,7 +11,7 @@ use crate::transport::BlockingSocket;
 use crate::transport::blocking::{read, write_all};
 
 /// How much is read at once by the plain loop.
-pub(super) const CHUNK: usize = 256 * 1024;
+pub(super) const CHUNK: usize = 768 * 1024;
 
 /// A socket, and what is known about the bytes that go through it.
 #[derive(Clone)]
@@ -29,7 +29,7 @@ impl Mover {
         if self.socket.is_plain() && super::linux::up(&from, self)? {
             return Ok(());
         }
-        self.by_hand(Way::Up, |buffer| self.up_once(&from, buffer))
+        self.by_hand(Way::Up, &from, |buffer| self.up_once(&from, buffer))
     }
 
     /// Some of what `from` gives; 0 is its end.
@@ -48,7 +48,7 @@ impl Mover {
         if self.socket.is_plain() && super::linux::down(&*self.socket, &to, &self.meter)? {
             return Ok(());
         }
-        self.by_hand(Way::Down, |buffer| {
+        self.by_hand(Way::Down, &to, |buffer| {
             let n = self.socket.read(buffer).map_err(Fault::Read)?;
             self.meter.output_stuck(true);
             write_all(&to, &buffer[..n], || ()).map_err(write_fault)?;
@@ -57,20 +57,26 @@ impl Mover {
         })
     }
 
-    /// The plain loop, and the only one under TLS.
+    /// The plain loop, and the only one under TLS. `local` is the end that is not the socket.
     fn by_hand(
         &self,
         way: Way,
+        local: impl AsFd,
         mut once: impl FnMut(&mut [u8]) -> Result<usize, Fault>,
     ) -> Result<(), Fault> {
         let tls = if self.socket.is_plain() { "" } else { ", under TLS" };
         tracing::debug!("{way} by read and write{tls}");
         let mut buffer = vec![0; CHUNK];
+        #[cfg(target_os = "linux")]
+        let mut room = super::linux::Room::of(&local);
         loop {
-            match once(&mut buffer)? {
-                0 => return Ok(()),
-                n => self.meter.moved(way, n),
+            let n = once(&mut buffer)?;
+            if n == 0 {
+                return Ok(());
             }
+            self.meter.moved(way, n);
+            #[cfg(target_os = "linux")]
+            room.after(n);
         }
     }
 

@@ -215,3 +215,21 @@ fn splice_once(from: impl AsFd, to: impl AsFd, most: usize) -> io::Result<usize>
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn room(pipe: &Pipe) -> usize {
+        fcntl_getpipe_size(&pipe.into).unwrap()
+    }
+
+    #[test]
+    fn the_first_pipes_are_wide_and_make_room_for_others_when_they_go() {
+        let mut pipes: Vec<_> = (0..=MANY).map(|_| Pipe::new().unwrap()).collect();
+        assert_eq!(room(&pipes[0]), PIPE);
+        assert_eq!(room(&pipes.pop().unwrap()), PIPE_OF_MANY);
+        drop(pipes);
+        assert_eq!(room(&Pipe::new().unwrap()), PIPE);
+    }
+}

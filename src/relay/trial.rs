@@ -1,42 +1,43 @@
-//! Which of two ways to move bytes is the faster one with this receiver: each is tried in turn.
+//! Which of two ways to move a file to this machine's own receiver is the faster one: each is tried.
 //!
-//! The kernel's way copies nothing, which is best if the receiver splices too. A receiver that copies is
-//! faster, by up to a half, with bytes that our own copying has brought into the cache. Who receives is
-//! not told, so it is measured, and again from time to time. Over a network that is slower than either
-//! way there is no difference, and the kernel's way is taken, which costs less.
+//! sendfile copies nothing, which is best if the receiver splices. A receiver that copies is faster, by up
+//! to a half, with bytes that our own copying has brought into the cache. Who receives is not told, so it
+//! is measured, and again from time to time.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// How much is moved to find out how long it takes; the first of it does not count.
-const TRY: usize = 32 * 1024 * 1024;
+/// How much is moved to try a way.
+const TRY: usize = 96 * 1024 * 1024;
+
+/// The last of it, which counts: before that the receiver still has what came the other way.
+const COUNTED: usize = 64 * 1024 * 1024;
 
 /// How much is moved by the faster way before both are tried again.
-const SETTLED: usize = 1024 * 1024 * 1024;
+const SETTLED: usize = 4 * 1024 * 1024 * 1024;
 
 /// A transfer and the ways it was tried.
 pub(super) struct Trial {
     stage: Stage,
     /// Bytes until the next stage.
     left: usize,
+    /// When what counts began, and how much that is.
     since: Instant,
+    counted: usize,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Stage {
-    /// By the kernel, while buffers and windows grow.
-    Growing,
     ByKernel,
-    ByHand {
-        kernel_took: Duration,
-    },
-    Settled {
-        by_hand: bool,
-    },
+    ByHand { kernel: Pace },
+    Settled { by_hand: bool },
 }
+
+/// Seconds a byte.
+type Pace = f64;
 
 impl Trial {
     pub(super) fn new() -> Self {
-        Self { stage: Stage::Growing, left: TRY, since: Instant::now() }
+        Self { stage: Stage::ByKernel, left: TRY, since: Instant::now(), counted: 0 }
     }
 
     /// Whether to read and write, instead of leaving it to the kernel.
@@ -46,24 +47,34 @@ impl Trial {
 
     /// So much has gone the way that was asked for.
     pub(super) fn moved(&mut self, bytes: usize) {
+        self.counted += bytes;
+        let known = self.left;
         self.left = self.left.saturating_sub(bytes);
         if self.left == 0 {
-            self.go_on(self.since.elapsed());
+            #[expect(clippy::cast_precision_loss, reason = "it is far below 2^52")]
+            self.go_on(self.since.elapsed().as_secs_f64() / self.counted as f64);
+        } else if known > COUNTED && self.left <= COUNTED {
+            self.start_counting();
         }
     }
 
-    fn go_on(&mut self, took: Duration) {
+    fn start_counting(&mut self) {
+        self.since = Instant::now();
+        self.counted = 0;
+    }
+
+    fn go_on(&mut self, pace: Pace) {
         self.stage = match self.stage {
-            Stage::Growing | Stage::Settled { .. } => Stage::ByKernel,
-            Stage::ByKernel => Stage::ByHand { kernel_took: took },
-            Stage::ByHand { kernel_took } => {
-                tracing::debug!("{TRY} bytes took the kernel {kernel_took:?}, and by hand {took:?}");
+            Stage::Settled { .. } => Stage::ByKernel,
+            Stage::ByKernel => Stage::ByHand { kernel: pace },
+            Stage::ByHand { kernel } => {
+                tracing::debug!("by hand {:.2} times as fast as the kernel", kernel / pace);
                 // It costs CPU, so it has to be clearly faster.
-                Stage::Settled { by_hand: took < kernel_took.mul_f64(0.95) }
+                Stage::Settled { by_hand: pace < kernel * 0.9 }
             }
         };
         self.left = if matches!(self.stage, Stage::Settled { .. }) { SETTLED } else { TRY };
-        self.since = Instant::now();
+        self.start_counting();
     }
 }
 
@@ -72,10 +83,10 @@ mod tests {
     use super::*;
 
     /// The ways that are taken, when they take so long.
-    fn ways(kernel: Duration, by_hand: Duration) -> Vec<bool> {
+    fn ways(kernel: Pace, by_hand: Pace) -> Vec<bool> {
         let mut trial = Trial::new();
         let mut ways = Vec::new();
-        for _ in 0..6 {
+        for _ in 0..5 {
             ways.push(trial.is_by_hand());
             trial.go_on(if trial.is_by_hand() { by_hand } else { kernel });
         }
@@ -84,20 +95,27 @@ mod tests {
 
     #[test]
     fn the_faster_way_is_taken_and_both_are_tried_again() {
-        let (short, long) = (Duration::from_millis(10), Duration::from_millis(20));
-        assert_eq!(ways(long, short), [false, false, true, true, false, true]);
-        assert_eq!(ways(short, long), [false, false, true, false, false, true]);
+        assert_eq!(ways(2.0, 1.0), [false, true, true, false, true]);
+        assert_eq!(ways(1.0, 2.0), [false, true, false, false, true]);
         // What is hardly faster is not worth its CPU.
-        assert_eq!(ways(long, long.mul_f64(0.97)), [false, false, true, false, false, true]);
+        assert_eq!(ways(1.0, 0.95), [false, true, false, false, true]);
     }
 
     #[test]
     fn a_short_transfer_is_left_to_the_kernel() {
         let mut trial = Trial::new();
         trial.moved(TRY - 1);
-        trial.moved(TRY);
         assert!(!trial.is_by_hand());
-        trial.moved(TRY);
+        trial.moved(1);
         assert!(trial.is_by_hand());
+    }
+
+    #[test]
+    fn what_goes_first_does_not_count() {
+        let mut trial = Trial::new();
+        trial.moved(TRY - COUNTED);
+        assert_eq!(trial.counted, 0);
+        trial.moved(COUNTED / 2);
+        assert_eq!(trial.counted, COUNTED / 2);
     }
 }

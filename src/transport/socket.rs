@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use socket2::{SockRef, Socket};
+use socket2::{SockAddr, SockRef, Socket};
 use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
 
@@ -126,6 +126,12 @@ impl BlockingSocket {
     /// Whether the bytes of the socket are those of the connection.
     pub(crate) fn is_plain(&self) -> bool {
         self.tls.is_none()
+    }
+
+    /// Whether the peer is known to be on this machine: both ends have one address, or none.
+    pub(crate) fn is_local(&self) -> bool {
+        let ip = |address: io::Result<SockAddr>| address.ok()?.as_socket().map(|address| address.ip());
+        ip(self.socket.local_addr()) == ip(self.socket.peer_addr())
     }
 
     /// Reads once; 0 is the peer's end.

@@ -4,15 +4,17 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, Write};
 use std::net::{Shutdown, TcpStream};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::thread;
 
+use rustix::pipe::fcntl_getpipe_size;
 use rustix::process::{Resource, Rlimit, prlimit};
 
-use crate::support::peer::{Peer, peer, read_all};
+use crate::path::ELSEWHERE;
+use crate::support::peer::{Peer, peer, peer_at, read_all};
 use crate::support::pty::terminal;
 use crate::support::{Finished, Program, astream, noise};
 
@@ -22,7 +24,7 @@ const MIB: usize = 1 << 20;
 const BOTH: [bool; 2] = [true, false];
 
 fn connect<T>(peer: &Peer<T>, by_kernel: bool) -> Program {
-    let connect = astream(["connect", "127.0.0.1", &peer.port(), "-vv"]);
+    let connect = astream(["connect", &peer.address.to_string(), "-vv"]);
     if by_kernel { connect } else { connect.env("ASTREAM_NO_SPLICE", "1") }
 }
 
@@ -68,7 +70,7 @@ fn every_kind_of_stdin_is_sent_whole_by_its_mover() {
     for by_kernel in BOTH {
         for (stdin, mover) in [
             (Stdio::from(file_of(&noise(MIB))), "sendfile"),
-            (pipe_of(noise(MIB)), "splice"),
+            (pipe_of(noise(MIB)), "read and write"),
             (socket_of(noise(MIB)), "read and write"),
         ] {
             let server = peer(receive);
@@ -76,6 +78,37 @@ fn every_kind_of_stdin_is_sent_whole_by_its_mover() {
             assert!(server.join() == noise(MIB), "by {mover}");
             assert_moved(&told, "up", by_kernel, mover);
         }
+    }
+}
+
+#[test]
+fn a_pipe_is_left_to_the_kernel_where_the_peer_may_be_on_another_machine() {
+    for by_kernel in BOTH {
+        let server = peer_at(ELSEWHERE, receive);
+        let told = connect(&server, by_kernel).stdin(pipe_of(noise(MIB))).run().status(0);
+        assert!(server.join() == noise(MIB));
+        assert_moved(&told, "up", by_kernel, "splice");
+    }
+}
+
+/// The larger they are, the fewer the turns of whoever is at the other end.
+#[test]
+fn pipes_through_which_much_goes_are_enlarged() {
+    for address in ["127.0.0.1", ELSEWHERE] {
+        let server = peer_at(address, |mut stream| {
+            stream.write_all(&noise(MIB)).unwrap();
+            read_all(&mut stream);
+        });
+        let (stdin, mut typed) = std::io::pipe().unwrap();
+        let (mut shown, stdout) = std::io::pipe().unwrap();
+        let client = connect(&server, true).stdin(stdin).stdout(stdout).start();
+        typed.write_all(&noise(MIB)).unwrap();
+        shown.read_exact(&mut vec![0; MIB]).unwrap();
+        for (name, pipe) in [("stdin", typed.as_fd()), ("stdout", shown.as_fd())] {
+            assert_eq!(fcntl_getpipe_size(pipe).unwrap(), MIB, "{name}");
+        }
+        drop(typed);
+        client.wait().status(0);
     }
 }
 

@@ -26,16 +26,22 @@ pub enum Server {
 #[derive(Debug, Clone, Copy)]
 pub struct Path {
     pub server: Server,
+    /// Where that listens: at the client's own address, or at one that looks like another machine's.
+    address: &'static str,
     pub tls: bool,
     pub by_streams: bool,
 }
 
+const HERE: &str = "127.0.0.1";
+pub const ELSEWHERE: &str = "127.0.0.2";
+
 const fn path(server: Server, tls: bool, by_streams: bool) -> Path {
-    Path { server, tls, by_streams }
+    Path { server, address: HERE, tls, by_streams }
 }
 
-pub const PATHS: [Path; 11] = [
+pub const PATHS: [Path; 12] = [
     path(Server::OneShot, false, false),
+    Path { address: ELSEWHERE, ..path(Server::OneShot, false, false) },
     path(Server::OneShot, false, true),
     path(Server::OneShot, true, false),
     path(Server::OneShot, true, true),
@@ -124,7 +130,7 @@ impl<'a> Site<'a> {
     }
 
     fn listen(&self, more: &[&str]) -> Program {
-        let listen = self.program(&["listen", "127.0.0.1", "0"]).args(more);
+        let listen = self.program(&["listen", self.path.address, "0"]).args(more);
         let tls = ["--tls", "--cert", arg(&self.own.cert), "--key", arg(&self.own.key)];
         if self.path.tls { listen.args(tls) } else { listen }
     }

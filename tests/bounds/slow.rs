@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use socket2::{Domain, Socket, Type};
 
+use crate::path::ELSEWHERE;
 use crate::support::certs::{arg, authority};
 use crate::support::{DEADLINE, Program, Running, astream, tool};
 
@@ -26,8 +27,13 @@ fn narrow() -> Socket {
 }
 
 fn listening() -> (TcpListener, SocketAddr) {
+    listening_at("127.0.0.1")
+}
+
+fn listening_at(address: &str) -> (TcpListener, SocketAddr) {
     let socket = narrow();
-    socket.bind(&"127.0.0.1:0".parse::<SocketAddr>().unwrap().into()).unwrap();
+    let address = SocketAddr::new(address.parse().unwrap(), 0);
+    socket.bind(&address.into()).unwrap();
     socket.listen(1).unwrap();
     let listener = TcpListener::from(socket);
     let address = listener.local_addr().unwrap();
@@ -80,7 +86,10 @@ fn by_streams(program: Program) -> Program {
 
 /// A client that sends to a slow server.
 fn client(change: impl FnOnce(Program) -> Program) {
-    let (listener, address) = listening();
+    client_of(listening(), change);
+}
+
+fn client_of((listener, address): (TcpListener, SocketAddr), change: impl FnOnce(Program) -> Program) {
     let client = change(astream(["connect", &address.to_string()]).args(LIMIT)).start();
     takes_its_time(listener.accept().unwrap().0);
     drop(client);
@@ -128,7 +137,7 @@ fn a_slow_peer_is_not_idle() {
         ("sendfile", || client(|program| program.stdin(large_file()))),
         ("splice", || {
             let (producer, stdin) = endless_pipe();
-            client(|program| program.stdin(stdin));
+            client_of(listening_at(ELSEWHERE), |program| program.stdin(stdin));
             drop(producer);
         }),
         ("streams", || client(|program| by_streams(program).stdin(endless()))),

@@ -33,7 +33,12 @@ impl<T> Peer<T> {
 
 /// Accepts one connection on 127.0.0.1.
 pub fn peer<T: Send + 'static>(serve: impl FnOnce(TcpStream) -> T + Send + 'static) -> Peer<T> {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    peer_at("127.0.0.1", serve)
+}
+
+/// The same on another address.
+pub fn peer_at<T: Send + 'static>(ip: &str, serve: impl FnOnce(TcpStream) -> T + Send + 'static) -> Peer<T> {
+    let listener = TcpListener::bind((ip, 0)).unwrap();
     let address = listener.local_addr().unwrap();
     let (sender, result) = channel();
     thread::spawn(move || {
