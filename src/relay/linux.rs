@@ -49,7 +49,7 @@ impl<'a> Room<'a> {
 /// turns out faster.
 ///
 /// While the kernel moves from a pipe it holds the pipe's lock: if it then waited for the socket, whoever
-/// writes to the pipe would hang, and could not be killed. So the socket does not block then.
+/// writes to the pipe would hang, and could not be killed. So the socket does not block where it does.
 pub(super) fn up(from: impl AsFd, mover: &Mover) -> Result<bool, Fault> {
     let socket = &*mover.socket;
     match kind(&from) {
@@ -111,7 +111,7 @@ fn up_by(
         mover.meter.moved(Way::Up, n);
         room.after(n);
         if let Some(trial) = &mut trial {
-            trial.moved(n);
+            trial.moved(n as u64);
         }
     }
 }

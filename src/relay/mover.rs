@@ -10,8 +10,12 @@ use super::{Fault, Meter, Way};
 use crate::transport::BlockingSocket;
 use crate::transport::blocking::{read, write_all};
 
-/// How much is read at once by the plain loop.
+/// How much is read at once by the plain loop. More than fits into the cache with what the kernel has of it
+/// costs as much as too many turns.
 pub(super) const CHUNK: usize = 768 * 1024;
+
+/// The same under TLS, where it is in three places at once.
+const TLS_CHUNK: usize = 256 * 1024;
 
 /// A socket, and what is known about the bytes that go through it.
 #[derive(Clone)]
@@ -64,9 +68,9 @@ impl Mover {
         local: impl AsFd,
         mut once: impl FnMut(&mut [u8]) -> Result<usize, Fault>,
     ) -> Result<(), Fault> {
-        let tls = if self.socket.is_plain() { "" } else { ", under TLS" };
+        let (tls, chunk) = if self.socket.is_plain() { ("", CHUNK) } else { (", under TLS", TLS_CHUNK) };
         tracing::debug!("{way} by read and write{tls}");
-        let mut buffer = vec![0; CHUNK];
+        let mut buffer = vec![0; chunk];
         #[cfg(target_os = "linux")]
         let mut room = super::linux::Room::of(&local);
         loop {

@@ -7,22 +7,22 @@
 use std::time::Instant;
 
 /// How much is moved to try a way.
-const TRY: usize = 96 * 1024 * 1024;
+const TRY: u64 = 96 * 1024 * 1024;
 
 /// The last of it, which counts: before that the receiver still has what came the other way.
-const COUNTED: usize = 64 * 1024 * 1024;
+const COUNTED: u64 = 64 * 1024 * 1024;
 
 /// How much is moved by the faster way before both are tried again.
-const SETTLED: usize = 4 * 1024 * 1024 * 1024;
+const SETTLED: u64 = 4 * 1024 * 1024 * 1024;
 
 /// A transfer and the ways it was tried.
 pub(super) struct Trial {
     stage: Stage,
     /// Bytes until the next stage.
-    left: usize,
+    left: u64,
     /// When what counts began, and how much that is.
     since: Instant,
-    counted: usize,
+    counted: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,7 +46,7 @@ impl Trial {
     }
 
     /// So much has gone the way that was asked for.
-    pub(super) fn moved(&mut self, bytes: usize) {
+    pub(super) fn moved(&mut self, bytes: u64) {
         self.counted += bytes;
         let known = self.left;
         self.left = self.left.saturating_sub(bytes);
