@@ -4,6 +4,7 @@ use std::io::{PipeReader, PipeWriter, Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, LazyLock, Mutex};
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -158,6 +159,16 @@ impl Flood {
     /// How many bytes have come out.
     pub fn shown(&self) -> u64 {
         self.reader.shown.load(Ordering::Relaxed)
+    }
+
+    /// Waits until so many bytes more have come out; bytes go the other way all the while.
+    #[track_caller]
+    pub fn goes_on(&self, more: u64, other: &mut Way) {
+        let (start, wanted) = (Instant::now(), self.shown() + more);
+        while self.shown() < wanted {
+            assert!(start.elapsed() < DEADLINE, "nothing more comes out");
+            other.ping();
+        }
     }
 
     /// Waits until the program takes no more.
