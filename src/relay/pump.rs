@@ -47,12 +47,12 @@ pub(crate) async fn pump(
     let up = async {
         one_way(local, remote, Way::Up, meter).await?;
         let _ = peer_end.wait_for(|ended| *ended).await;
-        remote.socket.end().map_err(Fault::Write)
+        remote.end()
     };
     let down = async {
         one_way(remote, local, Way::Down, meter).await?;
         peer_ended.send_replace(true);
-        local.socket.end().map_err(Fault::Write)
+        local.end()
     };
     let guard = Unfinished([local.socket, remote.socket]);
     let ended = join(up, down, plan, meter.idle()).await;
@@ -77,11 +77,25 @@ struct End<'a> {
     /// Whether writing has met a reset. The system tells it once, and speaks of a clean end to whoever
     /// reads after that.
     was_reset: AtomicBool,
+    /// Whether we have told it that nothing more comes.
+    is_ended: AtomicBool,
 }
 
 impl<'a> End<'a> {
     fn of(socket: &'a AsyncSocket) -> Self {
-        Self { socket, was_reset: AtomicBool::new(false) }
+        Self { socket, was_reset: AtomicBool::new(false), is_ended: AtomicBool::new(false) }
+    }
+
+    fn end(&self) -> Result<(), Fault> {
+        self.is_ended.store(true, Ordering::Relaxed);
+        self.socket.end().map_err(Fault::Write)
+    }
+
+    /// Whether an end that was read is none. A splice that has written something before it met the reset
+    /// does not even tell it.
+    fn was_reset(&self) -> bool {
+        self.was_reset.load(Ordering::Relaxed)
+            || (!self.is_ended.load(Ordering::Relaxed) && self.socket.is_lost())
     }
 
     fn write_fault(&self, error: io::Error) -> Fault {
@@ -96,9 +110,7 @@ impl<'a> End<'a> {
 async fn one_way(from: &End<'_>, to: &End<'_>, way: Way, meter: &Meter) -> Result<(), Fault> {
     let moved = move_all(from.socket, to.socket, way, meter).await;
     match moved {
-        Ok(()) if from.was_reset.load(Ordering::Relaxed) => {
-            Err(Fault::Read(ErrorKind::ConnectionReset.into()))
-        }
+        Ok(()) if from.was_reset() => Err(Fault::Read(ErrorKind::ConnectionReset.into())),
         Err(Fault::Write(error)) => Err(to.write_fault(error)),
         other => other,
     }

@@ -58,6 +58,15 @@ impl AsyncSocket {
         let _ = SockRef::from(self).set_linger(Some(Duration::ZERO));
     }
 
+    /// Whether a TCP connection that we have not ended is no more. A peer that has told its end still has
+    /// our way open.
+    pub(crate) fn is_lost(&self) -> bool {
+        let mut socket = [PollFd::new(self, PollFlags::empty())];
+        matches!(self, Self::Tcp(_))
+            && poll(&mut socket, Some(&Timespec::default())).is_ok()
+            && socket[0].revents().contains(PollFlags::HUP)
+    }
+
     /// Tells the peer that nothing more comes.
     pub(crate) fn end(&self) -> io::Result<()> {
         SockRef::from(self).shutdown(Shutdown::Write)
