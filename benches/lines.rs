@@ -79,6 +79,24 @@ fn astream_readline(bencher: Bencher) {
 }
 
 #[divan::bench]
+fn astream_readline_into(bencher: Bencher) {
+    measure(
+        bencher,
+        async || memory(b"\n").await,
+        async |(reader, _)| -> Result<_, Error> {
+            let mut line = Vec::with_capacity(LINE);
+            let mut lines = 0;
+            while reader.readline_into(&mut line).await? > 0 {
+                black_box(&line);
+                line.clear();
+                lines += 1;
+            }
+            Ok(lines)
+        },
+    );
+}
+
+#[divan::bench]
 fn astream_lines(bencher: Bencher) {
     measure(
         bencher,
@@ -98,6 +116,23 @@ fn astream_lines(bencher: Bencher) {
 #[divan::bench]
 fn astream_readuntil(bencher: Bencher) {
     astream_until(bencher, b"\n");
+}
+
+#[divan::bench]
+fn astream_readuntil_into(bencher: Bencher) {
+    measure(
+        bencher,
+        async || memory(b"\n").await,
+        async |(reader, _)| -> Result<_, Error> {
+            let mut line = Vec::with_capacity(LINE);
+            for _ in 0..LINES {
+                reader.readuntil_into(b"\n", &mut line).await?;
+                black_box(&line);
+                line.clear();
+            }
+            Ok(LINES)
+        },
+    );
 }
 
 #[divan::bench]

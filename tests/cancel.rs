@@ -53,6 +53,17 @@ fn send(peer: &StreamWriter, data: &[u8]) {
 const DATA: &[u8] = b"hello\nworld, this is\na stream\n\nwith a rest";
 
 #[test]
+fn readline_into_loses_nothing_and_leaves_nothing_behind() {
+    let lines = cancelled_at_every_byte(DATA, |reader| {
+        let mut line = Vec::new();
+        let read = once(reader.readline_into(&mut line));
+        assert!(read.is_ready() || line.is_empty());
+        read.map_ok(|_| line.into())
+    });
+    assert_eq!(lines, [&b"hello\n"[..], b"world, this is\n", b"a stream\n", b"\n", b"with a rest"]);
+}
+
+#[test]
 fn readline_loses_nothing() {
     let lines = cancelled_at_every_byte(DATA, |reader| {
         once(async { Ok(reader.readline().await?.unwrap_or_default()) })

@@ -4,7 +4,6 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::Buf;
 use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
 
 use super::StreamReader;

@@ -15,6 +15,38 @@ use super::incoming::{Incoming, State};
 use super::separator::{find, first_match};
 use crate::error::Error;
 
+/// What becomes of the bytes that were found.
+pub(super) trait Take {
+    type Taken;
+
+    /// Takes the first `n` bytes of the buffer.
+    fn take(&mut self, incoming: &mut Incoming, n: usize) -> Self::Taken;
+}
+
+/// They are handed over as they are, and may be kept.
+pub(super) struct Owned;
+
+impl Take for Owned {
+    type Taken = Bytes;
+
+    #[inline(always)]
+    fn take(&mut self, incoming: &mut Incoming, n: usize) -> Bytes {
+        incoming.buffer.take(n)
+    }
+}
+
+/// They are appended to the caller's own; what is told is how many.
+impl Take for &mut Vec<u8> {
+    type Taken = usize;
+
+    #[inline(always)]
+    fn take(&mut self, incoming: &mut Incoming, n: usize) -> usize {
+        self.extend_from_slice(&incoming.buffer[..n]);
+        incoming.buffer.advance(n);
+        n
+    }
+}
+
 /// Exactly `n` bytes.
 pub(super) struct Exactly<'a> {
     pub(super) incoming: &'a mut Incoming,
@@ -30,56 +62,58 @@ impl Future for Exactly<'_> {
         if incoming.buffer.len() < *n && !ready!(poll_hold(incoming, *n, cx)) {
             return Poll::Ready(Err(incomplete(incoming, Some(*n))));
         }
-        Poll::Ready(Ok(incoming.take(*n)))
+        Poll::Ready(Ok(incoming.buffer.take(*n)))
     }
 }
 
 /// A line with its newline, or what is left at the end.
-pub(super) struct Line<'a> {
+pub(super) struct Line<'a, T> {
     pub(super) incoming: &'a mut Incoming,
+    pub(super) to: T,
     /// No newline stands before this.
     pub(super) searched: usize,
 }
 
-impl Future for Line<'_> {
-    type Output = Result<Option<Bytes>, Error>;
+impl<T: Take + Unpin> Future for Line<'_, T> {
+    type Output = Result<Option<T::Taken>, Error>;
 
     #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { incoming, searched } = self.get_mut();
+        let Self { incoming, to, searched } = self.get_mut();
         let sought = match at_hand(incoming, &[b"\n"], *searched) {
             Some(end) => Ok(end),
             None => ready!(poll_seek(incoming, &[b"\n"], searched, cx)),
         };
         Poll::Ready(match sought {
-            Ok(end) => Ok(Some(incoming.take(end))),
-            Err(Unfound::Ended) if incoming.state != State::Failed => Ok(rest(incoming)),
+            Ok(end) => Ok(Some(to.take(incoming, end))),
+            Err(Unfound::Ended) if incoming.state != State::Failed => Ok(rest(incoming, to)),
             Err(unfound) => Err(no_line(incoming, unfound)),
         })
     }
 }
 
 /// Data up to and with a separator.
-pub(super) struct Until<'a, S> {
+pub(super) struct Until<'a, S, T> {
     pub(super) incoming: &'a mut Incoming,
+    pub(super) to: T,
     pub(super) separators: S,
     /// No separator begins before this.
     pub(super) searched: usize,
 }
 
-impl<'s, S: AsRef<[&'s [u8]]> + Unpin> Future for Until<'_, S> {
-    type Output = Result<Bytes, Error>;
+impl<'s, S: AsRef<[&'s [u8]]> + Unpin, T: Take + Unpin> Future for Until<'_, S, T> {
+    type Output = Result<T::Taken, Error>;
 
     #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { incoming, separators, searched } = self.get_mut();
+        let Self { incoming, to, separators, searched } = self.get_mut();
         let separators = separators.as_ref();
         let sought = match at_hand(incoming, separators, *searched) {
             Some(end) => Ok(end),
             None => ready!(poll_seek(incoming, separators, searched, cx)),
         };
         Poll::Ready(match sought {
-            Ok(end) => Ok(incoming.take(end)),
+            Ok(end) => Ok(to.take(incoming, end)),
             Err(unfound) => Err(no_data(incoming, unfound)),
         })
     }
@@ -168,7 +202,7 @@ fn no_line(incoming: &mut Incoming, unfound: Unfound) -> Error {
 #[cold]
 fn incomplete(incoming: &mut Incoming, expected: Option<usize>) -> Error {
     match incoming.end() {
-        Ok(()) => Error::Incomplete { partial: rest(incoming).unwrap_or_default(), expected },
+        Ok(()) => Error::Incomplete { partial: rest(incoming, &mut Owned).unwrap_or_default(), expected },
         Err(error) => error,
     }
 }
@@ -176,7 +210,7 @@ fn incomplete(incoming: &mut Incoming, expected: Option<usize>) -> Error {
 /// All that is in the buffer.
 #[cold]
 #[inline(never)]
-fn rest(incoming: &mut Incoming) -> Option<Bytes> {
+fn rest<T: Take>(incoming: &mut Incoming, to: &mut T) -> Option<T::Taken> {
     let rest = incoming.buffer.len();
-    (rest > 0).then(|| incoming.take(rest))
+    (rest > 0).then(|| to.take(incoming, rest))
 }

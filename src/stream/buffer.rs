@@ -2,9 +2,10 @@
 //! idle connection holds none.
 
 use std::cell::Cell;
+use std::ops::Deref;
 use std::task::{Context, Poll};
 
-use bytes::BytesMut;
+use bytes::{Buf, Bytes, BytesMut};
 
 use crate::error::Error;
 use crate::transport::ReadHalf;
@@ -22,27 +23,71 @@ thread_local! {
     static SPARE: Cell<BytesMut> = Cell::default();
 }
 
-/// Reads once into `buffer`, 0 being the peer's end.
-pub(super) fn poll_read(
-    half: &mut ReadHalf,
-    cx: &mut Context<'_>,
-    buffer: &mut BytesMut,
-) -> Poll<Result<usize, Error>> {
-    // Once what was given away is gone, the room is free again.
-    if buffer.is_empty() && buffer.capacity() < MIN_ROOM && !buffer.try_reclaim(READ_SIZE) {
-        *buffer = SPARE.take();
+/// What has arrived and was not read yet.
+#[derive(Default)]
+pub(super) struct Buffer {
+    data: BytesMut,
+    /// So much of it was read. Taking that off each time would stall the next search, which loads as one
+    /// value what was stored as two.
+    read: usize,
+}
+
+impl Deref for Buffer {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        &self.data[self.read..]
     }
-    if buffer.capacity() - buffer.len() < MIN_ROOM {
-        buffer.reserve(READ_SIZE);
-    }
-    let read = half.poll_read(cx, buffer);
-    if buffer.is_empty() {
-        let spare = std::mem::take(buffer);
-        if spare.capacity() <= MAX_SPARE {
-            SPARE.set(spare);
+}
+
+impl Buffer {
+    /// Takes the first `n` bytes, which may be kept.
+    #[expect(clippy::inline_always, reason = "what is split off is else copied once more")]
+    #[inline(always)]
+    pub(super) fn take(&mut self, n: usize) -> Bytes {
+        if self.read > 0 {
+            self.settle();
         }
+        self.data.split_to(n).freeze()
     }
-    read
+
+    /// Leaves the first `n` bytes behind.
+    #[inline]
+    pub(super) fn advance(&mut self, n: usize) {
+        assert!(n <= self.len(), "{n} bytes of {}", self.len());
+        self.read += n;
+    }
+
+    #[cold]
+    fn settle(&mut self) {
+        self.data.advance(std::mem::take(&mut self.read));
+    }
+
+    /// Reads once from `half`, 0 being the peer's end.
+    pub(super) fn poll_read(
+        &mut self,
+        half: &mut ReadHalf,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<usize, Error>> {
+        self.settle();
+        let data = &mut self.data;
+        // Once what was given away is gone, the room is free again.
+        if data.is_empty() && data.capacity() < MIN_ROOM && !data.try_reclaim(READ_SIZE) {
+            *data = SPARE.take();
+        }
+        if data.capacity() - data.len() < MIN_ROOM {
+            data.reserve(READ_SIZE);
+        }
+        let read = half.poll_read(cx, data);
+        if data.is_empty() {
+            let spare = std::mem::take(data);
+            if spare.capacity() <= MAX_SPARE {
+                SPARE.set(spare);
+            }
+        }
+        read
+    }
 }
 
 #[cfg(test)]

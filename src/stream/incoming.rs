@@ -4,10 +4,9 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes, BytesMut};
 use memchr::memchr;
 
-use super::buffer;
+use super::buffer::Buffer;
 use super::link::Link;
 use crate::error::Error;
 use crate::transport::ReadHalf;
@@ -16,7 +15,7 @@ use crate::transport::ReadHalf;
 pub(super) struct Incoming {
     pub(super) half: ReadHalf,
     pub(super) link: Reading,
-    pub(super) buffer: BytesMut,
+    pub(super) buffer: Buffer,
     pub(super) state: State,
     /// The rest of a line that was too long is dropped as it comes.
     dropping_line: bool,
@@ -49,18 +48,17 @@ impl Deref for Reading {
 
 impl Incoming {
     pub(super) fn new(half: ReadHalf, link: Arc<Link>) -> Self {
-        Self { half, link: Reading(link), buffer: BytesMut::new(), state: State::Open, dropping_line: false }
+        Self {
+            half,
+            link: Reading(link),
+            buffer: Buffer::default(),
+            state: State::Open,
+            dropping_line: false,
+        }
     }
 
     pub(super) fn link(&self) -> Arc<Link> {
         Arc::clone(&self.link.0)
-    }
-
-    /// The first `n` bytes of the buffer.
-    #[expect(clippy::inline_always, reason = "what is split off is else copied once more")]
-    #[inline(always)]
-    pub(super) fn take(&mut self, n: usize) -> Bytes {
-        self.buffer.split_to(n).freeze()
     }
 
     /// Whether the stream has ended and everything was read.
@@ -119,7 +117,7 @@ impl Incoming {
     }
 
     fn poll_read_once(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Error>> {
-        let read = buffer::poll_read(&mut self.half, cx, &mut self.buffer);
+        let read = self.buffer.poll_read(&mut self.half, cx);
         if read.is_pending() && self.link.reader_waits(cx) {
             return Poll::Ready(Ok(0));
         }

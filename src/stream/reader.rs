@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Lines;
-use super::at_hand::{Exactly, Line, Until};
+use super::at_hand::{Exactly, Line, Owned, Until};
 use super::incoming::Incoming;
 use super::link::Link;
 use crate::endpoint::Address;
@@ -41,7 +41,7 @@ impl StreamReader {
         if n > 0 && self.incoming.buffer.is_empty() && !self.fill().await {
             self.incoming.end()?;
         }
-        Ok(self.incoming.take(n.min(self.incoming.buffer.len())))
+        Ok(self.incoming.buffer.take(n.min(self.incoming.buffer.len())))
     }
 
     /// Everything to the end of the stream, without a limit. asyncio's `read(-1)`.
@@ -51,7 +51,7 @@ impl StreamReader {
     pub async fn read_to_end(&mut self) -> Result<Bytes, Error> {
         while self.fill().await {}
         self.incoming.end()?;
-        Ok(self.incoming.take(self.incoming.buffer.len()))
+        Ok(self.incoming.buffer.take(self.incoming.buffer.len()))
     }
 
     /// Exactly `n` bytes, without a limit.
@@ -71,7 +71,18 @@ impl StreamReader {
     /// and the next call reads the next line. The error that ended the connection otherwise; a
     /// partial line before it stays, for [`read`](Self::read).
     pub fn readline(&mut self) -> impl Future<Output = Result<Option<Bytes>, Error>> {
-        Line { incoming: &mut self.incoming, searched: 0 }
+        Line { incoming: &mut self.incoming, to: Owned, searched: 0 }
+    }
+
+    /// Appends a line to `line`, as [`readline`](Self::readline) gives it, and says how long it is; 0 at
+    /// the end of the stream. For lines by the million: nothing is counted or kept. Cancelled or failed,
+    /// it has appended nothing.
+    ///
+    /// # Errors
+    /// As [`readline`](Self::readline).
+    pub async fn readline_into(&mut self, line: &mut Vec<u8>) -> Result<usize, Error> {
+        let read = Line { incoming: &mut self.incoming, to: line, searched: 0 }.await?;
+        Ok(read.unwrap_or(0))
     }
 
     /// Data up to and with `separator`.
@@ -83,7 +94,20 @@ impl StreamReader {
     /// - [`Error::EmptySeparator`].
     /// - The error that ended the connection; what came before it stays.
     pub fn readuntil(&mut self, separator: &[u8]) -> impl Future<Output = Result<Bytes, Error>> {
-        Until { incoming: &mut self.incoming, separators: [separator], searched: 0 }
+        Until { incoming: &mut self.incoming, to: Owned, separators: [separator], searched: 0 }
+    }
+
+    /// Appends to `data` what [`readuntil`](Self::readuntil) gives, and says how long it is. Cancelled or
+    /// failed, it has appended nothing.
+    ///
+    /// # Errors
+    /// As [`readuntil`](Self::readuntil).
+    pub fn readuntil_into(
+        &mut self,
+        separator: &[u8],
+        data: &mut Vec<u8>,
+    ) -> impl Future<Output = Result<usize, Error>> {
+        Until { incoming: &mut self.incoming, to: data, separators: [separator], searched: 0 }
     }
 
     /// Data up to and with the separator that ends first; of those that end together the shortest.
@@ -92,7 +116,7 @@ impl StreamReader {
     /// # Errors
     /// As [`readuntil`](Self::readuntil).
     pub fn readuntil_any(&mut self, separators: &[&[u8]]) -> impl Future<Output = Result<Bytes, Error>> {
-        Until { incoming: &mut self.incoming, separators, searched: 0 }
+        Until { incoming: &mut self.incoming, to: Owned, separators, searched: 0 }
     }
 
     /// The lines of the stream, as [`readline`](Self::readline) gives them. asyncio's `async for`.

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+#[cfg(target_arch = "x86_64")]
+use memchr::arch::x86_64::sse2::memchr::One;
 use memchr::{memchr, memchr_iter, memmem};
 
 /// The separator that ends first in `data[from..]`; of those that end together the shortest.
@@ -22,10 +24,21 @@ pub(super) fn find(data: &[u8], from: usize, separator: &[u8]) -> Option<Range<u
     let rest = data.get(from..)?;
     let at = match separator {
         [] => None,
-        [byte] => memchr(*byte, rest),
+        [byte] => position(rest, *byte),
         // Cheaper than what memmem does before it begins to search.
         [first, last] => memchr_iter(*last, rest.get(1..)?).find(|at| rest[*at] == *first),
         _ => memmem::find(rest, separator),
     }?;
     Some(from + at..from + at + separator.len())
+}
+
+/// Where `byte` is. memchr chooses at run time among what the processor can, which is for long data; a line is
+/// found sooner by what every such processor can, inlined.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+fn position(data: &[u8], byte: u8) -> Option<usize> {
+    match One::new(byte) {
+        Some(searcher) => searcher.find(data),
+        None => memchr(byte, data),
+    }
 }

@@ -299,3 +299,37 @@ async fn the_reader_is_an_async_read_and_an_async_buf_read() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_line_is_appended_to_what_the_caller_keeps() {
+    over(&ALL, async |(mut reader, _), (_, peer)| {
+        send_all(peer, "one\ntwo\nx;rest");
+        let mut data = b"> ".to_vec();
+        assert_eq!(reader.readline_into(&mut data).await.unwrap(), 4);
+        assert_eq!(data, b"> one\n");
+        assert_eq!(reader.readline().await.unwrap().unwrap(), "two\n");
+        assert_eq!(reader.readuntil_into(b";", &mut data).await.unwrap(), 2);
+        assert_eq!(reader.readline_into(&mut data).await.unwrap(), 4);
+        assert!(reader.at_eof());
+        assert_eq!(reader.readline_into(&mut data).await.unwrap(), 0);
+        assert_eq!(data, b"> one\nx;rest");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_fails_appends_nothing() {
+    over_sockets(limit(3), async |(mut reader, _), (_, peer)| {
+        send_all(peer, "far too long\nok\nfar;end");
+        let mut data = Vec::new();
+        assert!(matches!(reader.readuntil_into(b"\n", &mut data).await, Err(Error::LimitOverrun { .. })));
+        assert!(matches!(reader.readline_into(&mut data).await, Err(Error::LineTooLong { limit: 3 })));
+        assert_eq!(data, b"");
+        assert_eq!(reader.readline_into(&mut data).await.unwrap(), 3);
+        assert_eq!(reader.readuntil_into(b";", &mut data).await.unwrap(), 4);
+        let ended = reader.readuntil_into(b";", &mut data).await;
+        assert!(matches!(ended, Err(Error::Incomplete { partial, .. }) if partial == "end"));
+        assert_eq!(data, b"ok\nfar;");
+    })
+    .await;
+}
