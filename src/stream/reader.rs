@@ -75,8 +75,8 @@ impl StreamReader {
     }
 
     /// Appends a line to `line`, as [`readline`](Self::readline) gives it, and says how long it is; 0 at
-    /// the end of the stream. For lines by the million: nothing is counted or kept. Cancelled or failed,
-    /// it has appended nothing.
+    /// the end of the stream. It costs less, for a `line` that is cleared and used again. Cancelled or
+    /// failed, it has appended nothing.
     ///
     /// # Errors
     /// As [`readline`](Self::readline).
