@@ -3,7 +3,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 cargo build --release --quiet
-astream=target/release/astream
+astream=${CARGO_TARGET_DIR:-target}/release/astream
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
