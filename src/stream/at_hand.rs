@@ -80,7 +80,7 @@ impl<T: Take + Unpin> Future for Line<'_, T> {
     #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { incoming, to, searched } = self.get_mut();
-        let sought = match at_hand(incoming, &[b"\n"], *searched) {
+        let sought = match at_hand(incoming, b"\n", *searched) {
             Some(end) => Ok(end),
             None => ready!(poll_seek(incoming, &[b"\n"], searched, cx)),
         };
@@ -101,16 +101,20 @@ pub(super) struct Until<'a, S, T> {
     pub(super) searched: usize,
 }
 
-impl<'s, S: AsRef<[&'s [u8]]> + Unpin, T: Take + Unpin> Future for Until<'_, S, T> {
+impl<'s, S: AsRef<[&'s [u8]]> + Copy + Unpin, T: Take + Unpin> Future for Until<'_, S, T> {
     type Output = Result<T::Taken, Error>;
 
     #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { incoming, to, separators, searched } = self.get_mut();
-        let separators = separators.as_ref();
-        let sought = match at_hand(incoming, separators, *searched) {
+        // Lent out, the list is a copy: the only separator then stays in registers.
+        let only = match separators.as_ref() {
+            [only] => at_hand(incoming, only, *searched),
+            _ => None,
+        };
+        let sought = match only {
             Some(end) => Ok(end),
-            None => ready!(poll_seek(incoming, separators, searched, cx)),
+            None => ready!(poll_seek(incoming, { *separators }.as_ref(), searched, cx)),
         };
         Poll::Ready(match sought {
             Ok(end) => Ok(to.take(incoming, end)),
@@ -129,8 +133,7 @@ enum Unfound {
 
 /// Where the only separator ends, if it is in the buffer and within the limit.
 #[inline(always)]
-fn at_hand(incoming: &Incoming, separators: &[&[u8]], searched: usize) -> Option<usize> {
-    let [separator] = separators else { return None };
+fn at_hand(incoming: &Incoming, separator: &[u8], searched: usize) -> Option<usize> {
     let found = find(&incoming.buffer, searched, separator)?;
     (found.start <= incoming.link.limits.line).then_some(found.end)
 }

@@ -1,8 +1,8 @@
 //! One server, one handler, the ready line, signals.
 
-use std::future::poll_fn;
+use std::future::pending;
 use std::sync::Arc;
-use std::task::Poll;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
@@ -11,7 +11,11 @@ use astream::{
     ConnectOptions, Endpoint, Error, Server, ServerOptions, StreamReader, StreamWriter, TlsServer,
     start_server,
 };
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
+use signal_hook::low_level::pipe;
+use tokio::io::AsyncReadExt;
+use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -170,27 +174,37 @@ where
 }
 
 /// The signals that ask a program to end, but for those that whoever started us has shut off, as
-/// nohup does.
-struct Signals(Vec<(Killed, Signal)>);
+/// nohup does. tokio's own are told of each signal there is, and every start would pay for that.
+struct Signals {
+    /// A byte for each signal that has come.
+    heard: UnixStream,
+    /// The one that came last.
+    last: Arc<AtomicUsize>,
+}
 
 impl Signals {
     fn new() -> anyhow::Result<Self> {
+        let (heard, tell) = UnixStream::pair()?;
+        let tell = tell.into_std()?;
+        let last = Arc::default();
         let ignored = ignored_signals();
-        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-        let heard = kinds.iter().filter(|kind| ignored & (1 << (kind.as_raw_value() - 1)) == 0);
-        let heard = heard.map(|kind| anyhow::Ok((Killed(kind.as_raw_value()), signal(*kind)?)));
-        Ok(Self(heard.collect::<Result<_, _>>()?))
+        for signal in
+            [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0)
+        {
+            // In this order: whoever reads the byte finds the number.
+            flag::register_usize(signal, Arc::clone(&last), usize::try_from(signal)?)?;
+            pipe::register(signal, tell.try_clone()?)?;
+        }
+        Ok(Self { heard, last })
     }
 
+    /// Waits for the next one; cancelled, it has taken none.
     async fn next(&mut self) -> Killed {
-        poll_fn(|cx| {
-            let mut heard = self.0.iter_mut();
-            match heard.find_map(|(killed, signal)| signal.poll_recv(cx).is_ready().then_some(*killed)) {
-                Some(killed) => Poll::Ready(killed),
-                None => Poll::Pending,
-            }
-        })
-        .await
+        match self.heard.read_u8().await {
+            Ok(_) => Killed(i32::try_from(self.last.load(Ordering::SeqCst)).unwrap_or(SIGTERM)),
+            // None is heard, so none comes.
+            Err(_) => pending().await,
+        }
     }
 }
 

@@ -14,9 +14,11 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 fn main() -> ExitCode {
     let command = match cli::parse() {
         Ok(command) => command,
-        Err(told) => return report::usage(&told),
+        Err(told) => return report::usage(&told).into(),
     };
-    report::finish(run(&command))
+    let status = report::finish(run(&command));
+    // All is written. What else the libraries would take apart, the end of the process does in less time.
+    signal_hook::low_level::exit(status.into())
 }
 
 /// Descriptors without which the runtime cannot even start.

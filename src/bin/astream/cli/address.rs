@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use astream::{Endpoint, Error, Family};
 use clap::Args;
 
-#[derive(Args)]
+#[derive(Debug, Args)]
 pub struct Address {
     /// A host with PORT; or HOST:PORT, [V6]:PORT, unix:PATH, unix:@NAME
     #[arg(value_name = "HOST")]

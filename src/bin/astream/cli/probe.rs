@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::units;
 
-#[derive(Args)]
+#[derive(Debug, Default, Args)]
 pub struct ProbeOptions {
     /// Only set up, handshake included, and tell; PORT may be 20-25,443
     #[arg(short = 'z', long,

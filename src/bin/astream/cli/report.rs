@@ -2,7 +2,7 @@
 
 use clap::{ArgAction, Args};
 
-#[derive(Args, Clone, Copy, Default)]
+#[derive(Debug, Args, Clone, Copy, Default)]
 pub struct Report {
     /// Tell addresses, TLS facts and totals; -vv tells more
     #[arg(short = 'v', long, action = ArgAction::Count, conflicts_with = "quiet")]

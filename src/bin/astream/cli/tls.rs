@@ -7,8 +7,9 @@ use astream::{Error, Identity, Pin, StartTls, TlsClient, TlsServer, TlsVersion};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args};
 
-#[derive(Args)]
-#[command(next_help_heading = "TLS", group = ArgGroup::new("tls").multiple(true))]
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "TLS", group = ArgGroup::new("tls").multiple(true),
+          group = ArgGroup::new("any_tls").multiple(true).args(["from_start", "starttls"]))]
 pub struct ClientTls {
     /// Speak TLS; chain and name are verified
     #[arg(long = "tls", group = "tls")]
@@ -126,7 +127,7 @@ impl ServerTls {
 }
 
 /// What both commands put to the peer.
-#[derive(Args)]
+#[derive(Debug, Args)]
 #[command(next_help_heading = "TLS")]
 struct Negotiation {
     /// Application protocols, the best first; one must be agreed on (ALPN): h2,http/1.1
@@ -142,6 +143,13 @@ struct Negotiation {
     tls_max: TlsVersion,
     #[arg(long, hide_short_help = true, help = "Accept an end without close_notify", requires = "any_tls")]
     ignore_unexpected_eof: bool,
+}
+
+impl Default for Negotiation {
+    fn default() -> Self {
+        let (tls_min, tls_max) = (TlsVersion::V1_2, TlsVersion::V1_3);
+        Self { alpn: Vec::new(), tls_min, tls_max, ignore_unexpected_eof: false }
+    }
 }
 
 impl Negotiation {

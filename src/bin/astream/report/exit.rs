@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io::{ErrorKind, Write};
-use std::process::ExitCode;
 
 use astream::Error;
 
@@ -34,12 +33,12 @@ impl fmt::Display for AlreadyTold {
 impl std::error::Error for AlreadyTold {}
 
 /// Help goes to stdout, a mistake to stderr with status 2.
-pub fn usage(told: &Told) -> ExitCode {
+pub fn usage(told: &Told) -> u8 {
     match told {
         Told::Asked(text) => match std::io::stdout().write_all(text.as_bytes()) {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => die(signal_hook::consts::SIGPIPE),
             Err(error) => failed(2, &format!("cannot write to stdout: {error}"), None),
-            Ok(()) => ExitCode::SUCCESS,
+            Ok(()) => 0,
         },
         Told::Wrong { line, json } => {
             super::start(Report { json: *json, ..Report::default() }, super::Default::Silent);
@@ -49,13 +48,13 @@ pub fn usage(told: &Told) -> ExitCode {
 }
 
 /// Tells how it ended.
-pub fn finish(finished: anyhow::Result<()>) -> ExitCode {
-    let Err(error) = finished else { return ExitCode::SUCCESS };
+pub fn finish(finished: anyhow::Result<()>) -> u8 {
+    let Err(error) = finished else { return 0 };
     if let Some(Killed(signal)) = error.downcast_ref() {
         return die(*signal);
     }
     if let Some(AlreadyTold(status)) = error.downcast_ref() {
-        return ExitCode::from(*status);
+        return *status;
     }
     let Some(error) = error.downcast_ref::<Error>() else {
         // Of this machine: descriptors, threads, signals.
@@ -67,9 +66,9 @@ pub fn finish(finished: anyhow::Result<()>) -> ExitCode {
     failed(status(error), &error.to_string(), Some(error))
 }
 
-fn failed(status: u8, message: &str, error: Option<&Error>) -> ExitCode {
+fn failed(status: u8, message: &str, error: Option<&Error>) -> u8 {
     tell(&Event::Failed { status, message, error });
-    ExitCode::from(status)
+    status
 }
 
 /// Whoever read stdout has gone, which ends a program silently.
@@ -78,10 +77,10 @@ fn is_broken_pipe(error: &Error) -> bool {
 }
 
 /// Ends as the signal would have ended it.
-fn die(signal: i32) -> ExitCode {
+fn die(signal: i32) -> u8 {
     let _ = signal_hook::low_level::emulate_default_handler(signal);
     // Blocked by whoever started us: the status says the same.
-    ExitCode::from(u8::try_from(128 + signal).unwrap_or(1))
+    u8::try_from(128 + signal).unwrap_or(1)
 }
 
 /// What an error is to the shell.
