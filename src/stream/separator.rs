@@ -19,7 +19,8 @@ pub(super) fn first_match(data: &[u8], from: usize, separators: &[&[u8]]) -> Opt
 }
 
 /// The first match in `data[from..]`.
-#[inline]
+#[expect(clippy::inline_always, reason = "the call costs as much as the search of a line")]
+#[inline(always)]
 pub(super) fn find(data: &[u8], from: usize, separator: &[u8]) -> Option<Range<usize>> {
     let rest = data.get(from..)?;
     let at = match separator {
@@ -27,9 +28,14 @@ pub(super) fn find(data: &[u8], from: usize, separator: &[u8]) -> Option<Range<u
         [byte] => position(rest, *byte),
         // Cheaper than what memmem does before it begins to search.
         [first, last] => pair(rest, *first, *last),
-        _ => memmem::find(rest, separator),
+        _ => longer(rest, separator),
     }?;
     Some(from + at..from + at + separator.len())
+}
+
+#[inline(never)]
+fn longer(data: &[u8], separator: &[u8]) -> Option<usize> {
+    memmem::find(data, separator)
 }
 
 /// Where `last` follows `first`.
