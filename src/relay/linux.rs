@@ -8,7 +8,8 @@ use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat, sendfile};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 
-use super::mover::{CHUNK, Mover, read_fault, write_fault};
+use super::cache::chunk;
+use super::mover::{Mover, read_fault, write_fault};
 use super::trial::Trial;
 use super::{Fault, Meter, Way};
 use crate::transport::blocking::{read, retry, wait, write_all};
@@ -93,7 +94,7 @@ fn up_by(
     let mut is_first = true;
     loop {
         let n = if trial.as_ref().is_some_and(Trial::is_by_hand) {
-            buffer.resize(CHUNK, 0);
+            buffer.resize(chunk(), 0);
             mover.up_once(&from, &mut buffer)?
         } else {
             match call() {

@@ -1,5 +1,6 @@
 //! Two streams, each fed from the other, until both have ended.
 
+mod cache;
 mod copy;
 #[cfg(test)]
 mod fairness;

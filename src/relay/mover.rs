@@ -6,15 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::io::Errno;
 
+use super::cache::chunk;
 use super::{Fault, Meter, Way};
 use crate::transport::BlockingSocket;
 use crate::transport::blocking::{read, write_all};
 
-/// How much is read at once by the plain loop. More than fits into the cache with what the kernel has of it
-/// costs as much as too many turns.
-pub(super) const CHUNK: usize = 768 * 1024;
-
-/// The same under TLS, where it is in three places at once.
+/// How much is read at once under TLS, where it is in three places at once.
 const TLS_CHUNK: usize = 256 * 1024;
 
 /// A socket, and what is known about the bytes that go through it.
@@ -68,7 +65,7 @@ impl Mover {
         local: impl AsFd,
         mut once: impl FnMut(&mut [u8]) -> Result<usize, Fault>,
     ) -> Result<(), Fault> {
-        let (tls, chunk) = if self.socket.is_plain() { ("", CHUNK) } else { (", under TLS", TLS_CHUNK) };
+        let (tls, chunk) = if self.socket.is_plain() { ("", chunk()) } else { (", under TLS", TLS_CHUNK) };
         tracing::debug!("{way} by read and write{tls}");
         let mut buffer = vec![0; chunk];
         #[cfg(target_os = "linux")]
@@ -85,7 +82,7 @@ impl Mover {
     }
 
     fn discard(&self) -> Result<(), Fault> {
-        let mut buffer = vec![0; CHUNK];
+        let mut buffer = vec![0; chunk()];
         loop {
             match self.socket.read(&mut buffer).map_err(Fault::Read)? {
                 0 => return Ok(()),
