@@ -96,6 +96,9 @@ mod tests {
     fn the_faster_way_is_taken_and_both_are_tried_again() {
         assert_eq!(ways(2.0, 1.0), [false, true, true, false, true]);
         assert_eq!(ways(1.0, 2.0), [false, true, false, false, true]);
+        // However little faster.
+        assert_eq!(ways(1.0, 0.95), [false, true, true, false, true]);
+        assert_eq!(ways(1.0, 1.05), [false, true, false, false, true]);
     }
 
     #[test]
