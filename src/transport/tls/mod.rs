@@ -4,6 +4,7 @@
 
 mod anchors;
 mod chain;
+mod ciphers;
 mod client;
 mod failure;
 mod flaw;
@@ -18,8 +19,7 @@ mod verify;
 
 use std::sync::Arc;
 
-use rustls::crypto::CryptoProvider;
-
+use ciphers::provider;
 pub use client::TlsClient;
 pub(crate) use failure::error;
 use failure::handshake_error;
@@ -30,10 +30,6 @@ pub use negotiation::TlsVersion;
 pub(crate) use server::Acceptor;
 pub use server::TlsServer;
 pub(super) use session::Session;
-
-fn provider() -> Arc<CryptoProvider> {
-    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
-}
 
 /// The log that Wireshark reads, where `SSLKEYLOGFILE` asks for it.
 fn key_log() -> Arc<dyn rustls::KeyLog> {
