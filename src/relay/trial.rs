@@ -2,15 +2,16 @@
 //!
 //! sendfile copies nothing, which is best if the receiver splices. A receiver that copies is faster, by up
 //! to a half, with bytes that our own copying has brought into the cache. Who receives is not told, so it
-//! is measured, and again from time to time.
+//! is measured, and again from time to time. One measurement says little: sendfile goes at half its pace
+//! whenever the receiver sleeps after each piece. So the ways take turns until one has won twice.
 
 use std::time::Instant;
 
-/// How much is moved to try a way.
-const TRY: u64 = 96 * 1024 * 1024;
+/// How much is moved to try a way once.
+const TRY: u64 = 64 * 1024 * 1024;
 
 /// The last of it, which counts: before that the receiver still has what came the other way.
-const COUNTED: u64 = 64 * 1024 * 1024;
+const COUNTED: u64 = 32 * 1024 * 1024;
 
 /// How much is moved by the faster way before both are tried again.
 const SETTLED: u64 = 4 * 1024 * 1024 * 1024;
@@ -18,6 +19,8 @@ const SETTLED: u64 = 4 * 1024 * 1024 * 1024;
 /// A transfer and the ways it was tried.
 pub(super) struct Trial {
     stage: Stage,
+    /// How often each way was the faster one.
+    wins: Wins,
     /// Bytes until the next stage.
     left: u64,
     /// When what counts began, and how much that is.
@@ -32,12 +35,18 @@ enum Stage {
     Settled { by_hand: bool },
 }
 
+#[derive(Default)]
+struct Wins {
+    kernel: u8,
+    by_hand: u8,
+}
+
 /// Seconds a byte.
 type Pace = f64;
 
 impl Trial {
     pub(super) fn new() -> Self {
-        Self { stage: Stage::ByKernel, left: TRY, since: Instant::now(), counted: 0 }
+        Self { stage: Stage::ByKernel, wins: Wins::default(), left: TRY, since: Instant::now(), counted: 0 }
     }
 
     /// Whether to read and write, instead of leaving it to the kernel.
@@ -69,7 +78,7 @@ impl Trial {
             Stage::ByKernel => Stage::ByHand { kernel: pace },
             Stage::ByHand { kernel } => {
                 tracing::debug!("by hand {:.2} times as fast as the kernel", kernel / pace);
-                Stage::Settled { by_hand: pace < kernel }
+                self.wins.count(pace < kernel)
             }
         };
         self.left = if matches!(self.stage, Stage::Settled { .. }) { SETTLED } else { TRY };
@@ -77,28 +86,49 @@ impl Trial {
     }
 }
 
+impl Wins {
+    /// Another round is over: what comes next.
+    fn count(&mut self, by_hand: bool) -> Stage {
+        let wins = if by_hand { &mut self.by_hand } else { &mut self.kernel };
+        *wins += 1;
+        if *wins < 2 {
+            return Stage::ByKernel;
+        }
+        *self = Self::default();
+        Stage::Settled { by_hand }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The ways that are taken, when they take so long.
-    fn ways(kernel: Pace, by_hand: Pace) -> Vec<bool> {
+    /// The ways that are taken while sendfile takes so long, turn by turn, and reading and writing 1.
+    fn ways(kernel: &[Pace]) -> Vec<bool> {
         let mut trial = Trial::new();
+        let mut kernel = kernel.iter();
         let mut ways = Vec::new();
-        for _ in 0..5 {
-            ways.push(trial.is_by_hand());
-            trial.go_on(if trial.is_by_hand() { by_hand } else { kernel });
+        loop {
+            let by_hand = trial.is_by_hand();
+            let Some(&pace) = (if by_hand { Some(&1.0) } else { kernel.next() }) else { return ways };
+            ways.push(by_hand);
+            trial.go_on(pace);
         }
-        ways
     }
 
     #[test]
-    fn the_faster_way_is_taken_and_both_are_tried_again() {
-        assert_eq!(ways(2.0, 1.0), [false, true, true, false, true]);
-        assert_eq!(ways(1.0, 2.0), [false, true, false, false, true]);
+    fn the_way_that_wins_twice_is_taken_and_both_are_tried_again() {
+        let (kernel, by_hand) = (false, true);
         // However little faster.
-        assert_eq!(ways(1.0, 0.95), [false, true, true, false, true]);
-        assert_eq!(ways(1.0, 1.05), [false, true, false, false, true]);
+        assert_eq!(ways(&[1.05, 1.05]), [kernel, by_hand, kernel, by_hand, by_hand]);
+        assert_eq!(ways(&[0.95, 0.95, 0.95]), [kernel, by_hand, kernel, by_hand, kernel]);
+        assert_eq!(ways(&[2.0, 0.5, 2.0]), [kernel, by_hand, kernel, by_hand, kernel, by_hand, by_hand]);
+        assert_eq!(ways(&[0.5, 2.0, 0.5, 0.5]), [kernel, by_hand, kernel, by_hand, kernel, by_hand, kernel]);
+        // What was found is not counted again.
+        assert_eq!(
+            ways(&[2.0, 2.0, 0.5, 0.5, 0.5])[4..],
+            [by_hand, kernel, by_hand, kernel, by_hand, kernel]
+        );
     }
 
     #[test]
