@@ -8,10 +8,10 @@ use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat, sendfile};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 
-use super::cache::chunk;
-use super::mover::{Mover, read_fault, write_fault};
+use super::mover::{CHUNK, Mover, read_fault, write_fault};
 use super::trial::Trial;
 use super::{Fault, Meter, Way};
+use crate::transport::Aligned;
 use crate::transport::blocking::{read, retry, wait, write_all};
 
 /// How much a call moves at most. A file's is bounded so that the meter goes on.
@@ -90,12 +90,11 @@ fn up_by(
         if is_of_stdin { read_fault(error) } else { write_fault(error) }
     };
     let mut room = Room::of(&from);
-    let mut buffer = Vec::new();
+    let mut buffer = None;
     let mut is_first = true;
     loop {
         let n = if trial.as_ref().is_some_and(Trial::is_by_hand) {
-            buffer.resize(chunk(), 0);
-            mover.up_once(&from, &mut buffer)?
+            mover.up_once(&from, buffer.get_or_insert_with(|| Aligned::new(CHUNK)))?
         } else {
             match call() {
                 Err(error) if is_first && is_refusal(error) => return Ok(false),

@@ -1,6 +1,5 @@
 //! Two streams, each fed from the other, until both have ended.
 
-mod cache;
 mod copy;
 #[cfg(test)]
 mod fairness;

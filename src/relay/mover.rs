@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::io::Errno;
 
-use super::cache::chunk;
 use super::{Fault, Meter, Way};
-use crate::transport::BlockingSocket;
 use crate::transport::blocking::{read, write_all};
+use crate::transport::{Aligned, BlockingSocket};
+
+/// How much is read and written at once: the more, the fewer the turns of whoever is at the other ends.
+pub(super) const CHUNK: usize = 768 * 1024;
 
 /// How much is read at once under TLS, where it is in three places at once.
 const TLS_CHUNK: usize = 256 * 1024;
@@ -65,9 +67,9 @@ impl Mover {
         local: impl AsFd,
         mut once: impl FnMut(&mut [u8]) -> Result<usize, Fault>,
     ) -> Result<(), Fault> {
-        let (tls, chunk) = if self.socket.is_plain() { ("", chunk()) } else { (", under TLS", TLS_CHUNK) };
+        let (tls, chunk) = if self.socket.is_plain() { ("", CHUNK) } else { (", under TLS", TLS_CHUNK) };
         tracing::debug!("{way} by read and write{tls}");
-        let mut buffer = vec![0; chunk];
+        let mut buffer = Aligned::new(chunk);
         #[cfg(target_os = "linux")]
         let mut room = super::linux::Room::of(&local);
         loop {
@@ -82,7 +84,7 @@ impl Mover {
     }
 
     fn discard(&self) -> Result<(), Fault> {
-        let mut buffer = vec![0; chunk()];
+        let mut buffer = Aligned::new(CHUNK);
         loop {
             match self.socket.read(&mut buffer).map_err(Fault::Read)? {
                 0 => return Ok(()),

@@ -1,5 +1,6 @@
 //! How bytes travel: names, connecting, listening, STARTTLS, TLS.
 
+mod aligned;
 pub(crate) mod blocking;
 mod dial;
 mod halves;
@@ -22,6 +23,7 @@ use tokio::net::{TcpStream, UnixStream};
 
 use crate::endpoint::Address;
 
+pub(crate) use aligned::Aligned;
 pub(crate) use dial::{Dial, Known, dial, is_target};
 pub(crate) use halves::{Io, ReadHalf, Shared, WriteHalf};
 pub(crate) use listener::{Accepted, Listening, bind};

@@ -16,7 +16,7 @@ use tokio_rustls::TlsStream;
 use super::failure::error;
 use super::heard::Heard;
 use crate::transport::blocking::{read, wait};
-use crate::transport::{BlockingSocket, Io, Transport};
+use crate::transport::{Aligned, BlockingSocket, Io, Transport};
 
 /// How much comes from the socket, or is encrypted, at once.
 const CHUNK: usize = 256 * 1024;
@@ -37,7 +37,7 @@ pub(crate) struct Session {
 /// What has come from the socket and was not decrypted yet. Held by the one who reads.
 #[derive(Default)]
 struct Arrived {
-    bytes: Vec<u8>,
+    bytes: Aligned,
     unread: Range<usize>,
     failure: Option<rustls::Error>,
 }
@@ -90,7 +90,9 @@ impl Session {
             if let Some(n) = self.decrypt(socket, &mut arrived, plain)? {
                 return Ok(n);
             }
-            arrived.bytes.resize(CHUNK, 0);
+            if arrived.bytes.is_empty() {
+                arrived.bytes = Aligned::new(CHUNK);
+            }
             let n = read(socket, &mut arrived.bytes).map_err(|errno| error("reading", errno.into()))?;
             if n == 0 {
                 let mut connection = self.connection();
