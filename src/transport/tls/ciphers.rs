@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::crypto::CryptoProvider;
 
 /// aws-lc, with the same cipher suites from ring where ring encrypts faster.
 pub(super) fn provider() -> Arc<CryptoProvider> {
-    let aws_lc = aws_lc_rs::default_provider();
+    let aws_lc = rustls::crypto::aws_lc_rs::default_provider();
     #[cfg(all(feature = "ring", target_arch = "x86_64"))]
     if has_vaes_without_avx512() {
         let cipher_suites = rustls::crypto::ring::DEFAULT_CIPHER_SUITES.to_vec();
@@ -25,13 +25,13 @@ fn has_vaes_without_avx512() -> bool {
 
 #[cfg(all(test, feature = "ring", target_arch = "x86_64"))]
 mod tests {
-    use rustls::crypto::{aws_lc_rs, ring};
+    use rustls::crypto::{self, ring};
 
     use super::{has_vaes_without_avx512, provider};
 
     #[test]
     fn both_libraries_offer_the_same_in_the_same_order() {
-        assert_eq!(ring::DEFAULT_CIPHER_SUITES, aws_lc_rs::DEFAULT_CIPHER_SUITES);
+        assert_eq!(ring::DEFAULT_CIPHER_SUITES, crypto::aws_lc_rs::DEFAULT_CIPHER_SUITES);
     }
 
     #[test]
