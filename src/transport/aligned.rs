@@ -6,7 +6,7 @@ use std::ops::{Deref, DerefMut};
 const CACHE_LINE: usize = 64;
 
 /// Bytes from the beginning of a cache line on. A copy to or from the middle of one takes two to three times
-/// as long on some processors (AMD's Zen 3, `rep movsb`), and what is allocated begins there.
+/// as long on some processors (AMD's Zen 3), and what is allocated begins there.
 #[derive(Default)]
 pub(crate) struct Aligned {
     allocated: Vec<u8>,
