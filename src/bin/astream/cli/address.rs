@@ -25,6 +25,11 @@ pub struct Address {
 }
 
 impl Address {
+    pub fn new(host: &str, port: Option<&str>) -> Self {
+        let (host, port) = (host.to_owned(), port.map(str::to_owned));
+        Self { host, port, v4: false, v6: false, numeric: false }
+    }
+
     pub fn endpoint(&self) -> Result<Endpoint, Error> {
         match &self.port {
             Some(port) => Endpoint::tcp(&self.host, port),

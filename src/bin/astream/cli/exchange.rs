@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::units;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct ExchangeOptions {
     /// Send CRLF for LF; a CRLF stays one
     #[arg(short = 'C', long)]

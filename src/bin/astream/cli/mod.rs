@@ -38,6 +38,9 @@ Exit status:
   3 name not resolved        4 could not connect or bind    5 timeout
   6 TLS                      7 TLS cut short                128+n signal";
 
+/// What `-w` is by itself.
+const SETUP_LIMIT: &str = "30s";
+
 /// asyncio's streams on the command line: a netcat that never loses the tail
 #[derive(Parser)]
 #[command(name = "astream", version, after_help = EXAMPLES, disable_help_subcommand = true, args_override_self = true)]
@@ -58,31 +61,32 @@ pub enum Command {
 /// is tried, a new one each 250 ms. Status 0 means that all of stdin was handed over and that the
 /// peer's stream ended cleanly.
 #[derive(Debug, Args)]
-pub struct Connect<P: Args = ProbeOptions, T: Args = ClientTls> {
+pub struct Connect {
     #[command(flatten)]
     pub address: Address,
     #[command(flatten)]
-    pub probe: P,
+    pub probe: ProbeOptions,
     /// Limit of the whole set-up: name, connect, TLS handshake
-    #[arg(short = 'w', long, value_name = "TIME", default_value = "30s", value_parser = units::time)]
+    #[arg(short = 'w', long, value_name = "TIME", default_value = SETUP_LIMIT, value_parser = units::time)]
     pub timeout: Duration,
     #[command(flatten)]
     pub exchange: ExchangeOptions,
     #[command(flatten)]
     pub report: Report,
     #[command(flatten)]
-    pub tls: T,
+    pub tls: ClientTls,
 }
 
-/// Options that are not defined.
-#[derive(Args)]
-#[group(skip)]
-struct Without {}
-
-impl From<Connect<Without, Without>> for Connect {
-    fn from(plain: Connect<Without, Without>) -> Self {
-        let Connect { address, probe: _, timeout, exchange, report, tls: _ } = plain;
-        Self { address, probe: ProbeOptions::default(), timeout, exchange, report, tls: ClientTls::default() }
+impl From<Address> for Connect {
+    fn from(address: Address) -> Self {
+        Self {
+            address,
+            probe: ProbeOptions::default(),
+            timeout: units::time(SETUP_LIMIT).expect("it is a time"),
+            exchange: ExchangeOptions::default(),
+            report: Report::default(),
+            tls: ClientTls::default(),
+        }
     }
 }
 
@@ -100,7 +104,7 @@ pub struct Listen {
     #[command(flatten)]
     pub forward: ForwardOptions,
     /// Limit of a TLS handshake, and of reaching --forward
-    #[arg(short = 'w', long, value_name = "TIME", default_value = "30s", value_parser = units::time)]
+    #[arg(short = 'w', long, value_name = "TIME", default_value = SETUP_LIMIT, value_parser = units::time)]
     pub timeout: Duration,
     #[command(flatten)]
     pub exchange: ExchangeOptions,
@@ -132,11 +136,16 @@ pub fn parse() -> Result<Command, Told> {
     }
 }
 
-/// Without the options of TLS where no word speaks of it: they are half of what the definition costs.
+/// Where no word is an option none has to be defined, which is most of what this costs.
 fn connect(words: &[OsString]) -> Option<Connect> {
-    let speaks_of_tls = words.iter().any(|word| word.to_string_lossy().contains("tls"));
-    let plain = if speaks_of_tls { None } else { alone::<Connect<Without, Without>>(words) };
-    plain.map(Connect::from).or_else(|| alone(words))
+    let plain: Vec<_> =
+        words.iter().filter_map(|word| word.to_str().filter(|word| !word.starts_with('-'))).collect();
+    match plain[..] {
+        _ if plain.len() < words.len() => alone(words),
+        [_, host] => Some(Address::new(host, None).into()),
+        [_, host, port] => Some(Address::new(host, Some(port)).into()),
+        _ => alone(words),
+    }
 }
 
 /// The options of one command, defined without the other's: that is a tenth of what a start takes.
@@ -190,14 +199,14 @@ mod tests {
     }
 
     #[test]
-    fn without_tls_a_command_line_means_the_same() {
+    fn without_options_a_command_line_means_the_same() {
         for line in [
             "connect host 1",
-            "connect -4nCv host:1 -w 3 -i 2 -q 1 --json",
-            "connect unix:/a --send-only --no-shutdown --exit-on-close",
-            "connect -- -host 1",
-            "connect -z host 1-3",
-            "connect host 1 --frobnicate",
+            "connect host:1",
+            "connect unix:/a",
+            "connect  1",
+            "connect host -1",
+            "connect host 1 2",
             "connect",
         ] {
             let words: Vec<_> = line.split(' ').map(OsString::from).collect();
