@@ -128,8 +128,10 @@ fn keys_are_told_by_kind_and_size() {
 #[test]
 fn serial_number_and_pin_are_those_that_were_made() {
     let mut params = named([]);
-    params.serial_number = Some(SerialNumber::from(vec![0x0a, 0xff, 0x00]));
-    assert_eq!(own(&params).serial(), "0aff00");
+    for (number, told) in [(vec![0x0a, 0xff, 0x00], "0aff00"), (vec![0xf0, 0x76], "f076"), (vec![0], "00")] {
+        params.serial_number = Some(SerialNumber::from(number));
+        assert_eq!(own(&params).serial(), told);
+    }
 
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("both.pem");

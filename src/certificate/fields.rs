@@ -50,7 +50,11 @@ impl<'a> Fields<'a> {
         let [not_before, not_after] = items(validity)?[..] else { return None };
         let extensions = fields[6..].iter().find(|field| is_context(field, 3));
         let extensions = extensions.and_then(|field| items(*field)?.first().copied());
-        let serial = serial.value();
+        let serial = match serial.value() {
+            // Which makes the next byte's first bit none of the sign.
+            [0, rest @ ..] if !rest.is_empty() => rest,
+            whole => whole,
+        };
         Some(Self { serial, issuer, not_before, not_after, subject, key, extensions })
     }
 
