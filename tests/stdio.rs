@@ -209,6 +209,24 @@ fn a_reader_of_stdout_that_goes_away_ends_it_silently_as_it_ends_cat() {
 }
 
 #[test]
+fn a_reader_of_stdout_that_has_everything_may_go_before_the_peers_end() {
+    let (go, gone) = channel::<()>();
+    let server = peer(move |mut stream| {
+        stream.write_all(b"all").unwrap();
+        gone.recv().unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        read_all(&mut stream)
+    });
+    let (reader, writer) = std::io::pipe().unwrap();
+    let client = connect(&server).stdout(writer).start();
+    (&reader).read_exact(&mut [0; 3]).unwrap();
+    drop(reader);
+    go.send(()).unwrap();
+    client.wait().status(0).silent();
+    server.join();
+}
+
+#[test]
 fn a_reader_of_stdout_gets_what_has_come_while_the_peer_is_silent() {
     let (go, gone) = channel::<()>();
     let server = peer(move |mut stream| {

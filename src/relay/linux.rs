@@ -126,7 +126,12 @@ pub(super) fn down(socket: impl AsFd, to: impl AsFd, meter: &Meter) -> Result<bo
                 // Waiting for the socket inside of splice would hold the pipe's lock: what is in it
                 // already could not be read.
                 wait(&socket, PollFlags::IN)?;
-                let moved = retry(&to, PollFlags::OUT, || splice_once(&socket, &to, PIPE))?;
+                let moved = match retry(&to, PollFlags::OUT, || splice_once(&socket, &to, PIPE)) {
+                    // A pipe that nobody reads is refused before the socket is looked at. At its end there is
+                    // nothing to be written.
+                    Err(Errno::PIPE) if read(&socket, &mut [0])? == 0 => 0,
+                    done => done?,
+                };
                 room.after(moved);
                 Ok(moved)
             };
