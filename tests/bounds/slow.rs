@@ -1,4 +1,4 @@
-//! A peer that takes its time is not idle: 64 KiB ten times a second, with a limit of one second and a
+//! A peer that takes its time is not idle: 64 KiB three times a second, with a limit of three seconds and a
 //! system that would rather be asked to send megabytes at once.
 
 use std::fs::File;
@@ -17,6 +17,10 @@ use crate::support::certs::{arg, authority};
 use crate::support::{DEADLINE, Program, Running, astream, tool};
 
 const CHUNK: usize = 64 * 1024;
+
+/// Long enough for a busy machine to let every peer read meanwhile.
+const LIMIT: Duration = Duration::from_secs(3);
+const LIMITED: [&str; 2] = ["-i", "3s"];
 
 /// A socket whose own system asks for more as soon as a little was read.
 fn narrow() -> Socket {
@@ -51,8 +55,8 @@ fn connected(address: SocketAddr) -> TcpStream {
 fn takes_its_time(mut stream: impl Read) {
     let mut chunk = vec![0; CHUNK];
     let start = Instant::now();
-    while start.elapsed() < Duration::from_millis(2500) {
-        thread::park_timeout(Duration::from_millis(100));
+    while start.elapsed() < 2 * LIMIT + LIMIT / 2 {
+        thread::park_timeout(LIMIT / 10);
         stream.read_exact(&mut chunk).unwrap();
     }
     for _ in 0..256 {
@@ -78,8 +82,6 @@ fn large_file() -> File {
     file
 }
 
-const LIMIT: [&str; 2] = ["-i", "1s"];
-
 fn by_streams(program: Program) -> Program {
     program.env("ASTREAM_NO_SPLICE", "1")
 }
@@ -90,7 +92,7 @@ fn client(change: impl FnOnce(Program) -> Program) {
 }
 
 fn client_of((listener, address): (TcpListener, SocketAddr), change: impl FnOnce(Program) -> Program) {
-    let client = change(astream(["connect", &address.to_string()]).args(LIMIT)).start();
+    let client = change(astream(["connect", &address.to_string()]).args(LIMITED)).start();
     takes_its_time(listener.accept().unwrap().0);
     drop(client);
 }
@@ -100,7 +102,7 @@ fn tls_client() {
     let config: Arc<ServerConfig> = authority.server(&authority.localhost(), false);
     let (listener, address) = listening();
     let client = astream(["connect", &address.to_string(), "--tls", "--cacert", arg(&authority.ca)]);
-    let client = client.args(LIMIT).stdin(endless()).start();
+    let client = client.args(LIMITED).stdin(endless()).start();
     let stream = listener.accept().unwrap().0;
     takes_its_time(StreamOwned::new(ServerConnection::new(config).unwrap(), stream));
     drop(client);
@@ -108,12 +110,12 @@ fn tls_client() {
 
 /// A server that sends to a slow client.
 fn server(more: &[&str]) {
-    let server = astream(["listen", "127.0.0.1", "0"]).args(more).args(LIMIT).stdin(endless()).start();
+    let server = astream(["listen", "127.0.0.1", "0"]).args(more).args(LIMITED).stdin(endless()).start();
     takes_its_time(connected(server.address()));
 }
 
 fn echo() {
-    let server = astream(["listen", "127.0.0.1", "0", "--echo"]).args(LIMIT).start();
+    let server = astream(["listen", "127.0.0.1", "0", "--echo"]).args(LIMITED).start();
     let stream = connected(server.address());
     let mut writing = stream.try_clone().unwrap();
     thread::spawn(move || while writing.write_all(&[7; 4096]).is_ok() {});
@@ -123,7 +125,7 @@ fn echo() {
 /// A relay to a slow target.
 fn relay(change: impl FnOnce(Program) -> Program) {
     let (listener, address) = listening();
-    let relay = astream(["listen", "127.0.0.1", "0", "--forward", &address.to_string()]).args(LIMIT);
+    let relay = astream(["listen", "127.0.0.1", "0", "--forward", &address.to_string()]).args(LIMITED);
     let relay = change(relay).start();
     let client = astream(["connect", &relay.address().to_string()]).stdin(endless()).start();
     takes_its_time(listener.accept().unwrap().0);
