@@ -6,7 +6,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::Duration;
 
@@ -28,6 +28,18 @@ fn source(data: Vec<u8>) -> Peer<()> {
         stream.shutdown(Shutdown::Write).unwrap();
         let _ = read_all(&mut stream);
     })
+}
+
+/// A peer that sends this, and ends when it is told to.
+fn source_that_waits(data: &'static [u8]) -> (Peer<()>, Sender<()>) {
+    let (end, ending) = channel();
+    let peer = peer(move |mut stream| {
+        stream.write_all(data).unwrap();
+        ending.recv().unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let _ = read_all(&mut stream);
+    });
+    (peer, end)
 }
 
 fn connect<T>(peer: &Peer<T>) -> Program {
@@ -210,34 +222,24 @@ fn a_reader_of_stdout_that_goes_away_ends_it_silently_as_it_ends_cat() {
 
 #[test]
 fn a_reader_of_stdout_that_has_everything_may_go_before_the_peers_end() {
-    let (go, gone) = channel::<()>();
-    let server = peer(move |mut stream| {
-        stream.write_all(b"all").unwrap();
-        gone.recv().unwrap();
-        stream.shutdown(Shutdown::Write).unwrap();
-        read_all(&mut stream)
-    });
+    let (server, end) = source_that_waits(b"all");
     let (reader, writer) = std::io::pipe().unwrap();
     let client = connect(&server).stdout(writer).start();
     (&reader).read_exact(&mut [0; 3]).unwrap();
     drop(reader);
-    go.send(()).unwrap();
+    end.send(()).unwrap();
     client.wait().status(0).silent();
     server.join();
 }
 
 #[test]
 fn a_reader_of_stdout_gets_what_has_come_while_the_peer_is_silent() {
-    let (go, gone) = channel::<()>();
-    let server = peer(move |mut stream| {
-        stream.write_all(b"now").unwrap();
-        gone.recv().unwrap();
-    });
+    let (server, end) = source_that_waits(b"now");
     let client = connect(&server).open_stdin().start();
     client.until_stdout(b"now");
-    go.send(()).unwrap();
-    server.join();
+    end.send(()).unwrap();
     drop(client);
+    server.join();
 }
 
 #[test]
