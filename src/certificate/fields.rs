@@ -51,7 +51,7 @@ impl<'a> Fields<'a> {
         let extensions = fields[6..].iter().find(|field| is_context(field, 3));
         let extensions = extensions.and_then(|field| items(*field)?.first().copied());
         let serial = match serial.value() {
-            // Which makes the next byte's first bit none of the sign.
+            // It only keeps the number from being read as negative.
             [0, rest @ ..] if !rest.is_empty() => rest,
             whole => whole,
         };
