@@ -1,11 +1,11 @@
-//! A certificate chain with its key: from PEM files, or made on the spot.
+//! A certificate chain with its key, from PEM files.
 
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
 use super::flaw::Flaw;
@@ -52,25 +52,15 @@ impl Identity {
         })
     }
 
-    /// Makes a fresh P-256 key and a certificate that it signs itself. It lives in memory only, and
-    /// is meant to be verified by its [`pin`](Self::pin).
-    ///
-    /// # Errors
-    /// [`Error::Tls`] if the system gives no random numbers.
-    pub fn generate() -> Result<Self, Error> {
-        let failed = |reason: &dyn fmt::Display| Error::tls("making a key", reason);
-        let made =
-            rcgen::generate_simple_self_signed(["localhost".to_owned()]).map_err(|error| failed(&error))?;
-        let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
-        Self::new(vec![made.cert.der().clone()], key.into()).map_err(|error| failed(&error))
-    }
-
     /// The public key's pin, for the other side.
     pub fn pin(&self) -> Pin {
         self.0.end_entity_cert().ok().and_then(|cert| pin_of(cert)).unwrap_or_default()
     }
 
-    fn new(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Self, rustls::Error> {
+    pub(super) fn new(
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+    ) -> Result<Self, rustls::Error> {
         Ok(Self(Arc::new(CertifiedKey::from_der(chain, key, &provider())?)))
     }
 

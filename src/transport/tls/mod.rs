@@ -4,10 +4,11 @@
 
 mod anchors;
 mod chain;
-mod ciphers;
 mod client;
 mod failure;
 mod flaw;
+#[cfg(feature = "generate")]
+mod generate;
 mod heard;
 mod identity;
 mod info;
@@ -19,7 +20,8 @@ mod verify;
 
 use std::sync::Arc;
 
-use ciphers::provider;
+use rustls::crypto::CryptoProvider;
+
 pub use client::TlsClient;
 pub(crate) use failure::error;
 use failure::handshake_error;
@@ -30,6 +32,12 @@ pub use negotiation::TlsVersion;
 pub(crate) use server::Acceptor;
 pub use server::TlsServer;
 pub(super) use session::Session;
+
+/// The cryptography of every handshake: aws-lc's. Each configuration gets it by value, so that it does not depend
+/// on a default that another crate of the program may have set.
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
 
 /// The log that Wireshark reads, where `SSLKEYLOGFILE` asks for it.
 fn key_log() -> Arc<dyn rustls::KeyLog> {
