@@ -8,6 +8,7 @@ mod support;
 mod asking;
 mod curl;
 mod databases;
+mod dependent;
 mod forward;
 mod gnutls;
 mod haproxy;
