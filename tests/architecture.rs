@@ -12,7 +12,7 @@ const FLOORS: [&[&str]; 5] = [
 ];
 
 /// A foreign name, and where alone it may stand.
-const HOMES: [(&str, &str); 11] = [
+const HOMES: [(&str, &str); 10] = [
     ("clap", "src/bin/astream/cli/"),
     ("anyhow", "src/bin/"),
     ("rustls", "src/transport/tls/"),
@@ -21,7 +21,6 @@ const HOMES: [(&str, &str); 11] = [
     ("rcgen", "src/transport/tls/"),
     ("aws_lc_rs", "src/certificate/"),
     ("base64", "src/certificate/"),
-    ("der", "src/certificate/"),
     ("socket2", "src/transport/"),
     ("dns_lookup", "src/"),
 ];

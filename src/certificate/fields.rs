@@ -2,15 +2,18 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use der::asn1::{AnyRef, ObjectIdentifier};
-use der::{Decode, Encode, Reader, SliceReader, Tag, TagNumber, Tagged};
+use super::extensions::{Extensions, standard};
+use super::time::Timestamp;
+use super::tlv::{BIT_STRING, Value, constructed, without_zeros};
 
-const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
-const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.19");
-const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
-const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
-const RSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
-const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+const SUBJECT_ALT_NAME: [u8; 3] = standard(17);
+const BASIC_CONSTRAINTS: [u8; 3] = standard(19);
+const KEY_USAGE: [u8; 3] = standard(15);
+const NAME_CONSTRAINTS: [u8; 3] = standard(30);
+const DISTRIBUTION_POINTS: [u8; 3] = standard(31);
+const RSA: &str = "1.2.840.113549.1.1.1";
+const RSA_PSS: &str = "1.2.840.113549.1.1.10";
+const EC: &str = "1.2.840.10045.2.1";
 
 /// Keys and curves that have a name and one size.
 const KEYS: [(&str, &str); 9] = [
@@ -28,122 +31,152 @@ const KEYS: [(&str, &str); 9] = [
 /// The parts of a certificate that are told.
 pub(super) struct Fields<'a> {
     pub(super) serial: &'a [u8],
-    pub(super) issuer: AnyRef<'a>,
-    pub(super) not_before: AnyRef<'a>,
-    pub(super) not_after: AnyRef<'a>,
-    pub(super) subject: AnyRef<'a>,
-    key: AnyRef<'a>,
-    extensions: Option<AnyRef<'a>>,
+    pub(super) issuer: Value<'a>,
+    pub(super) not_before: Value<'a>,
+    pub(super) not_after: Value<'a>,
+    pub(super) subject: Value<'a>,
+    key: Value<'a>,
+    /// Before the third version of X.509 there were none.
+    is_old: bool,
+    /// None also where they cannot be read.
+    extensions: Option<Extensions<'a>>,
 }
 
 impl<'a> Fields<'a> {
     /// RFC 5280, 4.1.
     pub(super) fn read(der: &'a [u8]) -> Option<Self> {
-        let certificate = AnyRef::from_der(der).ok()?;
-        let signed = *items(certificate)?.first()?;
-        let mut fields = items(signed)?;
+        let certificate = Value::only(der)?;
+        let [signed, _algorithm, _signature] = certificate.items()?[..] else { return None };
+        let mut fields = signed.items()?;
         // The first version has no number.
-        if is_context(fields.first()?, 0) {
+        if fields.first()?.tag == constructed(0) {
             fields.remove(0);
         }
         let [serial, _signature, issuer, validity, subject, key, ..] = fields[..] else { return None };
-        let [not_before, not_after] = items(validity)?[..] else { return None };
-        let extensions = fields[6..].iter().find(|field| is_context(field, 3));
-        let extensions = extensions.and_then(|field| items(*field)?.first().copied());
-        let serial = match serial.value() {
+        let [not_before, not_after] = validity.items()?[..] else { return None };
+        let extensions = fields[6..].iter().find(|field| field.tag == constructed(3));
+        let is_old = extensions.is_none();
+        let extensions = extensions.and_then(|field| Extensions::read(Value::only(field.content)?));
+        let serial = match serial.content {
             // It only keeps the number from being read as negative.
             [0, rest @ ..] if !rest.is_empty() => rest,
             whole => whole,
         };
-        Some(Self { serial, issuer, not_before, not_after, subject, key, extensions })
+        Some(Self { serial, issuer, not_before, not_after, subject, key, is_old, extensions })
     }
 
     /// The public key with what it is for, in DER.
-    pub(super) fn key_info(&self) -> Option<Vec<u8>> {
-        self.key.to_der().ok()
+    pub(super) fn key_info(&self) -> &'a [u8] {
+        self.key.whole
     }
 
     pub(super) fn key_name(&self) -> Option<String> {
-        let [algorithm, key] = items(self.key)?[..] else { return None };
-        let algorithm = items(algorithm)?;
-        let kind: ObjectIdentifier = algorithm.first()?.decode_as().ok()?;
-        Some(match kind {
+        let [algorithm, key] = self.key.items()?[..] else { return None };
+        let algorithm = algorithm.items()?;
+        let kind = algorithm.first()?.object_identifier()?;
+        Some(match kind.as_str() {
             RSA => format!("RSA {}", modulus_bits(key)?),
             RSA_PSS => format!("RSA-PSS {}", modulus_bits(key)?),
-            EC => format!("EC {}", key_by_name(algorithm.get(1)?.decode_as().ok()?)),
+            EC => format!("EC {}", key_by_name(&algorithm.get(1)?.object_identifier()?)),
             other => key_by_name(other),
         })
     }
 
     /// The size of a key of RSA, in bits.
     pub(super) fn rsa_bits(&self) -> Option<usize> {
-        let [algorithm, key] = items(self.key)?[..] else { return None };
-        let kind: ObjectIdentifier = items(algorithm)?.first()?.decode_as().ok()?;
-        if [RSA, RSA_PSS].contains(&kind) { modulus_bits(key) } else { None }
+        let [algorithm, key] = self.key.items()?[..] else { return None };
+        let kind = algorithm.items()?.first()?.object_identifier()?;
+        if [RSA, RSA_PSS].contains(&kind.as_str()) { modulus_bits(key) } else { None }
     }
 
     /// The subject alternative names (RFC 5280, 4.2.1.6).
     pub(super) fn names(&self) -> Vec<String> {
-        let value = self.extension(SUBJECT_ALT_NAME);
-        let names = value.and_then(|value| items(AnyRef::from_der(value).ok()?));
+        let names = self.extension(&SUBJECT_ALT_NAME).and_then(Value::items);
         names.into_iter().flatten().filter_map(name).collect()
     }
 
     /// Whether the key may be used for this, a bit of the key usage (RFC 5280, 4.2.1.3). Where there is
     /// none it may be used for everything.
     pub(super) fn allows(&self, usage: u8) -> bool {
-        let Some(value) = self.extension(KEY_USAGE) else { return true };
-        let bits = AnyRef::from_der(value).ok().filter(|bits| bits.tag() == Tag::BitString);
+        let Some(extensions) = &self.extensions else { return self.is_old };
+        let Some(extension) = extensions.get(&KEY_USAGE) else { return true };
+        let bits = Value::only(extension.value).filter(|bits| bits.tag == BIT_STRING);
         // The first byte says how many bits the last one lacks.
-        bits.and_then(|bits| bits.value().get(1).copied()).is_some_and(|bits| bits & usage != 0)
+        bits.and_then(|bits| bits.content.get(1).copied()).is_some_and(|bits| bits & usage != 0)
     }
 
     /// Whether it is one of an authority (RFC 5280, 4.2.1.9), and how many others may come between that
     /// and what it stands for. Before the third version of X.509 nothing said so.
     pub(super) fn authority(&self) -> Option<u64> {
-        let is_old = self.extensions.is_none();
-        let Some(value) = self.extension(BASIC_CONSTRAINTS) else { return is_old.then_some(u64::MAX) };
-        let constraints = items(AnyRef::from_der(value).ok()?)?;
+        if self.is_old {
+            return Some(u64::MAX);
+        }
+        let constraints = self.extension(&BASIC_CONSTRAINTS)?.items()?;
         let [is_authority, rest @ ..] = &constraints[..] else { return None };
         match rest {
-            _ if !is_authority.decode_as::<bool>().ok()? => None,
+            _ if !is_authority.boolean()? => None,
             [] => Some(u64::MAX),
-            [length, ..] => length.decode_as::<u64>().ok(),
+            [length, ..] => length.number(),
         }
     }
 
-    fn extension(&self, wanted: ObjectIdentifier) -> Option<&'a [u8]> {
-        let extensions = self.extensions.and_then(items).unwrap_or_default();
-        extensions.into_iter().find_map(|extension| {
-            let extension = items(extension)?;
-            let kind: ObjectIdentifier = extension.first()?.decode_as().ok()?;
-            (kind == wanted).then_some(extension.last()?.value())
+    /// Where its revocation lists are to be had, if it says so (RFC 5280, 4.2.1.13).
+    pub(super) fn distribution_points(&self) -> Option<Vec<Value<'a>>> {
+        self.extension(&DISTRIBUTION_POINTS)?.items()
+    }
+
+    /// What of it cannot be read, of all that counts in one that is trusted.
+    pub(super) fn unreadable_part(&self) -> Option<&'static str> {
+        let is_time = |time| Timestamp::read(time).is_some();
+        let parts = [
+            ("validity", is_time(self.not_before) && is_time(self.not_after)),
+            ("public key", is_key(self.key).unwrap_or(false)),
+            ("extensions", self.is_old || self.extensions.is_some()),
+            ("name constraints", self.constrains_names_well()),
+        ];
+        parts.into_iter().find(|(_, is_readable)| !is_readable).map(|(part, _)| part)
+    }
+
+    fn constrains_names_well(&self) -> bool {
+        let constraints = self.extensions.as_ref().and_then(|extensions| extensions.get(&NAME_CONSTRAINTS));
+        constraints.is_none_or(|constraints| are_constraints(constraints.value).unwrap_or(false))
+    }
+
+    /// What an extension holds, which is one value.
+    fn extension(&self, wanted: &[u8]) -> Option<Value<'a>> {
+        Value::only(self.extensions.as_ref()?.get(wanted)?.value)
+    }
+}
+
+/// Whether this is a public key of some kind (RFC 5280, 4.1.2.7).
+fn is_key(key: Value<'_>) -> Option<bool> {
+    let [algorithm, bits] = key.items()?[..] else { return None };
+    let kind = algorithm.items()?.first()?.object_identifier();
+    Some(kind.is_some() && bits.tag == BIT_STRING && bits.content.first() == Some(&0))
+}
+
+/// Whether these are name constraints (RFC 5280, 4.2.1.10): names that are permitted, and that are excluded.
+fn are_constraints(der: &[u8]) -> Option<bool> {
+    let lists = Value::only(der)?.items()?;
+    let is_list = |list: &Value<'_>| [constructed(0), constructed(1)].contains(&list.tag);
+    let names: Vec<_> = lists.iter().map(|list| list.items()).collect::<Option<Vec<_>>>()?.concat();
+    let is_name = |name: &Value<'_>| {
+        let base = name.sequence().and_then(|mut name| name.next());
+        // An address comes with its mask.
+        base.is_some_and(|base| {
+            base.tag & 0xc0 == 0x80 && (base.tag != 0x87 || [8, 32].contains(&base.content.len()))
         })
-    }
-}
-
-/// What a constructed value holds.
-pub(super) fn items(constructed: AnyRef<'_>) -> Option<Vec<AnyRef<'_>>> {
-    let mut reader = SliceReader::new(constructed.value()).ok()?;
-    let mut items = Vec::new();
-    while !reader.is_finished() {
-        items.push(reader.decode().ok()?);
-    }
-    Some(items)
-}
-
-fn is_context(field: &AnyRef<'_>, wanted: u32) -> bool {
-    matches!(field.tag(), Tag::ContextSpecific { number, .. } if number == TagNumber(wanted))
+    };
+    Some(lists.iter().all(is_list) && names.iter().all(is_name))
 }
 
 /// One name, of the kinds that are text or an address.
-fn name(name: AnyRef<'_>) -> Option<String> {
-    let Tag::ContextSpecific { number, .. } = name.tag() else { return None };
-    let text = || String::from_utf8_lossy(name.value()).escape_debug().to_string();
-    match number.value() {
-        2 if text().parse::<IpAddr>().is_ok() => Some(format!("DNS:{}", text())),
-        1 | 2 | 6 => Some(text()),
-        7 => address(name.value()).map(|address| address.to_string()),
+fn name(name: Value<'_>) -> Option<String> {
+    let text = || String::from_utf8_lossy(name.content).escape_debug().to_string();
+    match name.tag & !0x20 {
+        0x82 if text().parse::<IpAddr>().is_ok() => Some(format!("DNS:{}", text())),
+        0x81 | 0x82 | 0x86 => Some(text()),
+        0x87 => address(name.content).map(|address| address.to_string()),
         _ => None,
     }
 }
@@ -153,17 +186,14 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
     v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(|bytes| Ipv6Addr::from(bytes).into())).ok()
 }
 
-fn key_by_name(kind: ObjectIdentifier) -> String {
-    let kind = kind.to_string();
-    KEYS.iter().find(|(id, _)| *id == kind).map_or(kind.clone(), |(_, name)| (*name).to_owned())
+fn key_by_name(kind: &str) -> String {
+    KEYS.iter().find(|(id, _)| *id == kind).map_or(kind, |(_, name)| *name).to_owned()
 }
 
 /// The size of an RSA key (RFC 8017, A.1.1).
-fn modulus_bits(key: AnyRef<'_>) -> Option<usize> {
+fn modulus_bits(key: Value<'_>) -> Option<usize> {
     // A bit string begins with how many bits its last byte lacks, which is none.
-    let key = AnyRef::from_der(key.value().strip_prefix(&[0])?).ok()?;
-    let modulus = items(key)?.first()?.value();
-    let zeros = modulus.iter().take_while(|byte| **byte == 0).count();
-    let first = modulus.get(zeros)?;
-    Some((modulus.len() - zeros) * 8 - first.leading_zeros() as usize)
+    let key = Value::only(key.content.strip_prefix(&[0])?)?;
+    let modulus = without_zeros(key.items()?.first()?.content);
+    Some(modulus.len() * 8 - modulus.first()?.leading_zeros() as usize)
 }

@@ -1,22 +1,28 @@
 //! What a certificate says (RFC 5280), as text. It is for people and their tools: whom to trust is
 //! decided elsewhere, from the same bytes.
 
+mod crl;
+mod extensions;
 mod fields;
+mod form;
 mod name;
+pub(crate) mod pem;
 mod pin;
 mod time;
+mod tlv;
+mod trusted;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
+pub(crate) use crl::{Listed, RevocationList};
 use fields::Fields;
+pub(crate) use form::Form;
 pub use pin::Pin;
 pub use time::Timestamp;
+pub(crate) use trusted::{Purpose, TrustSettings};
 
 /// What stands for a field of bytes that are no certificate.
 const UNREADABLE: &str = "(unreadable)";
@@ -24,6 +30,7 @@ const UNREADABLE: &str = "(unreadable)";
 /// Bits of the key usage (RFC 5280, 4.2.1.3), of which the first is the highest.
 const DIGITAL_SIGNATURE: u8 = 0x80;
 const KEY_CERT_SIGN: u8 = 0x04;
+const CRL_SIGN: u8 = 0x02;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -47,10 +54,7 @@ impl Certificate {
 
     /// The same in PEM (RFC 7468), ending in a line feed.
     pub fn to_pem(&self) -> String {
-        let text = STANDARD.encode(&self.0);
-        let lines = text.as_bytes().chunks(64).map(String::from_utf8_lossy);
-        let body: String = lines.flat_map(|line| [line, "\n".into()]).collect();
-        format!("-----BEGIN CERTIFICATE-----\n{body}-----END CERTIFICATE-----\n")
+        pem::block("CERTIFICATE", &self.0)
     }
 
     /// Whose it is, `CN=www.example.org,O=Example` say (RFC 4514).
@@ -70,7 +74,7 @@ impl Certificate {
         self.fields().map(|fields| fields.names()).unwrap_or_default()
     }
 
-    /// When its validity begins; none also for a time before 1970.
+    /// When its validity begins.
     pub fn not_before(&self) -> Option<Timestamp> {
         self.fields().and_then(|fields| Timestamp::read(fields.not_before))
     }
@@ -108,14 +112,35 @@ impl Certificate {
 
     /// The pin of its public key.
     pub fn pin(&self) -> Option<Pin> {
-        self.fields().and_then(|fields| fields.key_info()).map(|key| Pin::of_key(&key))
+        self.fields().map(|fields| Pin::of_key(fields.key_info()))
+    }
+
+    /// Whether these bytes can be read as a certificate at all.
+    pub(crate) fn is_readable(&self) -> bool {
+        self.fields().is_some()
+    }
+
+    /// What of it cannot be read, of all that counts in one that is trusted.
+    pub(crate) fn unreadable_part(&self) -> Option<&'static str> {
+        self.fields().map_or(Some("structure"), |fields| fields.unreadable_part())
+    }
+
+    /// Its public key with what it is for, in DER.
+    pub(crate) fn key_info(&self) -> Option<&[u8]> {
+        self.fields().map(|fields| fields.key_info())
+    }
+
+    /// Whether its issuer has the name of this subject.
+    pub(crate) fn is_issued_by(&self, issuer: &Self) -> bool {
+        let names = self.fields().zip(issuer.fields());
+        names.is_some_and(|(own, other)| name::is_same(own.issuer, other.subject))
     }
 
     /// Whether its validity holds at this time, in seconds since 1970.
     pub(crate) fn is_valid_at(&self, now: u64) -> bool {
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(now);
-        let has_begun = self.not_before().is_none_or(|begin| SystemTime::from(begin) <= now);
-        has_begun && self.not_after().is_some_and(|end| SystemTime::from(end) >= now)
+        let now = i64::try_from(now).unwrap_or(i64::MAX);
+        let validity = self.not_before().zip(self.not_after());
+        validity.is_some_and(|(begin, end)| (begin.seconds()..=end.seconds()).contains(&now))
     }
 
     /// Whether its key may sign handshakes.
@@ -123,7 +148,12 @@ impl Certificate {
         self.fields().is_some_and(|fields| fields.allows(DIGITAL_SIGNATURE))
     }
 
-    /// Whether it may stand for others that so many lie in between of.
+    /// Whether its key may sign revocation lists.
+    pub(crate) fn may_sign_lists(&self) -> bool {
+        self.fields().is_some_and(|fields| fields.allows(CRL_SIGN))
+    }
+
+    /// Whether it may issue certificates with this many intermediates below it.
     pub(crate) fn may_issue(&self, between: u64) -> bool {
         let may = |fields: Fields<'_>| Some(fields.allows(KEY_CERT_SIGN) && fields.authority()? >= between);
         self.fields().and_then(may).unwrap_or(false)

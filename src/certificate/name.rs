@@ -1,10 +1,7 @@
-//! Distinguished names as text (RFC 4514).
+//! Distinguished names: as text (RFC 4514), and whether two are the same.
 
-use der::asn1::{AnyRef, ObjectIdentifier};
-use der::{Encode, Tag, Tagged};
-
-use super::fields::items;
 use super::hex;
+use super::tlv::Value;
 
 /// The attributes that are written by name (RFC 4514, 3), and those that everybody else names too.
 const ATTRIBUTES: [(&str, &str); 12] = [
@@ -23,40 +20,77 @@ const ATTRIBUTES: [(&str, &str); 12] = [
 ];
 
 /// `CN=name,O=organisation,C=land`: the last part of the name comes first.
-pub(super) fn text(name: AnyRef<'_>) -> Option<String> {
-    let parts: Option<Vec<_>> = items(name)?.into_iter().rev().map(part).collect();
+pub(super) fn text(name: Value<'_>) -> Option<String> {
+    let parts: Option<Vec<_>> = name.items()?.into_iter().rev().map(part).collect();
     Some(parts?.join(","))
 }
 
-fn part(part: AnyRef<'_>) -> Option<String> {
-    let attributes: Option<Vec<_>> = items(part)?.into_iter().map(attribute).collect();
+fn part(part: Value<'_>) -> Option<String> {
+    let attributes: Option<Vec<_>> = part.items()?.into_iter().map(attribute).collect();
     Some(attributes?.join("+"))
 }
 
-fn attribute(attribute: AnyRef<'_>) -> Option<String> {
-    let [kind, value] = items(attribute)?[..] else { return None };
-    let kind = kind.decode_as::<ObjectIdentifier>().ok()?.to_string();
+fn attribute(attribute: Value<'_>) -> Option<String> {
+    let [kind, value] = attribute.items()?[..] else { return None };
+    let kind = kind.object_identifier()?;
     let known = ATTRIBUTES.iter().find(|(id, _)| *id == kind);
     Some(match known.zip(string(value)) {
         Some(((_, name), value)) => format!("{name}={}", escaped(&value)),
-        None => format!("{kind}=#{}", hex(&value.to_der().ok()?)),
+        None => format!("{kind}=#{}", hex(value.whole)),
     })
 }
 
-fn string(value: AnyRef<'_>) -> Option<String> {
-    let bytes = value.value();
-    match value.tag() {
-        Tag::Utf8String | Tag::PrintableString | Tag::Ia5String | Tag::NumericString | Tag::VisibleString => {
-            String::from_utf8(bytes.to_vec()).ok()
-        }
+/// A string of one of X.680's types.
+fn string(value: Value<'_>) -> Option<String> {
+    const UTF8: u8 = 12;
+    const NUMERIC: u8 = 18;
+    const PRINTABLE: u8 = 19;
+    const TELETEX: u8 = 20;
+    const IA5: u8 = 22;
+    const VISIBLE: u8 = 26;
+    const UNIVERSAL: u8 = 28;
+    const BMP: u8 = 30;
+    let bytes = value.content;
+    match value.tag {
+        UTF8 | NUMERIC | PRINTABLE | IA5 | VISIBLE => String::from_utf8(bytes.to_vec()).ok(),
         // Latin-1 in practice.
-        Tag::TeletexString => Some(bytes.iter().copied().map(char::from).collect()),
-        Tag::BmpString => {
+        TELETEX => Some(bytes.iter().copied().map(char::from).collect()),
+        BMP => {
             let units = bytes.chunks(2).map(|unit| Some(u16::from_be_bytes(unit.try_into().ok()?)));
             String::from_utf16(&units.collect::<Option<Vec<_>>>()?).ok()
         }
+        UNIVERSAL => {
+            bytes.chunks(4).map(|unit| char::from_u32(u32::from_be_bytes(unit.try_into().ok()?))).collect()
+        }
         _ => None,
     }
+}
+
+/// Whether two names are the same, however their strings are encoded (RFC 5280, 7.1): an authority may
+/// write its own in one way in its certificate and in another one in its revocation lists.
+pub(super) fn is_same(one: Value<'_>, other: Value<'_>) -> bool {
+    let parts = |name| folded(name).filter(|parts| !parts.is_empty());
+    one.whole == other.whole || parts(one).is_some_and(|one| parts(other) == Some(one))
+}
+
+/// The attributes of each part: what they are, and their value without what makes no difference.
+fn folded(name: Value<'_>) -> Option<Vec<Vec<(&[u8], String)>>> {
+    name.items()?.into_iter().map(folded_part).collect()
+}
+
+fn folded_part(part: Value<'_>) -> Option<Vec<(&[u8], String)>> {
+    let mut attributes: Vec<_> = part.items()?.into_iter().map(folded_attribute).collect::<Option<_>>()?;
+    attributes.sort();
+    Some(attributes)
+}
+
+fn folded_attribute(attribute: Value<'_>) -> Option<(&[u8], String)> {
+    let [kind, value] = attribute.items()?[..] else { return None };
+    let text = match string(value) {
+        Some(text) => text.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" "),
+        None => format!("#{}", hex(value.whole)),
+    };
+    Some((kind.content, text))
 }
 
 /// RFC 4514, 2.4. What a terminal would act upon is escaped like NUL: each byte as `\XX`.
@@ -96,6 +130,38 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(escaped(value), written);
+        }
+    }
+
+    fn value(tag: u8, content: &[u8]) -> Vec<u8> {
+        [&[tag, u8::try_from(content.len()).unwrap()], content].concat()
+    }
+
+    /// A name of one part, the common name.
+    fn named(string: &[u8]) -> Vec<u8> {
+        value(0x30, &value(0x31, &value(0x30, &[&[6, 3, 0x55, 4, 3][..], string].concat())))
+    }
+
+    #[test]
+    fn a_universal_string_is_read() {
+        let east = named(&value(28, &[0, 0, 0x67, 0x71, 0, 1, 0xf6, 0]));
+        assert_eq!(text(Value::only(&east).unwrap()).as_deref(), Some("CN=東😀"));
+        let none = named(&value(28, &[0, 0x11, 0, 0]));
+        assert_eq!(text(Value::only(&none).unwrap()).as_deref(), Some("2.5.4.3=#1c0400110000"));
+    }
+
+    #[test]
+    fn names_are_the_same_whatever_the_case_and_the_type_of_their_strings() {
+        let name = named(&value(19, b"The Authority"));
+        for (other, is_its) in [
+            (named(&value(19, b"The Authority")), true),
+            (named(&value(12, b"the  authority ")), true),
+            (named(&value(30, b"\0T\0h\0e\0 \0A\0u\0t\0h\0o\0r\0i\0t\0y")), true),
+            (named(&value(12, b"The Authoritie")), false),
+            (named(&value(4, b"The Authority")), false),
+            (value(0x30, &[]), false),
+        ] {
+            assert_eq!(is_same(Value::only(&name).unwrap(), Value::only(&other).unwrap()), is_its);
         }
     }
 }
