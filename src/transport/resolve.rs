@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use tokio::sync::oneshot;
 
-use crate::endpoint::Family;
+use crate::endpoint::{Family, NOT_ASCII};
 use crate::error::Error;
 
 /// The addresses of `host`, in the resolver's order. Numbers need no look-up and no thread.
@@ -41,7 +41,10 @@ pub(super) async fn resolve(
         "{host} resolves to {}",
         addresses.as_ref().map_or_else(ToString::to_string, |a| list(a))
     );
-    addresses.map_err(|reason| failed(&reason))
+    addresses.map_err(|reason| {
+        // A resolver may know such a name all the same: .local has them.
+        if host.is_ascii() { failed(&reason) } else { failed(&format!("{reason}; it is {NOT_ASCII}")) }
+    })
 }
 
 fn look_up(host: &str, port: u16, family: Family) -> Result<Vec<SocketAddr>, String> {

@@ -1,11 +1,14 @@
 //! The certificates that are trusted: those of a file, or the system's.
 
+use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 
-use super::pem::{self, PemFile};
+use super::pem::{self, PemCertificate, PemFile};
+use crate::certificate::{Certificate, Purpose};
 use crate::error::Error;
 
 /// Where distributions keep all roots in one file: reading it is ten times as fast as the folder.
@@ -25,32 +28,59 @@ pub(super) struct Anchors {
 }
 
 impl Anchors {
-    /// The certificates of one file, which must all be usable: somebody named it.
-    pub(super) fn of_file(file: &PemFile<CertificateDer<'static>>) -> Result<Self, Error> {
-        let certificates = file.items()?.to_vec();
-        let mut store = RootCertStore::empty();
-        for certificate in &certificates {
-            store.add(certificate.clone()).map_err(|error| Error::file(file.path(), error))?;
+    /// The certificates of one file, which must all be usable for this purpose: somebody named it.
+    pub(super) fn of_file(file: &PemFile<PemCertificate>, purpose: Purpose) -> Result<Self, Error> {
+        let mut anchors = Self::none();
+        for certificate in file.items()? {
+            let added = anchors.add(certificate, purpose);
+            added.map_err(|reason| {
+                Error::file(file.path(), format_args!("line {}: {reason}", certificate.line))
+            })?;
         }
-        Ok(Self { store, certificates })
+        Ok(anchors)
     }
 
     /// The system's, or in their place what `SSL_CERT_FILE` and `SSL_CERT_DIR` name: all of that, and
     /// nothing else.
     pub(super) fn of_system() -> Result<Self, Error> {
         let (file, folders) = (variable("SSL_CERT_FILE")?, variable("SSL_CERT_DIR")?);
-        let found = if file.is_none() && folders.is_none() {
+        let mut found = if file.is_none() && folders.is_none() {
             installed()?
         } else {
             named(file.as_deref(), folders.as_deref())?
         };
-        let mut store = RootCertStore::empty();
-        let is_usable = |certificate: &CertificateDer<'_>| store.add(certificate.clone()).is_ok();
-        let certificates: Vec<_> = found.into_iter().filter(is_usable).collect();
-        if certificates.is_empty() {
+        found.sort_by(|one, other| one.der.cmp(&other.der));
+        found.dedup_by(|one, other| one.der == other.der);
+        let mut anchors = Self::none();
+        // Of so many that nobody has chosen one by one some may be of no use.
+        found.iter().for_each(|certificate| _ = anchors.add(certificate, Purpose::Servers));
+        if anchors.certificates.is_empty() {
             return Err(Error::tls("TLS", "none of the trusted certificates can be used"));
         }
-        Ok(Self { store, certificates })
+        Ok(anchors)
+    }
+
+    fn none() -> Self {
+        Self { store: RootCertStore::empty(), certificates: Vec::new() }
+    }
+
+    fn add(&mut self, certificate: &PemCertificate, purpose: Purpose) -> Result<(), String> {
+        let der = &certificate.der;
+        if !certificate.is_for(purpose) {
+            let whom = if purpose == Purpose::Servers { "servers" } else { "clients" };
+            return Err(format!(
+                "its trust settings do not allow to trust it for {whom} (openssl x509 -text)"
+            ));
+        }
+        // What is wrong with it must not look later like a fault of the peer's.
+        if let Some(part) = Certificate::from_der(der.as_ref()).unreadable_part() {
+            return Err(format!("the {part} of this certificate cannot be read"));
+        }
+        let anchor = webpki::anchor_from_trusted_cert(der);
+        let anchor = anchor.map_err(|error| format!("this certificate cannot be trusted: {error}"))?;
+        self.store.roots.push(anchor.to_owned());
+        self.certificates.push(der.clone());
+        Ok(())
     }
 }
 
@@ -64,23 +94,37 @@ fn variable(name: &str) -> Result<Option<PathBuf>, Error> {
     }
 }
 
-fn named(file: Option<&Path>, folders: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, Error> {
+/// All certificates of a file and of the files in folders. What is not there is passed over as OpenSSL does,
+/// as long as there is a certificate anywhere.
+fn named(file: Option<&Path>, folders: Option<&Path>) -> Result<Vec<PemCertificate>, Error> {
     let mut found = Vec::new();
+    let mut missing = None;
     if let Some(file) = file {
-        let read = pem::read(file).and_then(|bytes| pem::items(file, &bytes, "certificate"));
-        found.extend(read.map_err(|error| named_by(error, "SSL_CERT_FILE"))?);
-    }
-    let Some(folders) = folders else { return Ok(found) };
-    for folder in std::env::split_paths(folders).filter(|folder| !folder.as_os_str().is_empty()) {
-        if let Err(error) = std::fs::read_dir(&folder) {
-            return Err(named_by(Error::file(&folder, pem::unreadable(&error)), "SSL_CERT_DIR"));
+        match file.try_exists() {
+            Ok(true) => found = of_named_file(file)?,
+            _ => missing = pem::read(file).err().map(|error| named_by(error, "SSL_CERT_FILE")),
         }
-        found.extend(rustls_native_certs::load_certs_from_paths(None, Some(&folder)).certs);
+    }
+    let paths = folders.map(std::env::split_paths).into_iter().flatten();
+    for folder in paths.filter(|folder| !folder.as_os_str().is_empty()) {
+        match in_folder(&folder) {
+            Ok(certificates) => found.extend(certificates),
+            Err(error) => {
+                let error = Error::file(&folder, pem::unreadable(&error));
+                missing.get_or_insert(named_by(error, "SSL_CERT_DIR"));
+            }
+        }
     }
     if found.is_empty() {
-        return Err(named_by(Error::file(folders, "no certificate in PEM form in it"), "SSL_CERT_DIR"));
+        let none = || named_by(pem::without(folders.unwrap_or(Path::new("")), "certificate"), "SSL_CERT_DIR");
+        return Err(missing.unwrap_or_else(none));
     }
     Ok(found)
+}
+
+fn of_named_file(file: &Path) -> Result<Vec<PemCertificate>, Error> {
+    let read = pem::read(file).and_then(|bytes| pem::items(file, &bytes));
+    read.map_err(|error| named_by(error, "SSL_CERT_FILE"))
 }
 
 fn named_by(error: Error, variable: &str) -> Error {
@@ -90,12 +134,25 @@ fn named_by(error: Error, variable: &str) -> Error {
     }
 }
 
-fn installed() -> Result<Vec<CertificateDer<'static>>, Error> {
+/// The certificates of all files of a folder; the other files of it are nobody's business.
+fn in_folder(folder: &Path) -> io::Result<Vec<PemCertificate>> {
+    let files = std::fs::read_dir(folder)?.flatten().map(|entry| entry.path()).filter(|path| path.is_file());
+    // A folder for OpenSSL has each of them by several names.
+    let files: BTreeSet<_> = files.filter_map(|path| path.canonicalize().ok()).collect();
+    let texts = files.iter().filter_map(|path| pem::read(path).ok());
+    Ok(texts.flat_map(|text| pem::readable_items(&text).collect::<Vec<_>>()).collect())
+}
+
+fn installed() -> Result<Vec<PemCertificate>, Error> {
     let bundle = BUNDLES.iter().map(Path::new).find(|path| path.exists());
-    let mut found = rustls_native_certs::load_certs_from_paths(bundle, None);
-    if found.certs.is_empty() {
-        found = rustls_native_certs::load_native_certs();
-    }
+    let text = bundle.and_then(|path| pem::read(path).ok()).unwrap_or_default();
+    let found: Vec<_> = pem::readable_items(&text).collect();
+    if found.is_empty() { native() } else { Ok(found) }
+}
+
+/// Those of a system that keeps them elsewhere.
+fn native() -> Result<Vec<PemCertificate>, Error> {
+    let found = rustls_native_certs::load_native_certs();
     if found.certs.is_empty() {
         let told = found.errors.first().map_or_else(String::new, |error| format!(": {error}"));
         let reason = format!(
@@ -103,5 +160,5 @@ fn installed() -> Result<Vec<CertificateDer<'static>>, Error> {
         );
         return Err(Error::tls("TLS", reason));
     }
-    Ok(found.certs)
+    Ok(found.certs.into_iter().map(PemCertificate::of_system).collect())
 }

@@ -5,21 +5,14 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use rustls::crypto::WebPkiSupportedAlgorithms;
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTime};
-use webpki::{
-    CertRevocationList, EndEntityCert, ExpirationPolicy, KeyUsage, OwnedCertRevocationList,
-    RevocationCheckDepth, RevocationOptions, RevocationOptionsBuilder, UnknownStatusPolicy, VerifiedPath,
-};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 
 use super::anchors::Anchors;
 use super::flaw::Flaw;
-use super::pem::PemFile;
 use super::provider;
+use super::revocation::{Revocations, Unknown};
 use crate::certificate::Certificate;
-use crate::error::Error;
-
-/// A file of revocation lists.
-pub(super) type CrlFile = PemFile<CertificateRevocationListDer<'static>>;
 
 /// What a peer has shown: its own certificate, and those that lead from it to a trusted one.
 #[derive(Clone, Copy)]
@@ -37,13 +30,13 @@ pub(super) struct Presented<'a> {
 #[derive(Debug, Clone)]
 pub(super) struct Chain {
     anchors: Arc<Anchors>,
-    crls: Arc<Vec<CertRevocationList<'static>>>,
+    revocations: Revocations,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl Chain {
-    pub(super) fn new(anchors: Arc<Anchors>, crls: Arc<Vec<CertRevocationList<'static>>>) -> Self {
-        Self { anchors, crls, algorithms: provider().signature_verification_algorithms }
+    pub(super) fn new(anchors: Arc<Anchors>, revocations: Revocations) -> Self {
+        Self { anchors, revocations, algorithms: provider().signature_verification_algorithms }
     }
 
     pub(super) fn anchors(&self) -> &Anchors {
@@ -58,40 +51,12 @@ impl Chain {
         now: UnixTime,
     ) -> Result<(), Flaw> {
         let own = EndEntityCert::try_from(shown.own)?;
-        self.check(&own, shown, KeyUsage::server_auth(), now)?;
+        self.check_path(&own, shown, KeyUsage::server_auth(), now)?;
         Ok(own.verify_is_valid_for_subject_name(name)?)
     }
 
     pub(super) fn check_client(&self, shown: Presented<'_>, now: UnixTime) -> Result<(), Flaw> {
-        self.check(&EndEntityCert::try_from(shown.own)?, shown, KeyUsage::client_auth(), now)
-    }
-
-    /// The peer's own certificate must be known not to be revoked, where there are revocation lists at
-    /// all; those of its issuers are looked at where there is a list for them. Of several lists of
-    /// one issuer webpki looks at the first, so each of them is asked alone as well.
-    fn check(
-        &self,
-        own: &EndEntityCert<'_>,
-        shown: Presented<'_>,
-        usage: KeyUsage,
-        now: UnixTime,
-    ) -> Result<(), Flaw> {
-        let crls: Vec<_> = self.crls.iter().collect();
-        let check = |revocation| self.check_path(own, shown, usage, revocation, now);
-        let Ok(revocation) = RevocationOptionsBuilder::new(&crls) else { return check(None) };
-        let revocation = revocation.with_expiration_policy(ExpirationPolicy::Enforce);
-        let end = revocation.with_depth(RevocationCheckDepth::EndEntity);
-        check(Some(end.build()))?;
-        let chain = revocation.with_status_policy(UnknownStatusPolicy::Allow);
-        check(Some(chain.build())).map_err(issuer_revoked)?;
-        for list in crls.iter().filter(|list| shares_its_issuer(list, &crls)) {
-            let Ok(revocation) = RevocationOptionsBuilder::new(std::slice::from_ref(list)) else { continue };
-            let chain = revocation.with_status_policy(UnknownStatusPolicy::Allow);
-            let end = chain.with_depth(RevocationCheckDepth::EndEntity);
-            only_revoked(check(Some(end.build())))?;
-            only_revoked(check(Some(chain.build()))).map_err(issuer_revoked)?;
-        }
-        Ok(())
+        self.check_path(&EndEntityCert::try_from(shown.own)?, shown, KeyUsage::client_auth(), now)
     }
 
     fn check_path(
@@ -99,28 +64,32 @@ impl Chain {
         own: &EndEntityCert<'_>,
         shown: Presented<'_>,
         usage: KeyUsage,
-        revocation: Option<RevocationOptions<'_>>,
         now: UnixTime,
     ) -> Result<(), Flaw> {
         let is_trusted_itself = self.anchors.certificates.contains(shown.own);
         let flaw = RefCell::new(None);
         let verify = |path: &VerifiedPath<'_>| {
-            let anchor =
-                self.anchors.store.roots.iter().position(|anchor| std::ptr::eq(anchor, path.anchor()));
-            let anchor = anchor.filter(|_| !is_trusted_itself).map(|at| &self.anchors.certificates[at]);
-            check_issuers(path, anchor, now).map_err(|found| {
+            let checked = self.check_verified(&self.certificates(shown, path), is_trusted_itself, now);
+            checked.map_err(|found| {
                 *flaw.borrow_mut() = Some(found);
                 // Another way to a trusted certificate may be better.
                 webpki::Error::CertDistrusted
             })
         };
         let (all, roots) = (self.algorithms.all, &self.anchors.store.roots);
-        match own.verify_for_usage(all, roots, shown.intermediates, now, usage, revocation, Some(&verify)) {
+        match own.verify_for_usage(all, roots, shown.intermediates, now, usage, None, Some(&verify)) {
             Ok(_) => {}
             // Which webpki finds out after looking at the validity and before anything else.
-            Err(webpki::Error::CaUsedAsEndEntity) if is_trusted_itself => {}
-            // All that does not depend on the issuer is well, but nobody can say whether it is revoked.
-            Err(webpki::Error::UnknownIssuer) if is_trusted_itself && self.crls.is_empty() => {}
+            Err(webpki::Error::CaUsedAsEndEntity) if is_trusted_itself => {
+                self.check_trusted(shown.own, now)?
+            }
+            // All that does not depend on the issuer is well.
+            Err(webpki::Error::UnknownIssuer) if is_trusted_itself => {
+                self.check_trusted(shown.own, now)?;
+                if !self.revocations.is_empty() {
+                    return Err(Flaw::StatusUnknown(Unknown::NoList));
+                }
+            }
             Err(error) => {
                 let short = || {
                     self.short_issuer(shown).filter(|_| error == webpki::Error::InvalidSignatureForPublicKey)
@@ -128,35 +97,57 @@ impl Chain {
                 return Err(flaw.take().or_else(short).unwrap_or(Flaw::Webpki(error)));
             }
         }
-        if Certificate::from_der(shown.own.as_ref()).may_sign() { Ok(()) } else { Err(Flaw::KeyUsage) }
+        if read(shown.own).may_sign() { Ok(()) } else { Err(Flaw::KeyUsage) }
+    }
+
+    /// The certificates of a path that webpki is content with, from the peer's own to the trusted one.
+    fn certificates(&self, shown: Presented<'_>, path: &VerifiedPath<'_>) -> Vec<Certificate> {
+        let anchor = self.anchors.store.roots.iter().position(|anchor| std::ptr::eq(anchor, path.anchor()));
+        let anchor = anchor.map(|at| read(&self.anchors.certificates[at]));
+        let intermediates = path.intermediate_certificates().map(|one| read(&one.der()));
+        std::iter::once(read(shown.own)).chain(intermediates).chain(anchor).collect()
+    }
+
+    fn check_verified(
+        &self,
+        path: &[Certificate],
+        is_trusted_itself: bool,
+        now: UnixTime,
+    ) -> Result<(), Flaw> {
+        check_issuers(path, is_trusted_itself, now)?;
+        if self.revocations.is_empty() {
+            return Ok(());
+        }
+        self.revocations.check_path(path, &self.algorithms, seconds(now))?;
+        match path.last() {
+            Some(anchor) if self.is_listed(anchor, now) => Err(Flaw::IssuerRevoked(anchor.clone())),
+            _ => Ok(()),
+        }
+    }
+
+    /// One that needs no issuer, because it is trusted itself.
+    fn check_trusted(&self, own: &CertificateDer<'_>, now: UnixTime) -> Result<(), Flaw> {
+        if self.is_listed(&read(own), now) { Err(Flaw::Revoked) } else { Ok(()) }
+    }
+
+    /// Whether a trusted certificate is on the list of one that is trusted too.
+    fn is_listed(&self, certificate: &Certificate, now: UnixTime) -> bool {
+        let trusted = self.anchors.certificates.iter().filter(|_| !self.revocations.is_empty()).map(read);
+        self.revocations.name_trusted(certificate, trusted, &self.algorithms, seconds(now))
     }
 }
 
-/// Whether there is another list of the issuer of this one.
-fn shares_its_issuer(list: &CertRevocationList<'_>, all: &[&CertRevocationList<'_>]) -> bool {
-    all.iter().any(|other| !std::ptr::eq(*other, list) && other.issuer() == list.issuer())
+fn read(der: &CertificateDer<'_>) -> Certificate {
+    Certificate::from_der(der.as_ref())
 }
 
-/// What a list says if it names a certificate; whether it could vouch for one is not asked.
-fn only_revoked(checked: Result<(), Flaw>) -> Result<(), Flaw> {
-    checked.or_else(|flaw| match flaw {
-        Flaw::Webpki(webpki::Error::CertRevoked) => Err(flaw),
-        _ => Ok(()),
-    })
-}
-
-/// Who is revoked, where the peer's own certificate is not.
-fn issuer_revoked(flaw: Flaw) -> Flaw {
-    match flaw {
-        Flaw::Webpki(webpki::Error::CertRevoked) => Flaw::IssuerRevoked,
-        other => other,
-    }
+fn seconds(now: UnixTime) -> i64 {
+    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
 }
 
 impl Chain {
     /// An issuer whose key is too short for its signature to be looked at.
     fn short_issuer(&self, shown: Presented<'_>) -> Option<Flaw> {
-        let read = |der: &CertificateDer<'_>| Certificate::from_der(der.as_ref());
         let below: Vec<_> = std::iter::once(shown.own).chain(shown.intermediates).map(read).collect();
         let above = self.anchors.certificates.iter().chain(shown.intermediates).map(read);
         above
@@ -165,33 +156,18 @@ impl Chain {
     }
 }
 
-/// The issuers of a path that webpki is content with.
-fn check_issuers(
-    path: &VerifiedPath<'_>,
-    anchor: Option<&CertificateDer<'_>>,
-    now: UnixTime,
-) -> Result<(), Flaw> {
-    let anchor = anchor.map(|der| Certificate::from_der(der.as_ref()));
-    if let Some(anchor) = anchor.as_ref().filter(|anchor| !anchor.is_valid_at(now.as_secs())) {
-        return Err(Flaw::TrustedTime(anchor.clone()));
+/// The issuers of a path, up to the trusted one, which nothing is asked of if the peer's own is trusted itself.
+fn check_issuers(path: &[Certificate], is_trusted_itself: bool, now: UnixTime) -> Result<(), Flaw> {
+    let mut issuers = path.get(1..).unwrap_or_default();
+    match issuers.split_last() {
+        Some((_, intermediates)) if is_trusted_itself => issuers = intermediates,
+        Some((anchor, _)) if !anchor.is_valid_at(now.as_secs()) => {
+            return Err(Flaw::TrustedTime(anchor.clone()));
+        }
+        _ => {}
     }
-    let intermediates = path.intermediate_certificates().map(|one| Certificate::from_der(one.der().as_ref()));
-    let mut issuers = (0..).zip(intermediates.chain(anchor));
-    match issuers.find(|(between, issuer)| !issuer.may_issue(*between)) {
-        Some((_, issuer)) => Err(Flaw::NoAuthority(issuer)),
+    match (0..).zip(issuers).find(|(between, issuer)| !issuer.may_issue(*between)) {
+        Some((_, issuer)) => Err(Flaw::NoAuthority(issuer.clone())),
         None => Ok(()),
     }
-}
-
-/// The lists of these files, which must all be usable.
-pub(super) fn revocation_lists(files: &[CrlFile]) -> Result<Arc<Vec<CertRevocationList<'static>>>, Error> {
-    let mut lists = Vec::new();
-    for file in files {
-        for der in file.items()? {
-            let list = OwnedCertRevocationList::from_der(der.as_ref());
-            let reason = |error| format!("a CRL in it cannot be used: {error}");
-            lists.push(list.map_err(|error| Error::file(file.path(), reason(error)))?.into());
-        }
-    }
-    Ok(Arc::new(lists))
 }

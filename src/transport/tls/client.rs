@@ -6,18 +6,20 @@ use std::sync::{Arc, OnceLock};
 
 use rustls::ClientConfig;
 use rustls::client::Resumption;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::ServerName;
 use tokio::sync::oneshot;
 use tokio_rustls::{TlsConnector, TlsStream};
-use webpki::CertRevocationList;
 
 use super::anchors::Anchors;
-use super::chain::{Chain, CrlFile, revocation_lists};
+use super::chain::Chain;
+use super::key_log::KeyLog;
 use super::negotiation::Negotiation;
-use super::pem::PemFile;
+use super::pem::{PemCertificate, PemFile};
+use super::revocation::{CrlFile, Revocations};
 use super::verify::{Seen, ServerVerifier, Showing, Trust};
-use super::{Heard, Identity, TlsInfo, TlsVersion, handshake_error, key_log, provider};
-use crate::certificate::Pin;
+use super::{Heard, Identity, TlsInfo, TlsVersion, handshake_error, provider};
+use crate::certificate::{Pin, Purpose};
+use crate::endpoint::NOT_ASCII;
 use crate::error::{Error, TlsFault};
 use crate::transport::{Shared, Transport};
 
@@ -25,7 +27,7 @@ use crate::transport::{Shared, Transport};
 /// verified against the system's roots (`SSL_CERT_FILE` and `SSL_CERT_DIR` replace them).
 #[derive(Debug, Clone, Default)]
 pub struct TlsClient {
-    roots: Option<PemFile<CertificateDer<'static>>>,
+    roots: Option<PemFile<PemCertificate>>,
     /// The system's, once they are read.
     system: Arc<OnceLock<Result<Arc<Anchors>, Error>>>,
     crls: Vec<CrlFile>,
@@ -47,18 +49,18 @@ impl TlsClient {
     /// connection and then kept, as the system's are.
     #[must_use]
     pub fn roots(mut self, file: impl Into<PathBuf>) -> Self {
-        self.roots = Some(PemFile::new(file.into(), "certificate"));
+        self.roots = Some(PemFile::new(file.into()));
         self
     }
 
     /// Refuses certificates that a revocation list of this PEM file names (RFC 5280, 5); may be given
-    /// repeatedly, and a file may hold several: what any of them names is refused. The server's own
-    /// certificate must then have a list of its issuer; those of its issuers are checked where there is
-    /// one. A list that has expired is no list, and refuses. Pins, and a certificate of an authority that
-    /// is itself trusted, need none.
+    /// repeatedly, and a file may hold several: what any list names that the issuer's key has signed is
+    /// refused. The server's own certificate must then be covered by such a list that is current; those of its
+    /// issuers must where there is a list by their issuer. Pins, and a certificate of an authority that is itself
+    /// trusted, need none.
     #[must_use]
     pub fn revocations(mut self, file: impl Into<PathBuf>) -> Self {
-        self.crls.push(PemFile::new(file.into(), "CRL"));
+        self.crls.push(PemFile::new(file.into()));
         self
     }
 
@@ -116,21 +118,33 @@ impl TlsClient {
     /// Reads what has to be read; what takes long goes on beside the connecting.
     pub(crate) fn connector(&self, host: Option<&str>) -> Result<Connector, Error> {
         self.negotiation.check()?;
-        let host = self.server_name.as_deref().or(host);
-        let is_named = !self.danger_no_verification && self.pins.is_empty();
-        let name = match host {
-            Some(host) => server_name(host)?,
-            None if !is_named => server_name("localhost")?,
-            None => return Err(Error::tls("TLS", "the server's name is not known; give it (--servername)")),
-        };
+        let name = self.name(host)?;
+        let host = self.server_name.as_deref().or(host).unwrap_or("localhost").to_owned();
         let anchors = if !self.danger_no_verification && !self.pins.is_empty() {
             Loading::None
         } else if let Some(file) = &self.roots {
-            Loading::Done(Arc::new(Anchors::of_file(file)?))
+            Loading::Done(Arc::new(Anchors::of_file(file, Purpose::Servers)?))
         } else {
             self.load_system()?
         };
-        Ok(Connector { name, anchors, crls: revocation_lists(&self.crls)?, client: self.clone() })
+        let revocations = Revocations::of_files(&self.crls)?;
+        let key_log = KeyLog::of_environment()?;
+        Ok(Connector { host, name, anchors, revocations, key_log, client: self.clone() })
+    }
+
+    /// The name to ask for and to verify. Where none is verified, there need be none: a host's may be one that no
+    /// certificate can hold.
+    fn name(&self, host: Option<&str>) -> Result<Option<ServerName<'static>>, Error> {
+        let is_verified = !self.danger_no_verification && self.pins.is_empty();
+        match (&self.server_name, host) {
+            (Some(name), _) => server_name(name).map(Some),
+            (None, Some(host)) if is_verified => server_name(host).map(Some),
+            (None, Some(host)) => Ok(server_name(host).ok()),
+            (None, None) if is_verified => {
+                Err(Error::tls("TLS", "the server's name is not known; give it (--servername)"))
+            }
+            (None, None) => server_name("localhost").map(Some),
+        }
     }
 
     /// Begins to read the system's certificates, once for all connections.
@@ -153,8 +167,11 @@ fn server_name(host: &str) -> Result<ServerName<'static>, Error> {
     let host = host.strip_suffix('.').unwrap_or(host);
     // An address may carry a zone, which is no part of its name.
     let host = host.split('%').next().unwrap_or(host);
-    ServerName::try_from(host.to_owned())
-        .map_err(|_| Error::address(host, "not a name that a certificate can hold"))
+    ServerName::try_from(host.to_owned()).map_err(|_| Error::address(host, not_a_name(host)))
+}
+
+fn not_a_name(host: &str) -> &'static str {
+    if host.is_ascii() { "not a name that a certificate can hold" } else { NOT_ASCII }
 }
 
 /// The certificates to trust.
@@ -167,21 +184,24 @@ enum Loading {
 
 /// A client that has read its files and waits for a connection.
 pub(crate) struct Connector {
-    name: ServerName<'static>,
+    host: String,
+    /// None if nobody verifies it and it is none.
+    name: Option<ServerName<'static>>,
     anchors: Loading,
-    crls: Arc<Vec<CertRevocationList<'static>>>,
+    revocations: Revocations,
+    key_log: Option<Arc<KeyLog>>,
     client: TlsClient,
 }
 
 impl Connector {
-    /// The name that will be verified.
+    /// The name of the server.
     pub(crate) fn server_name(&self) -> String {
-        self.name.to_str().into_owned()
+        self.name.as_ref().map_or_else(|| self.host.clone(), |name| name.to_str().into_owned())
     }
 
     /// The handshake over `io`; `peer` is for messages.
     pub(crate) async fn connect(self, io: Transport, peer: &str) -> Result<(Shared, TlsInfo), Error> {
-        let Self { name, anchors, crls, client } = self;
+        let Self { host, name, anchors, revocations, key_log, client } = self;
         let chain = match anchors {
             Loading::None => None,
             Loading::Done(anchors) => Some(Ok(anchors)),
@@ -191,18 +211,27 @@ impl Connector {
                     .unwrap_or_else(|_| Err(Error::tls("TLS", "reading the system's certificates failed"))),
             ),
         };
-        let chain = chain.map(|anchors| anchors.map(|anchors| Chain::new(anchors, crls)));
+        let chain = chain.map(|anchors| anchors.map(|anchors| Chain::new(anchors, revocations)));
         let trust = match chain {
             None => Trust::Pins(client.pins.clone()),
+            Some(_) if client.danger_no_verification && name.is_none() => {
+                Trust::Anybody(Err(format!("'{}' is {}", host.escape_debug(), not_a_name(&host))))
+            }
             Some(chain) if client.danger_no_verification => {
                 Trust::Anybody(chain.map_err(|error| error.to_string()))
             }
             Some(chain) => Trust::Chain(chain?),
         };
         let seen = Seen::default();
-        let config = Arc::new(client.config(ServerVerifier::new(trust, &seen), seen.clone())?);
-        let connecting = TlsConnector::from(config).connect(name, Heard::new(io)).into_fallible();
+        let mut config = client.config(ServerVerifier::new(trust, &seen), seen.clone())?;
+        config.enable_sni = name.is_some();
+        if let Some(log) = &key_log {
+            config.key_log = log.clone();
+        }
+        let name = name.map_or_else(|| server_name("localhost"), Ok)?;
+        let connecting = TlsConnector::from(Arc::new(config)).connect(name, Heard::new(io)).into_fallible();
         let mut stream = connecting.await.map_err(|failed| handshake_error(peer, &failed, &seen))?;
+        key_log.map_or(Ok(()), |log| log.check())?;
         stream.get_mut().0.forget();
         let mut info = TlsInfo::of(stream.get_ref().1);
         info.unverified = seen.put_up_with();
@@ -230,7 +259,6 @@ impl TlsClient {
         config.alpn_protocols = self.negotiation.alpn();
         // One connection is made with it: there is nothing to resume.
         config.resumption = Resumption::disabled();
-        config.key_log = key_log();
         Ok(config)
     }
 }

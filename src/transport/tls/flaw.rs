@@ -1,10 +1,12 @@
 //! What is wrong with a peer's certificate: in words, as an alert, and what can be done about it.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{CertificateError, OtherError};
 
+use super::revocation::Unknown;
 use crate::certificate::{Certificate, Pin};
 use crate::error::TlsFault;
 
@@ -33,7 +35,12 @@ pub(super) enum Flaw {
     NoAuthority(Certificate),
     /// The trusted certificate itself is not valid at this time.
     TrustedTime(Certificate),
-    IssuerRevoked,
+    Revoked,
+    IssuerRevoked(Certificate),
+    /// No revocation list says that it is good.
+    StatusUnknown(Unknown),
+    /// The same of one of its issuers.
+    IssuerStatusUnknown(Certificate, Unknown),
     /// So many bits.
     ShortKey(usize),
     /// The same of one of its issuers, whose signatures are worth nothing.
@@ -72,11 +79,20 @@ impl Flaw {
                     cut(&issuer.subject())
                 )
             }
-            Self::TrustedTime(anchor) => format!(
-                "the certificate is not trusted: that of its issuer {}, which is, is not valid at this time",
-                cut(&anchor.subject())
+            Self::TrustedTime(anchor) => {
+                format!("the certificate is not trusted: {}", trusted_time(anchor, SystemTime::now()))
+            }
+            Self::Revoked => "the certificate is revoked".to_owned(),
+            Self::IssuerRevoked(issuer) => {
+                format!("the certificate of one of its issuers is revoked, {}", cut(&issuer.subject()))
+            }
+            Self::StatusUnknown(why) => {
+                format!("whether the certificate is revoked is unknown: {why}")
+            }
+            Self::IssuerStatusUnknown(issuer, why) => format!(
+                "whether the certificate of its issuer {} is revoked is unknown: {why}",
+                cut(&issuer.subject())
             ),
-            Self::IssuerRevoked => "the certificate of one of its issuers is revoked".to_owned(),
             Self::ShortKey(bits) => {
                 format!("the certificate's RSA key has {bits} bits, of which {LEAST_RSA} are the least")
             }
@@ -101,8 +117,10 @@ impl Flaw {
             | Self::TrustedTime(_) => TlsFault::Untrusted,
             Self::Webpki(E::CertNotValidForName(_)) => TlsFault::Name,
             // Nobody should be told how to accept it all the same.
-            Self::Webpki(E::CertRevoked | E::UnknownRevocationStatus | E::CrlExpired { .. })
-            | Self::IssuerRevoked
+            Self::Revoked
+            | Self::IssuerRevoked(_)
+            | Self::StatusUnknown(_)
+            | Self::IssuerStatusUnknown(..)
             | Self::ShortKey(_)
             | Self::NotPinned
             | Self::NobodyTrusted(_) => TlsFault::Other,
@@ -123,9 +141,12 @@ impl From<&Flaw> for rustls::Error {
             Flaw::Webpki(E::CertExpired { .. } | E::CertNotValidYet { .. } | E::InvalidCertValidity) => {
                 CertificateError::Expired
             }
-            Flaw::Webpki(E::CertRevoked) | Flaw::IssuerRevoked => CertificateError::Revoked,
-            Flaw::Webpki(E::UnknownIssuer | E::UnknownRevocationStatus | E::CrlExpired { .. })
-            | Flaw::TrustedTime(_) => CertificateError::UnknownIssuer,
+            Flaw::Revoked | Flaw::IssuerRevoked(_) => CertificateError::Revoked,
+            Flaw::Webpki(E::UnknownIssuer) | Flaw::TrustedTime(_) => CertificateError::UnknownIssuer,
+            // Which is a matter of our lists, and says nothing of the certificate: `certificate_unknown`.
+            Flaw::StatusUnknown(_) | Flaw::IssuerStatusUnknown(..) => {
+                CertificateError::Other(OtherError(Arc::new(webpki::Error::UnknownRevocationStatus)))
+            }
             Flaw::Webpki(E::CertNotValidForName(_)) => CertificateError::NotValidForName,
             Flaw::Webpki(E::InvalidSignatureForPublicKey) => CertificateError::BadSignature,
             Flaw::Webpki(E::RequiredEkuNotFoundContext(_)) | Flaw::KeyUsage | Flaw::ShortKey(_) => {
@@ -176,21 +197,9 @@ fn webpki_words(error: &webpki::Error, name: Option<&ServerName<'_>>, shown: &[C
             Some(_) => "the certificate is not for servers (extended key usage)".to_owned(),
             None => "the certificate is not for clients (extended key usage)".to_owned(),
         },
-        E::CertRevoked => "the certificate is revoked".to_owned(),
-        E::UnknownRevocationStatus => {
-            "whether the certificate is revoked is unknown: there is no CRL of its issuer".to_owned()
-        }
-        E::CrlExpired { .. } => "the CRL of its issuer has expired: get the next one".to_owned(),
-        E::InvalidCrlSignatureForPublicKey | E::IssuerNotCrlSigner => {
-            "the CRL of its issuer is not signed by it, or it may not sign one".to_owned()
-        }
         E::UnsupportedSignatureAlgorithmContext(context) => signature(&context.signature_algorithm_id),
         E::UnsupportedSignatureAlgorithmForPublicKeyContext(context) => {
             signature(&context.signature_algorithm_id)
-        }
-        E::UnsupportedCrlSignatureAlgorithmContext(_)
-        | E::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_) => {
-            "the CRL of its issuer is signed in a way that is not known here".to_owned()
         }
         E::UnsupportedCertVersion => {
             "the certificate is of an old version of X.509, not of the third".to_owned()
@@ -198,7 +207,14 @@ fn webpki_words(error: &webpki::Error, name: Option<&ServerName<'_>>, shown: &[C
         E::UnsupportedCriticalExtension => {
             "the certificate has a critical extension that is not known here".to_owned()
         }
+        E::BadDerTime if has_old_time(shown) => {
+            "the certificate or an issuer's has a time before 1970, which is not supported".to_owned()
+        }
         E::BadDer | E::BadDerTime | E::TrailingData(_) => "the certificate is malformed".to_owned(),
+        E::MalformedExtensions => {
+            "the certificate has malformed extensions, or unique identifiers, which are not supported"
+                .to_owned()
+        }
         // Its name says it, and holds nothing of the peer's.
         other => format!("the certificate is not accepted: {other}"),
     }
@@ -225,10 +241,33 @@ fn unknown_issuer(shown: &[Certificate]) -> String {
     }
 }
 
+fn has_old_time(shown: &[Certificate]) -> bool {
+    shown.iter().filter_map(Certificate::not_before).any(|begin| begin.seconds() < 0)
+}
+
+/// What is wrong with the time of a trusted certificate.
+fn trusted_time(anchor: &Certificate, now: SystemTime) -> String {
+    let subject = anchor.subject();
+    match anchor.not_before().zip(anchor.not_after()) {
+        Some((begin, _)) if SystemTime::from(begin) > now => {
+            format!("the trusted certificate of its issuer {} is not valid before {begin}", cut(&subject))
+        }
+        Some((_, end)) => {
+            format!("the trusted certificate of its issuer {} has expired on {end}", cut(&subject))
+        }
+        None => format!("the trusted certificate of its issuer {} has no validity", cut(&subject)),
+    }
+}
+
+/// The digest of a signature that does not prove anything any more.
+pub(super) fn digest_that_can_be_forged(algorithm: &[u8]) -> Option<&'static str> {
+    let found = FORGEABLE.iter().find(|(id, _)| memchr::memmem::find(algorithm, id).is_some());
+    found.map(|(_, digest)| *digest)
+}
+
 fn signature(algorithm: &[u8]) -> String {
-    let is = |(id, _): &&(&[u8], &str)| memchr::memmem::find(algorithm, id).is_some();
-    match FORGEABLE.iter().find(is) {
-        Some((_, digest)) => {
+    match digest_that_can_be_forged(algorithm) {
+        Some(digest) => {
             format!("the certificate or an issuer's is signed with {digest}, which can be forged")
         }
         None => "the certificate or an issuer's is signed in a way that is not known here".to_owned(),

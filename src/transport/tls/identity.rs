@@ -4,14 +4,15 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
 use super::flaw::Flaw;
+use super::pem::{Content, PemCertificate};
 use super::verify::pin_of;
 use super::{pem, provider};
 use crate::certificate::Pin;
+use crate::certificate::pem::Block;
 use crate::error::Error;
 
 /// A certificate chain and the private key that belongs to it.
@@ -20,23 +21,20 @@ pub struct Identity(Arc<CertifiedKey>);
 
 impl Identity {
     /// Reads a chain, the own certificate first, and its key (PKCS#8, PKCS#1 or SEC1) from PEM
-    /// files; both may be in one.
+    /// files; both may be in one. What else is in them is an error.
     ///
     /// # Errors
     /// [`Error::File`] if a file cannot be read, holds no certificate or no key, or if the key
     /// does not belong to the certificate.
     pub fn from_pem_files(certificate: &Path, key: &Path) -> Result<Self, Error> {
-        let text = pem::read(certificate)?;
-        let chain = pem::items(certificate, &text, "certificate")?;
-        // A pipe, which a shell makes of <(…), can be read only once.
-        let text = if key == certificate { text } else { pem::read(key)? };
-        let secret = PrivateKeyDer::from_pem_slice(&text).map_err(|error| {
-            if memchr::memmem::find(&text, b"ENCRYPTED").is_some() {
-                Error::file(key, "the key is encrypted; decrypt it first: openssl pkey -in KEY -out PLAIN")
-            } else {
-                Error::file(key, pem::pem_reason(&error, "private key"))
-            }
-        })?;
+        let (chain, secret) = if is_same_file(certificate, key) {
+            both(certificate)?
+        } else {
+            let chain = pem::items(certificate, &pem::read(certificate)?)?;
+            let secrets = pem::items(key, &pem::read(key)?)?;
+            (chain, only_one(key, secrets)?)
+        };
+        let chain: Vec<_> = chain.into_iter().map(|certificate| certificate.der).collect();
         if let Some(flaw) = Flaw::of_key(&chain[0]) {
             return Err(Error::file(certificate, flaw.words(None, &[])));
         }
@@ -73,4 +71,62 @@ impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Identity({}, key (redacted))", self.pin())
     }
+}
+
+/// A private key of a PEM file.
+struct PemKey {
+    line: usize,
+    /// None for what stands before a key and says only what its curve is.
+    der: Option<PrivateKeyDer<'static>>,
+}
+
+impl Content for PemKey {
+    const NAME: &str = "private key";
+
+    fn read(block: &Block) -> Option<Result<Self, String>> {
+        let der = || block.der.clone();
+        let key = match block.label.as_str() {
+            "EC PARAMETERS" => return Some(Ok(Self { line: block.line, der: None })),
+            "PRIVATE KEY" => PrivateKeyDer::Pkcs8(der().into()),
+            "RSA PRIVATE KEY" => PrivateKeyDer::Pkcs1(der().into()),
+            "EC PRIVATE KEY" => PrivateKeyDer::Sec1(der().into()),
+            "ENCRYPTED PRIVATE KEY" => return Some(Err(ENCRYPTED.to_owned())),
+            _ => return None,
+        };
+        let key = Self { line: block.line, der: Some(key) };
+        Some(if block.is_encrypted { Err(ENCRYPTED.to_owned()) } else { Ok(key) })
+    }
+}
+
+const ENCRYPTED: &str = "the key is encrypted; decrypt it first: openssl pkey -in KEY -out PLAIN";
+
+/// A certificate chain and a key of one file, which may be a pipe and is read only once.
+fn both(path: &Path) -> Result<(Vec<PemCertificate>, PrivateKeyDer<'static>), Error> {
+    let (mut chain, mut secrets) = (Vec::new(), Vec::new());
+    for block in pem::every_block(path, &pem::read(path)?)? {
+        if let Some(certificate) = pem::item(path, &block)? {
+            chain.push(certificate);
+        } else {
+            let secret = pem::item(path, &block)?;
+            secrets.push(secret.ok_or_else(|| pem::unused(path, &block, "certificate or a private key"))?);
+        }
+    }
+    if chain.is_empty() {
+        return Err(pem::without(path, PemCertificate::NAME));
+    }
+    Ok((chain, only_one(path, secrets)?))
+}
+
+fn only_one(path: &Path, secrets: Vec<PemKey>) -> Result<PrivateKeyDer<'static>, Error> {
+    let mut secrets = secrets.into_iter().filter_map(|secret| Some((secret.line, secret.der?)));
+    let (_, first) = secrets.next().ok_or_else(|| pem::without(path, PemKey::NAME))?;
+    match secrets.next() {
+        Some((line, _)) => Err(Error::file(path, format_args!("line {line}: a second private key"))),
+        None => Ok(first),
+    }
+}
+
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    one == other || real(one).is_some_and(|one| real(other) == Some(one))
 }

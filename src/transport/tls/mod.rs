@@ -12,8 +12,10 @@ mod generate;
 mod heard;
 mod identity;
 mod info;
+mod key_log;
 mod negotiation;
 mod pem;
+mod revocation;
 mod server;
 mod session;
 mod verify;
@@ -37,13 +39,4 @@ pub(super) use session::Session;
 /// on a default that another crate of the program may have set.
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
-}
-
-/// The log that Wireshark reads, where `SSLKEYLOGFILE` asks for it.
-fn key_log() -> Arc<dyn rustls::KeyLog> {
-    if std::env::var_os("SSLKEYLOGFILE").is_some() {
-        Arc::new(rustls::KeyLogFile::new())
-    } else {
-        Arc::new(rustls::NoKeyLog)
-    }
 }

@@ -5,18 +5,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
-use rustls::pki_types::CertificateDer;
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use tokio_rustls::{TlsAcceptor, TlsStream};
 
 use super::anchors::Anchors;
-use super::chain::{Chain, CrlFile, revocation_lists};
+use super::chain::Chain;
+use super::key_log::KeyLog;
 use super::negotiation::Negotiation;
-use super::pem::PemFile;
+use super::pem::{PemCertificate, PemFile};
+use super::revocation::{CrlFile, Revocations};
 use super::verify::{ClientVerifier, Seen};
-use super::{Heard, Identity, TlsInfo, TlsVersion, handshake_error, key_log, provider};
-use crate::certificate::Pin;
+use super::{Heard, Identity, TlsInfo, TlsVersion, handshake_error, provider};
+use crate::certificate::{Pin, Purpose};
 use crate::error::Error;
 use crate::transport::{Shared, Transport};
 
@@ -24,7 +25,7 @@ use crate::transport::{Shared, Transport};
 #[derive(Debug, Clone)]
 pub struct TlsServer {
     identity: Identity,
-    client_roots: Option<PemFile<CertificateDer<'static>>>,
+    client_roots: Option<PemFile<PemCertificate>>,
     crls: Vec<CrlFile>,
     negotiation: Negotiation,
     ignore_unexpected_eof: bool,
@@ -50,7 +51,7 @@ impl TlsServer {
     /// Demands a certificate of every client, issued under the certificates of this PEM file.
     #[must_use]
     pub fn client_roots(mut self, file: impl Into<PathBuf>) -> Self {
-        self.client_roots = Some(PemFile::new(file.into(), "certificate"));
+        self.client_roots = Some(PemFile::new(file.into()));
         self
     }
 
@@ -58,7 +59,7 @@ impl TlsServer {
     /// [`TlsClient::revocations`](crate::TlsClient::revocations) does servers.
     #[must_use]
     pub fn client_revocations(mut self, file: impl Into<PathBuf>) -> Self {
-        self.crls.push(PemFile::new(file.into(), "CRL"));
+        self.crls.push(PemFile::new(file.into()));
         self
     }
 
@@ -89,13 +90,22 @@ impl TlsServer {
     pub(crate) fn acceptor(&self) -> Result<Acceptor, Error> {
         self.negotiation.check()?;
         let clients = match &self.client_roots {
-            Some(file) => Some(Chain::new(Arc::new(Anchors::of_file(file)?), revocation_lists(&self.crls)?)),
+            Some(file) => {
+                let anchors = Anchors::of_file(file, Purpose::Clients)?;
+                Some(Chain::new(Arc::new(anchors), Revocations::of_files(&self.crls)?))
+            }
             None => None,
         };
-        Ok(Acceptor { config: Arc::new(self.config(None)?), clients, server: self.clone() })
+        let key_log = KeyLog::of_environment()?;
+        let config = Arc::new(self.config(None, key_log.as_ref())?);
+        Ok(Acceptor { config, clients, key_log, server: self.clone() })
     }
 
-    fn config(&self, verifier: Option<ClientVerifier>) -> Result<ServerConfig, Error> {
+    fn config(
+        &self,
+        verifier: Option<ClientVerifier>,
+        key_log: Option<&Arc<KeyLog>>,
+    ) -> Result<ServerConfig, Error> {
         let builder = ServerConfig::builder_with_provider(provider())
             .with_protocol_versions(&self.negotiation.supported())
             .map_err(|error| Error::tls("TLS", error))?;
@@ -110,7 +120,9 @@ impl TlsServer {
         // connection and destroy what we have not read yet.
         config.send_tls13_tickets = 0;
         config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.key_log = key_log();
+        if let Some(log) = key_log {
+            config.key_log = log.clone();
+        }
         Ok(config)
     }
 }
@@ -121,6 +133,7 @@ pub(crate) struct Acceptor {
     /// For clients that are asked for nothing.
     config: Arc<ServerConfig>,
     clients: Option<Chain>,
+    key_log: Option<Arc<KeyLog>>,
     server: TlsServer,
 }
 
@@ -130,7 +143,10 @@ impl Acceptor {
         let seen = Seen::default();
         let config = match &self.clients {
             // With a verifier that remembers what this client has shown.
-            Some(chain) => Arc::new(self.server.config(Some(ClientVerifier::new(chain.clone(), &seen)))?),
+            Some(chain) => {
+                let verifier = ClientVerifier::new(chain.clone(), &seen);
+                Arc::new(self.server.config(Some(verifier), self.key_log.as_ref())?)
+            }
             None => Arc::clone(&self.config),
         };
         let acceptor = TlsAcceptor::from(config);

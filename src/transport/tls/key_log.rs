@@ -1,0 +1,69 @@
+//! The log of secrets that Wireshark reads, where `SSLKEYLOGFILE` asks for it.
+
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use super::pem::words;
+use crate::error::Error;
+
+const VARIABLE: &str = "SSLKEYLOGFILE";
+
+/// A file that the secrets of connections are appended to.
+pub(super) struct KeyLog {
+    path: PathBuf,
+    file: Mutex<File>,
+    /// Why it could not be written, the first time.
+    failure: OnceLock<Error>,
+}
+
+impl KeyLog {
+    /// The file that the variable names, if it names one.
+    pub(super) fn of_environment() -> Result<Option<Arc<Self>>, Error> {
+        let Some(path) = std::env::var_os(VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from) else {
+            return Ok(None);
+        };
+        let file = open(&path).map_err(|error| unwritable(&path, &error))?;
+        Ok(Some(Arc::new(Self { path, file: Mutex::new(file), failure: OnceLock::new() })))
+    }
+
+    /// Whether all that was to be written has been.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        self.failure.get().map_or(Ok(()), |error| Err(error.clone()))
+    }
+}
+
+/// Nobody else may read it: who has it can read the connections.
+fn open(path: &PathBuf) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+fn unwritable(path: &PathBuf, error: &io::Error) -> Error {
+    Error::file(path, format_args!("cannot write it: {} ({VARIABLE})", words(error)))
+}
+
+impl rustls::KeyLog for KeyLog {
+    fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let line = format!("{label} {} {}\n", hex(client_random), hex(secret));
+        let mut file = self.file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Err(error) = file.write_all(line.as_bytes()) {
+            let error = unwritable(&self.path, &error);
+            if self.failure.set(error.clone()).is_ok() {
+                tracing::warn!("{error}");
+            }
+        }
+    }
+}
+
+impl fmt::Debug for KeyLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyLog({})", self.path.display())
+    }
+}

@@ -1,0 +1,232 @@
+//! Whether a certificate has been revoked, as far as the revocation lists that were given can say.
+//!
+//! Two rules. A certificate that any list names is revoked, if the key that issued the certificate has signed
+//! the list: an old list does not become wrong, and neither does one that is about some certificates only.
+//! A certificate is known to be good if a list of that kind does not name it which is current and
+//! would name it.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use rustls::crypto::WebPkiSupportedAlgorithms;
+use rustls::pki_types::SubjectPublicKeyInfoDer;
+use webpki::RawPublicKeyEntity;
+
+use super::flaw::{Flaw, digest_that_can_be_forged};
+use super::pem::{Content, PemFile};
+use crate::certificate::pem::Block;
+use crate::certificate::{Certificate, Listed, RevocationList, Timestamp};
+use crate::error::Error;
+
+/// A file of revocation lists.
+pub(super) type CrlFile = PemFile<Arc<List>>;
+
+/// All lists that were given.
+#[derive(Debug, Clone)]
+pub(super) struct Revocations(Arc<[Arc<List>]>);
+
+#[derive(Debug)]
+pub(super) struct List {
+    list: RevocationList,
+    /// The key that has signed it, once that is found: the signature of a long list takes its time.
+    signer: OnceLock<Vec<u8>>,
+}
+
+/// Why no list says that a certificate is good; of several reasons the last one here is told.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Unknown {
+    NoList,
+    /// Each list of its issuer is about other certificates.
+    OtherScope,
+    /// The list has the issuer's name, and another key has signed it.
+    OtherKey,
+    /// The signature of the list is of a kind that is not accepted: made with this digest, if it is known.
+    OtherSignature(Option<&'static str>),
+    /// The issuer's certificate does not allow its key to sign lists.
+    NoListSigner,
+    NotYetValid(Timestamp),
+    Expired(Timestamp),
+    /// The list holds something that must be understood and is not.
+    Obstacle(String),
+}
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoList => f.write_str("there is no CRL of its issuer"),
+            Self::OtherScope => f.write_str("the CRL of its issuer is about other certificates only"),
+            Self::OtherKey => f.write_str("the CRL of its issuer is not signed by the key that issued it"),
+            Self::OtherSignature(Some(digest)) => {
+                write!(f, "the CRL of its issuer is signed with {digest}, which can be forged")
+            }
+            Self::OtherSignature(None) => {
+                f.write_str("the CRL of its issuer is signed in a way that is not known here")
+            }
+            Self::NoListSigner => f.write_str("its issuer may not sign CRLs (key usage)"),
+            Self::NotYetValid(begin) => write!(f, "the CRL of its issuer is not valid before {begin}"),
+            Self::Expired(end) => write!(f, "the CRL of its issuer has expired on {end}: get the next one"),
+            Self::Obstacle(obstacle) => write!(f, "the CRL of its issuer cannot be used: {obstacle}"),
+        }
+    }
+}
+
+impl Revocations {
+    /// The lists of these files, which must all be readable.
+    pub(super) fn of_files(files: &[CrlFile]) -> Result<Self, Error> {
+        let mut lists = Vec::new();
+        for file in files {
+            lists.extend_from_slice(file.items()?);
+        }
+        Ok(Self(lists.into()))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Checks the certificates of a path, from the peer's own to a trusted one. The peer's own must be known to
+    /// be good; those of its issuers where there is a list for them.
+    pub(super) fn check_path(
+        &self,
+        path: &[Certificate],
+        algorithms: &WebPkiSupportedAlgorithms,
+        now: i64,
+    ) -> Result<(), Flaw> {
+        for (depth, pair) in path.windows(2).enumerate() {
+            let [certificate, issuer] = pair else { continue };
+            let asked = Asked { certificate, issuer, is_authority: depth > 0, now };
+            match self.status(&asked, algorithms) {
+                Status::Good => {}
+                Status::Revoked if depth > 0 => return Err(Flaw::IssuerRevoked(certificate.clone())),
+                Status::Revoked => return Err(Flaw::Revoked),
+                Status::Unknown(Unknown::NoList | Unknown::OtherScope) if depth > 0 => {}
+                Status::Unknown(why) if depth > 0 => {
+                    return Err(Flaw::IssuerStatusUnknown(certificate.clone(), why));
+                }
+                Status::Unknown(why) => return Err(Flaw::StatusUnknown(why)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a list names a certificate that has no issuer in its path, because it is trusted itself: its
+    /// issuer may be one of the other trusted ones.
+    pub(super) fn name_trusted(
+        &self,
+        certificate: &Certificate,
+        mut trusted: impl Iterator<Item = Certificate>,
+        algorithms: &WebPkiSupportedAlgorithms,
+        now: i64,
+    ) -> bool {
+        trusted.any(|issuer| {
+            let asked = Asked { certificate, issuer: &issuer, is_authority: true, now };
+            certificate.is_issued_by(&issuer) && self.status(&asked, algorithms) == Status::Revoked
+        })
+    }
+
+    fn status(&self, asked: &Asked<'_>, algorithms: &WebPkiSupportedAlgorithms) -> Status {
+        let (mut is_good, mut why) = (false, Unknown::NoList);
+        for list in self.0.iter().filter(|list| list.list.is_by_issuer_of(asked.certificate)) {
+            let reason = match list.check_signer(asked.issuer, algorithms) {
+                Err(reason) => Some(reason),
+                Ok(()) if list.names(asked) => return Status::Revoked,
+                Ok(()) => list.why_not_good(asked),
+            };
+            match reason {
+                None => is_good = true,
+                Some(reason) => why = why.max(reason),
+            }
+        }
+        if is_good { Status::Good } else { Status::Unknown(why) }
+    }
+}
+
+impl Content for Arc<List> {
+    const NAME: &str = "CRL";
+
+    fn read(block: &Block) -> Option<Result<Self, String>> {
+        let is_list = ["X509 CRL", "CRL"].contains(&block.label.as_str());
+        let list = is_list.then(|| RevocationList::from_der(&block.der))?;
+        let list = list.map(|list| Arc::new(List { list, signer: OnceLock::new() }));
+        Some(list.ok_or_else(|| "this CRL cannot be read".to_owned()))
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Status {
+    Good,
+    Revoked,
+    Unknown(Unknown),
+}
+
+/// Which certificate it is about.
+struct Asked<'a> {
+    certificate: &'a Certificate,
+    issuer: &'a Certificate,
+    is_authority: bool,
+    now: i64,
+}
+
+impl List {
+    /// Whether the key of this issuer has signed the list.
+    fn check_signer(
+        &self,
+        issuer: &Certificate,
+        algorithms: &WebPkiSupportedAlgorithms,
+    ) -> Result<(), Unknown> {
+        let key = issuer.key_info().ok_or(Unknown::OtherKey)?;
+        if let Some(signer) = self.signer.get() {
+            return if signer == key { Ok(()) } else { Err(Unknown::OtherKey) };
+        }
+        verify(self.list.signature(), key, algorithms)?;
+        let _ = self.signer.set(key.to_vec());
+        Ok(())
+    }
+
+    /// A certificate on hold may have come off the list since it ended.
+    fn names(&self, asked: &Asked<'_>) -> bool {
+        match self.list.find(asked.certificate) {
+            Listed::No => false,
+            Listed::OnHold => !self.has_ended(asked.now),
+            Listed::Revoked => true,
+        }
+    }
+
+    /// Why it does not follow that a certificate is good, though the list does not name it.
+    fn why_not_good(&self, asked: &Asked<'_>) -> Option<Unknown> {
+        let list = &self.list;
+        if !list.covers(asked.certificate, asked.is_authority) {
+            Some(Unknown::OtherScope)
+        } else if let Some(obstacle) = list.obstacle() {
+            Some(Unknown::Obstacle(obstacle.to_owned()))
+        } else if !asked.issuer.may_sign_lists() {
+            Some(Unknown::NoListSigner)
+        } else if asked.now < list.begin().seconds() {
+            Some(Unknown::NotYetValid(list.begin()))
+        } else {
+            list.end().filter(|_| self.has_ended(asked.now)).map(Unknown::Expired)
+        }
+    }
+
+    /// A list that does not say when the next one is due has no end.
+    fn has_ended(&self, now: i64) -> bool {
+        self.list.end().is_some_and(|end| end.seconds() <= now)
+    }
+}
+
+/// Whether this key, with what it is for, has made the signature, in a way that is accepted of certificates too.
+fn verify(
+    (signed, algorithm, signature): (&[u8], &[u8], &[u8]),
+    key: &[u8],
+    algorithms: &WebPkiSupportedAlgorithms,
+) -> Result<(), Unknown> {
+    let key = SubjectPublicKeyInfoDer::from(key);
+    let key = RawPublicKeyEntity::try_from(&key).map_err(|_| Unknown::OtherKey)?;
+    let mut known =
+        algorithms.all.iter().filter(|known| known.signature_alg_id().as_ref() == algorithm).peekable();
+    if known.peek().is_none() {
+        return Err(Unknown::OtherSignature(digest_that_can_be_forged(algorithm)));
+    }
+    let is_by_key = known.any(|known| key.verify_signature(*known, signed, signature).is_ok());
+    if is_by_key { Ok(()) } else { Err(Unknown::OtherKey) }
+}
