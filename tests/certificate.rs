@@ -98,13 +98,61 @@ fn validity_is_told_in_utc_with_whole_days_left() {
 }
 
 #[test]
-fn a_time_before_1970_cannot_be_told_and_hides_nothing_else() {
-    let mut params = named([(DnType::CommonName, "old".into())]);
-    params.not_before = rcgen::date_time_ymd(1950, 1, 1);
-    let certificate = own(&params);
-    assert_eq!(certificate.not_before(), None);
-    assert!(certificate.not_after().is_some());
-    assert_eq!(certificate.subject(), "CN=old");
+fn a_time_before_1970_is_told() {
+    for (year, text) in
+        [(1950, "1950-01-01T00:00:00Z"), (1969, "1969-01-01T00:00:00Z"), (1, "0001-01-01T00:00:00Z")]
+    {
+        let mut params = named([(DnType::CommonName, "old".into())]);
+        params.not_before = rcgen::date_time_ymd(year, 1, 1);
+        let certificate = own(&params);
+        let begin = certificate.not_before().unwrap();
+        assert_eq!(begin.to_string(), text);
+        assert!(SystemTime::from(begin) < SystemTime::UNIX_EPOCH);
+        assert_eq!(certificate.subject(), "CN=old");
+    }
+}
+
+/// A value of DER with a tag and at most 64 KiB.
+fn value(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(content.len()).unwrap().to_be_bytes();
+    match length {
+        [0, short @ ..0x80] => [&[tag, short], content].concat(),
+        [0, long] => [&[tag, 0x81, long], content].concat(),
+        [high, low] => [&[tag, 0x82, high, low], content].concat(),
+    }
+}
+
+#[test]
+fn unique_identifiers_hide_nothing() {
+    let name =
+        value(0x30, &value(0x31, &value(0x30, &[&[6, 3, 0x55, 4, 3, 28, 4][..], &[0, 0, 0, 0x41]].concat())));
+    let algorithm = value(0x30, &[6, 3, 0x2b, 0x65, 0x70]);
+    let time = |text: &str| value(0x17, text.as_bytes());
+    let validity = value(0x30, &[time("500101000000Z"), time("491231235959Z")].concat());
+    let key = value(0x30, &[algorithm.clone(), value(3, &[0; 33])].concat());
+    let names = value(0x30, &value(0x82, b"example.org"));
+    let names = value(0x30, &[&[6, 3, 0x55, 0x1d, 0x11][..], &value(4, &names)].concat());
+    let fields = [
+        vec![0xa0, 3, 2, 1, 2],
+        vec![2, 1, 7],
+        algorithm.clone(),
+        name.clone(),
+        validity,
+        name,
+        key,
+        value(0x81, &[0, 1]),
+        value(0x82, &[0, 2]),
+        value(0xa3, &value(0x30, &names)),
+    ];
+    let signed = value(0x30, &fields.concat());
+    let certificate = Certificate::from_der(value(0x30, &[signed, algorithm, value(3, &[0; 65])].concat()));
+    assert_eq!((certificate.subject(), certificate.issuer()), ("CN=A".to_owned(), "CN=A".to_owned()));
+    assert_eq!(
+        (certificate.names(), certificate.key()),
+        (vec!["example.org".to_owned()], "Ed25519".to_owned())
+    );
+    assert_eq!(certificate.not_before().unwrap().to_string(), "1950-01-01T00:00:00Z");
+    assert_eq!(certificate.not_after().unwrap().to_string(), "2049-12-31T23:59:59Z");
 }
 
 #[test]

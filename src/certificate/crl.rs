@@ -57,7 +57,8 @@ pub(crate) enum Listed {
 impl RevocationList {
     /// A list in DER, of the first or the second version.
     pub(crate) fn from_der(der: &[u8]) -> Option<Self> {
-        let [signed, algorithm, signature] = Value::only(der)?.items()?[..] else { return None };
+        let list = Value::only(der).filter(|list| list.tag == SEQUENCE)?;
+        let [signed, algorithm, signature] = list.items()?[..] else { return None };
         let mut fields = signed.sequence()?;
         let is_known = fields.next_if(INTEGER).is_none_or(|version| version.number() == Some(SECOND_VERSION));
         // RFC 5280, 5.1.2.2: both must be the same.
@@ -284,3 +285,6 @@ fn share_a_name(one: &[u8], other: &[u8]) -> bool {
     let names = full(one).unwrap_or_default();
     one == other || full(other).is_some_and(|others| names.iter().any(|name| others.contains(name)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::extensions::{Extensions, standard};
 use super::time::Timestamp;
-use super::tlv::{BIT_STRING, Value, constructed, without_zeros};
+use super::tlv::{BIT_STRING, SEQUENCE, Value, constructed, without_zeros};
 
 const SUBJECT_ALT_NAME: [u8; 3] = standard(17);
 const BASIC_CONSTRAINTS: [u8; 3] = standard(19);
@@ -45,7 +45,7 @@ pub(super) struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// RFC 5280, 4.1.
     pub(super) fn read(der: &'a [u8]) -> Option<Self> {
-        let certificate = Value::only(der)?;
+        let certificate = Value::only(der).filter(|whole| whole.tag == SEQUENCE)?;
         let [signed, _algorithm, _signature] = certificate.items()?[..] else { return None };
         let mut fields = signed.items()?;
         // The first version has no number.

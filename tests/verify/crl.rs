@@ -1,9 +1,12 @@
 //! Revocation lists: what they name is refused, and so is what they leave unknown.
 
+use proptest::prelude::*;
+
+use crate::lists::{List, extension, point, reason, scope, standard, value};
 use crate::servers::check;
-use crate::support::astream;
 use crate::support::certs::arg;
-use crate::workshop::{BETWEEN, END, Plan, make};
+use crate::support::{Finished, astream};
+use crate::workshop::{BETWEEN, END, Made, Plan, make};
 
 const LOCAL: &[&str] = &["localhost"];
 
@@ -25,7 +28,13 @@ fn a_certificate_that_its_issuer_has_revoked() {
 #[test]
 fn an_issuer_that_the_root_has_revoked() {
     let revoked = |plan: &mut Plan| plan.revoked_by_root = Some(vec![BETWEEN]);
-    check(LOCAL, listed_by_both, revoked, &["one of its issuers is revoked"], "CertificateRevoked");
+    check(
+        LOCAL,
+        listed_by_both,
+        revoked,
+        &["one of its issuers is revoked, CN=between"],
+        "CertificateRevoked",
+    );
 }
 
 #[test]
@@ -37,25 +46,31 @@ fn a_certificate_that_only_a_further_list_of_its_issuer_names() {
 #[test]
 fn an_issuer_that_only_a_further_list_of_the_root_names() {
     let revoked = |plan: &mut Plan| plan.revoked_later = Some(vec![BETWEEN]);
-    check(LOCAL, listed_by_both, revoked, &["one of its issuers is revoked"], "CertificateRevoked");
+    check(
+        LOCAL,
+        listed_by_both,
+        revoked,
+        &["one of its issuers is revoked, CN=between"],
+        "CertificateRevoked",
+    );
 }
 
 #[test]
 fn a_certificate_without_a_list_of_its_issuer_but_with_one_of_somebody_else() {
     let unknown = |plan: &mut Plan| plan.revoked = None;
-    check(LOCAL, listed_by_both, unknown, &["unknown", "no CRL of its issuer"], "UnknownCA");
+    check(LOCAL, listed_by_both, unknown, &["unknown", "no CRL of its issuer"], "CertificateUnknown");
 }
 
 #[test]
 fn a_list_that_has_expired() {
     let old = |plan: &mut Plan| plan.lists_end = 2021;
-    check(LOCAL, listed, old, &["the CRL of its issuer has expired"], "UnknownCA");
+    check(LOCAL, listed, old, &["the CRL of its issuer has expired on 2021-01-01"], "CertificateUnknown");
 }
 
 #[test]
 fn a_list_that_its_issuer_did_not_sign() {
     let forged = |plan: &mut Plan| plan.are_lists_forged = true;
-    check(LOCAL, listed, forged, &["the CRL of its issuer is not signed by it"], "CertificateUnknown");
+    check(LOCAL, listed, forged, &["not signed by the key that issued it"], "CertificateUnknown");
 }
 
 #[test]
@@ -94,9 +109,11 @@ fn a_file_that_is_no_list_is_named_before_anybody_is_bothered() {
     let made = make(&Plan::new(LOCAL));
     let (missing, broken) = (made.folder().join("missing.pem"), made.folder().join("broken.pem"));
     std::fs::write(&broken, "-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n").unwrap();
-    for (file, told) in
-        [(&missing, "no such file"), (&made.trusted, "no CRL in PEM form"), (&broken, "cannot be used")]
-    {
+    for (file, told) in [
+        (&missing, "no such file"),
+        (&made.trusted, "line 1: a certificate (CERTIFICATE) is not used here"),
+        (&broken, "line 1: this CRL cannot be read"),
+    ] {
         for command in ["connect", "listen"] {
             let args =
                 [command, "127.0.0.1", "9", "--tls", "--cacert", arg(&made.trusted), "--crl", arg(file)];
@@ -114,4 +131,194 @@ fn a_list_is_for_chains() {
     ] {
         astream(args).run().status(2).says(&["--crl", told][usize::from(told != "--insecure")..]);
     }
+}
+
+/// A client of what was made, with these lists in one file.
+fn connect(made: &Made, lists: &[&str]) -> Finished {
+    let file = made.folder().join("given.pem");
+    std::fs::write(&file, lists.concat()).unwrap();
+    let shown = ["--cert", arg(&made.shown.cert), "--key", arg(&made.shown.key)];
+    let server = astream(["listen", "127.0.0.1", "0", "--tls"]).args(shown).input("hello").start();
+    let client = ["connect", "localhost", &server.port(), "-4", "--tls", "--cacert", arg(&made.trusted)];
+    astream(client).args(["--crl", arg(&file)]).run()
+}
+
+#[track_caller]
+fn is_good(made: &Made, lists: &[&str]) {
+    connect(made, lists).status(0).stdout(b"hello").silent();
+}
+
+#[track_caller]
+fn is_revoked(made: &Made, lists: &[&str]) {
+    connect(made, lists).status(6).stdout(b"").says(&["the certificate is revoked"]);
+}
+
+/// Whether it is revoked is unknown, for this reason.
+#[track_caller]
+fn is_unknown(made: &Made, lists: &[&str], reason: &str) {
+    connect(made, lists)
+        .status(6)
+        .stdout(b"")
+        .says(&["whether the certificate is revoked is unknown", reason]);
+}
+
+/// A list of the authority that issued the peer's certificate.
+fn list(made: &Made) -> List<'_> {
+    List::by(&made.issuers[1], "between")
+}
+
+/// What says that a list is for certificates that are no authority's.
+fn for_users() -> Vec<u8> {
+    scope(&[value(0x81, &[0xff])])
+}
+
+const POINT: &str = "http://example.org/1.crl";
+
+/// A plan whose certificate names a point where its list is to be had.
+fn with_point() -> Plan {
+    let mut plan = Plan::new(LOCAL);
+    plan.end.crl_distribution_points = vec![rcgen::CrlDistributionPoint { uris: vec![POINT.to_owned()] }];
+    plan
+}
+
+#[test]
+fn lists_of_every_form_say_that_a_certificate_is_good_or_revoked() {
+    let (plain, pointed) = (make(&Plan::new(LOCAL)), make(&with_point()));
+    for (made, form) in [
+        (&plain, list(&plain).first_version()),
+        (&plain, list(&plain)),
+        (&plain, list(&plain).end(None)),
+        (&plain, list(&plain).name(19, "BETWEEN")),
+        (&plain, list(&plain).extension(for_users())),
+        (&plain, list(&plain).extension(standard(20, false, &[2, 1, 1]))),
+        (&plain, list(&plain).extension(extension(&[0x2a, 3, 4], false, b"not critical"))),
+        (&pointed, list(&pointed)),
+        (&pointed, list(&pointed).extension(scope(&[point(POINT)]))),
+    ] {
+        is_good(made, &[&form.pem()]);
+        is_good(made, &[&form.clone().entry(1).entry_with(2, &[reason(1)]).pem()]);
+        is_revoked(made, &[&form.clone().entry(1).entry(END).pem()]);
+        is_revoked(made, &[&form.entry_with(END, &[reason(4)]).entry(1).pem()]);
+    }
+}
+
+#[test]
+fn a_list_that_cannot_say_that_a_certificate_is_good_is_told_and_does_no_harm_beside_one_that_can() {
+    let made = make(&Plan::new(LOCAL));
+    let (stranger, whole) = (List::by(&made.stranger, "between"), list(&made).pem());
+    for (one, why) in [
+        (list(&made).end(Some("20210101000000Z")), "has expired on 2021-01-01"),
+        (list(&made).begin("39990101000000Z"), "not valid before 3999-01-01"),
+        (stranger, "not signed by the key that issued it"),
+        (list(&made).extension(scope(&[value(0x82, &[0xff])])), "about other certificates only"),
+        (list(&made).extension(scope(&[point(POINT)])), "about other certificates only"),
+        (list(&made).extension(scope(&[value(0x83, &[1, 2])])), "for some reasons"),
+        (list(&made).extension(scope(&[value(0x84, &[0xff])])), "indirect"),
+        (list(&made).extension(standard(27, true, &[2, 1, 1])), "delta list"),
+        (list(&made).extension(extension(&[0x2a, 3, 4], true, b"?")), "not understood, 1.2.3.4"),
+        (list(&made).entry_with(1, &[extension(&[0x2a, 3, 5], true, b"?")]), "not understood, 1.2.3.5"),
+    ] {
+        is_unknown(&made, &[&one.pem()], why);
+        is_good(&made, &[&one.pem(), &whole]);
+        is_good(&made, &[&whole, &one.pem()]);
+    }
+    let attributes = list(&made).extension(scope(&[value(0x85, &[0xff])]));
+    is_unknown(&made, &[&attributes.pem()], "no CRL of its issuer");
+}
+
+#[test]
+fn what_any_list_names_that_the_issuer_has_signed_is_revoked() {
+    let made = make(&Plan::new(LOCAL));
+    let whole = list(&made).pem();
+    for one in [
+        list(&made).end(Some("20210101000000Z")),
+        list(&made).begin("39990101000000Z"),
+        list(&made).extension(scope(&[value(0x82, &[0xff])])),
+        list(&made).extension(scope(&[value(0x83, &[1, 2])])),
+        list(&made).extension(standard(27, true, &[2, 1, 1])),
+        list(&made).extension(extension(&[0x2a, 3, 4], true, b"?")),
+    ] {
+        let one = one.entry(END).pem();
+        is_revoked(&made, &[&one, &whole]);
+        is_revoked(&made, &[&whole, &one]);
+    }
+    let others = List::by(&made.stranger, "between").entry(END).pem();
+    is_good(&made, &[&others, &whole]);
+    // Its entries are of another issuer from the second one on.
+    let issuer = value(0x30, &value(0xa4, &crate::lists::named(12, "another")));
+    let indirect = list(&made).extension(scope(&[value(0x84, &[0xff])]));
+    let indirect = indirect.entry_with(1, &[standard(29, true, &issuer)]).entry(END).pem();
+    is_good(&made, &[&indirect, &whole]);
+}
+
+#[test]
+fn a_certificate_on_hold_may_come_off_the_list() {
+    let (made, hold, removed) = (make(&Plan::new(LOCAL)), reason(6), reason(8));
+    let whole = list(&made).pem();
+    is_revoked(&made, &[&list(&made).entry_with(END, &[hold.clone()]).pem(), &whole]);
+    let old = list(&made).end(Some("20210101000000Z")).entry_with(END, &[hold]).pem();
+    is_good(&made, &[&old, &whole]);
+    is_unknown(&made, &[&old], "has expired");
+    let delta = list(&made).extension(standard(27, true, &[2, 1, 1])).entry_with(END, &[removed]).pem();
+    is_good(&made, &[&delta, &whole]);
+}
+
+#[test]
+fn an_issuer_that_may_not_sign_lists_vouches_for_nobody() {
+    let mut plan = Plan::new(LOCAL);
+    plan.between[0].key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign];
+    let made = make(&plan);
+    is_unknown(&made, &[&list(&made).pem()], "may not sign CRLs");
+    is_revoked(&made, &[&list(&made).entry(END).pem()]);
+}
+
+#[test]
+fn an_issuer_needs_a_good_list_where_there_is_one_for_it() {
+    let made = make(&Plan::new(LOCAL));
+    let (own, root) = (list(&made).pem(), || List::by(&made.issuers[0], "the root"));
+    is_good(&made, &[&own]);
+    is_good(&made, &[&own, &root().pem()]);
+    is_good(&made, &[&own, &root().extension(for_users()).pem()]);
+    let old = root().end(Some("20210101000000Z")).pem();
+    let client = connect(&made, &[&own, &old]).status(6);
+    client.says(&["whether the certificate of its issuer CN=between is revoked is unknown", "has expired"]);
+    let revoked = connect(&made, &[&own, &root().entry(BETWEEN).pem()]).status(6);
+    revoked.says(&["one of its issuers is revoked, CN=between"]);
+}
+
+#[test]
+fn a_trusted_certificate_that_another_trusted_one_has_revoked_stands_for_nobody() {
+    let made = make(&Plan::new(LOCAL));
+    let both = made.issuers[1].pem() + &std::fs::read_to_string(&made.trusted).unwrap();
+    std::fs::write(&made.trusted, both).unwrap();
+    let (own, root) = (list(&made).pem(), || List::by(&made.issuers[0], "the root"));
+    is_good(&made, &[&own, &root().pem()]);
+    let client = connect(&made, &[&own, &root().entry(BETWEEN).pem()]).status(6);
+    client.says(&["one of its issuers is revoked, CN=between"]);
+}
+
+#[test]
+fn a_long_list_is_searched_to_its_end() {
+    let made = make(&Plan::new(LOCAL));
+    let long = || (0..20_000).fold(list(&made), |list, serial| list.entry(serial % 7000));
+    is_good(&made, &[&long().pem()]);
+    is_revoked(&made, &[&long().entry(END).pem()]);
+}
+
+#[test]
+fn a_damaged_list_is_an_error_of_its_file_or_believed_by_nobody() {
+    let made = make(&Plan::new(LOCAL));
+    let whole = list(&made).entry(1).extension(for_users()).der();
+    let damage = (0..whole.len(), any::<u8>()).prop_filter("a change", |(at, byte)| whole[*at] != *byte);
+    let mut runner =
+        proptest::test_runner::TestRunner::new(ProptestConfig { cases: 12, ..Default::default() });
+    let tried = runner.run(&damage, |(at, byte)| {
+        let mut der = whole.clone();
+        der[at] = byte;
+        let client = connect(&made, &[&crate::lists::pem(&der)]);
+        prop_assert!(!client.stderr.contains("panicked"), "{}", client.told());
+        prop_assert!([2, 6].contains(&client.code()), "{}", client.told());
+        Ok(())
+    });
+    tried.unwrap();
 }

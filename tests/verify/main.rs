@@ -6,6 +6,8 @@ mod support;
 
 mod clients;
 mod crl;
+mod files;
+mod lists;
 mod roots;
 mod servers;
 mod workshop;

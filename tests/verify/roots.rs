@@ -16,7 +16,9 @@ fn connect(made: &Made, variables: &[(&str, &Path)]) -> Finished {
 /// A folder with the certificates to trust for this, beside what is none.
 fn folder(made: &Made) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::copy(&made.trusted, folder.path().join("root.pem")).unwrap();
+    // As a Windows editor writes it.
+    let text = format!("\u{feff}{}", std::fs::read_to_string(&made.trusted).unwrap());
+    std::fs::write(folder.path().join("root.pem"), text).unwrap();
     std::fs::write(folder.path().join("README"), "no certificate").unwrap();
     folder
 }
@@ -26,6 +28,7 @@ fn the_file_the_folders_and_both_are_honoured_and_nothing_else() {
     let (one, other) = (make(&Plan::new(&["localhost"])), make(&Plan::new(&["localhost"])));
     let (its_folder, other_folder) = (folder(&one), folder(&other));
     let both = format!("{}:{}", other_folder.path().display(), its_folder.path().display());
+    let with_a_missing_one = format!("/nonexistent:{}:/nonexistent", its_folder.path().display());
     let file = ("SSL_CERT_FILE", one.trusted.as_path());
     let other_file = ("SSL_CERT_FILE", other.trusted.as_path());
     let its = ("SSL_CERT_DIR", its_folder.path());
@@ -35,6 +38,9 @@ fn the_file_the_folders_and_both_are_honoured_and_nothing_else() {
         (&[its], 0),
         (&[("SSL_CERT_DIR", Path::new(&both))], 0),
         (&[file, others], 0),
+        (&[("SSL_CERT_DIR", Path::new(&with_a_missing_one))], 0),
+        (&[file, ("SSL_CERT_DIR", Path::new("/nonexistent"))], 0),
+        (&[("SSL_CERT_FILE", Path::new("/nonexistent")), its], 0),
         (&[other_file, its], 0),
         (&[other_file], 6),
         (&[others], 6),
@@ -52,7 +58,6 @@ fn what_names_nothing_is_told_and_the_systems_are_no_substitute() {
     let empty_folder = tempfile::tempdir().unwrap();
     let (empty, missing) = (made.folder().join("empty.pem"), made.folder().join("missing"));
     std::fs::write(&empty, "").unwrap();
-    let good = ("SSL_CERT_FILE", made.trusted.as_path());
     for (variables, told) in [
         (&[("SSL_CERT_FILE", missing.as_path())][..], &["no such file", "SSL_CERT_FILE"][..]),
         (&[("SSL_CERT_FILE", &empty)], &["no certificate", "SSL_CERT_FILE"]),
@@ -60,7 +65,7 @@ fn what_names_nothing_is_told_and_the_systems_are_no_substitute() {
         (&[("SSL_CERT_DIR", &missing)], &["no such file", "SSL_CERT_DIR"]),
         (&[("SSL_CERT_DIR", empty_folder.path())], &["no certificate", "SSL_CERT_DIR"]),
         (&[("SSL_CERT_DIR", Path::new(""))], &["SSL_CERT_DIR", "empty"]),
-        (&[good, ("SSL_CERT_DIR", &missing)], &["no such file", "SSL_CERT_DIR"]),
+        (&[("SSL_CERT_DIR", Path::new("/nonexistent:/neither"))], &["/nonexistent: cannot", "no such file"]),
     ] {
         connect(&made, variables).status(2).stdout(b"").says(told);
     }

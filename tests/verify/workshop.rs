@@ -9,7 +9,7 @@ use rcgen::{
 
 use crate::support::certs::Issued;
 
-type Issuer = CertifiedIssuer<'static, KeyPair>;
+pub type Issuer = CertifiedIssuer<'static, KeyPair>;
 
 /// How a chain is made.
 pub struct Plan {
@@ -95,6 +95,10 @@ pub struct Made {
     pub shown: Issued,
     /// The revocation lists, if there are any.
     pub lists: Option<PathBuf>,
+    /// The root, and the authorities below it.
+    pub issuers: Vec<Issuer>,
+    /// Another authority of the name of the last one.
+    pub stranger: Issuer,
 }
 
 impl Made {
@@ -149,7 +153,7 @@ pub fn make(plan: &Plan) -> Made {
     let lists: String = of_last.into_iter().chain(of_root).chain(later).collect();
     let shown = Issued { cert: file("chain.pem", &chain), key: file("end.key", &own_key.serialize_pem()) };
     let lists = (!lists.is_empty()).then(|| file("lists.pem", &lists));
-    Made { trusted: file("trusted.pem", &trusted), shown, lists, folder }
+    Made { trusted: file("trusted.pem", &trusted), shown, lists, folder, issuers, stranger }
 }
 
 fn key() -> KeyPair {
