@@ -70,6 +70,28 @@ fn the_keys_are_logged_for_wireshark_where_that_is_asked_for() {
 }
 
 #[test]
+fn a_key_log_that_cannot_be_written_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("missing").join("keys");
+    for command in ["connect", "listen"] {
+        let program = astream([command, "127.0.0.1", "0", "--tls"]).env("SSLKEYLOGFILE", &missing).run();
+        program.status(2).says(&[arg(&missing), "cannot write it: no such file", "SSLKEYLOGFILE"]);
+    }
+    // It is there, and takes nothing.
+    let listener = astream(["listen", "127.0.0.1", "0", "--tls", "--echo", "--once"]);
+    let listener = listener.env("SSLKEYLOGFILE", "/dev/full").start();
+    let (port, pin) = listener_pin(&listener);
+    let client = astream(["connect", "127.0.0.1", &port, "--tls", "--pin", &pin]);
+    client.input("kept").run().status(0).stdout(b"kept").silent();
+    listener.stderr_line("/dev/full: cannot write it: no space left on device (SSLKEYLOGFILE)");
+    let listener = astream(["listen", "127.0.0.1", "0", "--tls"]).start();
+    let (port, pin) = listener_pin(&listener);
+    let client =
+        astream(["connect", "127.0.0.1", &port, "--tls", "--pin", &pin]).env("SSLKEYLOGFILE", "/dev/full");
+    client.run().status(2).says(&["/dev/full: cannot write it", "SSLKEYLOGFILE"]);
+}
+
+#[test]
 fn no_upload_is_lost_to_session_tickets() {
     // rustls sends two with its defaults; the reading begins after the client has sent all it can.
     let (authority, server) = server(|mut tls| {

@@ -41,10 +41,12 @@ pub(super) async fn resolve(
         "{host} resolves to {}",
         addresses.as_ref().map_or_else(ToString::to_string, |a| list(a))
     );
-    addresses.map_err(|reason| {
-        // A resolver may know such a name all the same: .local has them.
-        if host.is_ascii() { failed(&reason) } else { failed(&format!("{reason}; it is {NOT_ASCII}")) }
-    })
+    addresses.map_err(|reason| failed(&explained(host, reason)))
+}
+
+/// A resolver may know a name that is not ASCII, .local has them: what to do about it is said where it does not.
+fn explained(host: &str, reason: String) -> String {
+    if host.is_ascii() { reason } else { format!("{reason}; it is {NOT_ASCII}") }
 }
 
 fn look_up(host: &str, port: u16, family: Family) -> Result<Vec<SocketAddr>, String> {
@@ -76,4 +78,16 @@ fn look_up(host: &str, port: u16, family: Family) -> Result<Vec<SocketAddr>, Str
 /// Addresses as a person reads them.
 pub(super) fn list(addresses: &[SocketAddr]) -> String {
     addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_outside_ascii_that_is_unknown_is_told_with_the_form_to_write() {
+        assert_eq!(explained("example.org", "unknown".to_owned()), "unknown");
+        let told = explained("münchen.example", "unknown".to_owned());
+        assert!(told.starts_with("unknown; ") && told.contains("xn--"), "{told}");
+    }
 }

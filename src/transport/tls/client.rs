@@ -170,8 +170,12 @@ fn server_name(host: &str) -> Result<ServerName<'static>, Error> {
     ServerName::try_from(host.to_owned()).map_err(|_| Error::address(host, not_a_name(host)))
 }
 
+/// Names that resolvers know and that are none for RFC 5890: with a hyphen at the end, say.
+const NO_CERTIFICATE: &str =
+    "a name that no certificate can hold; pin the server's key, or verify it by another name";
+
 fn not_a_name(host: &str) -> &'static str {
-    if host.is_ascii() { "not a name that a certificate can hold" } else { NOT_ASCII }
+    if host.is_ascii() { NO_CERTIFICATE } else { NOT_ASCII }
 }
 
 /// The certificates to trust.
@@ -260,5 +264,29 @@ impl TlsClient {
         // One connection is made with it: there is nothing to resume.
         config.resumption = Resumption::disabled();
         Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(client: &TlsClient, host: &str) -> Result<Option<String>, String> {
+        let name = client.name(Some(host)).map_err(|error| error.to_string());
+        name.map(|name| name.map(|name| name.to_str().into_owned()))
+    }
+
+    #[test]
+    fn a_host_that_no_certificate_can_name_is_reached_by_pin_by_another_name_or_insecurely() {
+        let (client, other) = (TlsClient::new(), Ok(Some("real.test".to_owned())));
+        assert!(name(&client, "trail-.test").unwrap_err().contains("no certificate can hold"));
+        assert!(name(&client, "münchen.example").unwrap_err().contains("xn--"));
+        for host in ["trail-.test", "münchen.example"] {
+            assert_eq!(name(&client.clone().pin(Pin::default()), host), Ok(None));
+            assert_eq!(name(&client.clone().danger_no_verification(true), host), Ok(None));
+            assert_eq!(name(&client.clone().server_name("real.test"), host), other);
+        }
+        assert_eq!(name(&client.clone().pin(Pin::default()), "real.test."), other);
+        assert!(name(&client.danger_no_verification(true).server_name("bad-"), "real.test").is_err());
     }
 }
