@@ -25,6 +25,7 @@ mod openssl;
 mod ourselves;
 mod pages;
 mod python;
+mod revocation;
 mod shell;
 mod site;
 mod socat;
