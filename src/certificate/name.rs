@@ -73,18 +73,21 @@ pub(super) fn is_same(one: Value<'_>, other: Value<'_>) -> bool {
     one.whole == other.whole || parts(one).is_some_and(|one| parts(other) == Some(one))
 }
 
-/// The attributes of each part: what they are, and their value without what makes no difference.
-fn folded(name: Value<'_>) -> Option<Vec<Vec<(&[u8], String)>>> {
+/// What an attribute is, and its value without what makes no difference.
+type Folded<'a> = (&'a [u8], String);
+
+/// The attributes of each part.
+fn folded(name: Value<'_>) -> Option<Vec<Vec<Folded<'_>>>> {
     name.items()?.into_iter().map(folded_part).collect()
 }
 
-fn folded_part(part: Value<'_>) -> Option<Vec<(&[u8], String)>> {
+fn folded_part(part: Value<'_>) -> Option<Vec<Folded<'_>>> {
     let mut attributes: Vec<_> = part.items()?.into_iter().map(folded_attribute).collect::<Option<_>>()?;
     attributes.sort();
     Some(attributes)
 }
 
-fn folded_attribute(attribute: Value<'_>) -> Option<(&[u8], String)> {
+fn folded_attribute(attribute: Value<'_>) -> Option<Folded<'_>> {
     let [kind, value] = attribute.items()?[..] else { return None };
     let text = match string(value) {
         Some(text) => text.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" "),

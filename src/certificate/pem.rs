@@ -113,11 +113,16 @@ impl<'a> Found<'a> {
     }
 
     fn block(self, line: usize) -> Result<Block, String> {
-        let lines = || self.body.split(|byte| *byte == b'\n');
-        let is_header = |line: &&[u8]| line.contains(&b':');
-        let is_encrypted = lines().filter(is_header).any(|line| memmem::find(line, b"ENCRYPTED").is_some());
-        let text = lines().filter(|line| !is_header(line)).flatten().copied();
-        let text: Vec<u8> = text.filter(|byte| !byte.is_ascii_whitespace()).collect();
+        let mut is_encrypted = false;
+        let mut text = Vec::with_capacity(self.body.len());
+        for line in self.body.split(|byte| *byte == b'\n') {
+            if memchr::memchr(b':', line).is_some() {
+                // A header; no line of base64 has a colon.
+                is_encrypted |= memmem::find(line, b"ENCRYPTED").is_some();
+            } else {
+                line.split(u8::is_ascii_whitespace).for_each(|word| text.extend_from_slice(word));
+            }
+        }
         let der = STANDARD.decode(text);
         let der = der.map_err(|_| format!("what is in {} is not base64", self.label.escape_debug()))?;
         Ok(Block { label: self.label.to_owned(), line, der, is_encrypted })
@@ -137,11 +142,11 @@ mod tests {
 
     use super::*;
 
-    fn read(text: &str) -> Vec<Result<(String, usize, Vec<u8>), String>> {
-        let found = blocks(text.as_bytes());
-        found
-            .map(|one| one.map(|one| (one.label, one.line, one.der)).map_err(|flaw| flaw.to_string()))
-            .collect()
+    type Read = Result<(String, usize, Vec<u8>), String>;
+
+    fn read(text: &str) -> Vec<Read> {
+        let read = |block: Block| (block.label, block.line, block.der);
+        blocks(text.as_bytes()).map(|one| one.map(read).map_err(|flaw| flaw.to_string())).collect()
     }
 
     const ONE: &str = "-----BEGIN ONE-----\nAQ==\n-----END ONE-----";

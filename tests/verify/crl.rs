@@ -255,7 +255,7 @@ fn what_any_list_names_that_the_issuer_has_signed_is_revoked() {
 fn a_certificate_on_hold_may_come_off_the_list() {
     let (made, hold, removed) = (make(&Plan::new(LOCAL)), reason(6), reason(8));
     let whole = list(&made).pem();
-    is_revoked(&made, &[&list(&made).entry_with(END, &[hold.clone()]).pem(), &whole]);
+    is_revoked(&made, &[&list(&made).entry_with(END, std::slice::from_ref(&hold)).pem(), &whole]);
     let old = list(&made).end(Some("20210101000000Z")).entry_with(END, &[hold]).pem();
     is_good(&made, &[&old, &whole]);
     is_unknown(&made, &[&old], "has expired");

@@ -19,7 +19,7 @@ fn disguises(first: &str, second: &str) -> Vec<(&'static str, String)> {
         ("glued", bare(first) + second),
         ("with dashes for one line", bare(first) + &second[5..]),
         ("after a byte order mark", format!("\u{feff}{first}\u{feff}{second}")),
-        ("indented", (first.to_owned() + second).lines().map(|line| format!("  {line}\n")).collect()),
+        ("indented", format!("  {}", (first.to_owned() + second).replace('\n', "\n  "))),
         ("with CRLF", (bare(first) + "\n" + second).replace("\r\n", "\n").replace('\n', "\r\n")),
         ("with text around", format!("subject=x\n{}\nissuer: y {second} the end", bare(first))),
     ]

@@ -1,7 +1,9 @@
 //! The certificates that are trusted: those of a file, or the system's.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
+use std::fs::Metadata;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustls::RootCertStore;
@@ -52,8 +54,10 @@ impl Anchors {
         found.sort_by(|one, other| one.der.cmp(&other.der));
         found.dedup_by(|one, other| one.der == other.der);
         let mut anchors = Self::none();
-        // Of so many that nobody has chosen one by one some may be of no use.
-        found.iter().for_each(|certificate| _ = anchors.add(certificate, Purpose::Servers));
+        for certificate in &found {
+            // Of so many that nobody has chosen one by one some may be of no use.
+            let _ = anchors.add(certificate, Purpose::Servers);
+        }
         if anchors.certificates.is_empty() {
             return Err(Error::tls("TLS", "none of the trusted certificates can be used"));
         }
@@ -136,11 +140,16 @@ fn named_by(error: Error, variable: &str) -> Error {
 
 /// The certificates of all files of a folder; the other files of it are nobody's business.
 fn in_folder(folder: &Path) -> io::Result<Vec<PemCertificate>> {
-    let files = std::fs::read_dir(folder)?.flatten().map(|entry| entry.path()).filter(|path| path.is_file());
-    // A folder for OpenSSL has each of them by several names.
-    let files: BTreeSet<_> = files.filter_map(|path| path.canonicalize().ok()).collect();
-    let texts = files.iter().filter_map(|path| pem::read(path).ok());
-    Ok(texts.flat_map(|text| pem::readable_items(&text).collect::<Vec<_>>()).collect())
+    // A folder for OpenSSL has each file by several names.
+    let mut known = HashSet::new();
+    let mut found = Vec::new();
+    for path in std::fs::read_dir(folder)?.flatten().map(|entry| entry.path()) {
+        let is_new = |about: Metadata| about.is_file() && known.insert((about.dev(), about.ino()));
+        if path.metadata().is_ok_and(is_new) {
+            found.extend(pem::readable_items(&pem::read(&path).unwrap_or_default()));
+        }
+    }
+    Ok(found)
 }
 
 fn installed() -> Result<Vec<PemCertificate>, Error> {

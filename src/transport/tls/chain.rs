@@ -81,7 +81,7 @@ impl Chain {
             Ok(_) => {}
             // Which webpki finds out after looking at the validity and before anything else.
             Err(webpki::Error::CaUsedAsEndEntity) if is_trusted_itself => {
-                self.check_trusted(shown.own, now)?
+                self.check_trusted(shown.own, now)?;
             }
             // All that does not depend on the issuer is well.
             Err(webpki::Error::UnknownIssuer) if is_trusted_itself => {

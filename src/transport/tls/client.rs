@@ -17,9 +17,8 @@ use super::negotiation::Negotiation;
 use super::pem::{PemCertificate, PemFile};
 use super::revocation::{CrlFile, Revocations};
 use super::verify::{Seen, ServerVerifier, Showing, Trust};
-use super::{Heard, Identity, TlsInfo, TlsVersion, handshake_error, provider};
+use super::{Heard, Identity, TlsInfo, TlsVersion, handshake_error, provider, server_name};
 use crate::certificate::{Pin, Purpose};
-use crate::endpoint::NOT_ASCII;
 use crate::error::{Error, TlsFault};
 use crate::transport::{Shared, Transport};
 
@@ -118,7 +117,8 @@ impl TlsClient {
     /// Reads what has to be read; what takes long goes on beside the connecting.
     pub(crate) fn connector(&self, host: Option<&str>) -> Result<Connector, Error> {
         self.negotiation.check()?;
-        let name = self.name(host)?;
+        let is_verified = !self.danger_no_verification && self.pins.is_empty();
+        let name = server_name::choose(self.server_name.as_deref(), host, is_verified)?;
         let host = self.server_name.as_deref().or(host).unwrap_or("localhost").to_owned();
         let anchors = if !self.danger_no_verification && !self.pins.is_empty() {
             Loading::None
@@ -130,21 +130,6 @@ impl TlsClient {
         let revocations = Revocations::of_files(&self.crls)?;
         let key_log = KeyLog::of_environment()?;
         Ok(Connector { host, name, anchors, revocations, key_log, client: self.clone() })
-    }
-
-    /// The name to ask for and to verify. Where none is verified, there need be none: a host's may be one that no
-    /// certificate can hold.
-    fn name(&self, host: Option<&str>) -> Result<Option<ServerName<'static>>, Error> {
-        let is_verified = !self.danger_no_verification && self.pins.is_empty();
-        match (&self.server_name, host) {
-            (Some(name), _) => server_name(name).map(Some),
-            (None, Some(host)) if is_verified => server_name(host).map(Some),
-            (None, Some(host)) => Ok(server_name(host).ok()),
-            (None, None) if is_verified => {
-                Err(Error::tls("TLS", "the server's name is not known; give it (--servername)"))
-            }
-            (None, None) => server_name("localhost").map(Some),
-        }
     }
 
     /// Begins to read the system's certificates, once for all connections.
@@ -161,21 +146,6 @@ impl TlsClient {
             .map_err(|error| Error::tls("reading the system's certificates", error))?;
         Ok(Loading::Coming(receiver))
     }
-}
-
-fn server_name(host: &str) -> Result<ServerName<'static>, Error> {
-    let host = host.strip_suffix('.').unwrap_or(host);
-    // An address may carry a zone, which is no part of its name.
-    let host = host.split('%').next().unwrap_or(host);
-    ServerName::try_from(host.to_owned()).map_err(|_| Error::address(host, not_a_name(host)))
-}
-
-/// Names that resolvers know and that are none for RFC 5890: with a hyphen at the end, say.
-const NO_CERTIFICATE: &str =
-    "a name that no certificate can hold; pin the server's key, or verify it by another name";
-
-fn not_a_name(host: &str) -> &'static str {
-    if host.is_ascii() { NO_CERTIFICATE } else { NOT_ASCII }
 }
 
 /// The certificates to trust.
@@ -219,7 +189,7 @@ impl Connector {
         let trust = match chain {
             None => Trust::Pins(client.pins.clone()),
             Some(_) if client.danger_no_verification && name.is_none() => {
-                Trust::Anybody(Err(format!("'{}' is {}", host.escape_debug(), not_a_name(&host))))
+                Trust::Anybody(Err(format!("'{}' is {}", host.escape_debug(), server_name::flaw(&host))))
             }
             Some(chain) if client.danger_no_verification => {
                 Trust::Anybody(chain.map_err(|error| error.to_string()))
@@ -232,7 +202,7 @@ impl Connector {
         if let Some(log) = &key_log {
             config.key_log = log.clone();
         }
-        let name = name.map_or_else(|| server_name("localhost"), Ok)?;
+        let name = name.map_or_else(|| server_name::read("localhost"), Ok)?;
         let connecting = TlsConnector::from(Arc::new(config)).connect(name, Heard::new(io)).into_fallible();
         let mut stream = connecting.await.map_err(|failed| handshake_error(peer, &failed, &seen))?;
         key_log.map_or(Ok(()), |log| log.check())?;
@@ -264,29 +234,5 @@ impl TlsClient {
         // One connection is made with it: there is nothing to resume.
         config.resumption = Resumption::disabled();
         Ok(config)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn name(client: &TlsClient, host: &str) -> Result<Option<String>, String> {
-        let name = client.name(Some(host)).map_err(|error| error.to_string());
-        name.map(|name| name.map(|name| name.to_str().into_owned()))
-    }
-
-    #[test]
-    fn a_host_that_no_certificate_can_name_is_reached_by_pin_by_another_name_or_insecurely() {
-        let (client, other) = (TlsClient::new(), Ok(Some("real.test".to_owned())));
-        assert!(name(&client, "trail-.test").unwrap_err().contains("no certificate can hold"));
-        assert!(name(&client, "münchen.example").unwrap_err().contains("xn--"));
-        for host in ["trail-.test", "münchen.example"] {
-            assert_eq!(name(&client.clone().pin(Pin::default()), host), Ok(None));
-            assert_eq!(name(&client.clone().danger_no_verification(true), host), Ok(None));
-            assert_eq!(name(&client.clone().server_name("real.test"), host), other);
-        }
-        assert_eq!(name(&client.clone().pin(Pin::default()), "real.test."), other);
-        assert!(name(&client.danger_no_verification(true).server_name("bad-"), "real.test").is_err());
     }
 }

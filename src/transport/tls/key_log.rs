@@ -3,10 +3,12 @@
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use super::pem::words;
+use crate::certificate::hex;
 use crate::error::Error;
 
 const VARIABLE: &str = "SSLKEYLOGFILE";
@@ -36,21 +38,16 @@ impl KeyLog {
 }
 
 /// Nobody else may read it: who has it can read the connections.
-fn open(path: &PathBuf) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.create(true).append(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).mode(0o600).open(path)
 }
 
-fn unwritable(path: &PathBuf, error: &io::Error) -> Error {
+fn unwritable(path: &Path, error: &io::Error) -> Error {
     Error::file(path, format_args!("cannot write it: {} ({VARIABLE})", words(error)))
 }
 
 impl rustls::KeyLog for KeyLog {
     fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
-        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         let line = format!("{label} {} {}\n", hex(client_random), hex(secret));
         let mut file = self.file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Err(error) = file.write_all(line.as_bytes()) {

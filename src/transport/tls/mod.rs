@@ -17,6 +17,7 @@ mod negotiation;
 mod pem;
 mod revocation;
 mod server;
+mod server_name;
 mod session;
 mod verify;
 

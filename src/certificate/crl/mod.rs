@@ -1,15 +1,17 @@
 //! Revocation lists (RFC 5280, 5): what one says. Whether it is to be believed is decided elsewhere.
 
+mod scope;
+
 use std::ops::Range;
 
 use super::extensions::{Extension, Extensions, standard};
-use super::fields::Fields;
 use super::time::Timestamp;
 use super::tlv::{
     BIT_STRING, ENUMERATED, GENERALIZED_TIME, INTEGER, SEQUENCE, UTC_TIME, Value, Values, constructed,
-    primitive, without_zeros,
+    without_zeros,
 };
 use super::{Certificate, name};
+use scope::Scope;
 
 const NUMBER: [u8; 3] = standard(20);
 const REASON: [u8; 3] = standard(21);
@@ -59,37 +61,25 @@ impl RevocationList {
     pub(crate) fn from_der(der: &[u8]) -> Option<Self> {
         let list = Value::only(der).filter(|list| list.tag == SEQUENCE)?;
         let [signed, algorithm, signature] = list.items()?[..] else { return None };
-        let mut fields = signed.sequence()?;
-        let is_known = fields.next_if(INTEGER).is_none_or(|version| version.number() == Some(SECOND_VERSION));
+        let fields = Signed::read(signed)?;
         // RFC 5280, 5.1.2.2: both must be the same.
-        let is_signed_as_it_says = fields.next()? == algorithm && algorithm.tag == SEQUENCE;
-        let issuer = fields.next_if(SEQUENCE)?;
-        let begin = time(&mut fields)??;
-        let end = match time(&mut fields) {
-            Some(end) => Some(end?),
-            None => None,
-        };
-        let entries = fields.next_if(SEQUENCE);
-        let extensions = fields.next_if(constructed(0));
-        let extensions = extensions.map(|field| Extensions::read(Value::only(field.content)?));
-        let is_whole = is_known && is_signed_as_it_says && fields.is_empty();
-        let signature =
-            signature.content.strip_prefix(&[0]).filter(|_| is_whole && signature.tag == BIT_STRING)?;
-        let (scope, obstacle) = match extensions {
-            Some(extensions) => about(&extensions?)?,
+        let is_signed_as_it_says = fields.algorithm == algorithm && signature.tag == BIT_STRING;
+        let signature = signature.content.strip_prefix(&[0]).filter(|_| is_signed_as_it_says)?;
+        let (scope, mut obstacle) = match &fields.extensions {
+            Some(extensions) => about(extensions)?,
             None => (Scope::default(), None),
         };
-        let of_entries = check_entries(entries.map_or(Values(&[]), |entries| Values(entries.content)))?;
+        read_all(Values(fields.entries), &mut obstacle)?;
         Some(Self {
             signed: signed.whole.to_vec(),
             algorithm: algorithm.content.to_vec(),
             signature: signature.to_vec(),
-            issuer: place(issuer.whole, signed.whole),
-            begin,
-            end,
-            entries: entries.map_or(0..0, |entries| place(entries.content, signed.whole)),
+            issuer: place(fields.issuer.whole, signed.whole),
+            begin: fields.begin,
+            end: fields.end,
+            entries: place(fields.entries, signed.whole),
             scope,
-            obstacle: obstacle.or(of_entries),
+            obstacle,
         })
     }
 
@@ -122,10 +112,7 @@ impl RevocationList {
 
     /// Whether a certificate of its issuer would be on it.
     pub(crate) fn covers(&self, certificate: &Certificate, is_authority: bool) -> bool {
-        let excluded = if is_authority { self.scope.only_users } else { self.scope.only_authorities };
-        let is_its_point =
-            |point: &Vec<u8>| certificate.fields().is_some_and(|fields| names_point(&fields, point));
-        !excluded && self.scope.point.as_ref().is_none_or(is_its_point)
+        certificate.fields().is_some_and(|fields| self.scope.covers(&fields, is_authority))
     }
 
     /// What it says of a certificate of its issuer.
@@ -156,9 +143,37 @@ impl RevocationList {
     }
 }
 
-/// The next field, if it is a time; then none within if it is none that can be read.
-fn time(fields: &mut Values<'_>) -> Option<Option<Timestamp>> {
-    fields.next_if(UTC_TIME).or_else(|| fields.next_if(GENERALIZED_TIME)).map(Timestamp::read)
+/// What is signed (RFC 5280, 5.1.2).
+struct Signed<'a> {
+    algorithm: Value<'a>,
+    issuer: Value<'a>,
+    begin: Timestamp,
+    end: Option<Timestamp>,
+    entries: &'a [u8],
+    extensions: Option<Extensions<'a>>,
+}
+
+impl<'a> Signed<'a> {
+    fn read(signed: Value<'a>) -> Option<Self> {
+        let mut fields = signed.sequence()?;
+        let is_known = fields.next_if(INTEGER).is_none_or(|version| version.number() == Some(SECOND_VERSION));
+        let algorithm = fields.next_if(SEQUENCE)?;
+        let issuer = fields.next_if(SEQUENCE)?;
+        let begin = time(&mut fields)?;
+        let has_end = matches!(fields.0.first(), Some(&UTC_TIME | &GENERALIZED_TIME));
+        let end = if has_end { Some(time(&mut fields)?) } else { None };
+        let entries = fields.next_if(SEQUENCE).map_or(&signed.content[..0], |entries| entries.content);
+        let extensions = match fields.next_if(constructed(0)) {
+            Some(field) => Some(Extensions::read(Value::only(field.content)?)?),
+            None => None,
+        };
+        let is_whole = is_known && fields.is_empty();
+        is_whole.then_some(Self { algorithm, issuer, begin, end, entries, extensions })
+    }
+}
+
+fn time(fields: &mut Values<'_>) -> Option<Timestamp> {
+    fields.next().and_then(Timestamp::read)
 }
 
 /// Where a part of these bytes is in them.
@@ -188,17 +203,18 @@ fn not_understood(kind: &str) -> String {
     format!("it has a critical extension that is not understood, {kind}")
 }
 
-/// Reads all entries once, so that none is found to be malformed in the middle of a connection; what keeps
-/// the list from saying that a certificate is good.
-fn check_entries(mut entries: Values<'_>) -> Option<Option<String>> {
-    let mut obstacle = None;
+/// Reads all entries once, so that none is found to be malformed in the middle of a connection. One with a
+/// critical extension that is not understood is an obstacle.
+fn read_all(mut entries: Values<'_>, obstacle: &mut Option<String>) -> Option<()> {
     while !entries.is_empty() {
-        let entry = Entry::read(entries.next()?)?;
-        let known = [REASON, INVALIDITY_DATE];
-        let unknown = entry.extensions.as_ref().and_then(|extensions| extensions.critical_beside(&known));
-        obstacle = obstacle.or_else(|| unknown.map(|kind| not_understood(&kind)));
+        let extensions = Entry::read(entries.next()?)?.extensions;
+        let unknown =
+            extensions.and_then(|extensions| extensions.critical_beside(&[REASON, INVALIDITY_DATE]));
+        if let Some(kind) = unknown.filter(|_| obstacle.is_none()) {
+            *obstacle = Some(not_understood(&kind));
+        }
     }
-    Some(obstacle)
+    Some(())
 }
 
 /// One revoked certificate (RFC 5280, 5.1.2.6).
@@ -211,7 +227,7 @@ impl<'a> Entry<'a> {
     fn read(entry: Value<'a>) -> Option<Self> {
         let mut fields = entry.sequence()?;
         let serial = fields.next_if(INTEGER)?.content;
-        time(&mut fields)??;
+        time(&mut fields)?;
         let extensions = match fields.next_if(SEQUENCE) {
             Some(extensions) => Some(Extensions::read(extensions)?),
             None => None,
@@ -231,59 +247,6 @@ impl<'a> Entry<'a> {
         let reason = Value::only(self.extension(&REASON)?.value).filter(|reason| reason.tag == ENUMERATED)?;
         <[u8; 1]>::try_from(reason.content).ok().map(|[reason]| reason)
     }
-}
-
-/// Which certificates of its issuer a list is about (RFC 5280, 5.2.5): all of them where it does not say.
-#[derive(Debug, Default)]
-struct Scope {
-    /// The name of the point that it is published at, in DER: it is about the certificates that name it.
-    point: Option<Vec<u8>>,
-    only_users: bool,
-    only_authorities: bool,
-    only_some_reasons: bool,
-    is_indirect: bool,
-    only_attributes: bool,
-}
-
-impl Scope {
-    fn read(scope: Value<'_>) -> Option<Self> {
-        let mut fields = scope.sequence()?;
-        let point = fields.next_if(constructed(0)).map(|point| point.content.to_vec());
-        let only_users = flag(&mut fields, 1)?;
-        let only_authorities = flag(&mut fields, 2)?;
-        let only_some_reasons = fields.next_if(primitive(3)).is_some();
-        let is_indirect = flag(&mut fields, 4)?;
-        let only_attributes = flag(&mut fields, 5)?;
-        let scope =
-            Self { point, only_users, only_authorities, only_some_reasons, is_indirect, only_attributes };
-        fields.is_empty().then_some(scope)
-    }
-}
-
-/// A field that is false where it is missing.
-fn flag(fields: &mut Values<'_>, number: u8) -> Option<bool> {
-    match fields.next_if(primitive(number)).map(|flag| flag.content) {
-        None | Some([0]) => Some(false),
-        Some([0xff]) => Some(true),
-        Some(_) => None,
-    }
-}
-
-/// Whether a certificate names this point (RFC 5280, 6.3.3, b, 2), by itself: for all reasons, and as one of its
-/// own issuer.
-fn names_point(fields: &Fields<'_>, point: &[u8]) -> bool {
-    let points = fields.distribution_points().unwrap_or_default();
-    points.into_iter().any(|its| {
-        let parts = its.items().unwrap_or_default();
-        matches!(parts[..], [name] if name.tag == constructed(0) && share_a_name(name.content, point))
-    })
-}
-
-/// Whether two points have a name in common, in the form of full names; a name relative to its issuer is one.
-fn share_a_name(one: &[u8], other: &[u8]) -> bool {
-    let full = |point| Value::only(point).filter(|names| names.tag == constructed(0)).and_then(Value::items);
-    let names = full(one).unwrap_or_default();
-    one == other || full(other).is_some_and(|others| names.iter().any(|name| others.contains(name)))
 }
 
 #[cfg(test)]
