@@ -1,44 +1,68 @@
-//! Revocation lists that rcgen has made, as they are and damaged.
+//! Revocation lists as they are and damaged. Nothing here looks at their signatures.
 
 use proptest::prelude::*;
-use rcgen::{
-    CertificateParams, CertificateRevocationListParams, CertifiedIssuer, CrlDistributionPoint,
-    CrlIssuingDistributionPoint, CrlScope, IsCa, KeyIdMethod, KeyPair, RevocationReason, RevokedCertParams,
-    SerialNumber, date_time_ymd,
-};
 
 use super::*;
 
-/// A list with these serial numbers and every extension, and a certificate of its issuer with the first of them.
-fn made(serials: &[u64]) -> (Vec<u8>, Certificate) {
-    let key = || KeyPair::generate().unwrap();
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let issuer = CertifiedIssuer::self_signed(params, key()).unwrap();
-    let revoked = |serial: &u64| RevokedCertParams {
-        serial_number: SerialNumber::from(*serial),
-        revocation_time: date_time_ymd(2020, 1, 1),
-        reason_code: Some(RevocationReason::KeyCompromise),
-        invalidity_date: Some(date_time_ymd(2019, 1, 1)),
+fn value(tag: u8, parts: &[Vec<u8>]) -> Vec<u8> {
+    let content = parts.concat();
+    let length = match u8::try_from(content.len()).unwrap() {
+        short @ ..0x80 => vec![short],
+        long => vec![0x81, long],
     };
-    let uris = vec!["http://example.org/".to_owned()];
-    let point = CrlDistributionPoint { uris: uris.clone() };
-    let list = CertificateRevocationListParams {
-        this_update: date_time_ymd(2020, 1, 2),
-        next_update: date_time_ymd(2050, 1, 1),
-        crl_number: SerialNumber::from(1),
-        issuing_distribution_point: Some(CrlIssuingDistributionPoint {
-            distribution_point: CrlDistributionPoint { uris },
-            scope: Some(CrlScope::UserCertsOnly),
-        }),
-        revoked_certs: serials.iter().map(revoked).collect(),
-        key_identifier_method: KeyIdMethod::Sha256,
+    [vec![tag], length, content].concat()
+}
+
+fn bytes(tag: u8, content: &[u8]) -> Vec<u8> {
+    value(tag, &[content.to_vec()])
+}
+
+fn extension(kind: [u8; 3], content: Vec<u8>) -> Vec<u8> {
+    value(SEQUENCE, &[bytes(6, &kind), bytes(1, &[0xff]), value(4, &[content])])
+}
+
+fn algorithm() -> Vec<u8> {
+    value(SEQUENCE, &[bytes(6, &[0x2b, 0x65, 0x70])])
+}
+
+/// What is signed, in this way.
+fn signed(fields: &[Vec<u8>]) -> Vec<u8> {
+    value(SEQUENCE, &[value(SEQUENCE, fields), algorithm(), bytes(BIT_STRING, &[0, 1, 2])])
+}
+
+fn name() -> Vec<u8> {
+    let attribute = value(SEQUENCE, &[bytes(6, &[0x55, 4, 3]), bytes(12, b"me")]);
+    value(SEQUENCE, &[value(0x31, &[attribute])])
+}
+
+/// The name of a distribution point.
+fn point() -> Vec<u8> {
+    value(0xa0, &[value(0xa0, &[bytes(0x86, b"http://here/")])])
+}
+
+/// A list of certificates of end users with these serial numbers.
+fn list(serials: &[u8]) -> Vec<u8> {
+    let time = |text: &str| bytes(UTC_TIME, text.as_bytes());
+    let entry = |serial: &u8| {
+        let reason = value(SEQUENCE, &[extension(REASON, bytes(ENUMERATED, &[1]))]);
+        value(SEQUENCE, &[bytes(INTEGER, &[*serial]), time("200101000000Z"), reason])
     };
-    let mut own = CertificateParams::default();
-    own.serial_number = serials.first().map(|serial| SerialNumber::from(*serial));
-    own.crl_distribution_points = vec![point];
-    let own = own.signed_by(&key(), &issuer).unwrap();
-    (list.signed_by(&issuer).unwrap().der().to_vec(), Certificate::from_der(own.der().as_ref()))
+    let entries: Vec<_> = serials.iter().map(entry).collect();
+    let scope = extension(ISSUING_POINT, value(SEQUENCE, &[point(), bytes(0x81, &[0xff])]));
+    let (begin, end) = (time("200102000000Z"), time("491231000000Z"));
+    let extensions = value(constructed(0), &[value(SEQUENCE, &[scope])]);
+    signed(&[bytes(INTEGER, &[1]), algorithm(), name(), begin, end, value(SEQUENCE, &entries), extensions])
+}
+
+/// A certificate of the same issuer that names the point of the list.
+fn certificate(serial: u8) -> Certificate {
+    let validity = value(SEQUENCE, &[bytes(UTC_TIME, b"200101000000Z"), bytes(UTC_TIME, b"491231000000Z")]);
+    let key = value(SEQUENCE, &[algorithm(), bytes(BIT_STRING, &[0, 7])]);
+    let points = extension([0x55, 0x1d, 31], value(SEQUENCE, &[value(SEQUENCE, &[point()])]));
+    let extensions = value(constructed(3), &[value(SEQUENCE, &[points])]);
+    let version = value(constructed(0), &[bytes(INTEGER, &[2])]);
+    let fields = [version, bytes(INTEGER, &[serial]), algorithm(), name(), validity, name(), key, extensions];
+    Certificate::from_der(signed(&fields))
 }
 
 /// Asks a list everything.
@@ -50,19 +74,17 @@ fn ask(list: &RevocationList, certificate: &Certificate) -> (bool, bool, Listed)
 
 #[test]
 fn a_list_says_what_was_put_in() {
-    let (der, certificate) = made(&[7, 0x0102_0304]);
-    let list = RevocationList::from_der(&der).unwrap();
-    assert_eq!(ask(&list, &certificate), (true, true, Listed::Revoked));
-    assert!(!list.covers(&certificate, true));
+    let list = RevocationList::from_der(&list(&[7, 8])).unwrap();
+    assert_eq!(ask(&list, &certificate(7)), (true, true, Listed::Revoked));
+    assert_eq!(ask(&list, &certificate(9)), (true, true, Listed::No));
+    assert!(!list.covers(&certificate(7), true));
     assert_eq!(list.begin().to_string(), "2020-01-02T00:00:00Z");
-    assert_eq!((list.end().unwrap().to_string().as_str(), list.obstacle()), ("2050-01-01T00:00:00Z", None));
-    let (_, other) = made(&[9]);
-    assert_eq!(list.find(&other), Listed::No);
+    assert_eq!((list.end().unwrap().to_string().as_str(), list.obstacle()), ("2049-12-31T00:00:00Z", None));
 }
 
 #[test]
 fn a_list_that_is_cut_short_is_none() {
-    let (der, _) = made(&[7]);
+    let der = list(&[7]);
     for length in 0..der.len() {
         assert!(RevocationList::from_der(&der[..length]).is_none());
     }
@@ -72,17 +94,14 @@ fn a_list_that_is_cut_short_is_none() {
 proptest! {
     #[test]
     fn a_damaged_list_is_no_panic(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4)) {
-        thread_local!(static MADE: (Vec<u8>, Certificate) = made(&[7, 8, 9]));
-        MADE.with(|(der, certificate)| {
-            let mut der = der.clone();
-            for (at, byte) in changes {
-                let at = at.index(der.len());
-                der[at] = byte;
-            }
-            if let Some(list) = RevocationList::from_der(&der) {
-                ask(&list, certificate);
-            }
-        });
+        let mut der = list(&[7, 8]);
+        for (at, byte) in changes {
+            let at = at.index(der.len());
+            der[at] = byte;
+        }
+        if let Some(list) = RevocationList::from_der(&der) {
+            ask(&list, &certificate(7));
+        }
     }
 
     #[test]
