@@ -7,9 +7,6 @@ use std::str::FromStr;
 
 use crate::error::Error;
 
-/// What to do about a name with other letters than those of ASCII, which is not looked up as it stands (RFC 5891).
-pub(crate) const NOT_ASCII: &str = "not an ASCII name; write it in the form that begins with xn-- (IDNA)";
-
 /// An address to connect to or to listen on, as a person writes it.
 ///
 /// Parsed from `HOST:PORT`, `[V6]:PORT`, `unix:PATH` or, for Linux's abstract names, `unix:@NAME`.

@@ -4,8 +4,11 @@ use std::net::{IpAddr, SocketAddr};
 
 use tokio::sync::oneshot;
 
-use crate::endpoint::{Family, NOT_ASCII};
+use crate::endpoint::Family;
 use crate::error::Error;
+
+/// What to do about a name with other letters than those of ASCII, which is not looked up as it stands (RFC 5891).
+pub(super) const NOT_ASCII: &str = "not an ASCII name; write it in the form that begins with xn-- (IDNA)";
 
 /// The addresses of `host`, in the resolver's order. Numbers need no look-up and no thread.
 pub(super) async fn resolve(

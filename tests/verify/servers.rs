@@ -247,6 +247,20 @@ fn authorities() {
     check(LOCAL, good, root, &["CN=the root may not stand for it"], "AccessDenied");
     let own = |plan: &mut Plan| plan.end.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     check(LOCAL, good, own, &["it is one of an authority"], "CertificateUnknown");
+    let early_root = |plan: &mut Plan| plan.root.not_before = date_time_ymd(3001, 1, 1);
+    let told = "the trusted certificate of its issuer CN=the root is not valid before 3001-01-01";
+    check(LOCAL, good, early_root, &[told], "UnknownCA");
+    let never = |plan: &mut Plan| {
+        plan.end.not_before = date_time_ymd(2031, 1, 1);
+        plan.end.not_after = date_time_ymd(2030, 1, 1);
+    };
+    check(
+        LOCAL,
+        good,
+        never,
+        &["the validity of the certificate ends before it begins"],
+        "CertificateExpired",
+    );
 }
 
 #[test]

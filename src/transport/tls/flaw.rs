@@ -94,11 +94,11 @@ impl Flaw {
                 cut(&issuer.subject())
             ),
             Self::ShortKey(bits) => {
-                format!("the certificate's RSA key has {bits} bits, of which {LEAST_RSA} are the least")
+                format!("the certificate's RSA key has {bits} bits; at least {LEAST_RSA} are required")
             }
             Self::ShortIssuerKey(issuer, bits) => format!(
-                "the certificate is not trusted: the RSA key of its issuer {} has {bits} bits, of which \
-                 {LEAST_RSA} are the least",
+                "the certificate is not trusted: the RSA key of its issuer {} has {bits} bits; at least \
+                 {LEAST_RSA} are required",
                 cut(&issuer.subject())
             ),
             Self::NotPinned => {
@@ -175,6 +175,7 @@ fn webpki_words(error: &webpki::Error, name: Option<&ServerName<'_>>, shown: &[C
             let since = since.map_or_else(String::new, |since| format!(", only from {since} on"));
             format!("{} is not valid yet{since}", invalid(time.as_secs(), shown))
         }
+        E::InvalidCertValidity => format!("{} ends before it begins", ended(shown)),
         E::UnknownIssuer => format!("the certificate is not trusted: {}", unknown_issuer(shown)),
         E::InvalidSignatureForPublicKey => {
             "the certificate is not trusted: its issuer's key did not sign it".to_owned()
@@ -229,6 +230,15 @@ fn invalid(now: u64, shown: &[Certificate]) -> String {
             format!("the certificate of its issuer{issuer}")
         }
         _ => "the certificate".to_owned(),
+    }
+}
+
+/// Whose validity has no time at all.
+fn ended(shown: &[Certificate]) -> String {
+    let has_none = |one: &&Certificate| one.not_before() > one.not_after();
+    match shown.iter().position(|one| has_none(&one)) {
+        Some(at @ 1..) => format!("the validity of its issuer {}", cut(&shown[at].subject())),
+        _ => "the validity of the certificate".to_owned(),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use rustls::pki_types::ServerName;
 
-use crate::endpoint::NOT_ASCII;
 use crate::error::Error;
+use crate::transport::resolve::NOT_ASCII;
 
 /// Resolvers know names that are none for RFC 5890: with a hyphen at the end, say.
 const NO_CERTIFICATE: &str =
