@@ -119,6 +119,16 @@ fn notify_below(stream: &TcpStream, bytes: u32) {
     let _ = (stream, bytes);
 }
 
+/// Acknowledges what has come at once, and what comes next: for those who wait and send nothing that would
+/// carry the acknowledgement. Otherwise it is delayed for 40 ms, and a peer with Nagle's algorithm keeps back
+/// what it wants to send until it comes. The system goes back to delaying when data flow both ways.
+pub(super) fn acknowledge_at_once(stream: &TcpStream) {
+    #[cfg(target_os = "linux")]
+    let _ = SockRef::from(stream).set_tcp_quickack(true);
+    #[cfg(not(target_os = "linux"))]
+    let _ = stream;
+}
+
 /// A connection whose calls block, for a thread for each way.
 pub(crate) struct BlockingSocket {
     socket: Socket,

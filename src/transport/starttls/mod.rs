@@ -121,6 +121,7 @@ impl Dialogue<'_> {
                 }
                 Heard::More => received.reserve(1024),
             }
+            io.acknowledge_at_once();
             if io.read_buf(received).await.map_err(lost)? == 0 {
                 let told = format!("the server closed the connection before {}", turn.awaits);
                 return Err(self.error(&match received.len() {

@@ -203,7 +203,7 @@ impl Connector {
         let config = Arc::new(client.config(ServerVerifier::new(trust, &seen), seen.clone())?);
         let connecting = TlsConnector::from(config).connect(name, Heard::new(io)).into_fallible();
         let mut stream = connecting.await.map_err(|failed| handshake_error(peer, &failed, &seen))?;
-        stream.get_mut().0.forget();
+        stream.get_mut().0.handshake_done();
         let mut info = TlsInfo::of(stream.get_ref().1);
         info.unverified = seen.put_up_with();
         info.tell(peer);

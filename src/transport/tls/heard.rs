@@ -23,10 +23,12 @@ impl Heard {
         Self { io, first: Vec::new(), is_handshaking: true }
     }
 
-    /// The handshake is through: what comes now is nobody's business.
-    pub(super) fn forget(&mut self) {
+    /// The handshake is complete. Its last message may have been the peer's, and whoever has the connection
+    /// now need not have anything to send.
+    pub(super) fn handshake_done(&mut self) {
         self.first = Vec::new();
         self.is_handshaking = false;
+        self.io.acknowledge_at_once();
     }
 
     pub(super) fn transport(&self) -> &Transport {
@@ -57,7 +59,9 @@ impl AsyncRead for Heard {
     ) -> Poll<io::Result<()>> {
         let known = buf.filled().len();
         let read = Pin::new(&mut self.io).poll_read(cx, buf);
-        if self.is_handshaking {
+        if self.is_handshaking && read.is_pending() {
+            self.io.acknowledge_at_once();
+        } else if self.is_handshaking {
             let room = MAX - self.first.len();
             let new = &buf.filled()[known..];
             self.first.extend_from_slice(&new[..new.len().min(room)]);

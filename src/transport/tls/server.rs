@@ -136,7 +136,7 @@ impl Acceptor {
         let acceptor = TlsAcceptor::from(config);
         let accepting = acceptor.accept(Heard::new(io)).into_fallible();
         let mut stream = accepting.await.map_err(|failed| handshake_error(peer, &failed, &seen))?;
-        stream.get_mut().0.forget();
+        stream.get_mut().0.handshake_done();
         let info = TlsInfo::of(stream.get_ref().1);
         info.tell(peer);
         Ok((Shared::tls(Box::new(TlsStream::from(stream)), self.server.ignore_unexpected_eof), info))
