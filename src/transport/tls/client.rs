@@ -214,7 +214,8 @@ impl Connector {
             let fault = TlsFault::Protocol;
             return Err(Error::Tls { doing, reason, fault, peer_certificates: info.peer_certificates });
         }
-        Ok((Shared::tls(Box::new(TlsStream::from(stream)), client.ignore_unexpected_eof), info))
+        let version = TlsVersion::of(stream.get_ref().1);
+        Ok((Shared::tls(Box::new(TlsStream::from(stream)), version, client.ignore_unexpected_eof), info))
     }
 }
 

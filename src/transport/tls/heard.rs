@@ -43,6 +43,15 @@ impl Heard {
         self.first.is_empty()
     }
 
+    /// The last part of the version in a `ClientHello` (RFC 8446, 4.1.2), if it begins with one.
+    pub(super) fn hello_version(&self) -> Option<u8> {
+        match self.first[..] {
+            // A record's type, version and length, then a message's type and length.
+            [22, _, _, _, _, 1, _, _, _, 3, version, ..] => Some(version),
+            _ => None,
+        }
+    }
+
     /// The first line, if it does not begin as a record of TLS does (RFC 8446, 5.1).
     pub(super) fn other_words(&self) -> Option<String> {
         let is_record = (20..=24).contains(self.first.first()?);

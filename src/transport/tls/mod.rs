@@ -10,6 +10,7 @@ mod flaw;
 #[cfg(feature = "generate")]
 mod generate;
 mod heard;
+mod hello;
 mod identity;
 mod info;
 mod negotiation;

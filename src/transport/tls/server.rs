@@ -4,18 +4,18 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use tokio_rustls::{TlsAcceptor, TlsStream};
+use rustls::{DistinguishedName, ServerConfig};
+use tokio_rustls::{StartHandshake, TlsStream};
 
 use super::anchors::Anchors;
 use super::chain::{Chain, CrlFile, revocation_lists};
 use super::negotiation::Negotiation;
 use super::pem::PemFile;
-use super::verify::{ClientVerifier, Seen};
-use super::{Heard, Identity, TlsInfo, TlsVersion, handshake_error, key_log, provider};
+use super::verify::{ClientVerifier, Seen, issuer_names};
+use super::{Heard, Identity, TlsInfo, TlsVersion, handshake_error, hello, key_log, provider};
 use crate::certificate::Pin;
 use crate::error::Error;
 use crate::transport::{Shared, Transport};
@@ -89,7 +89,11 @@ impl TlsServer {
     pub(crate) fn acceptor(&self) -> Result<Acceptor, Error> {
         self.negotiation.check()?;
         let clients = match &self.client_roots {
-            Some(file) => Some(Chain::new(Arc::new(Anchors::of_file(file)?), revocation_lists(&self.crls)?)),
+            Some(file) => {
+                let anchors = Arc::new(Anchors::of_file(file)?);
+                let chain = Chain::new(anchors, revocation_lists(&self.crls)?);
+                Some(Clients { issuers: issuer_names(chain.anchors()), chain })
+            }
             None => None,
         };
         Ok(Acceptor { config: Arc::new(self.config(None)?), clients, server: self.clone() })
@@ -103,8 +107,7 @@ impl TlsServer {
             Some(verifier) => builder.with_client_cert_verifier(Arc::new(verifier)),
             None => builder.with_no_client_auth(),
         };
-        let (key, has_protocols) = (self.identity.certified_key(), !self.negotiation.protocols.is_empty());
-        let mut config = builder.with_cert_resolver(Arc::new(Shown { key, has_protocols }));
+        let mut config = builder.with_cert_resolver(Arc::new(Shown(self.identity.certified_key())));
         config.alpn_protocols = self.negotiation.alpn();
         // A client that only writes leaves tickets unread, and its close would then reset the
         // connection and destroy what we have not read yet.
@@ -120,40 +123,50 @@ impl TlsServer {
 pub(crate) struct Acceptor {
     /// For clients that are asked for nothing.
     config: Arc<ServerConfig>,
-    clients: Option<Chain>,
+    clients: Option<Clients>,
     server: TlsServer,
+}
+
+/// Whose certificates are accepted of clients.
+#[derive(Clone)]
+struct Clients {
+    chain: Chain,
+    /// What they are told of that.
+    issuers: Arc<[DistinguishedName]>,
 }
 
 impl Acceptor {
     /// The handshake over `io`; `peer` is for messages.
     pub(crate) async fn accept(&self, io: Transport, peer: &str) -> Result<(Shared, TlsInfo), Error> {
-        let seen = Seen::default();
-        let config = match &self.clients {
-            // With a verifier that remembers what this client has shown.
-            Some(chain) => Arc::new(self.server.config(Some(ClientVerifier::new(chain.clone(), &seen)))?),
-            None => Arc::clone(&self.config),
+        let (seen, mut io) = (Seen::default(), Heard::new(io));
+        let hello = match hello::receive(&mut io, &self.server.negotiation).await {
+            Ok(hello) => hello,
+            Err(error) => return Err(handshake_error(peer, &(error, io), &seen)),
         };
-        let acceptor = TlsAcceptor::from(config);
-        let accepting = acceptor.accept(Heard::new(io)).into_fallible();
+        let config = self.config(&seen)?;
+        let accepting = StartHandshake::from_parts(hello, io).into_stream(config).into_fallible();
         let mut stream = accepting.await.map_err(|failed| handshake_error(peer, &failed, &seen))?;
         stream.get_mut().0.handshake_done();
         let info = TlsInfo::of(stream.get_ref().1);
         info.tell(peer);
-        Ok((Shared::tls(Box::new(TlsStream::from(stream)), self.server.ignore_unexpected_eof), info))
+        let version = TlsVersion::of(stream.get_ref().1);
+        Ok((Shared::tls(Box::new(TlsStream::from(stream)), version, self.server.ignore_unexpected_eof), info))
+    }
+
+    /// For one client: its verifier keeps what that client has shown.
+    fn config(&self, seen: &Seen) -> Result<Arc<ServerConfig>, Error> {
+        let Some(Clients { chain, issuers }) = &self.clients else { return Ok(Arc::clone(&self.config)) };
+        let verifier = ClientVerifier::new(chain.clone(), Arc::clone(issuers), seen);
+        self.server.config(Some(verifier)).map(Arc::new)
     }
 }
 
-/// The one certificate, but not for a client that leaves the application protocol open: it may have
-/// been led to another server than it means (ALPACA, 2021).
+/// The one certificate, for whatever name is asked for.
 #[derive(Debug)]
-struct Shown {
-    key: Arc<CertifiedKey>,
-    has_protocols: bool,
-}
+struct Shown(Arc<CertifiedKey>);
 
 impl ResolvesServerCert for Shown {
-    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let is_left_open = self.has_protocols && hello.alpn().is_none();
-        (!is_left_open).then(|| Arc::clone(&self.key))
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0))
     }
 }

@@ -12,6 +12,7 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
+use super::anchors::Anchors;
 use super::chain::{Chain, Presented};
 use super::flaw::Flaw;
 use super::provider;
@@ -177,19 +178,37 @@ impl ResolvesClientCert for Showing {
     }
 }
 
+/// How long the names of issuers may be in all, so that the request with them is a message that every client
+/// reads: Java reads one of 32 KiB, rustls and Go of 64 KiB, OpenSSL of 100 KiB.
+const MAX_ISSUER_NAMES: usize = 31 * 1024;
+
+/// The issuers that are named to clients, which choose their certificate by them. They are only a hint
+/// (RFC 8446, 4.2.4): where there are too many none is named.
+pub(super) fn issuer_names(anchors: &Anchors) -> Arc<[DistinguishedName]> {
+    let names = anchors.store.subjects();
+    // Each has its length before it.
+    let size: usize = names.iter().map(|name| name.as_ref().len() + 2).sum();
+    if size <= MAX_ISSUER_NAMES {
+        return names.into();
+    }
+    tracing::info!(
+        "clients are not told the names of the {} trusted issuers, which are too long",
+        names.len()
+    );
+    Arc::default()
+}
+
 /// Verifies a client, which must show a certificate.
 #[derive(Debug)]
 pub(super) struct ClientVerifier {
     chain: Chain,
-    /// Whom a client may choose a certificate of.
-    issuers: Vec<DistinguishedName>,
+    issuers: Arc<[DistinguishedName]>,
     seen: Seen,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl ClientVerifier {
-    pub(super) fn new(chain: Chain, seen: &Seen) -> Self {
-        let issuers = chain.anchors().store.subjects();
+    pub(super) fn new(chain: Chain, issuers: Arc<[DistinguishedName]>, seen: &Seen) -> Self {
         let algorithms = provider().signature_verification_algorithms;
         Self { chain, issuers, seen: seen.clone(), algorithms }
     }
