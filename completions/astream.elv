@@ -26,7 +26,7 @@ set edit:completion:arg-completer[astream] = {|@words|
             cand listen 'Wait for connections: stdin to the peer, the peer to stdout, or --echo'
         }
         &'astream;connect'= {
-            cand --expires-within 'Fail if a certificate of the server''s chain ends within TIME; with -z'
+            cand --expires-within 'Fail if a certificate that was verified, the root''s included, ends within TIME (30d), or within N% of the lifetime of the server''s own; implies -z --tls'
             cand -w 'Limit of the whole set-up: name, connect, TLS handshake'
             cand --timeout 'Limit of the whole set-up: name, connect, TLS handshake'
             cand -i 'Give up when nothing moves either way for TIME (status 5)'
@@ -47,9 +47,9 @@ set edit:completion:arg-completer[astream] = {|@words|
             cand --ipv6 'IPv6 only'
             cand -n 'No name look-ups'
             cand --numeric 'No name look-ups'
-            cand -z 'Only set up, handshake included, and tell; PORT may be 20-25,443'
-            cand --probe 'Only set up, handshake included, and tell; PORT may be 20-25,443'
-            cand --show-certs 'Print the server''s certificates (PEM), trusted or not; with -z'
+            cand -z 'Only set up, TLS included, and report; PORT may be 20-25,443'
+            cand --probe 'Only set up, TLS included, and report; PORT may be 20-25,443'
+            cand --show-certs 'Print the server''s certificates (PEM), trusted or not; the report goes to stderr; implies -z --tls'
             cand -C 'Send CRLF for LF; a CRLF stays one'
             cand --crlf 'Send CRLF for LF; a CRLF stays one'
             cand --send-only 'Send only; what comes is dropped'

@@ -16,7 +16,7 @@ pub fn by_streams() -> bool {
 
 pub async fn run(args: &Connect) -> anyhow::Result<()> {
     let options = options(args)?;
-    if args.probe.probe {
+    if args.probe.is_asked() {
         return probe::run(args, options).await;
     }
     let endpoint = args.address.endpoint()?;
@@ -38,7 +38,7 @@ fn options(args: &Connect) -> Result<ConnectOptions, Error> {
         .family(args.address.family())
         .numeric(args.address.numeric)
         .timeout(args.timeout);
-    if let Some(tls) = args.tls.client()? {
+    if let Some(tls) = args.tls.client(args.probe.needs_tls())? {
         options = options.tls(tls);
     }
     if let Some(protocol) = args.tls.starttls {

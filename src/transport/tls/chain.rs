@@ -50,19 +50,22 @@ impl Chain {
         &self.anchors
     }
 
-    /// A server's, which must be for `name`.
+    /// A server's, which must be for `name`. Gives the path that was taken, from its own certificate to the
+    /// trusted one.
     pub(super) fn check_server(
         &self,
         shown: Presented<'_>,
         name: &ServerName<'_>,
         now: UnixTime,
-    ) -> Result<(), Flaw> {
+    ) -> Result<Vec<Certificate>, Flaw> {
         let own = EndEntityCert::try_from(shown.own)?;
-        self.check(&own, shown, KeyUsage::server_auth(), now)?;
-        Ok(own.verify_is_valid_for_subject_name(name)?)
+        let path = self.check(&own, shown, KeyUsage::server_auth(), now)?;
+        own.verify_is_valid_for_subject_name(name)?;
+        Ok(path)
     }
 
-    pub(super) fn check_client(&self, shown: Presented<'_>, now: UnixTime) -> Result<(), Flaw> {
+    /// A client's, with the same path.
+    pub(super) fn check_client(&self, shown: Presented<'_>, now: UnixTime) -> Result<Vec<Certificate>, Flaw> {
         self.check(&EndEntityCert::try_from(shown.own)?, shown, KeyUsage::client_auth(), now)
     }
 
@@ -75,7 +78,7 @@ impl Chain {
         shown: Presented<'_>,
         usage: KeyUsage,
         now: UnixTime,
-    ) -> Result<(), Flaw> {
+    ) -> Result<Vec<Certificate>, Flaw> {
         let crls: Vec<_> = self.crls.iter().collect();
         let check = |revocation| self.check_path(own, shown, usage, revocation, now);
         let Ok(revocation) = RevocationOptionsBuilder::new(&crls) else { return check(None) };
@@ -83,7 +86,7 @@ impl Chain {
         let end = revocation.with_depth(RevocationCheckDepth::EndEntity);
         check(Some(end.build()))?;
         let chain = revocation.with_status_policy(UnknownStatusPolicy::Allow);
-        check(Some(chain.build())).map_err(issuer_revoked)?;
+        let path = check(Some(chain.build())).map_err(issuer_revoked)?;
         for list in crls.iter().filter(|list| shares_its_issuer(list, &crls)) {
             let Ok(revocation) = RevocationOptionsBuilder::new(std::slice::from_ref(list)) else { continue };
             let chain = revocation.with_status_policy(UnknownStatusPolicy::Allow);
@@ -91,7 +94,7 @@ impl Chain {
             only_revoked(check(Some(end.build())))?;
             only_revoked(check(Some(chain.build()))).map_err(issuer_revoked)?;
         }
-        Ok(())
+        Ok(path)
     }
 
     fn check_path(
@@ -101,7 +104,7 @@ impl Chain {
         usage: KeyUsage,
         revocation: Option<RevocationOptions<'_>>,
         now: UnixTime,
-    ) -> Result<(), Flaw> {
+    ) -> Result<Vec<Certificate>, Flaw> {
         let is_trusted_itself = self.anchors.certificates.contains(shown.own);
         let flaw = RefCell::new(None);
         let verify = |path: &VerifiedPath<'_>| {
@@ -115,20 +118,39 @@ impl Chain {
             })
         };
         let (all, roots) = (self.algorithms.all, &self.anchors.store.roots);
-        match own.verify_for_usage(all, roots, shown.intermediates, now, usage, revocation, Some(&verify)) {
-            Ok(_) => {}
+        let own_alone = || vec![Certificate::from_der(shown.own.as_ref())];
+        let path = match own.verify_for_usage(
+            all,
+            roots,
+            shown.intermediates,
+            now,
+            usage,
+            revocation,
+            Some(&verify),
+        ) {
+            Ok(_) if is_trusted_itself => own_alone(),
+            Ok(path) => self.certificates(shown, &path),
             // Which webpki finds out after looking at the validity and before anything else.
-            Err(webpki::Error::CaUsedAsEndEntity) if is_trusted_itself => {}
+            Err(webpki::Error::CaUsedAsEndEntity) if is_trusted_itself => own_alone(),
             // All that does not depend on the issuer is well, but nobody can say whether it is revoked.
-            Err(webpki::Error::UnknownIssuer) if is_trusted_itself && self.crls.is_empty() => {}
+            Err(webpki::Error::UnknownIssuer) if is_trusted_itself && self.crls.is_empty() => own_alone(),
             Err(error) => {
                 let short = || {
                     self.short_issuer(shown).filter(|_| error == webpki::Error::InvalidSignatureForPublicKey)
                 };
                 return Err(flaw.take().or_else(short).unwrap_or(Flaw::Webpki(error)));
             }
-        }
-        if Certificate::from_der(shown.own.as_ref()).may_sign() { Ok(()) } else { Err(Flaw::KeyUsage) }
+        };
+        if path[0].may_sign() { Ok(path) } else { Err(Flaw::KeyUsage) }
+    }
+
+    /// The certificates of a path that webpki is content with, from the peer's own to the trusted one.
+    fn certificates(&self, shown: Presented<'_>, path: &VerifiedPath<'_>) -> Vec<Certificate> {
+        let read = |der: &CertificateDer<'_>| Certificate::from_der(der.as_ref());
+        let anchor = self.anchors.store.roots.iter().position(|anchor| std::ptr::eq(anchor, path.anchor()));
+        let anchor = anchor.map(|at| read(&self.anchors.certificates[at]));
+        let intermediates = path.intermediate_certificates().map(|one| read(&one.der()));
+        std::iter::once(read(shown.own)).chain(intermediates).chain(anchor).collect()
     }
 }
 
@@ -138,8 +160,8 @@ fn shares_its_issuer(list: &CertRevocationList<'_>, all: &[&CertRevocationList<'
 }
 
 /// What a list says if it names a certificate; whether it could vouch for one is not asked.
-fn only_revoked(checked: Result<(), Flaw>) -> Result<(), Flaw> {
-    checked.or_else(|flaw| match flaw {
+fn only_revoked(checked: Result<Vec<Certificate>, Flaw>) -> Result<(), Flaw> {
+    checked.map(drop).or_else(|flaw| match flaw {
         Flaw::Webpki(webpki::Error::CertRevoked) => Err(flaw),
         _ => Ok(()),
     })

@@ -205,6 +205,7 @@ impl Connector {
         let mut stream = connecting.await.map_err(|failed| handshake_error(peer, &failed, &seen))?;
         stream.get_mut().0.handshake_done();
         let mut info = TlsInfo::of(stream.get_ref().1);
+        info.verified_path = seen.path();
         info.unverified = seen.put_up_with();
         info.tell(peer);
         let protocols = &client.negotiation.protocols;

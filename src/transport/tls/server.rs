@@ -147,7 +147,8 @@ impl Acceptor {
         let accepting = StartHandshake::from_parts(hello, io).into_stream(config).into_fallible();
         let mut stream = accepting.await.map_err(|failed| handshake_error(peer, &failed, &seen))?;
         stream.get_mut().0.handshake_done();
-        let info = TlsInfo::of(stream.get_ref().1);
+        let mut info = TlsInfo::of(stream.get_ref().1);
+        info.verified_path = seen.path();
         info.tell(peer);
         let version = TlsVersion::of(stream.get_ref().1);
         Ok((Shared::tls(Box::new(TlsStream::from(stream)), version, self.server.ignore_unexpected_eof), info))

@@ -44,8 +44,9 @@ pub struct ClientTls {
 }
 
 impl ClientTls {
-    pub fn client(&self) -> Result<Option<TlsClient>, Error> {
-        if !self.from_start && self.starttls.is_none() {
+    /// `is_implied`: TLS is spoken though no option of these asks for it.
+    pub fn client(&self, is_implied: bool) -> Result<Option<TlsClient>, Error> {
+        if !self.from_start && self.starttls.is_none() && !is_implied {
             return Ok(None);
         }
         let ours = &self.negotiation;

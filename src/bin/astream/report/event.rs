@@ -48,11 +48,12 @@ pub enum Level {
 impl Event<'_> {
     pub fn level(&self) -> Level {
         match self {
-            Self::Failed { .. } | Self::Probed(Probed { error: Some(_), .. }) => Level::Error,
-            Self::Probed(_) => Level::Notice,
-            Self::Listening { .. } | Self::FreshKey { .. } | Self::Warning { .. } | Self::Log { .. } => {
-                Level::Notice
-            }
+            Self::Failed { .. } => Level::Error,
+            Self::Listening { .. }
+            | Self::FreshKey { .. }
+            | Self::Warning { .. }
+            | Self::Log { .. }
+            | Self::Probed(_) => Level::Notice,
             Self::Connected { .. } | Self::Accepted { .. } | Self::Tls { .. } | Self::Closed { .. } => {
                 Level::Fact
             }

@@ -1,4 +1,4 @@
-//! Everything that is told on stderr: a line an event, as text or as JSON.
+//! What is reported, a line an event, as text or as JSON: on stderr, and on stdout where it was asked for.
 
 mod event;
 mod exit;
@@ -6,7 +6,7 @@ mod hint;
 mod json;
 mod log;
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::OnceLock;
 use std::time::Instant;
 
@@ -46,10 +46,25 @@ pub fn tell(event: &Event) {
     // Of a server's facts there is no end, and nobody may read them.
     let written = match event.level() {
         Level::Fact => log::NeverWaiting.write_all(line.as_bytes()),
-        _ => std::io::stderr().write_all(line.as_bytes()),
+        _ => io::stderr().write_all(line.as_bytes()),
     };
     // Nobody to read it is no reason to stop.
     let _ = written;
+}
+
+/// Prints an event on stdout, because it is what the program was run for: nothing stands before it there.
+///
+/// # Errors
+/// stdout cannot be written.
+pub fn print(event: &Event) -> io::Result<()> {
+    let wanted = WANTED.get().copied().unwrap_or_default();
+    if wanted.quiet {
+        return Ok(());
+    }
+    let line = if wanted.json { event.json() } else { event.text().unwrap_or_default() };
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{line}")?;
+    stdout.flush()
 }
 
 /// A connection is open.
