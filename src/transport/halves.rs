@@ -15,7 +15,6 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::{TcpStream, tcp, unix};
 
 use super::socket::{poll_all_sent, watch_progress};
-use super::tls::TlsVersion;
 use super::{BlockingSocket, Transport, tls};
 use crate::error::Error;
 
@@ -43,8 +42,7 @@ impl Io for DuplexStream {}
 #[derive(Clone)]
 pub(crate) struct Shared {
     io: Arc<Mutex<Box<dyn Io>>>,
-    /// None if it is not TLS.
-    tls: Option<TlsVersion>,
+    tls: Option<tls::TlsVersion>,
     /// Whether an end without `close_notify` is taken for a clean one.
     ignore_unexpected_eof: bool,
 }
@@ -54,7 +52,7 @@ impl Shared {
         Self { io: Arc::new(Mutex::new(io)), tls: None, ignore_unexpected_eof: false }
     }
 
-    pub(crate) fn tls(io: Box<dyn Io>, version: TlsVersion, ignore_unexpected_eof: bool) -> Self {
+    pub(crate) fn tls(io: Box<dyn Io>, version: tls::TlsVersion, ignore_unexpected_eof: bool) -> Self {
         Self { io: Arc::new(Mutex::new(io)), tls: Some(version), ignore_unexpected_eof }
     }
 
@@ -70,10 +68,8 @@ impl Shared {
     }
 
     fn error(&self, doing: &'static str, error: io::Error) -> Error {
-        match self.tls {
-            Some(version) => tls::error(doing, error, version),
-            None => Error::from_io(doing, error),
-        }
+        let Some(version) = self.tls else { return Error::from_io(doing, error) };
+        tls::error(doing, error, version)
     }
 }
 

@@ -163,6 +163,6 @@ fn version() -> impl TypedValueParser<Value = TlsVersion> {
     PossibleValuesParser::new(["1.2", "1.3"]).try_map(|text| text.parse::<TlsVersion>())
 }
 
-fn identity(cert: &Path, key: Option<&Path>) -> Result<Identity, Error> {
+pub fn identity(cert: &Path, key: Option<&Path>) -> Result<Identity, Error> {
     Identity::from_pem_files(cert, key.unwrap_or(cert))
 }

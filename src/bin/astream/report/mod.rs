@@ -11,11 +11,11 @@ use std::sync::OnceLock;
 use std::time::Instant;
 
 use astream::handlers::Outcome;
-use astream::{Address, StreamReader, TlsInfo};
+use astream::{Address, Endpoint, StreamReader, TlsInfo};
 
 use crate::cli::Report;
-pub use event::Event;
 use event::Level;
+pub use event::{Event, Hinted};
 pub use exit::{AlreadyTold, Killed, finish, status, usage};
 pub use log::Default;
 
@@ -85,6 +85,13 @@ pub fn unverified(tls: &TlsInfo) {
     let found = tls.unverified.as_deref().unwrap_or("without --insecure it would be verified, and hold");
     let message =
         format!("the server's certificate is not verified (--insecure), anybody may be answering: {found}");
+    tell(&Event::Warning { message: &message });
+}
+
+/// The same of a relay, which meets its target only later and perhaps often.
+pub fn unverified_target(target: &Endpoint) {
+    let message =
+        format!("the certificate of {target} is not verified (--forward-insecure), anybody may be answering");
     tell(&Event::Warning { message: &message });
 }
 
