@@ -128,9 +128,10 @@ impl Chain {
             revocation,
             Some(&verify),
         ) {
-            Ok(_) if is_trusted_itself => own_alone(),
-            Ok(path) => self.certificates(shown, &path),
-            // Which webpki finds out after looking at the validity and before anything else.
+            Ok(path) if !is_trusted_itself => self.certificates(shown, &path),
+            // Whoever has issued it. The second webpki finds out after looking at the validity and before
+            // anything else.
+            Ok(_) => own_alone(),
             Err(webpki::Error::CaUsedAsEndEntity) if is_trusted_itself => own_alone(),
             // All that does not depend on the issuer is well, but nobody can say whether it is revoked.
             Err(webpki::Error::UnknownIssuer) if is_trusted_itself && self.crls.is_empty() => own_alone(),
