@@ -8,11 +8,12 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::{RecvFlags, recv};
 use socket2::{SockAddr, SockRef, Socket};
 use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
 
-use super::blocking::{read, write_all};
+use super::blocking::{read, retry, write_all};
 use super::tls::Session;
 
 /// A plain socket in its runtime, for those who make their own calls on it.
@@ -159,6 +160,12 @@ impl BlockingSocket {
             Some(session) => session.read(&self.socket, buffer),
             None => Ok(read(&self.socket, buffer)?),
         }
+    }
+
+    /// What arrives first on a plain socket, left where it is; waits for it.
+    pub(crate) fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let peek = || recv(&self.socket, &mut *buffer, RecvFlags::PEEK).map(|(n, _)| n);
+        Ok(retry(&self.socket, PollFlags::IN, peek)?)
     }
 
     /// Hands everything to the kernel; `progress` is called whenever it has taken something.

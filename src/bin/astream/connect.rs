@@ -27,9 +27,12 @@ pub async fn run(args: &Connect) -> anyhow::Result<()> {
     if let Some(tls) = reader.tls().filter(|_| args.tls.insecure) {
         report::unverified(tls);
     }
-    let peer = reader.peer_addr().clone();
+    let (peer, is_plain) = (reader.peer_addr().clone(), reader.tls().is_none());
     let outcome = handler.handle(reader, writer).await;
     report::closed(&peer, &outcome, start);
+    if is_plain && outcome.totals.is_tls_alert {
+        report::speaks_tls(&peer);
+    }
     Ok(outcome.result?)
 }
 

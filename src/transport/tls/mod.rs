@@ -40,6 +40,15 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
+/// The length of an alert that is not encrypted.
+pub(crate) const ALERT_LENGTH: usize = 7;
+
+/// Whether this begins as an alert does that is not encrypted (RFC 8446, 5.1 and 6): so a server answers what it
+/// took for a handshake.
+pub(crate) fn is_alert(received: &[u8]) -> bool {
+    matches!(received, [21, 3, 0..=4, 0, 2, ..])
+}
+
 /// The log that Wireshark reads, where `SSLKEYLOGFILE` asks for it.
 fn key_log() -> Arc<dyn rustls::KeyLog> {
     if std::env::var_os("SSLKEYLOGFILE").is_some() {

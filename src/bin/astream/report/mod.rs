@@ -88,6 +88,13 @@ pub fn unverified(tls: &TlsInfo) {
     tell(&Event::Warning { message: &message });
 }
 
+/// The answer to what was sent without TLS is an alert.
+pub fn speaks_tls(peer: &Address) {
+    tell(&Event::Warning {
+        message: &format!("{peer} answered with a TLS alert: the peer speaks TLS (--tls)"),
+    });
+}
+
 /// The same of a relay, which meets its target only later and perhaps often.
 pub fn unverified_target(target: &Endpoint) {
     let message =
