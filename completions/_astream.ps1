@@ -30,7 +30,7 @@ Register-ArgumentCompleter -Native -CommandName 'astream' -ScriptBlock {
             break
         }
         'astream;connect' {
-            [CompletionResult]::new('--expires-within', '--expires-within', [CompletionResultType]::ParameterName, 'Fail if a certificate of the server''s chain ends within TIME; with -z')
+            [CompletionResult]::new('--expires-within', '--expires-within', [CompletionResultType]::ParameterName, 'Fail if a certificate that was verified, the root''s included, ends within TIME (30d), or within N% of the lifetime of the server''s own; implies -z --tls')
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Limit of the whole set-up: name, connect, TLS handshake')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Limit of the whole set-up: name, connect, TLS handshake')
             [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Give up when nothing moves either way for TIME (status 5)')
@@ -51,9 +51,9 @@ Register-ArgumentCompleter -Native -CommandName 'astream' -ScriptBlock {
             [CompletionResult]::new('--ipv6', '--ipv6', [CompletionResultType]::ParameterName, 'IPv6 only')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'No name look-ups')
             [CompletionResult]::new('--numeric', '--numeric', [CompletionResultType]::ParameterName, 'No name look-ups')
-            [CompletionResult]::new('-z', '-z', [CompletionResultType]::ParameterName, 'Only set up, handshake included, and tell; PORT may be 20-25,443')
-            [CompletionResult]::new('--probe', '--probe', [CompletionResultType]::ParameterName, 'Only set up, handshake included, and tell; PORT may be 20-25,443')
-            [CompletionResult]::new('--show-certs', '--show-certs', [CompletionResultType]::ParameterName, 'Print the server''s certificates (PEM), trusted or not; with -z')
+            [CompletionResult]::new('-z', '-z', [CompletionResultType]::ParameterName, 'Only set up, TLS included, and report; PORT may be 20-25,443')
+            [CompletionResult]::new('--probe', '--probe', [CompletionResultType]::ParameterName, 'Only set up, TLS included, and report; PORT may be 20-25,443')
+            [CompletionResult]::new('--show-certs', '--show-certs', [CompletionResultType]::ParameterName, 'Print the server''s certificates (PEM), trusted or not; the report goes to stderr; implies -z --tls')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Send CRLF for LF; a CRLF stays one')
             [CompletionResult]::new('--crlf', '--crlf', [CompletionResultType]::ParameterName, 'Send CRLF for LF; a CRLF stays one')
             [CompletionResult]::new('--send-only', '--send-only', [CompletionResultType]::ParameterName, 'Send only; what comes is dropped')
@@ -77,6 +77,8 @@ Register-ArgumentCompleter -Native -CommandName 'astream' -ScriptBlock {
             [CompletionResult]::new('--forward-cacert', '--forward-cacert', [CompletionResultType]::ParameterName, 'Trust the certificates in FILE there, not the system''s')
             [CompletionResult]::new('--forward-servername', '--forward-servername', [CompletionResultType]::ParameterName, 'The name to ask for and to verify there')
             [CompletionResult]::new('--forward-pin', '--forward-pin', [CompletionResultType]::ParameterName, 'Trust this key alone there: sha256//BASE64')
+            [CompletionResult]::new('--forward-cert', '--forward-cert', [CompletionResultType]::ParameterName, 'Our certificate there, if asked for one (PEM)')
+            [CompletionResult]::new('--forward-key', '--forward-key', [CompletionResultType]::ParameterName, 'Its key (PEM), if not in the same file')
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Limit of a TLS handshake, and of reaching --forward')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Limit of a TLS handshake, and of reaching --forward')
             [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Give up when nothing moves either way for TIME (status 5)')
@@ -99,6 +101,7 @@ Register-ArgumentCompleter -Native -CommandName 'astream' -ScriptBlock {
             [CompletionResult]::new('--once', '--once', [CompletionResultType]::ParameterName, 'Serve one connection, also with --echo')
             [CompletionResult]::new('--echo', '--echo', [CompletionResultType]::ParameterName, 'Send everything back, until stopped')
             [CompletionResult]::new('--forward-tls', '--forward-tls', [CompletionResultType]::ParameterName, 'Speak TLS to ADDRESS; chain and name are verified')
+            [CompletionResult]::new('--forward-insecure', '--forward-insecure', [CompletionResultType]::ParameterName, 'Verify nothing there')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Send CRLF for LF; a CRLF stays one')
             [CompletionResult]::new('--crlf', '--crlf', [CompletionResultType]::ParameterName, 'Send CRLF for LF; a CRLF stays one')
             [CompletionResult]::new('--send-only', '--send-only', [CompletionResultType]::ParameterName, 'Send only; what comes is dropped')

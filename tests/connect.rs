@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use support::peer::{black_hole, peer, read_all, refusing, reset};
-use support::{astream, noise};
+use support::{Program, astream, noise};
 
 const MIB: usize = 1 << 20;
 
@@ -110,6 +110,18 @@ fn a_reset_is_told_after_the_data_before_it() {
     client.write_stdin(b"x");
     server.join();
     client.wait().status(1).stdout(b"some data").says(&["connection reset"]);
+}
+
+#[test]
+fn a_reset_without_a_byte_before_it_is_never_an_end() {
+    for more in [&[][..], &["--send-only"], &["-i", "1m"], &["-C"]] {
+        let server = peer(|mut stream| {
+            stream.read_exact(&mut [0]).unwrap();
+            reset(stream);
+        });
+        let client = astream(["connect", "127.0.0.1", &server.port()]).args(more).input("x").run();
+        client.status(1).stdout(b"").says(&["connection reset"]);
+    }
 }
 
 #[test]
@@ -313,4 +325,44 @@ fn sigterm_ends_it_with_128_and_the_signal() {
     is_connected.recv().unwrap();
     client.signal(rustix::process::Signal::TERM);
     client.wait().status(128 + 15).silent();
+}
+
+/// A fatal alert of TLS, before anything is encrypted: `decode_error`.
+const ALERT: [u8; 7] = [21, 3, 3, 0, 2, 2, 50];
+
+/// What a plain client says of a peer that answers so, whatever stdout is, or without one.
+fn messages_about(answer: &'static [u8]) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = std::fs::File::create(folder.path().join("answer")).unwrap();
+    let ask = |client: fn(Program) -> Program| {
+        let server = peer(move |mut stream| {
+            stream.read_exact(&mut [0; 8]).unwrap();
+            stream.write_all(answer).unwrap();
+            stream.shutdown(Shutdown::Write).unwrap();
+            read_all(&mut stream);
+        });
+        client(astream(["connect", "127.0.0.1", &server.port()]).input("question"))
+    };
+    let to_pipe = ask(|client| client).run().status(0).stdout(answer);
+    let to_file = ask(|client| client).stdout(file).run().status(0);
+    let by_streams = ask(|client| client.args(["-C"])).run().status(0).stdout(answer);
+    let to_nobody = ask(|client| client.args(["--send-only"])).run().status(0).stdout(b"");
+    [to_pipe, to_file, by_streams, to_nobody].map(|said| said.stderr).into()
+}
+
+#[test]
+fn a_peer_that_answers_with_a_tls_alert_is_said_to_speak_tls() {
+    for told in messages_about(&ALERT) {
+        assert!(told.ends_with("answered with a TLS alert: the peer speaks TLS (--tls)\n"), "{told:?}");
+        assert_eq!(told.lines().count(), 1);
+    }
+    for other in
+        [&b"answer\n"[..], &[21, 3, 3, 0, 2, 2], &[21, 3, 3, 0, 2, 2, 50, 0], b"7 bytes\n\x15\x03\x03"]
+    {
+        assert!(messages_about(other).iter().all(String::is_empty));
+    }
+    // As it really is.
+    let server = astream(["listen", "127.0.0.1", "0", "--tls", "--echo"]).start();
+    let client = astream(["connect", &server.address().to_string()]).input("GET / HTTP/1.0\r\n\r\n").run();
+    assert!(client.stderr.contains("the peer speaks TLS (--tls)"), "{}", client.told());
 }

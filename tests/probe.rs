@@ -5,15 +5,17 @@ mod support;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use astream::Certificate;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde_json::{Value, json};
 use support::certs::{Authority, Issued, arg, authority};
 use support::peer::{Peer, black_hole, end_tls, peer, read_all, refusing, tls_peer};
-use support::{Program, astream};
+use support::{Finished, Program, astream};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -50,20 +52,43 @@ fn ending_in(authority: &Authority, time: Duration) -> Issued {
     authority.issue_with("ending", &names, |params| params.not_after = (SystemTime::now() + time).into())
 }
 
+fn report(said: &Finished) -> &str {
+    std::str::from_utf8(&said.stdout).unwrap()
+}
+
+/// One line of the report, with each of these.
+#[track_caller]
+fn reports(said: &Finished, parts: &[&str]) {
+    let has_all = parts.iter().all(|part| report(said).contains(part));
+    assert!(has_all && report(said).lines().count() == 1, "not one line with {parts:?}\n{}", said.told());
+}
+
 #[test]
 fn an_open_port_is_told_and_closed_without_a_byte_while_stdin_is_left_alone() {
     let server = asked();
-    let said = probe(server.address).open_stdin().run().status(0).stdout(b"");
-    assert_eq!(said.stderr, format!("astream: {}: open\n", server.address));
+    let said = probe(server.address).open_stdin().run().status(0).silent();
+    said.stdout(format!("{}: open\n", server.address).as_bytes());
     assert_eq!(server.join(), b"");
-    probe(asked().address).args(["--quiet"]).run().status(0).silent();
+}
+
+#[test]
+fn quiet_leaves_the_status_only() {
+    let authority = authority();
+    let untrusted = refused_tls(&authority, &authority.localhost());
+    let (_socket, closed) = refusing();
+    probe(asked().address).args(["--quiet"]).run().status(0).stdout(b"").silent();
+    probe(closed).args(["--quiet"]).run().status(4).stdout(b"").silent();
+    probe(closed).args(["--quiet", "--json"]).run().status(4).stdout(b"").silent();
+    probe(untrusted.address).args(["--quiet", "--tls"]).run().status(6).stdout(b"").silent();
+    // What is wrong with the question is not of a port.
+    astream(["connect", "-z", "127.0.0.1", "9,", "--quiet"]).run().status(2).stdout(b"").says(&["port"]);
 }
 
 #[test]
 fn a_name_is_told_with_the_address_that_answered() {
     let server = asked();
     let said = astream(["connect", "-z", "-4", &format!("localhost:{}", server.port())]).run().status(0);
-    assert_eq!(said.stderr, format!("astream: localhost:{} ({}): open\n", server.port(), server.address));
+    said.stdout(format!("localhost:{} ({}): open\n", server.port(), server.address).as_bytes());
 }
 
 #[test]
@@ -72,35 +97,35 @@ fn a_unix_socket_is_probed_too() {
     let path = folder.path().join("socket");
     let _listener = UnixListener::bind(&path).unwrap();
     let address = format!("unix:{}", path.display());
-    let said = astream(["connect", "-z", &address]).run().status(0);
-    assert_eq!(said.stderr, format!("astream: {address}: open\n"));
-    astream(["connect", "-z", "unix:/no/such/socket"]).run().status(4).says(&["unix:/no/such/socket"]);
+    astream(["connect", "-z", &address]).run().status(0).stdout(format!("{address}: open\n").as_bytes());
+    let said = astream(["connect", "-z", "unix:/no/such/socket"]).run().status(4).silent();
+    reports(&said, &["unix:/no/such/socket"]);
 }
 
 #[test]
 fn ports_are_told_in_the_order_in_which_they_were_asked_for() {
     let ((_socket, closed), first, last) = (refusing(), asked(), asked());
     let ports = format!("{},{}-{},{}", first.port(), closed.port(), closed.port(), last.port());
-    let said = astream(["connect", "-z", "127.0.0.1", &ports]).run().status(4).stdout(b"");
+    let said = astream(["connect", "-z", "127.0.0.1", &ports]).run().status(4).silent();
     let wanted = format!(
-        "astream: {}: open\nastream: cannot connect to {closed}: connection refused\nastream: {}: open\n",
+        "{}: open\ncannot connect to {closed}: connection refused\n{}: open\n",
         first.address, last.address
     );
-    assert_eq!(said.stderr, wanted);
+    said.stdout(wanted.as_bytes());
 }
 
 #[test]
 fn the_whole_range_of_ports_is_asked_a_hundred_at_a_time() {
     // Few descriptors make it fewer; an address of our own that nobody else listens on.
     let script =
-        format!("ulimit -n 60; exec {} connect -z 127.83.17.5 1-65535 2>&1", env!("CARGO_BIN_EXE_astream"));
+        format!("ulimit -n 60; exec {} connect -z 127.83.17.5 1-65535", env!("CARGO_BIN_EXE_astream"));
     let said = support::tool("bash").args(["-c", &script]).run().status(4);
     let lines = String::from_utf8(said.stdout).unwrap();
     assert_eq!(lines.lines().count(), 65535);
     for (line, port) in lines.lines().zip(1..) {
-        let wanted = format!("astream: cannot connect to 127.83.17.5:{port}: connection refused");
+        let wanted = format!("cannot connect to 127.83.17.5:{port}: connection refused");
         // Somebody may listen on all addresses.
-        assert!(line == wanted || line == format!("astream: 127.83.17.5:{port}: open"), "{line}");
+        assert!(line == wanted || line == format!("127.83.17.5:{port}: open"), "{line}");
     }
 }
 
@@ -110,7 +135,7 @@ fn the_time_limit_is_each_ports_own_and_all_are_asked_at_once() {
     let ports: Vec<_> = holes.iter().map(|hole| hole.address.port().to_string()).collect();
     let start = Instant::now();
     let said = astream(["connect", "-z", "127.0.0.1", &ports.join(","), "-w", "1s"]).run().status(5);
-    assert_eq!(said.stderr.matches("nothing within 1 s").count(), 30, "{}", said.told());
+    assert_eq!(report(&said).matches("nothing within 1 s").count(), 30, "{}", said.told());
     assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
 }
 
@@ -131,13 +156,13 @@ fn a_handshake_is_told_with_the_end_of_the_certificate_and_ended_cleanly() {
     let authority = authority();
     let issued = ending_in(&authority, 20 * DAY + DAY / 2);
     let server = asked_tls(&authority, &issued);
-    let said = probe_tls(&authority, server.address).open_stdin().run().status(0).stdout(b"");
+    let said = probe_tls(&authority, server.address).open_stdin().run().status(0).silent();
     let told = format!(
-        "astream: {}: open, TLSv1.3 with TLS_AES_256_GCM_SHA384, key exchange X25519MLKEM768, certificate until {} (20 days)\n",
+        "{}: open, TLSv1.3 with TLS_AES_256_GCM_SHA384, key exchange X25519MLKEM768, certificate until {} (20 days)\n",
         server.address,
         issued.certificate().not_after().unwrap()
     );
-    assert_eq!(said.stderr, told);
+    said.stdout(told.as_bytes());
     assert_eq!(server.join(), b"", "read to a close_notify");
 }
 
@@ -160,7 +185,7 @@ fn the_status_is_the_highest_of_all_ports() {
             arg(&authority.ca),
         ]);
         let said = said.run().status(status);
-        assert_eq!(said.stderr.lines().count(), 2, "{}", said.told());
+        assert_eq!(report(&said).lines().count(), 2, "{}", said.told());
     }
 }
 
@@ -192,7 +217,7 @@ fn a_server_that_does_not_like_our_certificate_is_not_called_open() {
             while tls.sock.read(&mut [0; 4096]).is_ok_and(|n| n > 0) {}
         });
         let said = probe_tls(&authority, server.address).args(more).run().status(status);
-        let told = said.stderr.contains("CertificateRequired") && said.stderr.contains("--cert FILE");
+        let told = report(&said).contains("CertificateRequired") && report(&said).contains("--cert FILE");
         assert_eq!(told, status == 6, "{}", said.told());
     }
 }
@@ -245,16 +270,19 @@ fn what_is_shown_can_be_trusted_as_it_is() {
 }
 
 #[test]
-fn certificates_that_stdout_does_not_take_are_status_2_or_the_signal() {
+fn what_stdout_does_not_take_is_status_2_or_the_signal() {
     let authority = authority();
     let issued = authority.localhost();
-    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let server = asked_tls(&authority, &issued);
-    probe_tls(&authority, server.address).args(["--show-certs"]).stdout(full).run().status(2);
-    let (reader, writer) = support::peer::pipe();
-    drop(reader);
-    let server = asked_tls(&authority, &issued);
-    probe_tls(&authority, server.address).args(["--show-certs"]).stdout(writer).run().status(141);
+    for more in [&[][..], &["--json"], &["--show-certs"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let server = asked_tls(&authority, &issued);
+        let said = probe_tls(&authority, server.address).args(more).stdout(full).run().status(2);
+        assert!(said.stderr.contains("cannot write to stdout"), "{}", said.told());
+        let (reader, writer) = support::peer::pipe();
+        drop(reader);
+        let server = asked_tls(&authority, &issued);
+        probe_tls(&authority, server.address).args(more).stdout(writer).run().status(141);
+    }
 }
 
 #[test]
@@ -262,19 +290,47 @@ fn a_certificate_that_ends_too_soon_is_status_6_and_named() {
     let authority = authority();
     let issued = ending_in(&authority, 10 * DAY);
     let end = issued.certificate().not_after().unwrap().to_string();
-    let ask = |more: &[&str]| {
+    let ask = |within: &str| {
         let server = asked_tls(&authority, &issued);
-        probe_tls(&authority, server.address).args(more).run()
+        probe_tls(&authority, server.address).args(["--expires-within", within]).run()
     };
-    ask(&["--expires-within", "9d"]).status(0);
-    ask(&["--expires-within", "11d"]).status(6).says(&[&issued.certificate().subject(), &end, "9 days"]);
+    ask("9d").status(0).silent();
+    let said = ask("11d").status(6).silent();
+    reports(&said, &["the certificate of ", &issued.certificate().subject(), &end, "9 days"]);
     // Whatever the trust: what is accepted by its key ends as well.
     let pin = issued.certificate().pin().unwrap().to_string();
-    for trust in [&["--pin", &pin][..], &["--insecure"]] {
+    for (trust, said) in [(&["--pin", &pin][..], 0), (&["--insecure"], 1)] {
         let server = asked_tls(&authority, &issued);
-        let said =
-            probe(server.address).args(["--tls", "--expires-within", "264h"]).args(trust).run().status(6);
-        assert!(said.stderr.contains(&end), "{}", said.told());
+        let found = probe(server.address).args(["--expires-within", "264h"]).args(trust).run().status(6);
+        assert_eq!(found.stderr.lines().count(), said);
+        reports(&found, &[&end]);
+    }
+}
+
+#[test]
+fn a_part_of_the_lifetime_of_the_servers_certificate_is_taken_too() {
+    let authority = authority();
+    let names = ["localhost", "127.0.0.1"];
+    // Ten of forty days are left.
+    let issued = authority.issue_with("aged", &names, |params| {
+        params.not_before = (SystemTime::now() - 30 * DAY).into();
+        params.not_after = (SystemTime::now() + 10 * DAY).into();
+    });
+    for (within, status) in [("24%", 0), ("26%", 6), ("100%", 6)] {
+        let server = asked_tls(&authority, &issued);
+        let said = probe_tls(&authority, server.address).args(["--expires-within", within]).run();
+        let told = report(&said.status(status)).contains(&format!("less than {within} of the lifetime"));
+        assert_eq!(told, status == 6);
+    }
+}
+
+#[test]
+fn a_bare_number_and_what_is_none_are_refused() {
+    for (within, told) in
+        [("30", "days or seconds? write 30d"), ("101%", "100%"), ("soon", "or a number with %")]
+    {
+        let said = astream(["connect", "127.0.0.1", "9", "--expires-within", within]).run().status(2);
+        said.stdout(b"").says(&["--expires-within", told]);
     }
 }
 
@@ -285,23 +341,92 @@ fn an_expired_certificate_is_status_6_with_insecure_too_if_its_end_is_asked_for(
         params.not_after = rcgen::date_time_ymd(2001, 2, 3);
     });
     let server = refused_tls(&authority, &issued);
-    probe_tls(&authority, server.address).run().status(6).says(&["expired"]);
+    reports(&probe_tls(&authority, server.address).run().status(6).silent(), &["expired"]);
     let server = asked_tls(&authority, &issued);
     probe(server.address).args(["--tls", "--insecure"]).run().status(0);
     let server = asked_tls(&authority, &issued);
-    let said = probe(server.address).args(["--tls", "--insecure", "--expires-within", "0"]).run().status(6);
-    assert!(said.stderr.contains("has ended on 2001-02-03T00:00:00Z"), "{}", said.told());
+    let said = probe(server.address).args(["--insecure", "--expires-within", "0"]).run().status(6);
+    reports(&said, &["has ended on 2001-02-03T00:00:00Z"]);
+}
+
+/// Trusts `root` and asks a server that shows `chain`, with the key of `issued`.
+fn ask_chain(issued: &Issued, chain: &[String], root: &Path, more: &[&str]) -> Finished {
+    std::fs::write(&issued.cert, chain.concat()).unwrap();
+    let shown = ["--cert", arg(&issued.cert), "--key", arg(&issued.key)];
+    let server = astream(["listen", "127.0.0.1", "0", "--tls", "--echo"]).args(shown).start();
+    let address = server.address().to_string();
+    astream(["connect", &address, "--cacert", arg(root)]).args(more).run()
 }
 
 #[test]
-fn each_certificate_of_the_chain_counts() {
+fn what_counts_is_the_path_that_was_verified() {
     let authority = authority();
-    let (issued, soon) = (authority.localhost(), ending_in(&authority, DAY));
-    let both = [&issued.cert, &soon.cert].map(|file| std::fs::read_to_string(file).unwrap()).concat();
-    std::fs::write(&issued.cert, both).unwrap();
-    let server = asked_tls(&authority, &issued);
-    let end = soon.certificate().not_after().unwrap().to_string();
-    probe_tls(&authority, server.address).args(["--expires-within", "2d"]).run().status(6).says(&[&end]);
+    let folder = authority.folder();
+    let key = || KeyPair::generate().unwrap();
+    let ca = |name: &str, end: Duration| {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.not_after = (SystemTime::now() + end).into();
+        params
+    };
+    let file = |name: &str, pem: String| {
+        std::fs::write(folder.join(name), pem).unwrap();
+        folder.join(name)
+    };
+    let root_key = key();
+    let soon = file("soon.pem", ca("new root", 3 * DAY + DAY / 2).self_signed(&root_key).unwrap().pem());
+    let root = CertifiedIssuer::self_signed(ca("new root", 900 * DAY), root_key).unwrap();
+    let old_root = CertifiedIssuer::self_signed(ca("old root", 900 * DAY), key()).unwrap();
+    let mut expired = ca("new root", DAY);
+    expired.not_after = rcgen::date_time_ymd(2021, 9, 30);
+    let cross = expired.signed_by(root.key(), &old_root).unwrap().pem();
+    let between = |end| CertifiedIssuer::signed_by(ca("between", end), key(), &root).unwrap();
+    let (lasting, ending) = (between(500 * DAY), between(4 * DAY + DAY / 2));
+    let trusted = file("trusted.pem", root.pem());
+    let own = |issuer: &CertifiedIssuer<'static, KeyPair>| {
+        let (mut params, own_key) = (CertificateParams::new(["127.0.0.1".to_owned()]).unwrap(), key());
+        params.not_after = (SystemTime::now() + 90 * DAY).into();
+        let issued = Issued { cert: folder.join("own.pem"), key: file("own.key", own_key.serialize_pem()) };
+        (params.signed_by(&own_key, issuer).unwrap().pem(), issued)
+    };
+    let within = ["--expires-within", "5d"];
+
+    // Sent and not needed: a cross-signature that has expired.
+    let (leaf, issued) = own(&lasting);
+    let chain = [leaf, lasting.pem(), cross];
+    ask_chain(&issued, &chain, &trusted, &within).status(0);
+    // Trusted and not sent: the root.
+    let said = ask_chain(&issued, &chain, &soon, &within).status(6);
+    reports(&said, &["the trusted certificate of CN=new root ends on", "3 days"]);
+    // The server's own certificate alone is known to be needed where nothing was verified.
+    for trust in [&["--pin", &issued.certificate().pin().unwrap().to_string()][..], &["--insecure"]] {
+        std::fs::write(&issued.cert, chain.concat()).unwrap();
+        let shown = ["--cert", arg(&issued.cert), "--key", arg(&issued.key)];
+        let server = astream(["listen", "127.0.0.1", "0", "--tls", "--echo"]).args(shown).start();
+        let address = server.address().to_string();
+        astream(["connect", &address]).args(trust).args(within).run().status(0);
+    }
+
+    let (leaf, issued) = own(&ending);
+    let said = ask_chain(&issued, &[leaf, ending.pem()], &trusted, &within).status(6);
+    reports(&said, &["the certificate of its issuer CN=between ends on", "4 days"]);
+}
+
+#[test]
+fn what_is_asked_of_certificates_implies_the_probe_and_tls() {
+    let authority = authority();
+    let issued = authority.localhost();
+    for more in [&["--show-certs"][..], &["--expires-within", "1d"]] {
+        let server = asked_tls(&authority, &issued);
+        let connect = ["connect", "127.0.0.1", &server.port(), "--cacert", arg(&authority.ca)];
+        let said = astream(connect).args(more).open_stdin().run().status(0);
+        let told = [said.stdout, said.stderr.into_bytes()].concat();
+        assert!(String::from_utf8(told).unwrap().contains(": open, TLSv1.3"));
+        assert_eq!(server.join(), b"");
+        let wrong = astream(["connect", "127.0.0.1", "9", "-C"]).args(more).run().status(2);
+        wrong.says(&[more[0], "--crlf"]);
+    }
 }
 
 #[test]
@@ -312,11 +437,9 @@ fn ports_are_told_in_json() {
     let server = asked_tls(&authority, &issued);
     let ports = format!("{},{}", closed.port(), server.port());
     let ca = arg(&authority.ca);
-    let args =
-        ["connect", "-z", "localhost", &ports, "-4", "--json", "--tls", "--cacert", ca, "--show-certs"];
-    let said = astream(args).args(["--expires-within", "1d"]).run().status(6);
-    assert_eq!(certificates(&said.stdout).len(), 1);
-    let events: Vec<Value> = said.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let args = ["connect", "-z", "localhost", &ports, "-4", "--json", "--tls", "--cacert", ca];
+    let said = astream(args).args(["--expires-within", "1d"]).run().status(6).silent();
+    let events: Vec<Value> = report(&said).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let message = format!("cannot connect to localhost:{}: {closed}: connection refused", closed.port());
     let wanted = json!({
         "event": "probe", "target": format!("localhost:{}", closed.port()), "status": 4, "peer": null,
@@ -330,6 +453,22 @@ fn ports_are_told_in_json() {
     assert_eq!(open["certificates"][0]["sha256"], issued.certificate().sha256());
     assert_eq!(open["certificates"][0]["days_left"], 0);
     assert!(open["message"].as_str().unwrap().contains("--expires-within"), "{open}");
+}
+
+#[test]
+fn beside_certificates_the_report_is_on_stderr() {
+    let authority = authority();
+    let issued = authority.localhost();
+    let server = asked_tls(&authority, &issued);
+    let said = probe_tls(&authority, server.address).args(["--show-certs"]).run().status(0);
+    assert_eq!(certificates(&said.stdout).len(), 1);
+    let said = said.says(&[&format!("{}: open, TLSv1.3", server.address)]);
+    assert!(said.stdout.starts_with(b" 0 s:"), "{}", said.told());
+    let server = asked_tls(&authority, &issued);
+    let said = probe_tls(&authority, server.address).args(["--show-certs", "--json"]).run().status(0);
+    let event: Value = serde_json::from_str(&said.stderr).unwrap();
+    assert_eq!(event["event"], "probe");
+    assert!(said.stdout.starts_with(b" 0 s:"), "{}", said.told());
 }
 
 #[test]

@@ -64,6 +64,9 @@ impl Handler for Forward {
         let peer = writer.peer_addr().clone();
         let result = match open_connection(&self.target, &self.options).await {
             Ok(target) => {
+                if let Some(reason) = target.0.tls().and_then(|tls| tls.unverified.as_ref()) {
+                    tracing::info!("{peer}: the target is not verified: {reason}");
+                }
                 meter.watch(&writer);
                 meter.watch(&target.1);
                 let relayed = self.relay((reader, writer), target, &meter).await;

@@ -9,6 +9,9 @@ pub struct Totals {
     pub sent: u64,
     /// Bytes received from the peer and delivered.
     pub received: u64,
+    /// Whether all that was received is a fatal alert of TLS: the peer speaks TLS, and what it was sent is no
+    /// handshake to it.
+    pub is_tls_alert: bool,
 }
 
 impl fmt::Display for Totals {

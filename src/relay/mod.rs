@@ -24,6 +24,7 @@ use tokio::sync::watch;
 use crate::observe::Totals;
 use crate::policy::IdleClock;
 use crate::stream::StreamWriter;
+use crate::transport::tls::{ALERT_LENGTH, is_alert};
 use copy::copy;
 pub(crate) use mover::Mover;
 #[cfg(target_os = "linux")]
@@ -85,6 +86,8 @@ pub(crate) struct Meter {
     from_stdin: AtomicBool,
     /// Whether what comes down goes to our own side.
     to_stdout: bool,
+    /// Whether what came first from the peer begins as an alert of TLS.
+    begins_with_alert: AtomicBool,
 }
 
 impl Meter {
@@ -96,6 +99,7 @@ impl Meter {
             idle: IdleClock::new(idle),
             receiving: AtomicBool::new(true),
             from_stdin: AtomicBool::new(false),
+            begins_with_alert: AtomicBool::new(false),
         }
     }
 
@@ -172,8 +176,18 @@ impl Meter {
         Box::pin(self.idle.expired()).await
     }
 
+    /// Looks at what came first from the peer; at nothing that comes later.
+    pub(crate) fn first_received(&self, bytes: &[u8]) {
+        if self.received.load(Ordering::Relaxed) == 0 {
+            self.begins_with_alert.store(is_alert(bytes), Ordering::Relaxed);
+        }
+    }
+
     pub(crate) fn totals(&self) -> Totals {
-        Totals { sent: self.sent.load(Ordering::Relaxed), received: self.received.load(Ordering::Relaxed) }
+        let received = self.received.load(Ordering::Relaxed);
+        let begins_with_alert = self.begins_with_alert.load(Ordering::Relaxed);
+        let is_tls_alert = begins_with_alert && received == ALERT_LENGTH as u64;
+        Totals { sent: self.sent.load(Ordering::Relaxed), received, is_tls_alert }
     }
 }
 

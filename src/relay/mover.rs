@@ -8,6 +8,7 @@ use rustix::io::Errno;
 
 use super::{Fault, Meter, Way};
 use crate::transport::blocking::{read, write_all};
+use crate::transport::tls::ALERT_LENGTH;
 use crate::transport::{Aligned, BlockingSocket};
 
 /// How much is read and written at once: the more, the fewer the turns of whoever is at the other ends.
@@ -46,6 +47,7 @@ impl Mover {
 
     /// Everything that the peer gives goes to `to`, or, without one, is dropped.
     pub(crate) fn down(&self, to: Option<impl AsFd>) -> Result<(), Fault> {
+        self.look_at_first()?;
         let Some(to) = to else { return self.discard() };
         #[cfg(target_os = "linux")]
         if self.socket.is_plain() && super::linux::down(&*self.socket, &to, &self.meter)? {
@@ -58,6 +60,17 @@ impl Mover {
             self.meter.output_stuck(false);
             Ok(n)
         })
+    }
+
+    /// The kernel moves bytes that nobody sees, so what comes first is looked at before. What goes wrong here
+    /// is reported here: the system tells a reset once, and then speaks of an end.
+    fn look_at_first(&self) -> Result<(), Fault> {
+        if self.socket.is_plain() {
+            let mut first = [0; ALERT_LENGTH];
+            let n = self.socket.peek(&mut first).map_err(Fault::Read)?;
+            self.meter.first_received(&first[..n]);
+        }
+        Ok(())
     }
 
     /// The plain loop, and the only one under TLS. `local` is the end that is not the socket.

@@ -42,18 +42,18 @@ impl Io for DuplexStream {}
 #[derive(Clone)]
 pub(crate) struct Shared {
     io: Arc<Mutex<Box<dyn Io>>>,
-    is_tls: bool,
+    tls: Option<tls::TlsVersion>,
     /// Whether an end without `close_notify` is taken for a clean one.
     ignore_unexpected_eof: bool,
 }
 
 impl Shared {
     pub(crate) fn plain(io: Box<dyn Io>) -> Self {
-        Self { io: Arc::new(Mutex::new(io)), is_tls: false, ignore_unexpected_eof: false }
+        Self { io: Arc::new(Mutex::new(io)), tls: None, ignore_unexpected_eof: false }
     }
 
-    pub(crate) fn tls(io: Box<dyn Io>, ignore_unexpected_eof: bool) -> Self {
-        Self { io: Arc::new(Mutex::new(io)), is_tls: true, ignore_unexpected_eof }
+    pub(crate) fn tls(io: Box<dyn Io>, version: tls::TlsVersion, ignore_unexpected_eof: bool) -> Self {
+        Self { io: Arc::new(Mutex::new(io)), tls: Some(version), ignore_unexpected_eof }
     }
 
     fn lock(&self) -> MutexGuard<'_, Box<dyn Io>> {
@@ -68,7 +68,8 @@ impl Shared {
     }
 
     fn error(&self, doing: &'static str, error: io::Error) -> Error {
-        if self.is_tls { tls::error(doing, error) } else { Error::from_io(doing, error) }
+        let Some(version) = self.tls else { return Error::from_io(doing, error) };
+        tls::error(doing, error, version)
     }
 }
 

@@ -63,6 +63,13 @@ impl Transport {
         if let Self::Tcp(stream) = self { Some(stream) } else { None }
     }
 
+    /// Acknowledges at once what has come, and what comes next, where the peer is waited for in silence.
+    pub(crate) fn acknowledge_at_once(&self) {
+        if let Self::Tcp(stream) = self {
+            socket::acknowledge_at_once(stream);
+        }
+    }
+
     /// The plain socket, if it is one.
     pub(crate) fn into_socket(self) -> Option<AsyncSocket> {
         match self {

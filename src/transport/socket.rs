@@ -8,11 +8,12 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::{RecvFlags, recv};
 use socket2::{SockAddr, SockRef, Socket};
 use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
 
-use super::blocking::{read, write_all};
+use super::blocking::{read, retry, write_all};
 use super::tls::Session;
 
 /// A plain socket in its runtime, for those who make their own calls on it.
@@ -119,6 +120,16 @@ fn notify_below(stream: &TcpStream, bytes: u32) {
     let _ = (stream, bytes);
 }
 
+/// Acknowledges what has come at once, and what comes next: for those who wait and send nothing that would
+/// carry the acknowledgement. Otherwise it is delayed for 40 ms, and a peer with Nagle's algorithm keeps back
+/// what it wants to send until it comes. The system goes back to delaying when data flow both ways.
+pub(super) fn acknowledge_at_once(stream: &TcpStream) {
+    #[cfg(target_os = "linux")]
+    let _ = SockRef::from(stream).set_tcp_quickack(true);
+    #[cfg(not(target_os = "linux"))]
+    let _ = stream;
+}
+
 /// A connection whose calls block, for a thread for each way.
 pub(crate) struct BlockingSocket {
     socket: Socket,
@@ -149,6 +160,12 @@ impl BlockingSocket {
             Some(session) => session.read(&self.socket, buffer),
             None => Ok(read(&self.socket, buffer)?),
         }
+    }
+
+    /// What arrives first on a plain socket, left where it is; waits for it.
+    pub(crate) fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let peek = || recv(&self.socket, &mut *buffer, RecvFlags::PEEK).map(|(n, _)| n);
+        Ok(retry(&self.socket, PollFlags::IN, peek)?)
     }
 
     /// Hands everything to the kernel; `progress` is called whenever it has taken something.

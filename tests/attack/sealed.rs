@@ -1,4 +1,4 @@
-//! A TLS 1.2 session whose records the test seals itself: with what no client would send.
+//! A TLS 1.2 session whose records the test seals itself: with what no library would send.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -26,13 +26,17 @@ pub fn sealed(victim: &Victim) -> Sealed {
     let mut client = ClientConnection::new(Arc::new(config), name).unwrap();
     let mut socket = victim.dial();
     client.complete_io(&mut socket).unwrap();
-    let (sequence, secrets) = client.dangerous_extract_secrets().unwrap().tx;
-    let ConnectionTrafficSecrets::Aes256Gcm { key, iv } = secrets else { panic!("another cipher") };
-    let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key.as_ref()).unwrap());
-    Sealed { socket, key, salt: iv.as_ref()[..4].try_into().unwrap(), sequence }
+    Sealed::new(socket, client.dangerous_extract_secrets().unwrap().tx)
 }
 
 impl Sealed {
+    /// What goes on with the secrets of one side's records.
+    pub fn new(socket: TcpStream, (sequence, secrets): (u64, ConnectionTrafficSecrets)) -> Self {
+        let ConnectionTrafficSecrets::Aes256Gcm { key, iv } = secrets else { panic!("another cipher") };
+        let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key.as_ref()).unwrap());
+        Self { socket, key, salt: iv.as_ref()[..4].try_into().unwrap(), sequence }
+    }
+
     /// The next record (RFC 5246, 6.2.3.3; RFC 5288).
     pub fn seal(&mut self, kind: u8, body: &[u8]) -> Vec<u8> {
         let sequence = self.sequence.to_be_bytes();

@@ -3,7 +3,11 @@
 use std::io::{Read, Write};
 use std::net::Shutdown;
 
+use rustls::{ServerConfig, ServerConnection};
+
 use crate::hello::{ALERT, DATA, HANDSHAKE, TOO_LONG, record};
+use crate::sealed::Sealed;
+use crate::support::certs::{arg, authority};
 use crate::support::peer::{peer, refusing};
 use crate::support::{Finished, astream, noise};
 
@@ -66,4 +70,33 @@ fn a_plain_echo_is_told() {
 fn a_server_that_is_not_there_is_no_question_of_tls() {
     let (_socket, dead) = refusing();
     astream(["connect", &dead.to_string(), "--tls"]).run().status(4).says(&["connection refused"]);
+}
+
+/// A `HelloRequest` (RFC 5246, 7.4.1.1).
+const RENEGOTIATE: [u8; 4] = [0; 4];
+const HANDSHAKE_FAILURE: [u8; 2] = [2, 40];
+
+#[test]
+fn a_server_that_insists_on_renegotiation_is_told_apart() {
+    for (requests, told) in [(1, "it asked to renegotiate"), (1000, "renegotiate again and again")] {
+        let authority = authority();
+        let mut config = ServerConfig::clone(&authority.server(&authority.localhost(), false));
+        config.enable_secret_extraction = true;
+        let server = peer(move |mut stream| {
+            let mut tls = ServerConnection::new(config.into()).unwrap();
+            tls.complete_io(&mut stream).unwrap();
+            let mut session = Sealed::new(stream, tls.dangerous_extract_secrets().unwrap().tx);
+            let flood: Vec<_> = (0..requests).flat_map(|_| session.seal(HANDSHAKE, &RENEGOTIATE)).collect();
+            session.socket.write_all(&flood).unwrap();
+            // The client declines, which OpenSSL answers so.
+            session.socket.read_exact(&mut [0]).unwrap();
+            let refusal = session.seal(ALERT, &HANDSHAKE_FAILURE);
+            session.flood(&refusal);
+        });
+        let port = server.port();
+        let connect = ["connect", "localhost", &port, "-4", "--tls", "--tls-max", "1.2", "--cacert"];
+        let client = astream(connect).args([arg(&authority.ca)]).open_stdin().run();
+        client.status(6).stdout(b"").says(&[told, "not supported here"]);
+        server.join();
+    }
 }

@@ -6,6 +6,7 @@ use rustix::io::ioctl_fionread;
 use crate::listening::{on_any_port, peer, until};
 use crate::pages::{has_body, request, write_pages};
 use crate::site::{Site, VERSIONS, Version, site};
+use crate::support::certs::{Issued, arg};
 use crate::support::{Program, Running, noise};
 use crate::transfer::{DOWN, UP};
 
@@ -190,15 +191,52 @@ fn only(version: Version) -> &'static str {
 }
 
 #[test]
-fn s_client_of_an_old_version_is_refused_and_told_apart() {
+fn s_client_of_an_old_version_is_refused_with_the_alert_for_that_and_told_apart() {
     let site = site();
     let server = site.listen().input("hello").start();
     let at = format!("localhost:{}", server.port());
-    let old = ["s_client", "-connect", &at, "-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"];
-    let client = peer("openssl").args(old).run();
-    assert!(client.code() != 0 && client.stderr.contains("handshake failure"), "{}", client.told());
-    server.stderr_line("the peer speaks none of our versions of TLS");
+    for version in ["-tls1", "-tls1_1"] {
+        let old = ["s_client", "-connect", &at, version, "-cipher", "DEFAULT@SECLEVEL=0"];
+        let client = peer("openssl").args(old).run();
+        assert!(client.code() != 0 && client.stderr.contains("alert protocol version"), "{}", client.told());
+        server.stderr_line("the peer speaks none of our versions of TLS");
+    }
     let client = peer("openssl").args(["s_client", "-connect", &at, "-quiet", "-CAfile", site.ca()]);
     client.run().status(0).stdout(b"hello");
     server.wait().status(0);
+}
+
+/// A certificate with an RSA key, which suites without elliptic curves need.
+fn with_rsa_key(site: &mut Site) {
+    let folder = site.authority.folder();
+    let issued = Issued { cert: folder.join("rsa.pem"), key: folder.join("rsa.key") };
+    let made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "9", "-subj", "/CN=localhost"];
+    let files = ["-keyout", arg(&issued.key), "-out", arg(&issued.cert)];
+    peer("openssl").args(made).args(files).run().status(0);
+    site.issued = issued;
+}
+
+#[test]
+fn s_server_with_cbc_dhe_or_static_rsa_only_is_told_apart() {
+    let mut site = site();
+    with_rsa_key(&mut site);
+    for suite in ["ECDHE-RSA-AES128-SHA256", "DHE-RSA-AES128-GCM-SHA256", "AES128-GCM-SHA256", "AES128-SHA"] {
+        let (_server, port) =
+            s_server(&site, Version::Tls12, |server| server.args(["-quiet", "-cipher", suite]).open_stdin());
+        let client = site.connect(&port).run().status(6);
+        let told = ["alert HandshakeFailure", "no cipher suite or key exchange", "CBC, DHE and static RSA"];
+        assert!(told.iter().all(|words| client.stderr.contains(words)), "{}", client.told());
+    }
+}
+
+#[test]
+fn s_server_that_insists_on_renegotiation_is_told_apart() {
+    let site = site();
+    let (mut server, port) = s_server(&site, Version::Tls12, Program::open_stdin);
+    let mut client = site.connect(&port).open_stdin().start();
+    client.write_stdin(b"100\n");
+    server.stdout_line("100");
+    server.write_stdin(b"r\n");
+    let client = client.wait().status(6);
+    assert!(client.stderr.contains("asked to renegotiate, which is not supported"), "{}", client.told());
 }

@@ -183,13 +183,13 @@ fn application_protocols_are_agreed_on_or_refused_with_openssl_on_either_side() 
         assert!(client.stderr.contains(told), "{}", client.told());
     }
     let (cert, key) = (folder.path().join("own.pem"), folder.path().join("own.key"));
-    for (offered, told) in [(&["-alpn", "gopher"][..], "no application protocol"), (&[], "access denied")] {
+    for offered in [&["-alpn", "gopher"][..], &[]] {
         let listen =
             ["listen", "127.0.0.1", "0", "--tls", "--cert", arg(&cert), "--key", arg(&key), "--alpn", "h2"];
         let server = astream(listen).input("hello").start();
         let at = format!("localhost:{}", server.port());
         let client = peer("openssl").args(["s_client", "-connect", &at]).args(offered).run();
-        assert!(client.stderr.contains(told), "{}", client.told());
+        assert!(client.stderr.contains("alert no application protocol"), "{}", client.told());
         let client = peer("openssl").args(["s_client", "-connect", &at, "-alpn", "gopher,h2", "-quiet"]);
         client.args(["-CAfile", arg(&ca), "-verify_return_error"]).run().status(0).stdout(b"hello");
         server.wait().status(0);

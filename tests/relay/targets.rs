@@ -3,9 +3,11 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 
+use astream::Pin;
+
 use crate::pairs::{PAIRS, Pair, Place, assert_cut, place};
 use crate::support::certs::{Issued, arg, authority};
-use crate::support::peer::{black_hole, refusing};
+use crate::support::peer::{black_hole, peer, read_all, refusing};
 use crate::support::{Program, Running, astream};
 
 /// A TLS echo of this place.
@@ -88,12 +90,14 @@ fn a_target_is_verified_by_its_chain_and_the_name_it_was_given() {
     let misnamed = originating(&format!("localhost:{port}"), &named);
     assert!(is_cut_off(&misnamed));
     let line = misnamed.stderr_line("TLS handshake with localhost");
-    assert!(line.contains("other.example"), "{line}");
+    assert!(line.contains("other.example") && line.contains("--forward-servername NAME"), "{line}");
 
     let other = authority();
     let untrusted = originating(&format!("localhost:{port}"), &["--forward-cacert", arg(&other.ca)]);
     assert!(is_cut_off(&untrusted));
-    untrusted.stderr_line(": the target: TLS handshake with localhost");
+    let line = untrusted.stderr_line(": the target: TLS handshake with localhost");
+    let pin = format!("--forward-pin {}", place.issued.certificate().pin().unwrap());
+    assert!(line.contains(&pin) && line.contains("--forward-cacert FILE"), "{line}");
     // The system's roots, which do not know it either.
     let by_default = originating(&format!("localhost:{port}"), &[]);
     assert!(is_cut_off(&by_default));
@@ -114,6 +118,55 @@ fn a_target_is_verified_by_its_pin() {
 }
 
 #[test]
+fn a_target_that_is_not_verified_is_warned_of_once_and_tells_why_with_v() {
+    let place = place();
+    let echo = echo(&place);
+    let relay = originating(&format!("localhost:{}", echo.port()), &["--forward-insecure", "-v"]);
+    client(&relay).run().status(0).stdout(b"hello").silent();
+    relay.stderr_line("is not verified (--forward-insecure), anybody may be answering");
+    relay.stderr_line(": the target is not verified: the certificate is not trusted: its issuer is unknown");
+    // Nor is a name needed.
+    let folder = tempfile::tempdir().unwrap();
+    let path = format!("unix:{}", folder.path().join("target").display());
+    let Issued { cert, key } = &place.issued;
+    let target = ["listen", &path, "--echo", "--tls", "--cert", arg(cert), "--key", arg(key)];
+    let target = astream(target).start();
+    target.stderr_line("listening on");
+    client(&originating(&path, &["--forward-insecure"])).run().status(0).stdout(b"hello");
+}
+
+#[test]
+fn a_target_that_demands_a_certificate_is_shown_one() {
+    for version in ["1.2", "1.3"] {
+        let place = place();
+        let (Issued { cert, key }, ca) = (&place.issued, arg(&place.authority.ca));
+        let target = ["listen", "127.0.0.1", "0", "--echo", "--tls", "--tls-max", version, "--cacert", ca];
+        let target = astream(target).args(["--cert", arg(cert), "--key", arg(key)]).start();
+        let address = target.address().to_string();
+        let trusting = ["--forward-cacert", ca];
+        let bare = originating(&address, &trusting);
+        client(&bare).run().status(1);
+        bare.stderr_line("(show one that it accepts with --forward-cert FILE --forward-key FILE)");
+
+        let ours = place.authority.issue("relay", &["a relay"]);
+        let shown = ["--forward-cert", arg(&ours.cert), "--forward-key", arg(&ours.key)];
+        let relay = originating(&address, &[trusting, [shown[0], shown[1]], [shown[2], shown[3]]].concat());
+        client(&relay).run().status(0).stdout(b"hello").silent();
+    }
+}
+
+#[test]
+fn a_target_without_tls_is_told_apart() {
+    let target = peer(|mut stream| {
+        stream.write_all(b"220 mail.test\r\n").unwrap();
+        read_all(&mut stream)
+    });
+    let relay = originating(&target.address.to_string(), &["--forward-insecure"]);
+    client(&relay).run().status(1);
+    relay.stderr_line("does not speak TLS; it said \"220 mail.test\" (without --forward-tls)");
+}
+
+#[test]
 fn what_cannot_work_is_told_before_anybody_comes() {
     let place = place();
     let missing = place.authority.folder().join("missing.pem");
@@ -127,4 +180,11 @@ fn what_cannot_work_is_told_before_anybody_comes() {
     forward(&["--forward-tls"]).says(&["--forward"]);
     forward(&["--forward", "127.0.0.1:9", "--forward-pin", "sha256//x"]).says(&["--forward-pin"]);
     forward(&["--forward", "127.0.0.1:9", "--ignore-unexpected-eof"]).says(&["--tls"]);
+    forward(&["--forward", "127.0.0.1:9", "--forward-insecure"]).says(&["--forward-tls"]);
+    forward(&[&to[..], &["--forward-key", "x"]].concat()).says(&["--forward-cert"]);
+    forward(&[&to[..], &["--forward-cert", arg(&missing)]].concat()).says(&["no such file", arg(&missing)]);
+    for other in [["--forward-pin", &Pin::default().to_string()], ["--forward-cacert", "x"]] {
+        let both = [&to[..], &["--forward-insecure"], &other].concat();
+        forward(&both).says(&["--forward-insecure", other[0]]);
+    }
 }

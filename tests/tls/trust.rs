@@ -1,9 +1,14 @@
 //! Who is trusted: chains, names, addresses, pins, client certificates.
 
+use std::sync::{Arc, Mutex};
+
 use astream::{
     Certificate, ConnectOptions, Endpoint, Error, Identity, Server, ServerOptions, StreamReader,
     StreamWriter, TlsClient, TlsServer, open_connection, start_server,
 };
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 
 use crate::authority::Authority;
 use crate::streams_support::{End, IDENTITY, soon};
@@ -201,5 +206,37 @@ async fn files_that_are_no_certificates_are_named_before_anybody_is_connected_to
         let server = ServerOptions::new().tls(TlsServer::new(IDENTITY.clone()).client_roots(&file));
         let error = start_server(count_and_echo, &"127.0.0.1:0".parse().unwrap(), &server).await.unwrap_err();
         assert_told(&error.to_string(), &format!("{}: {told}", file.display()));
+    }
+}
+
+#[tokio::test]
+async fn the_path_that_was_verified_ends_with_the_trusted_certificate_on_both_sides() {
+    let authority = Authority::new();
+    let identity = authority.issue(&["localhost"]);
+    let root = std::fs::read(authority.roots()).unwrap();
+    let root = Certificate::from_der(CertificateDer::from_pem_slice(&root).unwrap().as_ref());
+    let tls = TlsServer::new(identity.clone()).client_roots(authority.roots());
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let note = Arc::clone(&seen);
+    let handler = move |reader: StreamReader, writer: StreamWriter| {
+        *note.lock().unwrap() = reader.tls().unwrap().verified_path.clone();
+        async move { writer.wait_closed().await }
+    };
+    let options = ServerOptions::new().tls(tls);
+    let server = start_server(handler, &"127.0.0.1:0".parse().unwrap(), &options).await.unwrap();
+    for (client, verified) in [
+        (TlsClient::new().roots(authority.roots()), 2),
+        (TlsClient::new().pin(identity.pin()), 0),
+        (TlsClient::new().roots(authority.roots()).danger_no_verification(true), 2),
+        (TlsClient::new().roots(Authority::new().roots()).danger_no_verification(true), 0),
+    ] {
+        let (mut reader, writer) =
+            connect("localhost", &server, client.identity(identity.clone())).await.unwrap();
+        assert_eq!(soon("the end", reader.read_to_end()).await.unwrap(), "");
+        let tls = writer.tls().unwrap();
+        assert_eq!(tls.verified_path.len(), verified);
+        assert_eq!(tls.verified_path.first(), tls.peer_certificates.first().filter(|_| verified > 0));
+        assert_eq!(tls.verified_path.last(), Some(&root).filter(|_| verified > 0));
+        assert_eq!(seen.lock().unwrap().last(), Some(&root));
     }
 }

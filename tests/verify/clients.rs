@@ -1,10 +1,19 @@
 //! Certificates of clients, as a server finds them; both sides tell.
 
-use rcgen::{ExtendedKeyUsagePurpose, KeyUsagePurpose, date_time_ymd};
+use std::net::TcpStream;
+use std::sync::{Arc, Mutex};
 
-use crate::support::certs::arg;
+use rcgen::{DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose, date_time_ymd};
+use rustls::client::ResolvesClientCert;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConnection, SignatureScheme, StreamOwned, SupportedProtocolVersion, version};
+
+use crate::support::certs::{self, arg};
+use crate::support::peer::read_all;
 use crate::support::{Finished, Running, astream};
-use crate::workshop::{END, Made, Plan, make};
+use crate::workshop::{END, Made, Plan, authority, make};
 
 /// A client shows what was made to a server that trusts the root.
 fn meet(made: Option<&Made>, trusted: &Made, options: &[&str]) -> (Running, Finished) {
@@ -90,4 +99,63 @@ fn revocation() {
         &["the certificate is revoked"],
         &["CertificateRevoked", "our certificate is revoked"],
     );
+}
+
+/// A client that takes note of the issuers that are named to it.
+#[derive(Debug)]
+struct Asked {
+    key: Arc<CertifiedKey>,
+    issuers: Mutex<Vec<Vec<u8>>>,
+}
+
+impl ResolvesClientCert for Asked {
+    fn resolve(&self, issuers: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        *self.issuers.lock().unwrap() = issuers.iter().map(|name| name.to_vec()).collect();
+        Some(Arc::clone(&self.key))
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+/// `count` authorities with long names, all with one key.
+fn authorities(count: usize) -> String {
+    let key = KeyPair::generate().unwrap();
+    let made = (0..count).map(|index| {
+        let mut params = authority(&format!("authority {index}"));
+        params.distinguished_name.push(DnType::OrganizationName, "x".repeat(1000));
+        params.self_signed(&key).unwrap().pem()
+    });
+    made.collect()
+}
+
+/// A handshake with a server that trusts `others` beside the authority of the client: how many issuers it names.
+fn named_issuers(others: &str, version: &'static SupportedProtocolVersion) -> usize {
+    let authority = certs::authority();
+    let (own, client) = (authority.localhost(), authority.issue("client", &["a client"]));
+    let trusted = authority.folder().join("trusted.pem");
+    std::fs::write(&trusted, std::fs::read_to_string(&authority.ca).unwrap() + others).unwrap();
+    let server = ["listen", "127.0.0.1", "0", "--tls", "--cacert", arg(&trusted)];
+    let shown = ["--cert", arg(&own.cert), "--key", arg(&own.key)];
+    let server = astream(server).args(shown).input("hello").start();
+    let mut config = authority.client_of(&[version]);
+    let chain = CertificateDer::pem_file_iter(&client.cert).unwrap().map(Result::unwrap).collect();
+    let key = PrivateKeyDer::from_pem_file(&client.key).unwrap();
+    let key = Arc::new(CertifiedKey::from_der(chain, key, config.crypto_provider()).unwrap());
+    let asked = Arc::new(Asked { key, issuers: Mutex::default() });
+    config.client_auth_cert_resolver = Arc::<Asked>::clone(&asked);
+    let tls = ClientConnection::new(config.into(), "localhost".try_into().unwrap()).unwrap();
+    let mut stream = StreamOwned::new(tls, TcpStream::connect(server.address()).unwrap());
+    assert_eq!(read_all(&mut stream), b"hello");
+    asked.issuers.lock().unwrap().len()
+}
+
+#[test]
+fn the_trusted_issuers_are_named_unless_they_are_too_many_for_a_handshake() {
+    let (few, many) = (authorities(20), authorities(100));
+    for version in [&version::TLS12, &version::TLS13] {
+        assert_eq!(named_issuers(&few, version), 21);
+        assert_eq!(named_issuers(&many, version), 0);
+    }
 }

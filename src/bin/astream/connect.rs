@@ -16,7 +16,7 @@ pub fn by_streams() -> bool {
 
 pub async fn run(args: &Connect) -> anyhow::Result<()> {
     let options = options(args)?;
-    if args.probe.probe {
+    if args.probe.is_asked() {
         return probe::run(args, options).await;
     }
     let endpoint = args.address.endpoint()?;
@@ -27,9 +27,12 @@ pub async fn run(args: &Connect) -> anyhow::Result<()> {
     if let Some(tls) = reader.tls().filter(|_| args.tls.insecure) {
         report::unverified(tls);
     }
-    let peer = reader.peer_addr().clone();
+    let (peer, is_plain) = (reader.peer_addr().clone(), reader.tls().is_none());
     let outcome = handler.handle(reader, writer).await;
     report::closed(&peer, &outcome, start);
+    if is_plain && outcome.totals.is_tls_alert {
+        report::speaks_tls(&peer);
+    }
     Ok(outcome.result?)
 }
 
@@ -38,7 +41,7 @@ fn options(args: &Connect) -> Result<ConnectOptions, Error> {
         .family(args.address.family())
         .numeric(args.address.numeric)
         .timeout(args.timeout);
-    if let Some(tls) = args.tls.client()? {
+    if let Some(tls) = args.tls.client(args.probe.needs_tls())? {
         options = options.tls(tls);
     }
     if let Some(protocol) = args.tls.starttls {

@@ -1,5 +1,6 @@
 //! One server, one handler, the ready line, signals.
 
+use std::fmt;
 use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -129,7 +130,7 @@ async fn serve_all(
                     let _ = fatal.try_send(error);
                     Ok(())
                 }
-                result => result,
+                result => result.map_err(report::Hinted),
             }
         }
     };
@@ -147,7 +148,7 @@ async fn serve_all(
 }
 
 /// Listens, and says so.
-async fn start<H, F>(
+async fn start<H, F, E>(
     args: &Listen,
     endpoint: &Endpoint,
     tls: Option<TlsServer>,
@@ -155,7 +156,8 @@ async fn start<H, F>(
 ) -> anyhow::Result<Server>
 where
     H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
-    F: Future<Output = Result<(), Error>> + Send + 'static,
+    F: Future<Output = Result<(), E>> + Send + 'static,
+    E: fmt::Display + Send + 'static,
 {
     let pin = tls.as_ref().filter(|_| args.tls.has_fresh_key()).map(TlsServer::pin);
     let mut options = ServerOptions::new()
@@ -169,6 +171,9 @@ where
     report::tell(&Event::Listening { addresses: server.local_addrs() });
     if let Some(pin) = pin {
         report::tell(&Event::FreshKey { pin });
+    }
+    if let Some(target) = args.forward.forward.as_ref().filter(|_| args.forward.forward_insecure) {
+        report::unverified_target(target);
     }
     Ok(server)
 }

@@ -2,6 +2,7 @@
 
 mod cli;
 mod connect;
+mod expiry;
 mod listen;
 mod probe;
 mod report;

@@ -1,4 +1,4 @@
-//! Ports that are asked and not talked to: each is set up, told and closed, many at once.
+//! Ports that are asked and not talked to: each is set up, reported and closed, many at once.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -8,6 +8,7 @@ use astream::{Address, Certificate, ConnectOptions, Endpoint, Error, TlsFault, T
 use tokio::task::JoinSet;
 
 use crate::cli::Connect;
+use crate::expiry::{self, Margin};
 use crate::report::{self, AlreadyTold, Event};
 
 /// How many ports are asked at once; fewer where descriptors are few.
@@ -31,7 +32,7 @@ pub struct Found {
     pub tls: Option<TlsInfo>,
 }
 
-/// Asks every port, and tells in their order. The status is the highest of all.
+/// Asks every port, and reports in their order. The status is the highest of all.
 pub async fn run(args: &Connect, options: ConnectOptions) -> anyhow::Result<()> {
     let endpoints = args.address.endpoints()?;
     let mut options = options.close_timeout(FAREWELL);
@@ -54,7 +55,7 @@ pub async fn run(args: &Connect, options: ConnectOptions) -> anyhow::Result<()> 
         done.insert(index, probed);
         while let Some(probed) = done.remove(&next) {
             next += 1;
-            worst = worst.max(tell(args, probed)?);
+            worst = worst.max(report(args, probed)?);
         }
     }
     if worst == 0 { Ok(()) } else { Err(AlreadyTold(worst).into()) }
@@ -76,13 +77,13 @@ async fn probe(endpoint: Endpoint, options: &ConnectOptions) -> Probed {
     Probed { endpoint, found: Some(Found { peer, local, tls }), error }
 }
 
-/// Tells what was found and gives the status.
+/// Reports what was found and gives the status.
 ///
 /// # Errors
-/// What is wrong with the question rather than with one port; or stdout takes no certificates.
-fn tell(args: &Connect, mut probed: Probed) -> anyhow::Result<u8> {
-    if let Some(within) = args.probe.expires_within {
-        probed.check_end(within);
+/// What is wrong with the question rather than with one port; or stdout cannot be written.
+fn report(args: &Connect, mut probed: Probed) -> anyhow::Result<u8> {
+    if let Some(margin) = args.probe.expires_within {
+        probed.check_end(margin);
     }
     if let Some(error @ (Error::Resolve { .. } | Error::Address { .. } | Error::File { .. })) = probed.error {
         return Err(error.into());
@@ -91,11 +92,13 @@ fn tell(args: &Connect, mut probed: Probed) -> anyhow::Result<u8> {
     if let Some(tls) = tls.filter(|_| args.tls.insecure) {
         report::unverified(tls);
     }
-    report::tell(&Event::Probed(&probed));
-    if args.probe.show_certs {
-        let cannot = |cause: io::Error| Error::Local { doing: "write to stdout", cause: cause.into() };
-        show(probed.certificates()).map_err(cannot)?;
-    }
+    let printed = if args.probe.show_certs {
+        report::tell(&Event::Probed(&probed));
+        show(probed.certificates())
+    } else {
+        report::print(&Event::Probed(&probed))
+    };
+    printed.map_err(|cause| Error::Local { doing: "write to stdout", cause: cause.into() })?;
     Ok(probed.error.as_ref().map_or(0, report::status))
 }
 
@@ -108,26 +111,19 @@ impl Probed {
         }
     }
 
-    /// Fails what was well so far if the chain does not last for `within`.
-    fn check_end(&mut self, within: Duration) {
-        let end = |certificate: &Certificate| certificate.not_after().map(SystemTime::from);
-        let Some(first) = self.certificates().iter().min_by_key(|one| end(one)) else { return };
-        let now = SystemTime::now();
-        if self.error.is_some()
-            || end(first).is_some_and(|end| end.duration_since(now).is_ok_and(|left| left > within))
-        {
-            return;
-        }
-        let reason = match (first.not_after(), first.days_left(now)) {
-            (Some(end), Some(days)) if days >= 0 => {
-                format!("ends on {end}, {days} days from now, which is too soon")
-            }
-            (Some(end), _) => format!("has ended on {end}"),
-            _ => "does not say when it ends".to_owned(),
-        };
-        let reason = format!("the certificate of {} {reason} (--expires-within)", first.subject());
+    /// Fails what was well so far if the certificates do not last for `margin`: those that verification has
+    /// built on, or the server's own where nothing was verified.
+    fn check_end(&mut self, margin: Margin) {
         let tls = self.found.as_ref().and_then(|found| found.tls.as_ref());
-        self.error = Some(failure(&self.endpoint, tls, reason, TlsFault::Other));
+        let Some(tls) = tls.filter(|_| self.error.is_none()) else { return };
+        let path = match &tls.verified_path[..] {
+            [] => tls.peer_certificates.get(..1).unwrap_or_default(),
+            path => path,
+        };
+        if let Some(flaw) = expiry::flaw(path, margin, SystemTime::now()) {
+            let reason = format!("{flaw} (--expires-within)");
+            self.error = Some(failure(&self.endpoint, Some(tls), reason, TlsFault::Other));
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 
+use super::tls::is_alert;
 use super::{Transport, quoted};
 use crate::endpoint::Address;
 use crate::error::{Error, TlsFault};
@@ -112,7 +113,7 @@ impl Dialogue<'_> {
         io.flush().await.map_err(lost)?;
         loop {
             match (turn.hear)(received) {
-                _ if is_tls(received) => return Err(self.speaks_tls()),
+                _ if is_alert(received) => return Err(self.speaks_tls()),
                 Heard::Yes(taken) => return Ok(taken),
                 Heard::No(reason) => return Err(self.error(&reason)),
                 Heard::More if received.len() >= MAX_REPLY => {
@@ -121,6 +122,7 @@ impl Dialogue<'_> {
                 }
                 Heard::More => received.reserve(1024),
             }
+            io.acknowledge_at_once();
             if io.read_buf(received).await.map_err(lost)? == 0 {
                 let told = format!("the server closed the connection before {}", turn.awaits);
                 return Err(self.error(&match received.len() {
@@ -166,11 +168,6 @@ fn literal(local: &Address) -> String {
         Address::Tcp(address) => format!("[IPv6:{}]", address.ip()),
         Address::Unix(_) | Address::Memory => "localhost".to_owned(),
     }
-}
-
-/// Whether this is an alert, from a server that took our words for a handshake.
-fn is_tls(received: &[u8]) -> bool {
-    matches!(received, [0x15, 3, 0..=4, 0, 2, ..])
 }
 
 #[cfg(test)]

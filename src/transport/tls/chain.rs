@@ -43,19 +43,22 @@ impl Chain {
         &self.anchors
     }
 
-    /// A server's, which must be for `name`.
+    /// A server's, which must be for `name`. Gives the path that was taken, from its own certificate to the
+    /// trusted one.
     pub(super) fn check_server(
         &self,
         shown: Presented<'_>,
         name: &ServerName<'_>,
         now: UnixTime,
-    ) -> Result<(), Flaw> {
+    ) -> Result<Vec<Certificate>, Flaw> {
         let own = EndEntityCert::try_from(shown.own)?;
-        self.check_path(&own, shown, KeyUsage::server_auth(), now)?;
-        Ok(own.verify_is_valid_for_subject_name(name)?)
+        let path = self.check_path(&own, shown, KeyUsage::server_auth(), now)?;
+        own.verify_is_valid_for_subject_name(name)?;
+        Ok(path)
     }
 
-    pub(super) fn check_client(&self, shown: Presented<'_>, now: UnixTime) -> Result<(), Flaw> {
+    /// A client's, with the same path.
+    pub(super) fn check_client(&self, shown: Presented<'_>, now: UnixTime) -> Result<Vec<Certificate>, Flaw> {
         self.check_path(&EndEntityCert::try_from(shown.own)?, shown, KeyUsage::client_auth(), now)
     }
 
@@ -65,7 +68,7 @@ impl Chain {
         shown: Presented<'_>,
         usage: KeyUsage,
         now: UnixTime,
-    ) -> Result<(), Flaw> {
+    ) -> Result<Vec<Certificate>, Flaw> {
         let is_trusted_itself = self.anchors.certificates.contains(shown.own);
         let flaw = RefCell::new(None);
         let verify = |path: &VerifiedPath<'_>| {
@@ -77,11 +80,16 @@ impl Chain {
             })
         };
         let (all, roots) = (self.algorithms.all, &self.anchors.store.roots);
-        match own.verify_for_usage(all, roots, shown.intermediates, now, usage, None, Some(&verify)) {
-            Ok(_) => {}
+        let own_alone = || vec![read(shown.own)];
+        let verified = own.verify_for_usage(all, roots, shown.intermediates, now, usage, None, Some(&verify));
+        let path = match verified {
+            Ok(path) if !is_trusted_itself => self.certificates(shown, &path),
+            // Trusted itself, it needs no issuer.
+            Ok(_) => own_alone(),
             // Which webpki finds out after looking at the validity and before anything else.
             Err(webpki::Error::CaUsedAsEndEntity) if is_trusted_itself => {
                 self.check_trusted(shown.own, now)?;
+                own_alone()
             }
             // All that does not depend on the issuer is well.
             Err(webpki::Error::UnknownIssuer) if is_trusted_itself => {
@@ -89,6 +97,7 @@ impl Chain {
                 if !self.revocations.is_empty() {
                     return Err(Flaw::StatusUnknown(Unknown::NoList));
                 }
+                own_alone()
             }
             Err(error) => {
                 let short = || {
@@ -96,8 +105,8 @@ impl Chain {
                 };
                 return Err(flaw.take().or_else(short).unwrap_or(Flaw::Webpki(error)));
             }
-        }
-        if read(shown.own).may_sign() { Ok(()) } else { Err(Flaw::KeyUsage) }
+        };
+        if path[0].may_sign() { Ok(path) } else { Err(Flaw::KeyUsage) }
     }
 
     /// The certificates of a path that webpki is content with, from the peer's own to the trusted one.

@@ -206,8 +206,9 @@ impl Connector {
         let connecting = TlsConnector::from(Arc::new(config)).connect(name, Heard::new(io)).into_fallible();
         let mut stream = connecting.await.map_err(|failed| handshake_error(peer, &failed, &seen))?;
         key_log.map_or(Ok(()), |log| log.check())?;
-        stream.get_mut().0.forget();
+        stream.get_mut().0.handshake_done();
         let mut info = TlsInfo::of(stream.get_ref().1);
+        info.verified_path = seen.path();
         info.unverified = seen.put_up_with();
         info.tell(peer);
         let protocols = &client.negotiation.protocols;
@@ -217,7 +218,8 @@ impl Connector {
             let fault = TlsFault::Protocol;
             return Err(Error::Tls { doing, reason, fault, peer_certificates: info.peer_certificates });
         }
-        Ok((Shared::tls(Box::new(TlsStream::from(stream)), client.ignore_unexpected_eof), info))
+        let version = TlsVersion::of(stream.get_ref().1);
+        Ok((Shared::tls(Box::new(TlsStream::from(stream)), version, client.ignore_unexpected_eof), info))
     }
 }
 

@@ -2,16 +2,17 @@
 
 use std::io;
 
-use rustls::{AlertDescription as Alert, CertificateError, InvalidMessage, PeerIncompatible};
+use rustls::{AlertDescription as Alert, CertificateError, InvalidMessage, PeerIncompatible, PeerMisbehaved};
 
-use super::Heard;
+use super::hello::NO_PROTOCOL_NAMED;
 use super::verify::Seen;
+use super::{Heard, TlsVersion};
 use crate::error::{Error, TlsFault};
 
 /// An error of an open TLS stream: an alert, a bad record, an end without `close_notify`, or a loss.
-pub(crate) fn error(doing: &'static str, error: io::Error) -> Error {
+pub(crate) fn error(doing: &'static str, error: io::Error, version: TlsVersion) -> Error {
     if let Some(tls) = inner(&error) {
-        return told("TLS".to_owned(), tls);
+        return told("TLS".to_owned(), tls, Stage::Open(version));
     }
     match error.kind() {
         io::ErrorKind::UnexpectedEof => Error::Truncated,
@@ -45,7 +46,7 @@ fn other_failure(doing: String, error: &io::Error, heard: &Heard) -> Error {
     }
     let has_closed = error.kind() == io::ErrorKind::UnexpectedEof;
     match inner(error) {
-        Some(tls) => told(doing, tls),
+        Some(tls) => told(doing, tls, Stage::Handshake),
         None if has_closed && heard.is_silent() => {
             Error::tls(doing, "the peer closed the connection; does it speak TLS?")
         }
@@ -60,10 +61,17 @@ fn inner(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
 }
 
-fn told(doing: String, error: &rustls::Error) -> Error {
+/// When an error came, on which the meaning of an alert depends.
+#[derive(Clone, Copy)]
+enum Stage {
+    Handshake,
+    Open(TlsVersion),
+}
+
+fn told(doing: String, error: &rustls::Error, stage: Stage) -> Error {
     use rustls::Error as Tls;
     let (reason, fault) = match error {
-        Tls::AlertReceived(alert) => return refused(doing, *alert),
+        Tls::AlertReceived(alert) => return refused(doing, *alert, stage),
         Tls::InvalidMessage(InvalidMessage::InvalidContentType) => {
             ("the peer sent something that is no TLS".to_owned(), TlsFault::Other)
         }
@@ -79,16 +87,23 @@ fn told(doing: String, error: &rustls::Error) -> Error {
         Tls::PeerIncompatible(
             PeerIncompatible::ServerDoesNotSupportTls12Or13
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
-            // Which came with TLS 1.2.
-            | PeerIncompatible::SignatureAlgorithmsExtensionRequired
             | PeerIncompatible::SupportedVersionsExtensionRequired
             | PeerIncompatible::Tls12NotOffered
             | PeerIncompatible::Tls12NotOfferedOrEnabled,
         ) => ("the peer speaks none of our versions of TLS".to_owned(), TlsFault::Version),
-        // Ours is kept back for one reason only.
-        Tls::General(text) if text == "no server certificate chain resolved" => {
-            ("the peer named no application protocol (ALPN)".to_owned(), TlsFault::Protocol)
+        Tls::PeerIncompatible(PeerIncompatible::SignatureAlgorithmsExtensionRequired) => {
+            ("the peer knows signatures with SHA-1 only, which can be forged".to_owned(), TlsFault::Other)
         }
+        Tls::PeerIncompatible(
+            PeerIncompatible::NoCipherSuitesInCommon
+            | PeerIncompatible::NoKxGroupsInCommon
+            | PeerIncompatible::NamedGroupsExtensionRequired,
+        ) => (NOTHING_IN_COMMON.to_owned(), TlsFault::Other),
+        Tls::PeerMisbehaved(PeerMisbehaved::TooManyRenegotiationRequests) => (
+            "the peer asked to renegotiate again and again, which is not supported here".to_owned(),
+            TlsFault::Other,
+        ),
+        Tls::General(text) if text == NO_PROTOCOL_NAMED => (text.clone(), TlsFault::Protocol),
         Tls::General(text) => (text.clone(), TlsFault::Other),
         _ => (other(error), TlsFault::Other),
     };
@@ -100,9 +115,14 @@ fn other(error: &rustls::Error) -> String {
     error.to_string().escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'")
 }
 
+/// What a handshake fails for with a peer that supports only what is no longer safe.
+const NOTHING_IN_COMMON: &str = "there is no cipher suite or key exchange that both support; here CBC, DHE and static RSA are not supported";
+
 /// The peer's reason is one byte (RFC 8446, 6.2): what it means for us, where that is known.
-fn refused(doing: String, alert: Alert) -> Error {
+fn refused(doing: String, alert: Alert, stage: Stage) -> Error {
     let (meaning, fault) = match alert {
+        Alert::HandshakeFailure | Alert::NoRenegotiation => handshake_failure(stage),
+        Alert::InsufficientSecurity => (NOTHING_IN_COMMON, TlsFault::Other),
         Alert::CertificateRequired => ("it demands a certificate of ours", TlsFault::Identity),
         Alert::UnknownCA => ("it does not know the issuer of our certificate", TlsFault::Identity),
         Alert::CertificateExpired => ("our certificate is not valid at this time", TlsFault::Identity),
@@ -114,10 +134,22 @@ fn refused(doing: String, alert: Alert) -> Error {
         Alert::ProtocolVersion => ("it speaks none of our versions of TLS", TlsFault::Version),
         Alert::NoApplicationProtocol => ("it has other application protocols (ALPN)", TlsFault::Protocol),
         Alert::UnrecognisedName => ("it does not know the name it was asked for", TlsFault::Name),
-        Alert::HandshakeFailure => ("there is no way of speaking that both know", TlsFault::Other),
         _ => ("", TlsFault::Other),
     };
     let meaning = if meaning.is_empty() { String::new() } else { format!(": {meaning}") };
     let reason = format!("the peer refused with the alert {alert:?}{meaning}");
     Error::Tls { doing, reason, fault, peer_certificates: Vec::new() }
+}
+
+/// The least specific of all alerts.
+fn handshake_failure(stage: Stage) -> (&'static str, TlsFault) {
+    match stage {
+        Stage::Handshake => (NOTHING_IN_COMMON, TlsFault::Other),
+        // The handshake was complete, so this is about another one. OpenSSL ends a session that declines it.
+        Stage::Open(TlsVersion::V1_2) => {
+            ("it asked to renegotiate, which is not supported here", TlsFault::Other)
+        }
+        // A server looks at our certificate only when we have completed the handshake.
+        Stage::Open(TlsVersion::V1_3) => ("it may demand a certificate of ours", TlsFault::Identity),
+    }
 }

@@ -23,10 +23,12 @@ impl Heard {
         Self { io, first: Vec::new(), is_handshaking: true }
     }
 
-    /// The handshake is through: what comes now is nobody's business.
-    pub(super) fn forget(&mut self) {
+    /// The handshake is complete. Its last message may have been the peer's, and whoever has the connection
+    /// now need not have anything to send.
+    pub(super) fn handshake_done(&mut self) {
         self.first = Vec::new();
         self.is_handshaking = false;
+        self.io.acknowledge_at_once();
     }
 
     pub(super) fn transport(&self) -> &Transport {
@@ -39,6 +41,15 @@ impl Heard {
 
     pub(super) fn is_silent(&self) -> bool {
         self.first.is_empty()
+    }
+
+    /// The last part of the version in a `ClientHello` (RFC 8446, 4.1.2), if it begins with one.
+    pub(super) fn hello_version(&self) -> Option<u8> {
+        match self.first[..] {
+            // A record's type, version and length, then a message's type and length.
+            [22, _, _, _, _, 1, _, _, _, 3, version, ..] => Some(version),
+            _ => None,
+        }
     }
 
     /// The first line, if it does not begin as a record of TLS does (RFC 8446, 5.1).
@@ -57,7 +68,9 @@ impl AsyncRead for Heard {
     ) -> Poll<io::Result<()>> {
         let known = buf.filled().len();
         let read = Pin::new(&mut self.io).poll_read(cx, buf);
-        if self.is_handshaking {
+        if self.is_handshaking && read.is_pending() {
+            self.io.acknowledge_at_once();
+        } else if self.is_handshaking {
             let room = MAX - self.first.len();
             let new = &buf.filled()[known..];
             self.first.extend_from_slice(&new[..new.len().min(room)]);

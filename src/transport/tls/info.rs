@@ -22,6 +22,10 @@ pub struct TlsInfo {
     pub resumed: bool,
     /// The peer's certificates as it sent them, its own first; empty where none was asked for.
     pub peer_certificates: Vec<Certificate>,
+    /// The path that verification took, from the peer's own certificate to the trusted one, which is not always
+    /// what the peer sent: it may send some that are not needed, and need not send the trusted one. Empty where
+    /// nothing was verified, as with a pin, or where verification failed and was overridden.
+    pub verified_path: Vec<Certificate>,
     /// Why the peer would not have been trusted, had anybody wanted to know
     /// ([`TlsClient::danger_no_verification`](crate::TlsClient::danger_no_verification)).
     pub unverified: Option<String>,
@@ -45,6 +49,7 @@ impl TlsInfo {
                 .map(|name| String::from_utf8_lossy(name).escape_debug().to_string()),
             resumed: connection.handshake_kind() == Some(rustls::HandshakeKind::Resumed),
             peer_certificates: certificates.iter().map(|one| Certificate::from_der(one.as_ref())).collect(),
+            verified_path: Vec::new(),
             unverified: None,
         }
     }
@@ -58,6 +63,9 @@ impl TlsInfo {
         let (count, now) = (self.peer_certificates.len(), SystemTime::now());
         for (index, certificate) in self.peer_certificates.iter().enumerate() {
             tracing::info!("{peer}: certificate {} of {count}: {}", index + 1, described(certificate, now));
+        }
+        if let [_, .., trusted] = &self.verified_path[..] {
+            tracing::info!("{peer}: verified by the trusted certificate: {}", described(trusted, now));
         }
     }
 }

@@ -10,6 +10,7 @@ mod flaw;
 #[cfg(feature = "generate")]
 mod generate;
 mod heard;
+mod hello;
 mod identity;
 mod info;
 mod key_log;
@@ -40,4 +41,13 @@ pub(super) use session::Session;
 /// on a default that another crate of the program may have set.
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+/// The length of an alert that is not encrypted.
+pub(crate) const ALERT_LENGTH: usize = 7;
+
+/// Whether this begins as an alert does that is not encrypted (RFC 8446, 5.1 and 6): so a server answers what it
+/// took for a handshake.
+pub(crate) fn is_alert(received: &[u8]) -> bool {
+    matches!(received, [21, 3, 0..=4, 0, 2, ..])
 }

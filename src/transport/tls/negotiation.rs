@@ -4,10 +4,14 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use rustls::SupportedProtocolVersion;
 use rustls::version::{TLS12, TLS13};
+use rustls::{CommonState, ProtocolVersion, SupportedProtocolVersion};
 
 use crate::error::Error;
+
+/// How long the names of application protocols may be in all: with the rest of its message they must fit what
+/// every peer reads, which is 32 KiB with Java.
+const MAX_PROTOCOLS: usize = 16 * 1024;
 
 /// A version of TLS that is still safe to speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,6 +21,16 @@ pub enum TlsVersion {
     V1_2,
     /// TLS 1.3 (RFC 8446).
     V1_3,
+}
+
+impl TlsVersion {
+    /// What a session speaks whose handshake is complete.
+    pub(super) fn of(session: &CommonState) -> Self {
+        match session.protocol_version() {
+            Some(ProtocolVersion::TLSv1_2) => Self::V1_2,
+            _ => Self::V1_3,
+        }
+    }
 }
 
 impl fmt::Display for TlsVersion {
@@ -63,10 +77,16 @@ impl Negotiation {
             return Err(Error::address(&versions.start().to_string(), &reason));
         }
         // RFC 7301, 3.1: a name has a length of one byte.
-        match self.protocols.iter().find(|name| name.is_empty() || name.len() > 255) {
-            Some(name) => Err(Error::address(name, "an application protocol's name has 1 to 255 bytes")),
-            None => Ok(()),
+        if let Some(name) = self.protocols.iter().find(|name| name.is_empty() || name.len() > 255) {
+            return Err(Error::address(name, "an application protocol's name has 1 to 255 bytes"));
         }
+        let size: usize = self.protocols.iter().map(|name| name.len() + 1).sum();
+        if size <= MAX_PROTOCOLS {
+            return Ok(());
+        }
+        let others = self.protocols.len() - 1;
+        let reason = format!("with {others} other application protocols it is too long for a handshake");
+        Err(Error::address(&self.protocols[0], &reason))
     }
 
     pub(super) fn supported(&self) -> Vec<&'static SupportedProtocolVersion> {

@@ -4,10 +4,10 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rustls::ServerConfig;
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use tokio_rustls::{TlsAcceptor, TlsStream};
+use rustls::{DistinguishedName, ServerConfig};
+use tokio_rustls::{StartHandshake, TlsStream};
 
 use super::anchors::Anchors;
 use super::chain::Chain;
@@ -15,8 +15,8 @@ use super::key_log::KeyLog;
 use super::negotiation::Negotiation;
 use super::pem::{PemCertificate, PemFile};
 use super::revocation::{CrlFile, Revocations};
-use super::verify::{ClientVerifier, Seen};
-use super::{Heard, Identity, TlsInfo, TlsVersion, handshake_error, provider};
+use super::verify::{ClientVerifier, Seen, issuer_names};
+use super::{Heard, Identity, TlsInfo, TlsVersion, handshake_error, hello, provider};
 use crate::certificate::{Pin, Purpose};
 use crate::error::Error;
 use crate::transport::{Shared, Transport};
@@ -91,8 +91,9 @@ impl TlsServer {
         self.negotiation.check()?;
         let clients = match &self.client_roots {
             Some(file) => {
-                let anchors = Anchors::of_file(file, Purpose::Clients)?;
-                Some(Chain::new(Arc::new(anchors), Revocations::of_files(&self.crls)?))
+                let anchors = Arc::new(Anchors::of_file(file, Purpose::Clients)?);
+                let chain = Chain::new(anchors, Revocations::of_files(&self.crls)?);
+                Some(Clients { issuers: issuer_names(chain.anchors()), chain })
             }
             None => None,
         };
@@ -113,8 +114,7 @@ impl TlsServer {
             Some(verifier) => builder.with_client_cert_verifier(Arc::new(verifier)),
             None => builder.with_no_client_auth(),
         };
-        let (key, has_protocols) = (self.identity.certified_key(), !self.negotiation.protocols.is_empty());
-        let mut config = builder.with_cert_resolver(Arc::new(Shown { key, has_protocols }));
+        let mut config = builder.with_cert_resolver(Arc::new(Shown(self.identity.certified_key())));
         config.alpn_protocols = self.negotiation.alpn();
         // A client that only writes leaves tickets unread, and its close would then reset the
         // connection and destroy what we have not read yet.
@@ -132,44 +132,52 @@ impl TlsServer {
 pub(crate) struct Acceptor {
     /// For clients that are asked for nothing.
     config: Arc<ServerConfig>,
-    clients: Option<Chain>,
+    clients: Option<Clients>,
     key_log: Option<Arc<KeyLog>>,
     server: TlsServer,
+}
+
+/// Whose certificates are accepted of clients.
+#[derive(Clone)]
+struct Clients {
+    chain: Chain,
+    /// What they are told of that.
+    issuers: Arc<[DistinguishedName]>,
 }
 
 impl Acceptor {
     /// The handshake over `io`; `peer` is for messages.
     pub(crate) async fn accept(&self, io: Transport, peer: &str) -> Result<(Shared, TlsInfo), Error> {
-        let seen = Seen::default();
-        let config = match &self.clients {
-            // With a verifier that remembers what this client has shown.
-            Some(chain) => {
-                let verifier = ClientVerifier::new(chain.clone(), &seen);
-                Arc::new(self.server.config(Some(verifier), self.key_log.as_ref())?)
-            }
-            None => Arc::clone(&self.config),
+        let (seen, mut io) = (Seen::default(), Heard::new(io));
+        let hello = match hello::receive(&mut io, &self.server.negotiation).await {
+            Ok(hello) => hello,
+            Err(error) => return Err(handshake_error(peer, &(error, io), &seen)),
         };
-        let acceptor = TlsAcceptor::from(config);
-        let accepting = acceptor.accept(Heard::new(io)).into_fallible();
+        let config = self.config(&seen)?;
+        let accepting = StartHandshake::from_parts(hello, io).into_stream(config).into_fallible();
         let mut stream = accepting.await.map_err(|failed| handshake_error(peer, &failed, &seen))?;
-        stream.get_mut().0.forget();
-        let info = TlsInfo::of(stream.get_ref().1);
+        stream.get_mut().0.handshake_done();
+        let mut info = TlsInfo::of(stream.get_ref().1);
+        info.verified_path = seen.path();
         info.tell(peer);
-        Ok((Shared::tls(Box::new(TlsStream::from(stream)), self.server.ignore_unexpected_eof), info))
+        let version = TlsVersion::of(stream.get_ref().1);
+        Ok((Shared::tls(Box::new(TlsStream::from(stream)), version, self.server.ignore_unexpected_eof), info))
+    }
+
+    /// For one client: its verifier keeps what that client has shown.
+    fn config(&self, seen: &Seen) -> Result<Arc<ServerConfig>, Error> {
+        let Some(Clients { chain, issuers }) = &self.clients else { return Ok(Arc::clone(&self.config)) };
+        let verifier = ClientVerifier::new(chain.clone(), Arc::clone(issuers), seen);
+        self.server.config(Some(verifier), self.key_log.as_ref()).map(Arc::new)
     }
 }
 
-/// The one certificate, but not for a client that leaves the application protocol open: it may have
-/// been led to another server than it means (ALPACA, 2021).
+/// The one certificate, for whatever name is asked for.
 #[derive(Debug)]
-struct Shown {
-    key: Arc<CertifiedKey>,
-    has_protocols: bool,
-}
+struct Shown(Arc<CertifiedKey>);
 
 impl ResolvesServerCert for Shown {
-    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let is_left_open = self.has_protocols && hello.alpn().is_none();
-        (!is_left_open).then(|| Arc::clone(&self.key))
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0))
     }
 }

@@ -13,8 +13,9 @@ use socket2::Socket;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 
-use super::failure::error;
 use super::heard::Heard;
+use super::{TlsVersion, failure};
+use crate::error::Error;
 use crate::transport::blocking::{read, wait};
 use crate::transport::{Aligned, BlockingSocket, Io, Transport};
 
@@ -25,6 +26,7 @@ const CHUNK: usize = 256 * 1024;
 pub(crate) struct Session {
     /// Held while bytes are encrypted, decrypted, or given to a socket that does not block.
     connection: Mutex<Connection>,
+    version: TlsVersion,
     arrived: Mutex<Arrived>,
     ignore_unexpected_eof: bool,
     /// Set when reading was stopped here.
@@ -67,6 +69,7 @@ impl Io for TlsStream<Heard> {
         // would fetch it again; glibc keeps twice the largest block that was ever freed.
         drop(std::hint::black_box(Vec::<u8>::with_capacity(2 * CHUNK)));
         let session = Session {
+            version: TlsVersion::of(&connection),
             connection: Mutex::new(connection),
             arrived: Mutex::default(),
             ignore_unexpected_eof,
@@ -83,6 +86,11 @@ impl Session {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What reading has met.
+    fn error(&self, cause: io::Error) -> Error {
+        failure::error("reading", cause, self.version)
+    }
+
     /// Reads once; 0 is the peer's `close_notify`.
     pub(crate) fn read(&self, socket: &Socket, plain: &mut [u8]) -> io::Result<usize> {
         let mut arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
@@ -93,11 +101,11 @@ impl Session {
             if arrived.bytes.is_empty() {
                 arrived.bytes = Aligned::new(CHUNK);
             }
-            let n = read(socket, &mut arrived.bytes).map_err(|errno| error("reading", errno.into()))?;
+            let n = read(socket, &mut arrived.bytes).map_err(|errno| self.error(errno.into()))?;
             if n == 0 {
                 let mut connection = self.connection();
                 if self.was_reset.load(Ordering::Relaxed) {
-                    return Err(error("reading", Errno::CONNRESET.into()).into());
+                    return Err(self.error(Errno::CONNRESET.into()).into());
                 }
                 // It is told what it means by the next turn.
                 let _ = connection.read_tls(&mut io::empty());
@@ -118,9 +126,11 @@ impl Session {
                 Err(cause) if cause.kind() != ErrorKind::WouldBlock => {
                     let is_end =
                         got > 0 || self.ignore_unexpected_eof || self.stopped.load(Ordering::Acquire);
-                    break if is_end { Ok(Some(got)) } else { Err(error("reading", cause).into()) };
+                    break if is_end { Ok(Some(got)) } else { Err(self.error(cause).into()) };
                 }
-                Err(_) if arrived.failure.is_some() => break arrived.fail(got),
+                Err(_) if arrived.failure.is_some() => {
+                    break arrived.fail(got).map_err(|cause| self.error(cause).into());
+                }
                 Err(_) if arrived.unread.is_empty() => break Ok((got > 0).then_some(got)),
                 Err(_) => {
                     arrived.feed(&mut connection)?;
@@ -195,9 +205,7 @@ impl Arrived {
     /// What came before a failure, and then the failure.
     fn fail(&self, got: usize) -> io::Result<Option<usize>> {
         match &self.failure {
-            Some(failure) if got == 0 => {
-                Err(error("reading", io::Error::new(ErrorKind::InvalidData, failure.clone())).into())
-            }
+            Some(failure) if got == 0 => Err(io::Error::new(ErrorKind::InvalidData, failure.clone())),
             _ => Ok(Some(got)),
         }
     }

@@ -12,6 +12,7 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
+use super::anchors::Anchors;
 use super::chain::{Chain, Presented};
 use super::flaw::Flaw;
 use super::provider;
@@ -36,11 +37,17 @@ pub(super) enum Trust {
 }
 
 impl Trust {
-    fn check(&self, shown: Presented<'_>, name: &ServerName<'_>, now: UnixTime) -> Result<(), Flaw> {
+    /// Gives the path to a trusted certificate, where that is what counts.
+    fn check(
+        &self,
+        shown: Presented<'_>,
+        name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<Vec<Certificate>, Flaw> {
         match self {
             Self::Chain(chain) | Self::Anybody(Ok(chain)) => chain.check_server(shown, name, now),
             Self::Pins(pins) => match pin_of(shown.own) {
-                Some(pin) if pins.contains(&pin) => Ok(()),
+                Some(pin) if pins.contains(&pin) => Ok(Vec::new()),
                 Some(_) => Err(Flaw::NotPinned),
                 None => Err(Flaw::Webpki(webpki::Error::BadDer)),
             },
@@ -60,6 +67,8 @@ pub(super) struct Seen {
 #[derive(Debug)]
 struct Sight {
     certificates: Vec<Certificate>,
+    /// The path that verification took, if it found one.
+    path: Vec<Certificate>,
     /// What is wrong with them, and what can be done about that.
     flaw: Option<(String, TlsFault)>,
     /// Whether that was a reason to refuse them.
@@ -70,6 +79,11 @@ impl Seen {
     /// The peer's certificates, its own first.
     pub(super) fn certificates(&self) -> Vec<Certificate> {
         self.sight.get().map(|sight| sight.certificates.clone()).unwrap_or_default()
+    }
+
+    /// The path from the peer's own certificate to the trusted one, if verification found one.
+    pub(super) fn path(&self) -> Vec<Certificate> {
+        self.sight.get().map(|sight| sight.path.clone()).unwrap_or_default()
     }
 
     /// Why they were refused, if they were, and what can be done about that.
@@ -91,15 +105,19 @@ impl Seen {
         &self,
         shown: Presented<'_>,
         name: Option<&ServerName<'_>>,
-        checked: Result<(), Flaw>,
+        checked: Result<Vec<Certificate>, Flaw>,
         is_binding: bool,
     ) -> Result<(), Error> {
         let all = std::iter::once(shown.own).chain(shown.intermediates);
         let certificates: Vec<_> = all.map(|one| Certificate::from_der(one.as_ref())).collect();
-        let flaw = checked.as_ref().err().map(|flaw| (flaw.words(name, &certificates), flaw.fault()));
-        let _ = self.sight.set(Sight { certificates, flaw, is_refused: is_binding });
-        match checked {
-            Err(flaw) if is_binding => Err(Error::from(&flaw)),
+        let (path, found) = match checked {
+            Ok(path) => (path, None),
+            Err(flaw) => (Vec::new(), Some(flaw)),
+        };
+        let flaw = found.as_ref().map(|flaw| (flaw.words(name, &certificates), flaw.fault()));
+        let _ = self.sight.set(Sight { certificates, path, flaw, is_refused: is_binding });
+        match found {
+            Some(flaw) if is_binding => Err(Error::from(&flaw)),
             _ => Ok(()),
         }
     }
@@ -177,19 +195,37 @@ impl ResolvesClientCert for Showing {
     }
 }
 
+/// How long the names of issuers may be in all, so that the request with them is a message that every client
+/// reads: Java reads one of 32 KiB, rustls and Go of 64 KiB, OpenSSL of 100 KiB.
+const MAX_ISSUER_NAMES: usize = 31 * 1024;
+
+/// The issuers that are named to clients, which choose their certificate by them. They are only a hint
+/// (RFC 8446, 4.2.4): where there are too many none is named.
+pub(super) fn issuer_names(anchors: &Anchors) -> Arc<[DistinguishedName]> {
+    let names = anchors.store.subjects();
+    // Each has its length before it.
+    let size: usize = names.iter().map(|name| name.as_ref().len() + 2).sum();
+    if size <= MAX_ISSUER_NAMES {
+        return names.into();
+    }
+    tracing::info!(
+        "clients are not told the names of the {} trusted issuers, which are too long",
+        names.len()
+    );
+    Arc::default()
+}
+
 /// Verifies a client, which must show a certificate.
 #[derive(Debug)]
 pub(super) struct ClientVerifier {
     chain: Chain,
-    /// Whom a client may choose a certificate of.
-    issuers: Vec<DistinguishedName>,
+    issuers: Arc<[DistinguishedName]>,
     seen: Seen,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl ClientVerifier {
-    pub(super) fn new(chain: Chain, seen: &Seen) -> Self {
-        let issuers = chain.anchors().store.subjects();
+    pub(super) fn new(chain: Chain, issuers: Arc<[DistinguishedName]>, seen: &Seen) -> Self {
         let algorithms = provider().signature_verification_algorithms;
         Self { chain, issuers, seen: seen.clone(), algorithms }
     }

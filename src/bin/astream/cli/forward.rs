@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use astream::{Endpoint, Error, Pin, TlsClient};
 use clap::Args;
 
+use super::tls;
+
 #[derive(Args)]
 pub struct ForwardOptions {
     /// Relay each connection to ADDRESS, HOST:PORT or unix:PATH, until stopped
@@ -29,6 +31,16 @@ pub struct ForwardOptions {
         conflicts_with = "forward_cacert"
     )]
     forward_pin: Vec<Pin>,
+    /// Verify nothing there
+    #[arg(long, hide_short_help = true, requires = "forward_tls",
+          conflicts_with_all = ["forward_cacert", "forward_pin"])]
+    pub forward_insecure: bool,
+    /// Our certificate there, if asked for one (PEM)
+    #[arg(long, hide_short_help = true, value_name = "FILE", requires = "forward_tls")]
+    forward_cert: Option<PathBuf>,
+    /// Its key (PEM), if not in the same file
+    #[arg(long, hide_short_help = true, value_name = "FILE", requires = "forward_cert")]
+    forward_key: Option<PathBuf>,
 }
 
 impl ForwardOptions {
@@ -37,19 +49,28 @@ impl ForwardOptions {
         if !self.forward_tls {
             return Ok(None);
         }
-        if target.host().is_none() && self.forward_servername.is_none() && self.forward_pin.is_empty() {
+        if target.host().is_none() && self.forward_servername.is_none() && self.is_name_verified() {
             return Err(Error::Address {
                 text: target.to_string(),
                 reason: "its certificate holds no path; give its name (--forward-servername)".to_owned(),
             });
         }
-        let mut client = TlsClient::new().ignore_unexpected_eof(ignore_unexpected_eof);
+        let mut client = TlsClient::new()
+            .danger_no_verification(self.forward_insecure)
+            .ignore_unexpected_eof(ignore_unexpected_eof);
         if let Some(file) = &self.forward_cacert {
             client = client.roots(file);
         }
         if let Some(name) = &self.forward_servername {
             client = client.server_name(name);
         }
+        if let Some(cert) = &self.forward_cert {
+            client = client.identity(tls::identity(cert, self.forward_key.as_deref())?);
+        }
         Ok(Some(self.forward_pin.iter().fold(client, |client, pin| client.pin(*pin))))
+    }
+
+    fn is_name_verified(&self) -> bool {
+        !self.forward_insecure && self.forward_pin.is_empty()
     }
 }

@@ -1,22 +1,75 @@
 //! Asking instead of talking: which ports are open, and what they show.
 
-use std::time::Duration;
-
 use clap::Args;
 
 use super::units;
+use crate::expiry::Margin;
+
+/// Options about bytes, of which none are exchanged.
+const TALKING: [&str; 6] = ["crlf", "idle_timeout", "send_only", "recv_only", "no_shutdown", "exit_on_close"];
 
 #[derive(Debug, Default, Args)]
 pub struct ProbeOptions {
-    /// Only set up, handshake included, and tell; PORT may be 20-25,443
-    #[arg(short = 'z', long,
-          conflicts_with_all = ["crlf", "idle_timeout", "send_only", "recv_only", "no_shutdown", "exit_on_close"])]
-    pub probe: bool,
-    /// Print the server's certificates (PEM), trusted or not; with -z
-    #[arg(long, hide_short_help = true, requires_all = ["probe", "tls"])]
+    /// Only set up, TLS included, and report; PORT may be 20-25,443
+    #[arg(short = 'z', long, conflicts_with_all = TALKING)]
+    probe: bool,
+    /// Print the server's certificates (PEM), trusted or not; the report goes to stderr; implies -z --tls
+    #[arg(long, hide_short_help = true, group = "tls", conflicts_with_all = TALKING)]
     pub show_certs: bool,
-    /// Fail if a certificate of the server's chain ends within TIME; with -z
-    #[arg(long, hide_short_help = true, value_name = "TIME", value_parser = units::time,
-          requires_all = ["probe", "tls"])]
-    pub expires_within: Option<Duration>,
+    /// Fail if a certificate that was verified, the root's included, ends within TIME (30d), or within N% of
+    /// the lifetime of the server's own; implies -z --tls
+    #[arg(long, hide_short_help = true, value_name = "TIME|N%", value_parser = margin, group = "tls",
+          conflicts_with_all = TALKING)]
+    pub expires_within: Option<Margin>,
+}
+
+impl ProbeOptions {
+    /// Whether to ask instead of talking.
+    pub fn is_asked(&self) -> bool {
+        self.probe || self.needs_tls()
+    }
+
+    /// Whether it cannot be done without TLS.
+    pub fn needs_tls(&self) -> bool {
+        self.show_certs || self.expires_within.is_some()
+    }
+}
+
+/// A time with its unit, or a part of a lifetime: 30 days are often meant where others read seconds.
+fn margin(text: &str) -> Result<Margin, String> {
+    let number = text.strip_suffix('%').unwrap_or(text);
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let value: Option<f64> = number.parse().ok().filter(|_| is_number);
+    match value {
+        Some(percent) if text.ends_with('%') && percent <= 100.0 => Ok(Margin::Percent(percent)),
+        Some(_) if text.ends_with('%') => Err("a part of the lifetime is at most 100%".to_owned()),
+        Some(bare) if bare > 0.0 => Err(format!("days or seconds? write {text}d")),
+        _ => units::time(text).map(Margin::Time).map_err(|reason| format!("{reason}; or a number with %")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_margin_has_a_unit() {
+        let days = |days: u64| Ok(Margin::Time(Duration::from_secs(days * 24 * 60 * 60)));
+        for (text, wanted) in [
+            ("30d", days(30)),
+            ("48h", days(2)),
+            ("0", days(0)),
+            ("33%", Ok(Margin::Percent(33.0))),
+            ("0.5%", Ok(Margin::Percent(0.5))),
+            ("100%", Ok(Margin::Percent(100.0))),
+            ("30", Err("days or seconds? write 30d".to_owned())),
+            ("2.5", Err("days or seconds? write 2.5d".to_owned())),
+        ] {
+            assert_eq!(margin(text), wanted, "{text}");
+        }
+        for text in ["", "%", "-1%", "101%", "1e1%", "1.2.3%", "nan%", "d", "soon"] {
+            assert!(margin(text).is_err(), "{text}");
+        }
+    }
 }

@@ -44,8 +44,9 @@ pub struct ClientTls {
 }
 
 impl ClientTls {
-    pub fn client(&self) -> Result<Option<TlsClient>, Error> {
-        if !self.from_start && self.starttls.is_none() {
+    /// `is_implied`: TLS is spoken though no option of these asks for it.
+    pub fn client(&self, is_implied: bool) -> Result<Option<TlsClient>, Error> {
+        if !self.from_start && self.starttls.is_none() && !is_implied {
             return Ok(None);
         }
         let ours = &self.negotiation;
@@ -162,6 +163,6 @@ fn version() -> impl TypedValueParser<Value = TlsVersion> {
     PossibleValuesParser::new(["1.2", "1.3"]).try_map(|text| text.parse::<TlsVersion>())
 }
 
-fn identity(cert: &Path, key: Option<&Path>) -> Result<Identity, Error> {
+pub fn identity(cert: &Path, key: Option<&Path>) -> Result<Identity, Error> {
     Identity::from_pem_files(cert, key.unwrap_or(cert))
 }

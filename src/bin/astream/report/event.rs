@@ -1,5 +1,6 @@
 //! What happens and is told: a line for a person, or an object for a program (`docs/json.md`).
 
+use std::fmt;
 use std::time::SystemTime;
 
 use astream::handlers::Outcome;
@@ -48,11 +49,12 @@ pub enum Level {
 impl Event<'_> {
     pub fn level(&self) -> Level {
         match self {
-            Self::Failed { .. } | Self::Probed(Probed { error: Some(_), .. }) => Level::Error,
-            Self::Probed(_) => Level::Notice,
-            Self::Listening { .. } | Self::FreshKey { .. } | Self::Warning { .. } | Self::Log { .. } => {
-                Level::Notice
-            }
+            Self::Failed { .. } => Level::Error,
+            Self::Listening { .. }
+            | Self::FreshKey { .. }
+            | Self::Warning { .. }
+            | Self::Log { .. }
+            | Self::Probed(_) => Level::Notice,
             Self::Connected { .. } | Self::Accepted { .. } | Self::Tls { .. } | Self::Closed { .. } => {
                 Level::Fact
             }
@@ -122,6 +124,15 @@ fn open(probed: &Probed) -> String {
     let end = own.and_then(|own| Some((own.not_after()?, own.days_left(SystemTime::now())?)));
     let end = end.map_or_else(String::new, |(end, days)| format!(", certificate until {end} ({days} days)"));
     format!("{endpoint}{peer}: open{tls}{end}")
+}
+
+/// An error with what to do about it, for a log that takes anything that can be displayed.
+pub struct Hinted(pub Error);
+
+impl fmt::Display for Hinted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hinted(&self.0.to_string(), Some(&self.0)))
+    }
 }
 
 /// An error with what to do about it.

@@ -9,9 +9,12 @@ pub fn hint(error: &Error) -> Option<String> {
         Error::Tls { fault, peer_certificates, .. } => {
             trust(*fault, peer_certificates, "--").or_else(|| tls(*fault).map(str::to_owned))
         }
-        Error::Relay { cause, .. } => match &**cause {
-            // Whose options have names of their own.
-            Error::Tls { fault, peer_certificates, .. } => trust(*fault, peer_certificates, "--forward-"),
+        Error::Relay { side, cause } => match &**cause {
+            // The options for the target have names of their own.
+            Error::Tls { fault, peer_certificates, .. } if side.starts_with("the target") => {
+                trust(*fault, peer_certificates, "--forward-")
+                    .or_else(|| target_tls(*fault).map(str::to_owned))
+            }
             Error::Truncated => {
                 Some("--ignore-unexpected-eof, if the protocol itself says where its data end".to_owned())
             }
@@ -72,6 +75,16 @@ fn tls(fault: TlsFault) -> Option<&'static str> {
         TlsFault::Protocol => Some("--alpn LIST"),
         TlsFault::NoTls => Some("without --tls, or --starttls PROTO, if TLS begins after some words"),
         TlsFault::FromStart => Some("--tls without --starttls"),
+        _ => None,
+    }
+}
+
+fn target_tls(fault: TlsFault) -> Option<&'static str> {
+    match fault {
+        TlsFault::Name => Some("--forward-servername NAME, if the target goes by another name"),
+        TlsFault::Identity => Some("show one that it accepts with --forward-cert FILE --forward-key FILE"),
+        TlsFault::Version => Some("versions before 1.2 are unsafe, and not supported"),
+        TlsFault::NoTls => Some("without --forward-tls"),
         _ => None,
     }
 }

@@ -1,4 +1,4 @@
-//! Everything that is told on stderr: a line an event, as text or as JSON.
+//! What is reported, a line an event, as text or as JSON: on stderr, and on stdout where it was asked for.
 
 mod event;
 mod exit;
@@ -6,16 +6,16 @@ mod hint;
 mod json;
 mod log;
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::OnceLock;
 use std::time::Instant;
 
 use astream::handlers::Outcome;
-use astream::{Address, StreamReader, TlsInfo};
+use astream::{Address, Endpoint, StreamReader, TlsInfo};
 
 use crate::cli::Report;
-pub use event::Event;
 use event::Level;
+pub use event::{Event, Hinted};
 pub use exit::{AlreadyTold, Killed, finish, status, usage};
 pub use log::Default;
 
@@ -46,10 +46,25 @@ pub fn tell(event: &Event) {
     // Of a server's facts there is no end, and nobody may read them.
     let written = match event.level() {
         Level::Fact => log::NeverWaiting.write_all(line.as_bytes()),
-        _ => std::io::stderr().write_all(line.as_bytes()),
+        _ => io::stderr().write_all(line.as_bytes()),
     };
     // Nobody to read it is no reason to stop.
     let _ = written;
+}
+
+/// Prints an event on stdout, because it is what the program was run for: nothing stands before it there.
+///
+/// # Errors
+/// stdout cannot be written.
+pub fn print(event: &Event) -> io::Result<()> {
+    let wanted = WANTED.get().copied().unwrap_or_default();
+    if wanted.quiet {
+        return Ok(());
+    }
+    let line = if wanted.json { event.json() } else { event.text().unwrap_or_default() };
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{line}")?;
+    stdout.flush()
 }
 
 /// A connection is open.
@@ -70,6 +85,20 @@ pub fn unverified(tls: &TlsInfo) {
     let found = tls.unverified.as_deref().unwrap_or("without --insecure it would be verified, and hold");
     let message =
         format!("the server's certificate is not verified (--insecure), anybody may be answering: {found}");
+    tell(&Event::Warning { message: &message });
+}
+
+/// The answer to what was sent without TLS is an alert.
+pub fn speaks_tls(peer: &Address) {
+    tell(&Event::Warning {
+        message: &format!("{peer} answered with a TLS alert: the peer speaks TLS (--tls)"),
+    });
+}
+
+/// The same of a relay, which meets its target only later and perhaps often.
+pub fn unverified_target(target: &Endpoint) {
+    let message =
+        format!("the certificate of {target} is not verified (--forward-insecure), anybody may be answering");
     tell(&Event::Warning { message: &message });
 }
 
