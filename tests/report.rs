@@ -105,7 +105,7 @@ fn very_verbose_tells_what_moves_the_bytes() {
             program = program.env("ASTREAM_NO_SPLICE", "1");
         }
         let said = program.run().status(0).stdout(b"12345");
-        for line in ["up by sendfile", "down by splice"] {
+        for line in ["sending by sendfile", "receiving by splice"] {
             assert_eq!(said.stderr.contains(line), told, "{}", said.told());
         }
     }
@@ -123,7 +123,7 @@ fn very_verbose_tells_that_each_way_of_tls_has_its_thread() {
         }
         let said = client.run().status(0).stdout(b"answer");
         listener.wait().status(0).stdout(b"question");
-        for line in ["up by read and write, under TLS", "down by read and write, under TLS"] {
+        for line in ["sending by read and write, under TLS", "receiving by read and write, under TLS"] {
             assert_eq!(said.stderr.contains(line), told, "{}", said.told());
         }
     }

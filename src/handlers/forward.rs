@@ -10,7 +10,7 @@ use crate::endpoint::{Address, Endpoint};
 use crate::error::Error;
 #[cfg(target_os = "linux")]
 use crate::relay::pump;
-use crate::relay::{Meter, Plan, Stop, Way, relay};
+use crate::relay::{Fault, Meter, Party, Plan, Stop, Way, relay};
 use crate::stream::{
     AbortGuard, CLOSE_TIMEOUT, ConnectOptions, StreamReader, StreamWriter, detach, is_bare, open_connection,
 };
@@ -88,7 +88,10 @@ impl Forward {
         }
         let ((mut reader, mut writer), (mut from, mut to)) = (client, target);
         let guards = [writer.abort_guard(), to.abort_guard()];
-        let relayed = relay((&mut reader, &mut writer), (&mut from, &mut to), plan, meter).await;
+        let (client_lost, target_lost) = (writer.lost(), to.lost());
+        let client_lost = async { Fault::Read(client_lost.await) };
+        let (client, target) = ((&mut reader, &mut writer, client_lost), (&mut from, &mut to, target_lost));
+        let relayed = relay(client, target, plan, meter).await;
         if let Err(stop) = relayed {
             let rest = async { tokio::join!(writer.sent(), to.sent()) };
             return Err(after_the_rest(stop, rest).await);
@@ -102,16 +105,8 @@ impl Forward {
 
     /// What stopped a relay, by the side that failed.
     fn error(&self, stop: Stop, client: &Address) -> Error {
-        let of_client = |error| of("the client".to_owned(), error);
-        let of_target = |error| of(format!("the target {}", self.target), error);
-        match stop {
-            Stop::Read(Way::Up, cause) => of_client(Error::from_io("reading", cause)),
-            Stop::Write(Way::Down, cause) => of_client(Error::from_io("writing", cause)),
-            Stop::Read(Way::Down, cause) => of_target(Error::from_io("reading", cause)),
-            Stop::Write(Way::Up, cause) => of_target(Error::from_io("writing", cause)),
-            Stop::Idle(limit) => super::stdio::idle(client, limit),
-            Stop::Left => Error::Undelivered,
-        }
+        let (client_side, target_side) = ("the client".to_owned(), format!("the target {}", self.target));
+        stop.into_error(Party::Named(client_side), Party::Named(target_side), client)
     }
 }
 

@@ -6,9 +6,13 @@ mod shared_stdio;
 mod stdio;
 
 use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use crate::error::Error;
 use crate::observe::Totals;
+use crate::relay::idle;
 use crate::stream::{StreamReader, StreamWriter};
 
 pub use echo::Echo;
@@ -20,6 +24,24 @@ pub use stdio::{Exchange, Stdio, stdin_is_null};
 pub trait Handler {
     /// Takes the connection to its end and closes it.
     fn handle(&self, reader: StreamReader, writer: StreamWriter) -> impl Future<Output = Outcome> + Send;
+
+    /// Waits until a connection is in use: something has arrived, its end included, or is there to be sent.
+    /// Fails if the connection is lost before that, as that of somebody is who merely tries whether anyone
+    /// listens; no byte was taken from anybody then. Where that cannot be known, which is so unless a handler
+    /// knows better, it returns at once. May be cancelled.
+    fn in_use(&self, reader: &StreamReader) -> impl Future<Output = Result<Use, Error>> + Send {
+        let _ = reader;
+        async { Ok(Use::Unknown) }
+    }
+}
+
+/// Whether a connection is in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// Something has arrived or is there to be sent.
+    Certain,
+    /// It may have been lost already.
+    Unknown,
 }
 
 /// How a connection went.
@@ -29,4 +51,17 @@ pub struct Outcome {
     pub totals: Totals,
     /// Whether everything was handed over and the peer's stream ended cleanly.
     pub result: Result<(), Error>,
+}
+
+/// Waits until a connection is used, and not longer than it may be idle.
+async fn used_within(
+    limit: Option<Duration>,
+    reader: &StreamReader,
+    used: impl Future<Output = Result<(), Error>>,
+) -> Result<Use, Error> {
+    match limit {
+        Some(limit) => timeout(limit, used).await.unwrap_or_else(|_| Err(idle(reader.peer_addr(), limit)))?,
+        None => used.await?,
+    }
+    Ok(Use::Certain)
 }

@@ -1,6 +1,7 @@
 //! stdin to every client, every client to stdout. The fastest client sets the pace; one that falls
 //! too far behind it is let go, so that nobody waits for a client that is stuck.
 
+use std::future::pending;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,10 +11,10 @@ use bytes::{Buf, Bytes};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, ReadBuf};
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use super::stdio::{Exchange, Input, Output, idle};
+use super::stdio::{Exchange, Input, Output, error};
 use super::{Handler, Outcome};
 use crate::error::Error;
-use crate::relay::{Meter, Plan, Stop, Way, relay};
+use crate::relay::{Meter, Stop, Way, relay};
 use crate::stream::{StreamReader, StreamWriter};
 
 /// How many chunks of up to 64 KiB a client may be behind the fastest: 1 MiB.
@@ -32,12 +33,8 @@ impl SharedStdio {
     /// # Errors
     /// [`Error::Local`] if no thread can be had for stdout.
     pub fn new(exchange: Exchange) -> Result<Self, Error> {
-        let output: Box<dyn Fn() -> Output + Send + Sync> = if exchange.receive {
-            let failed = |cause: io::Error| Error::Local { doing: "write to stdout", cause: cause.into() };
-            Box::new(Output::shared().map_err(failed)?)
-        } else {
-            Box::new(Output::nowhere)
-        };
+        let output: Box<dyn Fn() -> Output + Send + Sync> =
+            if exchange.receive { Box::new(Output::shared()?) } else { Box::new(Output::nowhere) };
         Ok(Self { exchange, hub: Arc::default(), output })
     }
 }
@@ -45,28 +42,22 @@ impl SharedStdio {
 impl Handler for SharedStdio {
     async fn handle(&self, mut reader: StreamReader, mut writer: StreamWriter) -> Outcome {
         let plan = self.exchange.plan();
-        let (mut input, has_ended) = self.hub.join(&self.exchange);
-        // A client that comes after the end of stdin ends first, as with an stdin of /dev/null.
-        let plan = Plan { half_close: plan.half_close && !has_ended, ..plan };
+        let mut input = self.hub.join(&self.exchange);
         let meter = Meter::new(plan.idle);
         meter.watch(&writer);
         let guard = writer.abort_guard();
         let mut output = (self.output)();
         let let_go = input.let_go.take();
+        let lost = writer.lost();
+        let (local, remote) = ((&mut input, &mut output, pending()), (&mut reader, &mut writer, lost));
         let relayed = tokio::select! {
-            relayed = relay((&mut input, &mut output), (&mut reader, &mut writer), plan, &meter) => relayed,
+            relayed = relay(local, remote, plan, &meter) => relayed,
             () = is_let_go(let_go) => Err(Stop::Read(Way::Up, Error::FellBehind.into())),
         };
         let result = match relayed {
             Ok(()) => writer.wait_closed().await,
             Err(Stop::Left) if input.is_delivered() => writer.wait_closed().await,
-            Err(Stop::Left) => Err(Error::Undelivered),
-            Err(Stop::Read(Way::Up | Way::Down, cause)) => Err(Error::from_io("reading", cause)),
-            Err(Stop::Write(Way::Up, cause)) => Err(Error::from_io("writing", cause)),
-            Err(Stop::Write(Way::Down, cause)) => {
-                Err(Error::Local { doing: "write to stdout", cause: cause.into() })
-            }
-            Err(Stop::Idle(limit)) => Err(idle(writer.peer_addr(), limit)),
+            Err(stop) => Err(error(stop, writer.peer_addr())),
         };
         Outcome { totals: meter.totals(), result: guard.judge(result) }
     }
@@ -107,8 +98,8 @@ impl Hub {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A client's share of stdin, and whether stdin had ended before.
-    fn join(self: &Arc<Self>, exchange: &Exchange) -> (ClientInput, bool) {
+    /// A client's share of stdin, which has ended for one who comes after the end.
+    fn join(self: &Arc<Self>, exchange: &Exchange) -> ClientInput {
         let (sender, chunks) = mpsc::channel(BEHIND);
         let (signal, let_go) = oneshot::channel();
         let mut state = self.state();
@@ -118,13 +109,12 @@ impl Hub {
             state.reading = Reading::On;
             tokio::spawn(Arc::clone(self).read(exchange.crlf));
         }
-        let is_on = matches!(state.reading, Reading::On);
-        if is_on {
+        if matches!(state.reading, Reading::On) {
             state.clients.push(Client { chunks: sender, let_go: signal });
         }
         drop(state);
         self.changed.notify_one();
-        (ClientInput { chunks, let_go: Some(let_go), hub: Arc::clone(self), chunk: Bytes::new() }, !is_on)
+        ClientInput { chunks, let_go: Some(let_go), hub: Arc::clone(self), chunk: Bytes::new() }
     }
 
     /// Reads stdin to its end.
@@ -139,7 +129,9 @@ impl Hub {
                     self.deliver(chunk).await;
                 }
                 Err(cause) => {
-                    break Reading::Failed(Error::Local { doing: "read stdin", cause: cause.into() });
+                    break Reading::Failed(cause.downcast().unwrap_or_else(|cause: io::Error| {
+                        Error::Local { doing: "read stdin", cause: cause.into() }
+                    }));
                 }
             }
         };
@@ -184,7 +176,7 @@ async fn is_let_go(signal: Option<oneshot::Receiver<()>>) {
         None => false,
     };
     if !fired {
-        std::future::pending::<()>().await;
+        pending::<()>().await;
     }
 }
 

@@ -1,5 +1,6 @@
 //! For tests: a way that never has to wait leaves the other its turns.
 
+use std::future::pending;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader, duplex, repeat, sink};
@@ -16,10 +17,18 @@ async fn talk_against(endless_way: Way) {
     let (mut arrives, mut endless, mut sink) = (BufReader::new(arrives), BufReader::new(repeat(7)), sink());
     let relaying = tokio::spawn(async move {
         let meter = Meter::between_peers(None);
-        let (endless_one, quiet_one) = ((&mut endless, &mut leaves), (&mut arrives, &mut sink));
+        let (never, never_either) = (pending(), pending());
         match endless_way {
-            Way::Up => relay(endless_one, quiet_one, PLAN, &meter).await,
-            Way::Down => relay(quiet_one, endless_one, PLAN, &meter).await,
+            Way::Up => {
+                let (endless_one, quiet_one) =
+                    ((&mut endless, &mut leaves, never), (&mut arrives, &mut sink, never_either));
+                relay(endless_one, quiet_one, PLAN, &meter).await
+            }
+            Way::Down => {
+                let (endless_one, quiet_one) =
+                    ((&mut endless, &mut leaves, never_either), (&mut arrives, &mut sink, never));
+                relay(quiet_one, endless_one, PLAN, &meter).await
+            }
         }
     });
     for byte in 0..100 {

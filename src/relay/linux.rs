@@ -6,13 +6,13 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::event::PollFlags;
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat, sendfile};
 use rustix::io::Errno;
+use rustix::net::RecvFlags;
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 
-use super::mover::{CHUNK, Mover, read_fault, write_fault};
-use super::trial::Trial;
-use super::{Fault, Meter, Way};
-use crate::transport::Aligned;
-use crate::transport::blocking::{read, retry, wait, write_all};
+use super::mover::{read_fault, write_fault};
+use super::{Fault, Meter};
+use crate::transport::BlockingSocket;
+use crate::transport::blocking::{read, receive, retry, write_all};
 
 /// How much a call moves at most. A file's is bounded so that the meter goes on.
 const FROM_FILE: usize = 16 * 1024 * 1024;
@@ -21,18 +21,18 @@ const PIPE: usize = 1024 * 1024;
 /// A pipe through which this much goes at once is enlarged.
 const ENLARGE: usize = 16 * 1024;
 
-/// What stdin or stdout holds, if it is a pipe. The more it is, the fewer the turns of whoever is at its
+/// The size of stdin or stdout, if it is a pipe. Larger pipes mean fewer wake-ups of whoever is at the
 /// other end.
-pub(super) struct Room<'a> {
-    pipe: Option<BorrowedFd<'a>>,
+pub(super) struct PipeSize {
+    pipe: Option<BorrowedFd<'static>>,
 }
 
-impl<'a> Room<'a> {
-    pub(super) fn of(descriptor: &'a impl AsFd) -> Self {
-        Self { pipe: (kind(descriptor) == Some(FileType::Fifo)).then(|| descriptor.as_fd()) }
+impl PipeSize {
+    pub(super) fn of(descriptor: Option<BorrowedFd<'static>>) -> Self {
+        Self { pipe: descriptor.filter(|descriptor| kind(descriptor) == Some(FileType::Fifo)) }
     }
 
-    /// Makes more of it, once so much has gone through it that it is worth that.
+    /// Enlarges the pipe, once so much has gone through it that it is worth that.
     pub(super) fn after(&mut self, moved: usize) {
         if moved >= ENLARGE
             && let Some(pipe) = self.pipe.take()
@@ -43,165 +43,147 @@ impl<'a> Room<'a> {
     }
 }
 
-/// From a file by sendfile, from a pipe by splice; false where that is not possible, or not the faster way.
-///
-/// It costs least. But a peer on this machine shares our cache, and has less work with bytes that we have
-/// copied than with what it has to fetch page by page: pipes are read and written then, files if that
-/// turns out faster.
-///
-/// While the kernel moves from a pipe it holds the pipe's lock: if it then waited for the socket, whoever
-/// writes to the pipe would hang, and could not be killed. So the socket does not block where it does.
-pub(super) fn up(from: impl AsFd, mover: &Mover) -> Result<bool, Fault> {
-    let socket = &*mover.socket;
-    match kind(&from) {
-        Some(FileType::RegularFile) => {
-            let call = || retry(socket, PollFlags::OUT, || sendfile(socket, &from, None, FROM_FILE));
-            let trial = socket.is_local().then(Trial::new);
-            up_by("sendfile", &from, mover, trial, call)
-        }
-        Some(FileType::Fifo) if !socket.is_local() && socket.set_nonblocking().is_ok() => {
-            let call = || loop {
-                match splice_once(&from, socket, PIPE) {
-                    Err(Errno::INTR) => {}
-                    // It does not say which of the two is not ready.
-                    Err(Errno::AGAIN) => {
-                        wait(&from, PollFlags::IN).and_then(|()| wait(socket, PollFlags::OUT))?;
-                    }
-                    done => return done,
-                }
-            };
-            up_by("splice", &from, mover, None, call)
-        }
-        _ => Ok(false),
-    }
+/// A system call that moves bytes between a socket and a descriptor.
+pub(super) struct Call {
+    how: How,
+    /// Whether it has worked, so that an error is one.
+    is_proven: bool,
 }
 
-/// Moves until the end, by the kernel or by hand; false if the first call is refused.
-fn up_by(
-    name: &str,
-    from: impl AsFd,
-    mover: &Mover,
-    mut trial: Option<Trial>,
-    mut call: impl FnMut() -> Result<usize, Errno>,
-) -> Result<bool, Fault> {
-    // Where reading and writing are one call, what a socket says is of the socket.
-    let fault = |error| {
-        let is_of_stdin = matches!(error, Errno::IO | Errno::ISDIR | Errno::BADF);
-        if is_of_stdin { read_fault(error) } else { write_fault(error) }
-    };
-    let mut room = Room::of(&from);
-    let mut buffer = None;
-    let mut is_first = true;
-    loop {
-        let n = if trial.as_ref().is_some_and(Trial::is_by_hand) {
-            mover.up_once(&from, buffer.get_or_insert_with(|| Aligned::new(CHUNK)))?
-        } else {
-            match call() {
-                Err(error) if is_first && is_refusal(error) => return Ok(false),
-                done => done.map_err(fault)?,
+enum How {
+    SendFile,
+    FromPipe,
+    ToPipe,
+    /// To a file or a device through a pipe of our own.
+    Through {
+        out: OwnedFd,
+        into: OwnedFd,
+    },
+    /// The kernel does not do it.
+    Refused,
+}
+
+impl Call {
+    /// From a file by sendfile, from a pipe by splice; none where that is not possible, or not the faster
+    /// way: a peer on this machine shares our cache, and has less work with bytes that we have copied than
+    /// with what it has to fetch page by page.
+    ///
+    /// While the kernel moves from a pipe it holds the pipe's lock: if it then waited for the socket, whoever
+    /// writes to the pipe would hang, and could not be killed. So the socket does not block where it does.
+    pub(super) fn up(from: BorrowedFd<'_>, socket: &BlockingSocket) -> Option<Self> {
+        let how = match kind(from)? {
+            _ if !socket.is_plain() => return None,
+            FileType::RegularFile => How::SendFile,
+            FileType::Fifo if !socket.is_local() && socket.set_nonblocking().is_ok() => How::FromPipe,
+            _ => return None,
+        };
+        Some(Self { how, is_proven: false })
+    }
+
+    /// To a pipe by splice, to a file or /dev/null through a pipe of our own; none where that is not possible.
+    pub(super) fn down(socket: &BlockingSocket, to: BorrowedFd<'_>) -> Option<Self> {
+        let how = match kind(to)? {
+            _ if !socket.is_plain() => return None,
+            FileType::Fifo => How::ToPipe,
+            FileType::RegularFile | FileType::CharacterDevice if !appends(to) => {
+                let (out, into) = own_pipe().ok()?;
+                How::Through { out, into }
             }
+            _ => return None,
         };
-        if n == 0 {
-            return Ok(true);
+        Some(Self { how, is_proven: false })
+    }
+
+    /// Moves once, from a socket only what has arrived; 0 is the end. None if the kernel does not do it for
+    /// these descriptors. A pipe that is empty, or a socket that is full, is a read that would block.
+    pub(super) fn once(
+        &mut self,
+        socket: &BlockingSocket,
+        local: BorrowedFd<'_>,
+        meter: &Meter,
+    ) -> Result<Option<usize>, Fault> {
+        let moved = match &self.how {
+            How::SendFile => {
+                retry(socket, PollFlags::OUT, || sendfile(socket, local, None, FROM_FILE)).map_err(up_fault)
+            }
+            How::FromPipe => splice_once(local, socket, PIPE, SpliceFlags::NONBLOCK).map_err(up_fault),
+            How::ToPipe => to_pipe(socket, local),
+            How::Through { out, into } => match through(socket, (out, into), local, meter) {
+                Ok((n, by_kernel)) => {
+                    if !by_kernel {
+                        self.how = How::Refused;
+                    }
+                    return Ok(Some(n)).inspect(|_| self.prove(n));
+                }
+                Err(fault) => Err(fault),
+            },
+            How::Refused => return Ok(None),
+        };
+        match moved {
+            Err(fault) if !self.is_proven && is_refusal_of(&fault) => Ok(None),
+            moved => moved.inspect(|&n| self.prove(n)).map(Some),
         }
-        if is_first {
-            tracing::debug!("up by {name}");
-            is_first = false;
+    }
+
+    fn prove(&mut self, moved: usize) {
+        if moved == 0 || self.is_proven {
+            return;
         }
-        mover.meter.moved(Way::Up, n);
-        room.after(n);
-        if let Some(trial) = &mut trial {
-            trial.moved(n as u64);
+        self.is_proven = true;
+        match self.how {
+            How::SendFile => tracing::debug!("sending by sendfile"),
+            How::FromPipe => tracing::debug!("sending by splice"),
+            How::ToPipe => tracing::debug!("receiving by splice"),
+            How::Through { .. } => tracing::debug!("receiving by splice through a pipe"),
+            How::Refused => {}
         }
     }
 }
 
-/// To a pipe by splice, to a file or /dev/null through a pipe of our own; false where that is not
-/// possible.
-pub(super) fn down(socket: impl AsFd, to: impl AsFd, meter: &Meter) -> Result<bool, Fault> {
-    match kind(&to) {
-        Some(FileType::Fifo) => {
-            let mut room = Room::of(&to);
-            let call = || {
-                // Waiting for the socket inside of splice would hold the pipe's lock: what is in it
-                // already could not be read.
-                wait(&socket, PollFlags::IN)?;
-                let moved = match retry(&to, PollFlags::OUT, || splice_once(&socket, &to, PIPE)) {
-                    // A pipe that nobody reads is refused before the socket is looked at. At its end there is
-                    // nothing to be written.
-                    Err(Errno::PIPE) if read(&socket, &mut [0])? == 0 => 0,
-                    done => done?,
-                };
-                room.after(moved);
-                Ok(moved)
-            };
-            to_pipe(call, meter)
-        }
-        Some(FileType::RegularFile | FileType::CharacterDevice) if !appends(&to) => {
-            let Ok(pipe) = own_pipe() else { return Ok(false) };
-            through(&socket, &pipe, &to, meter)
-        }
-        _ => Ok(false),
+/// Where reading and writing are one call, what a socket says is of the socket.
+fn up_fault(error: Errno) -> Fault {
+    match error {
+        Errno::IO | Errno::ISDIR | Errno::BADF | Errno::AGAIN => read_fault(error),
+        _ => write_fault(error),
     }
 }
 
-/// Moves until the end; false if the first call is refused.
-fn to_pipe(mut call: impl FnMut() -> Result<usize, Errno>, meter: &Meter) -> Result<bool, Fault> {
-    let mut is_first = true;
-    loop {
-        match call() {
-            Ok(0) => return Ok(true),
-            Ok(n) => meter.moved(Way::Down, n),
-            Err(error) if is_first && is_refusal(error) => return Ok(false),
-            Err(error @ (Errno::PIPE | Errno::BADF)) => return Err(write_fault(error)),
-            Err(error) => return Err(read_fault(error)),
-        }
-        if is_first {
-            tracing::debug!("down by splice");
-            is_first = false;
-        }
+fn to_pipe(socket: &BlockingSocket, to: BorrowedFd<'_>) -> Result<usize, Fault> {
+    match retry(to, PollFlags::OUT, || splice_once(socket, to, PIPE, SpliceFlags::empty())) {
+        // A pipe that nobody reads is refused before the socket is looked at. At its end there is nothing to
+        // be written.
+        Err(Errno::PIPE) if receive(socket, &mut [0], RecvFlags::empty()).map_err(read_fault)? == 0 => Ok(0),
+        Err(error @ (Errno::PIPE | Errno::BADF)) => Err(write_fault(error)),
+        done => done.map_err(read_fault),
     }
 }
 
-/// Socket to pipe to file. What is in the pipe is written out before more is taken.
+/// Socket to pipe to file; what is in the pipe is written out before more is taken. False if that had to be
+/// done by reading and writing.
 fn through(
-    socket: impl AsFd,
-    (out, into): &(OwnedFd, OwnedFd),
-    to: impl AsFd,
+    socket: &BlockingSocket,
+    (out, into): (&OwnedFd, &OwnedFd),
+    to: BorrowedFd<'_>,
     meter: &Meter,
-) -> Result<bool, Fault> {
-    let mut is_first = true;
-    loop {
-        let taken = match retry(&socket, PollFlags::IN, || splice_once(&socket, into, PIPE)) {
-            Ok(0) => return Ok(true),
-            Ok(n) => n,
-            Err(error) if is_first && is_refusal(error) => return Ok(false),
-            Err(error) => return Err(read_fault(error)),
-        };
-        meter.output_stuck(true);
-        let by_kernel = empty(out, &to, taken).map_err(write_fault)?;
-        meter.output_stuck(false);
-        meter.moved(Way::Down, taken);
-        if !by_kernel {
-            return Ok(false);
-        }
-        if is_first {
-            tracing::debug!("down by splice through a pipe");
-            is_first = false;
-        }
-    }
+) -> Result<(usize, bool), Fault> {
+    let taken = retry(socket, PollFlags::IN, || splice_once(socket, into, PIPE, SpliceFlags::empty()))
+        .map_err(read_fault)?;
+    meter.output_stuck(true);
+    let by_kernel = empty(out, to, taken).map_err(write_fault)?;
+    meter.output_stuck(false);
+    Ok((taken, by_kernel))
 }
 
 /// Moves what is in the pipe to `to`; false if that had to be done by reading and writing, which
 /// also finds out what is wrong where the kernel merely refuses.
-fn empty(pipe: impl AsFd, to: impl AsFd, mut left: usize) -> Result<bool, Errno> {
+fn empty(pipe: &OwnedFd, to: BorrowedFd<'_>, mut left: usize) -> Result<bool, Errno> {
     while left > 0 {
-        match retry(&to, PollFlags::OUT, || splice_once(&pipe, &to, left)) {
+        match retry(to, PollFlags::OUT, || splice_once(pipe, to, left, SpliceFlags::empty())) {
             Ok(n) => left -= n,
             Err(error) if is_refusal(error) => {
                 let mut buffer = vec![0; left];
-                let n = read(&pipe, &mut buffer)?;
-                write_all(&to, &buffer[..n], || ())?;
+                let n = read(pipe, &mut buffer)?;
+                write_all(to, &buffer[..n], || ())?;
                 return if n == left { Ok(false) } else { empty(pipe, to, left - n) };
             }
             Err(error) => return Err(error),
@@ -210,9 +192,19 @@ fn empty(pipe: impl AsFd, to: impl AsFd, mut left: usize) -> Result<bool, Errno>
     Ok(true)
 }
 
-fn splice_once(from: impl AsFd, to: impl AsFd, most: usize) -> Result<usize, Errno> {
-    // Never SPLICE_F_MORE: the tail would come 200 ms late.
-    splice(from, None, to, None, most, SpliceFlags::empty())
+/// Never with SPLICE_F_MORE: the tail would come 200 ms late.
+pub(super) fn splice_once(
+    from: impl AsFd,
+    to: impl AsFd,
+    most: usize,
+    flags: SpliceFlags,
+) -> Result<usize, Errno> {
+    loop {
+        match splice(&from, None, &to, None, most, flags) {
+            Err(Errno::INTR) => {}
+            done => return done,
+        }
+    }
 }
 
 /// A pipe between a socket and a file.
@@ -233,4 +225,9 @@ fn appends(descriptor: impl AsFd) -> bool {
 /// What the kernel, or a sandbox, says when it does not do this for these descriptors.
 fn is_refusal(error: Errno) -> bool {
     [Errno::INVAL, Errno::NOSYS, Errno::PERM, Errno::OPNOTSUPP].contains(&error)
+}
+
+fn is_refusal_of(fault: &Fault) -> bool {
+    let (Fault::Read(error) | Fault::Write(error)) = fault;
+    Errno::from_io_error(error).is_some_and(is_refusal)
 }

@@ -1,18 +1,22 @@
-//! One way between a socket and a descriptor that block, by whatever moves the bytes best.
+//! A socket and descriptors that block, fed from each other by whatever moves the bytes best.
 
-use std::os::fd::AsFd;
+use std::io::ErrorKind;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustix::event::PollFlags;
 use rustix::io::Errno;
+use tokio::task::coop::consume_budget;
 
-use super::{Fault, Meter, Way};
-use crate::transport::blocking::{read, write_all};
+#[cfg(target_os = "linux")]
+use super::linux::{Call, PipeSize};
+use super::{Fault, Intake, Meter, Way};
+use crate::transport::blocking::{wait, write_all};
 use crate::transport::tls::ALERT_LENGTH;
-use crate::transport::{Aligned, BlockingSocket};
+use crate::transport::{Aligned, BlockingSocket, Watched};
 
-/// How much is read and written at once: the more, the fewer the turns of whoever is at the other ends.
-pub(super) const CHUNK: usize = 768 * 1024;
+/// How much is read and written at once. Larger reads mean fewer wake-ups of both peers.
+const CHUNK: usize = 768 * 1024;
 
 /// How much is read at once under TLS, where it is in three places at once.
 const TLS_CHUNK: usize = 256 * 1024;
@@ -22,93 +26,185 @@ const TLS_CHUNK: usize = 256 * 1024;
 pub(crate) struct Mover {
     pub(crate) socket: Arc<BlockingSocket>,
     pub(crate) meter: Arc<Meter>,
-    /// Set while bytes are in our own hands.
-    pub(crate) holding: Arc<AtomicBool>,
 }
 
 impl Mover {
-    /// Everything that `from` gives goes to the peer.
-    pub(crate) fn up(&self, from: impl AsFd) -> Result<(), Fault> {
-        #[cfg(target_os = "linux")]
-        if self.socket.is_plain() && super::linux::up(&from, self)? {
-            return Ok(());
+    /// Everything that `intake` gives goes to the peer.
+    pub(crate) fn up(&self, intake: &Intake) -> Result<(), Fault> {
+        let mut up = Direction::new(self, Way::Up, Some(intake.descriptor()));
+        loop {
+            match up.send_once(intake) {
+                Ok(0) => return Ok(()),
+                Ok(n) => up.moved(n),
+                // Nothing was there, or the socket was full.
+                Err(Fault::Read(error)) if error.kind() == ErrorKind::WouldBlock => {
+                    intake.wait().map_err(read_fault)?;
+                    wait(&*self.socket, PollFlags::OUT).map_err(write_fault)?;
+                }
+                Err(fault) => return Err(fault),
+            }
         }
-        self.by_hand(Way::Up, &from, |buffer| self.up_once(&from, buffer))
     }
 
-    /// Some of what `from` gives; 0 is its end.
-    pub(super) fn up_once(&self, from: impl AsFd, buffer: &mut [u8]) -> Result<usize, Fault> {
-        let n = read(from, buffer).map_err(read_fault)?;
-        self.holding.store(true, Ordering::Release);
-        self.socket.write_all(&buffer[..n], || self.meter.touch()).map_err(Fault::Write)?;
-        self.holding.store(false, Ordering::Release);
-        Ok(n)
+    /// Everything that the peer gives goes to `to`, or, without one, is dropped. Blocks until the peer's end.
+    pub(crate) fn down(&self, to: Option<BorrowedFd<'static>>) -> Result<(), Fault> {
+        let mut down = Direction::new(self, Way::Down, to);
+        let mut has_arrived = down.may_hold_more();
+        loop {
+            if !has_arrived {
+                wait(&*self.socket, PollFlags::IN).map_err(read_fault)?;
+            }
+            match down.receive_once()? {
+                Some(0) => return Ok(()),
+                received => has_arrived = received.is_some() && down.may_hold_more(),
+            }
+        }
     }
 
-    /// Everything that the peer gives goes to `to`, or, without one, is dropped.
-    pub(crate) fn down(&self, to: Option<impl AsFd>) -> Result<(), Fault> {
-        self.look_at_first()?;
-        let Some(to) = to else { return self.discard() };
-        #[cfg(target_os = "linux")]
-        if self.socket.is_plain() && super::linux::down(&*self.socket, &to, &self.meter)? {
-            return Ok(());
+    /// The same for a task: it blocks only while `to` takes nothing. May be cancelled.
+    pub(crate) async fn down_in_task(&self, to: Option<BorrowedFd<'static>>) -> Result<(), Fault> {
+        let Ok(watched) = Watched::for_reading(self.socket.as_fd()) else { return self.down(to) };
+        let mut down = Direction::new(self, Way::Down, to);
+        let mut has_arrived = down.may_hold_more();
+        loop {
+            // Whoever sends without a pause leaves the other direction its turns.
+            consume_budget().await;
+            if !has_arrived {
+                watched.readable().await.map_err(Fault::Read)?;
+            }
+            match down.receive_once()? {
+                Some(0) => return Ok(()),
+                received => has_arrived = received.is_some() && down.may_hold_more(),
+            }
         }
-        self.by_hand(Way::Down, &to, |buffer| {
-            let n = self.socket.read(buffer).map_err(Fault::Read)?;
-            self.meter.output_stuck(true);
-            write_all(&to, &buffer[..n], || ()).map_err(write_fault)?;
-            self.meter.output_stuck(false);
+    }
+}
+
+/// One direction between the socket and a descriptor.
+struct Direction<'a> {
+    mover: &'a Mover,
+    way: Way,
+    local: Option<BorrowedFd<'static>>,
+    /// Made when bytes are first read and written.
+    buffer: Aligned,
+    /// Whether what came first was looked at.
+    has_looked: bool,
+    #[cfg(target_os = "linux")]
+    call: Option<Call>,
+    #[cfg(target_os = "linux")]
+    pipe: PipeSize,
+}
+
+impl<'a> Direction<'a> {
+    fn new(mover: &'a Mover, way: Way, local: Option<BorrowedFd<'static>>) -> Self {
+        Self {
+            mover,
+            way,
+            local,
+            buffer: Aligned::default(),
+            has_looked: false,
+            #[cfg(target_os = "linux")]
+            call: local.and_then(|local| match way {
+                Way::Up => Call::up(local, &mover.socket),
+                Way::Down => Call::down(&mover.socket, local),
+            }),
+            #[cfg(target_os = "linux")]
+            pipe: PipeSize::of(local),
+        }
+    }
+
+    /// By the kernel, if it does that; none if it does not.
+    #[cfg(target_os = "linux")]
+    fn by_kernel(&mut self) -> Result<Option<usize>, Fault> {
+        let (Some(call), Some(local)) = (&mut self.call, self.local) else { return Ok(None) };
+        let moved = call.once(&self.mover.socket, local, &self.mover.meter)?;
+        if moved.is_none() {
+            self.call = None;
+        }
+        Ok(moved)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "the same face as on Linux")]
+    fn by_kernel(&mut self) -> Result<Option<usize>, Fault> {
+        Ok(None)
+    }
+
+    /// Some of what the intake gives; 0 is its end.
+    fn send_once(&mut self, intake: &Intake) -> Result<usize, Fault> {
+        if let Some(moved) = intake.take(|| self.by_kernel())? {
+            return Ok(moved);
+        }
+        self.prepare_buffer();
+        intake.wait().map_err(read_fault)?;
+        intake.take(|| {
+            let n = intake.read(&mut self.buffer).map_err(read_fault)?;
+            let Mover { socket, meter } = self.mover;
+            socket.write_all(&self.buffer[..n], || meter.touch()).map_err(Fault::Write)?;
             Ok(n)
         })
     }
 
+    /// What has arrived; 0 is the peer's end, and none that there was nothing yet.
+    fn receive_once(&mut self) -> Result<Option<usize>, Fault> {
+        match self.receive() {
+            Err(Fault::Read(error)) if error.kind() == ErrorKind::WouldBlock => Ok(None),
+            received => {
+                let n = received?;
+                self.moved(n);
+                Ok(Some(n))
+            }
+        }
+    }
+
+    fn receive(&mut self) -> Result<usize, Fault> {
+        self.look_at_first()?;
+        if let Some(moved) = self.by_kernel()? {
+            return Ok(moved);
+        }
+        self.prepare_buffer();
+        let Mover { socket, meter } = self.mover;
+        let n = socket.read(&mut self.buffer).map_err(Fault::Read)?;
+        if let Some(to) = self.local {
+            meter.output_stuck(true);
+            write_all(to, &self.buffer[..n], || ()).map_err(write_fault)?;
+            meter.output_stuck(false);
+        }
+        Ok(n)
+    }
+
     /// The kernel moves bytes that nobody sees, so what comes first is looked at before. What goes wrong here
     /// is reported here: the system tells a reset once, and then speaks of an end.
-    fn look_at_first(&self) -> Result<(), Fault> {
-        if self.socket.is_plain() {
+    fn look_at_first(&mut self) -> Result<(), Fault> {
+        if !self.has_looked && self.mover.socket.is_plain() {
             let mut first = [0; ALERT_LENGTH];
-            let n = self.socket.peek(&mut first).map_err(Fault::Read)?;
-            self.meter.first_received(&first[..n]);
+            let n = self.mover.socket.peek(&mut first).map_err(Fault::Read)?;
+            self.mover.meter.first_received(&first[..n]);
         }
+        self.has_looked = true;
         Ok(())
     }
 
-    /// The plain loop, and the only one under TLS. `local` is the end that is not the socket.
-    fn by_hand(
-        &self,
-        way: Way,
-        local: impl AsFd,
-        mut once: impl FnMut(&mut [u8]) -> Result<usize, Fault>,
-    ) -> Result<(), Fault> {
-        let (tls, chunk) = if self.socket.is_plain() { ("", CHUNK) } else { (", under TLS", TLS_CHUNK) };
-        tracing::debug!("{way} by read and write{tls}");
-        let mut buffer = Aligned::new(chunk);
+    /// Whether something may have arrived although the socket is empty: a session holds what it has read.
+    fn may_hold_more(&self) -> bool {
+        !self.mover.socket.is_plain()
+    }
+
+    fn moved(&mut self, bytes: usize) {
+        self.mover.meter.moved(self.way, bytes);
         #[cfg(target_os = "linux")]
-        let mut room = super::linux::Room::of(&local);
-        loop {
-            let n = once(&mut buffer)?;
-            if n == 0 {
-                return Ok(());
-            }
-            self.meter.moved(way, n);
-            #[cfg(target_os = "linux")]
-            room.after(n);
-        }
+        self.pipe.after(bytes);
     }
 
-    fn discard(&self) -> Result<(), Fault> {
-        let mut buffer = Aligned::new(CHUNK);
-        loop {
-            match self.socket.read(&mut buffer).map_err(Fault::Read)? {
-                0 => return Ok(()),
-                n => self.meter.moved(Way::Down, n),
+    fn prepare_buffer(&mut self) {
+        if self.buffer.is_empty() {
+            let (tls, chunk) =
+                if self.mover.socket.is_plain() { ("", CHUNK) } else { (", under TLS", TLS_CHUNK) };
+            if self.local.is_some() {
+                tracing::debug!("{} by read and write{tls}", self.way);
             }
+            self.buffer = Aligned::new(chunk);
         }
-    }
-
-    /// Whether what was read was not yet written.
-    pub(crate) fn is_holding(&self) -> bool {
-        self.holding.load(Ordering::Acquire)
     }
 }
 

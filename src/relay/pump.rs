@@ -2,16 +2,16 @@
 //! conversations go through a buffer that is lent by the thread: they need no pipe.
 
 use std::cell::Cell;
+use std::future::ready;
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use rustix::io::Errno;
-use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_getpipe_size, fcntl_setpipe_size, pipe_with, splice};
+use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_getpipe_size, fcntl_setpipe_size, pipe_with};
 use tokio::io::Interest;
-use tokio::sync::watch;
 
-use super::{Fault, Meter, Plan, Stop, Way, join};
+use super::linux::splice_once;
+use super::{Ends, Fault, Meter, Plan, Stop, Way};
 use crate::transport::AsyncSocket;
 
 /// How much a pipe holds: of the size that it has by itself, it costs twice the CPU.
@@ -42,20 +42,14 @@ pub(crate) async fn pump(
     plan: Plan,
     meter: &Meter,
 ) -> Result<(), Stop> {
-    let (peer_ended, mut peer_end) = watch::channel(plan.half_close);
+    let ends = Ends::new(plan, meter);
     let (local, remote) = (&End::of(local), &End::of(remote));
-    let up = async {
-        one_way(local, remote, Way::Up, meter).await?;
-        let _ = peer_end.wait_for(|ended| *ended).await;
-        remote.end()
-    };
-    let down = async {
-        one_way(remote, local, Way::Down, meter).await?;
-        peer_ended.send_replace(true);
-        local.end()
-    };
+    let up = ends.up(one_way(local, remote, Way::Up, meter), |()| ready(remote.end()));
+    let down = ends.down(one_way(remote, local, Way::Down, meter), |()| ready(local.end()));
+    let failure =
+        ends.failure_after_an_end(async { Fault::Read(local.socket.lost().await) }, remote.socket.lost());
     let guard = Unfinished([local.socket, remote.socket]);
-    let ended = join(up, down, plan, meter.idle()).await;
+    let ended = ends.join(up, down, failure, || false).await;
     if ended.is_ok() {
         std::mem::forget(guard);
     }
@@ -116,17 +110,23 @@ async fn one_way(from: &End<'_>, to: &End<'_>, way: Way, meter: &Meter) -> Resul
     }
 }
 
+/// Through a buffer first, and through a pipe once that much has gone that it is worth one.
 async fn move_all(from: &AsyncSocket, to: &AsyncSocket, way: Way, meter: &Meter) -> Result<(), Fault> {
-    let mut moved = 0;
-    while moved < BEFORE_PIPE {
-        match through_buffer(from, to, way, meter).await? {
-            0 => return Ok(()),
-            n => moved += n,
+    let (mut pipe, mut before_pipe) = (None, BEFORE_PIPE);
+    loop {
+        let moved = match &pipe {
+            Some(pipe) => through_pipe(from, pipe, to, way, meter).await?,
+            None => through_buffer(from, to, way, meter).await?,
+        };
+        if moved == 0 {
+            return Ok(());
         }
-    }
-    match Pipe::new() {
-        Some(pipe) => through_pipe(from, &pipe, to, way, meter).await,
-        None => plainly(from, to, way, meter).await,
+        if before_pipe > 0 {
+            before_pipe = before_pipe.saturating_sub(moved);
+            if before_pipe == 0 {
+                pipe = Pipe::new().inspect(|_| tracing::debug!("{way} by splice through a pipe"));
+            }
+        }
     }
 }
 
@@ -153,11 +153,6 @@ impl Drop for Pipe {
     fn drop(&mut self) {
         PIPES.fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-async fn plainly(from: &AsyncSocket, to: &AsyncSocket, way: Way, meter: &Meter) -> Result<(), Fault> {
-    while through_buffer(from, to, way, meter).await? > 0 {}
-    Ok(())
 }
 
 /// Reads once and writes that out; 0 is the end.
@@ -191,41 +186,28 @@ async fn through_buffer(
     Ok(n)
 }
 
+/// Moves what has arrived; 0 is the end.
 async fn through_pipe(
     from: &AsyncSocket,
     pipe: &Pipe,
     to: &AsyncSocket,
     way: Way,
     meter: &Meter,
-) -> Result<(), Fault> {
-    tracing::debug!("{way} by splice through a pipe");
-    loop {
-        // The pipe is empty here, so what is not ready is the socket.
-        let taken = from
-            .when(Interest::READABLE, || splice_once(from, &pipe.into, PIPE))
-            .await
-            .map_err(Fault::Read)?;
-        if taken == 0 {
-            return Ok(());
-        }
-        let mut left = taken;
-        while left > 0 {
-            let given = || splice_once(&pipe.out, to, left);
-            let given = to.when(Interest::WRITABLE, given).await.map_err(Fault::Write)?;
-            meter.moved(way, given);
-            left -= given;
-        }
+) -> Result<usize, Fault> {
+    let splice = |from: BorrowedFd<'_>, to: BorrowedFd<'_>, most| {
+        splice_once(from, to, most, SpliceFlags::NONBLOCK).map_err(io::Error::from)
+    };
+    // The pipe is empty here, so what is not ready is the socket.
+    let taken = || splice(from.as_fd(), pipe.into.as_fd(), PIPE);
+    let taken = from.when(Interest::READABLE, taken).await.map_err(Fault::Read)?;
+    let mut left = taken;
+    while left > 0 {
+        let given = || splice(pipe.out.as_fd(), to.as_fd(), left);
+        let given = to.when(Interest::WRITABLE, given).await.map_err(Fault::Write)?;
+        meter.moved(way, given);
+        left -= given;
     }
-}
-
-fn splice_once(from: impl AsFd, to: impl AsFd, most: usize) -> io::Result<usize> {
-    loop {
-        // Never SPLICE_F_MORE: the tail would come 200 ms late.
-        match splice(&from, None, &to, None, most, SpliceFlags::NONBLOCK) {
-            Err(Errno::INTR) => {}
-            done => return Ok(done?),
-        }
-    }
+    Ok(taken)
 }
 
 #[cfg(test)]

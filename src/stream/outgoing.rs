@@ -2,6 +2,7 @@
 //! ended without losing anything.
 
 use std::future::poll_fn;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, ready};
 
@@ -150,6 +151,11 @@ impl Outgoing {
             waiting.into_iter().for_each(WakeAll::wake);
         }
         sent
+    }
+
+    /// Another descriptor for the socket beneath, if there is one.
+    pub(super) fn duplicate(&self) -> Option<OwnedFd> {
+        self.half.duplicate()
     }
 
     pub(super) fn watch_progress(&self) {

@@ -149,6 +149,12 @@ impl StreamReader {
         self.incoming.link.tls.as_deref()
     }
 
+    /// Waits until something has arrived, an end included, and reads nothing. Fails if the connection fails
+    /// before that. Under TLS, where a handshake has shown that somebody is there, it returns at once.
+    pub(crate) async fn arrived(&self) -> Result<(), Error> {
+        self.incoming.half.arrived().await
+    }
+
     /// Waits for more in the buffer; false at the end.
     async fn fill(&mut self) -> bool {
         poll_fn(|cx| self.incoming.poll_more(cx)).await

@@ -1,8 +1,9 @@
 //! `StreamWriter`: asyncio's, with a drain that sends all and a close that loses nothing.
 
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::io;
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,8 +14,8 @@ use super::link::Link;
 use super::outgoing::Outgoing;
 use crate::endpoint::Address;
 use crate::error::Error;
-use crate::transport::WriteHalf;
 use crate::transport::tls::TlsInfo;
+use crate::transport::{WriteHalf, lost};
 
 /// The sending side of a connection.
 ///
@@ -92,6 +93,18 @@ impl StreamWriter {
     /// or until the connection is lost. May be cancelled.
     pub(crate) async fn sent(&self) {
         poll_fn(|cx| self.outgoing.poll_sent(cx)).await;
+    }
+
+    /// Waits until the connection has failed, also while nobody reads or writes. May be cancelled.
+    pub(crate) fn lost(&self) -> impl Future<Output = io::Error> + Send + 'static {
+        let outgoing = Arc::clone(&self.outgoing);
+        async move {
+            match outgoing.duplicate() {
+                Some(socket) => lost(socket.as_fd()).await,
+                // Refused, it is found by who writes next.
+                None => pending().await,
+            }
+        }
     }
 
     /// From now on a wait for room ends as soon as the peer has taken a little, so that one who takes its

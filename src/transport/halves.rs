@@ -3,7 +3,7 @@
 //! TCP and Unix sockets are split without a lock; TLS and memory share one.
 
 use std::io::{self, ErrorKind};
-use std::net::Shutdown;
+use std::os::fd::{AsFd, OwnedFd};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf};
-use tokio::net::{TcpStream, tcp, unix};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, Interest, ReadBuf};
+use tokio::net::{TcpStream, UnixStream, tcp, unix};
 
+use super::loss::{first_arrival, shut_down};
 use super::socket::{poll_all_sent, watch_progress};
 use super::{BlockingSocket, Transport, tls};
 use crate::error::Error;
@@ -123,6 +124,23 @@ impl ReadHalf {
         }
     }
 
+    /// Waits until something has arrived, an end included. Fails if the connection fails before that. Of what
+    /// is not a plain socket nothing is known: it returns at once. May be cancelled.
+    pub(crate) async fn arrived(&self) -> Result<(), Error> {
+        let arrived = match self {
+            Self::Tcp(half) => {
+                let socket: &TcpStream = half.as_ref();
+                socket.async_io(Interest::READABLE, || first_arrival(socket)).await
+            }
+            Self::Unix(half) => {
+                let socket: &UnixStream = half.as_ref();
+                socket.async_io(Interest::READABLE, || first_arrival(socket)).await
+            }
+            Self::Shared(_) => Ok(()),
+        };
+        arrived.map_err(|error| Error::from_io("reading", error))
+    }
+
     /// Whether the bytes here are those of a socket.
     pub(crate) fn is_plain(&self) -> bool {
         matches!(self, Self::Tcp(_) | Self::Unix(_))
@@ -209,8 +227,8 @@ impl WriteHalf {
     /// Tells the peer that nothing more comes: FIN, under TLS `close_notify` first.
     pub(crate) fn poll_end(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         match self {
-            Self::Tcp(half) => Poll::Ready(shut_down(&SockRef::from(half.as_ref()))),
-            Self::Unix(half) => Poll::Ready(shut_down(&SockRef::from(half.as_ref()))),
+            Self::Tcp(half) => Poll::Ready(shut_down(&SockRef::from(half.as_ref())).map_err(lost_writing)),
+            Self::Unix(half) => Poll::Ready(shut_down(&SockRef::from(half.as_ref())).map_err(lost_writing)),
             Self::Shared(shared) => {
                 let ended = Pin::new(&mut **shared.lock()).poll_shutdown(cx);
                 ended.map_err(|error| shared.error("writing", error))
@@ -239,6 +257,16 @@ impl WriteHalf {
             }
             // What a Unix socket has taken is with its peer.
             Self::Unix(_) | Self::Gone => Poll::Ready(()),
+        }
+    }
+
+    /// Another descriptor for the socket, if there is one.
+    pub(crate) fn duplicate(&self) -> Option<OwnedFd> {
+        match self {
+            Self::Tcp(half) => half.as_ref().as_fd().try_clone_to_owned().ok(),
+            Self::Unix(half) => half.as_ref().as_fd().try_clone_to_owned().ok(),
+            Self::Shared(shared) => shared.lock().tcp()?.as_fd().try_clone_to_owned().ok(),
+            Self::Gone => None,
         }
     }
 
@@ -294,14 +322,6 @@ impl WriteHalf {
             Self::Gone => Poll::Ready(Err(Error::Closed)),
         }
     }
-}
-
-/// Sends FIN. A socket that is not connected any more tells why.
-fn shut_down(socket: &SockRef<'_>) -> Result<(), Error> {
-    socket.shutdown(Shutdown::Write).map_err(|error| match socket.take_error() {
-        Ok(Some(cause)) if error.kind() == ErrorKind::NotConnected => lost_writing(cause),
-        _ => lost_writing(error),
-    })
 }
 
 fn lost_writing(error: io::Error) -> Error {

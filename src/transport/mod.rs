@@ -5,11 +5,13 @@ pub(crate) mod blocking;
 mod dial;
 mod halves;
 mod listener;
+mod loss;
 mod resolve;
 mod socket;
 pub(crate) mod starttls;
 pub(crate) mod tls;
 mod unix;
+mod watched;
 mod words;
 
 use std::io::{self, IoSlice};
@@ -27,7 +29,9 @@ pub(crate) use aligned::Aligned;
 pub(crate) use dial::{Dial, Known, dial, is_target};
 pub(crate) use halves::{Io, ReadHalf, Shared, WriteHalf};
 pub(crate) use listener::{Accepted, Listening, bind};
+pub(crate) use loss::lost;
 pub(crate) use socket::{AsyncSocket, BlockingSocket};
+pub(crate) use watched::{Watched, readiness};
 pub(crate) use words::quoted;
 
 /// A connection whose bytes are not yet anybody's.

@@ -8,13 +8,15 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::{RecvFlags, recv};
+use rustix::net::RecvFlags;
 use socket2::{SockAddr, SockRef, Socket};
 use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
 
-use super::blocking::{read, retry, write_all};
+use super::blocking::{receive, write_all};
+use super::loss::{cause, shut_down};
 use super::tls::Session;
+use super::watched::{is_broken, readiness};
 
 /// A plain socket in its runtime, for those who make their own calls on it.
 pub(crate) enum AsyncSocket {
@@ -62,15 +64,20 @@ impl AsyncSocket {
     /// Whether a TCP connection that we have not ended is no more. A peer that has told its end still has
     /// our way open.
     pub(crate) fn is_lost(&self) -> bool {
-        let mut socket = [PollFd::new(self, PollFlags::empty())];
-        matches!(self, Self::Tcp(_))
-            && poll(&mut socket, Some(&Timespec::default())).is_ok()
-            && socket[0].revents().contains(PollFlags::HUP)
+        matches!(self, Self::Tcp(_)) && readiness(self, PollFlags::empty()).contains(PollFlags::HUP)
+    }
+
+    /// Waits until the connection has failed, also after its peer's end. May be cancelled.
+    pub(crate) async fn lost(&self) -> io::Error {
+        match self.when(Interest::ERROR, || is_broken(self)).await {
+            Ok(()) => cause(&SockRef::from(self)),
+            Err(error) => error,
+        }
     }
 
     /// Tells the peer that nothing more comes.
     pub(crate) fn end(&self) -> io::Result<()> {
-        SockRef::from(self).shutdown(Shutdown::Write)
+        shut_down(&SockRef::from(self))
     }
 }
 
@@ -154,18 +161,17 @@ impl BlockingSocket {
         ip(self.socket.local_addr()) == ip(self.socket.peer_addr())
     }
 
-    /// Reads once; 0 is the peer's end.
+    /// Reads what has arrived; 0 is the peer's end. Never waits: it would block if nothing has.
     pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match &self.tls {
             Some(session) => session.read(&self.socket, buffer),
-            None => Ok(read(&self.socket, buffer)?),
+            None => Ok(receive(&self.socket, buffer, RecvFlags::empty())?),
         }
     }
 
-    /// What arrives first on a plain socket, left where it is; waits for it.
+    /// What has arrived on a plain socket, left where it is. Never waits, as [`read`](Self::read).
     pub(crate) fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let peek = || recv(&self.socket, &mut *buffer, RecvFlags::PEEK).map(|(n, _)| n);
-        Ok(retry(&self.socket, PollFlags::IN, peek)?)
+        Ok(receive(&self.socket, buffer, RecvFlags::PEEK)?)
     }
 
     /// Hands everything to the kernel; `progress` is called whenever it has taken something.
@@ -178,7 +184,7 @@ impl BlockingSocket {
 
     /// Tells the peer that nothing more comes: FIN, under TLS `close_notify` first.
     pub(crate) fn end(&self) -> io::Result<()> {
-        let Some(session) = &self.tls else { return self.socket.shutdown(Shutdown::Write) };
+        let Some(session) = &self.tls else { return shut_down(&SockRef::from(&self.socket)) };
         session.end(&self.socket)?;
         match self.socket.shutdown(Shutdown::Write) {
             // A peer that has gone does not hear our end. How its own came is the reader's to tell.
@@ -193,14 +199,6 @@ impl BlockingSocket {
             session.end_at_once(&self.socket);
         }
         let _ = self.socket.shutdown(Shutdown::Write);
-    }
-
-    /// Whoever reads is at the end, from now on, and the peer is told nothing.
-    pub(crate) fn stop_reading(&self) {
-        if let Some(session) = &self.tls {
-            session.stop_reading();
-        }
-        let _ = self.socket.shutdown(Shutdown::Read);
     }
 
     /// For movers that must not wait inside of a call; both ways wait by poll then.

@@ -74,8 +74,8 @@ fn four_gib_go_from_a_file_to_dev_null() {
     let client = limited(&["connect", &server.address().to_string(), "-vv"]).stdin(file).run().status(0);
     let server = server.wait().status(0);
     for (ended, mover, total) in [
-        (client, "up by sendfile", format!("{SIZE} bytes sent")),
-        (server, "down by splice through a pipe", format!("{SIZE} bytes received")),
+        (client, "sending by sendfile", format!("{SIZE} bytes sent")),
+        (server, "receiving by splice through a pipe", format!("{SIZE} bytes received")),
     ] {
         let told = &ended.stderr;
         assert!(told.contains(mover) && (told.contains(&total)), "{}", ended.told());

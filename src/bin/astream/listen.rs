@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use astream::handlers::{Echo, Exchange, Forward, Handler, SharedStdio, Stdio, stdin_is_null};
+use astream::handlers::{Echo, Exchange, Forward, Handler, Outcome, SharedStdio, Stdio, Use, stdin_is_null};
 use astream::{
-    ConnectOptions, Endpoint, Error, Server, ServerOptions, StreamReader, StreamWriter, TlsServer,
+    ConnectOptions, Endpoint, Error, Server, ServerOptions, StreamReader, StreamWriter, TlsServer, Totals,
     start_server,
 };
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -18,6 +18,7 @@ use signal_hook::low_level::pipe;
 use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 use tokio::sync::mpsc;
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use crate::cli::Listen;
@@ -72,7 +73,7 @@ fn exchange(args: &Listen) -> Exchange {
     if stdin_is_null() { exchange.half_close(false) } else { exchange }
 }
 
-/// Serves the first connection that gets through its handshake.
+/// Serves the first connection that gets through its handshake and is used.
 async fn serve_one(
     args: &Listen,
     endpoint: &Endpoint,
@@ -80,29 +81,106 @@ async fn serve_one(
     handler: impl Handler,
 ) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
-    let (sender, mut first) = mpsc::channel::<(StreamReader, StreamWriter)>(1);
+    let (sender, clients) = mpsc::channel::<(StreamReader, StreamWriter)>(1);
+    let mut clients = Clients(clients);
     let take = move |reader, writer| {
         if let Err(refused) = sender.try_send((reader, writer)) {
-            // Whoever comes second is not heard, and shall know it.
+            // A second client is reset, so that it notices.
             let (_, writer) = refused.into_inner();
             writer.abort();
         }
         async { Ok::<_, Error>(()) }
     };
     let server = start(args, endpoint, tls, take).await?;
-    let (reader, writer) = tokio::select! {
-        streams = first.recv() => streams.context("the server stopped by itself")?,
-        signal = signals.next() => bail!(signal),
+    let served = tokio::select! {
+        outcome = serve_first(&server, &mut clients, handler) => Ok(outcome?.result?),
+        signal = signals.next() => Err(signal.into()),
     };
     server.close();
-    let (peer, start) = (reader.peer_addr().clone(), Instant::now());
-    report::opened(&reader, true);
-    let outcome = tokio::select! {
-        outcome = handler.handle(reader, writer) => outcome,
-        signal = signals.next() => bail!(signal),
+    // Those that were accepted meanwhile get as far as the channel.
+    yield_now().await;
+    clients.reset();
+    served
+}
+
+/// Serves the first client that uses its connection, and resets all others.
+async fn serve_first(
+    server: &Server,
+    clients: &mut Clients,
+    handler: impl Handler,
+) -> anyhow::Result<Outcome> {
+    loop {
+        let (reader, writer) = clients.0.recv().await.context("the server stopped by itself")?;
+        let (peer, start) = (reader.peer_addr().clone(), Instant::now());
+        report::opened(&reader, true);
+        let client = Accepted(Some(writer));
+        let used = handler.in_use(&reader).await;
+        if matches!(used, Ok(Use::Certain)) {
+            server.close();
+            clients.reset();
+        }
+        let outcome = match used {
+            Ok(_) => tokio::select! {
+                outcome = handler.handle(reader, client.taken()) => outcome,
+                () = clients.reset_those_who_come() => pending().await,
+            },
+            Err(error) => Outcome { totals: Totals::default(), result: Err(error) },
+        };
+        report::closed(&peer, &outcome, start);
+        if server.is_serving() && was_unused(&outcome) {
+            let message = format!("{peer}: the connection was reset before it was used; listening goes on");
+            report::tell(&Event::Warning { message: &message });
+            continue;
+        }
+        return Ok(outcome);
+    }
+}
+
+/// Whether a client was lost before a byte went either way.
+fn was_unused(outcome: &Outcome) -> bool {
+    let is_lost = match &outcome.result {
+        Err(Error::Relay { side, cause }) => side == "the client" && matches!(**cause, Error::Lost { .. }),
+        result => matches!(result, Err(Error::Lost { .. })),
     };
-    report::closed(&peer, &outcome, start);
-    Ok(outcome.result?)
+    is_lost && outcome.totals == Totals::default()
+}
+
+/// Clients whose connections are there for a handler.
+struct Clients(mpsc::Receiver<(StreamReader, StreamWriter)>);
+
+impl Clients {
+    /// Resets those who are there, and whoever comes from now on.
+    fn reset(&mut self) {
+        self.0.close();
+        while let Ok((_, writer)) = self.0.try_recv() {
+            writer.abort();
+        }
+    }
+
+    /// Resets whoever comes while another is served.
+    async fn reset_those_who_come(&mut self) {
+        while let Some((_, writer)) = self.0.recv().await {
+            writer.abort();
+        }
+        pending().await
+    }
+}
+
+/// A client that no handler has taken yet. It is reset if none ever does.
+struct Accepted(Option<StreamWriter>);
+
+impl Accepted {
+    fn taken(mut self) -> StreamWriter {
+        self.0.take().expect("it is taken once")
+    }
+}
+
+impl Drop for Accepted {
+    fn drop(&mut self) {
+        if let Some(writer) = &self.0 {
+            writer.abort();
+        }
+    }
 }
 
 /// Serves every connection until a signal comes, or until stdin or stdout fails.

@@ -1,20 +1,20 @@
 //! stdio and a socket: a thread for each way, which blocks, while the kernel moves the bytes, or which
 //! en- and decrypts them itself.
 
+use std::io;
+use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use rustix::stdio::{stdin, stdout};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
-use super::input::{stdin_is_empty, stdin_is_null};
-use super::output::close_stdout;
-use super::{Exchange, error};
+use super::output::{close_stdout, reader_gone};
+use super::{Exchange, error, stdin_is_null};
+use crate::error::Error;
 use crate::handlers::Outcome;
-use crate::relay::{Fault, Meter, Mover, Plan, Stop, join};
+use crate::relay::{Ends, Fault, Intake, Meter, Mover, Plan, Stop};
 use crate::stream::{StreamReader, StreamWriter, into_blocking};
-use crate::transport::BlockingSocket;
+use crate::transport::{BlockingSocket, lost};
 
 /// Exchanges bytes until both ways have ended, as [`relay`](crate::relay::relay) does.
 pub(super) async fn exchange(
@@ -35,22 +35,22 @@ pub(super) async fn exchange(
         // A call that waits moves much, and tells it at its end. Refused, the clock sees less.
         let _ = socket.set_nonblocking();
     }
-    let holding = Arc::new(AtomicBool::new(false));
     let mut unfinished = Unfinished(Some(Arc::clone(&socket)));
-    let mover =
-        Mover { socket: Arc::clone(&socket), meter: Arc::clone(&meter), holding: Arc::clone(&holding) };
-    let result = match run(exchange, plan, may_block && plan.idle.is_none(), &mover).await {
-        Ok(()) => Ok(()),
-        Err(Stop::Left) if stdin_is_empty() && is_free(&holding).await => {
-            socket.end_at_once();
-            Ok(())
-        }
-        Err(stop) => Err(error(stop, &peer)),
+    let talk = Talk {
+        mover: Mover { socket, meter: Arc::clone(&meter) },
+        intake: (exchange.send && !stdin_is_null()).then(|| Arc::new(Intake::new(stdin()))),
+        receives: exchange.receive,
+        may_block,
+        plan,
+    };
+    let result = match talk.run().await {
+        Err(Stop::Left) => talk.leave().await,
+        ended => ended,
     };
     if result.is_ok() {
         unfinished.0 = None;
     }
-    Outcome { totals: meter.totals(), result }
+    Outcome { totals: meter.totals(), result: result.map_err(|stop| error(stop, &peer)) }
 }
 
 /// A conversation that fails, or that is given up, is aborted: the peer shall not take what it has
@@ -65,92 +65,96 @@ impl Drop for Unfinished {
     }
 }
 
-async fn run(exchange: &Exchange, plan: Plan, may_block: bool, mover: &Mover) -> Result<(), Stop> {
-    let (peer_ended, mut peer_end) = watch::channel(plan.half_close);
-    let meter = &mover.meter;
-    let up = async {
-        if exchange.send && !stdin_is_null() {
-            let mover = mover.clone();
-            on_thread("stdin", move || send(&mover, plan)).await?;
-            meter.input_ended();
-        } else if plan.half_close {
-            end(mover)?;
-        }
-        if !plan.half_close {
-            let _ = peer_end.wait_for(|ended| *ended).await;
-            end(mover)?;
-        }
-        Ok(())
-    };
-    let receives = exchange.receive;
-    let down = async {
-        if may_block {
-            // The other way begins first.
-            tokio::task::yield_now().await;
-            mover.down(receives.then(stdout))?;
-        } else {
-            let mover = mover.clone();
-            on_thread("stdout", move || mover.down(receives.then(stdout))).await?;
-        }
-        meter.peer_ended();
-        if receives {
-            close_stdout().map_err(Fault::Write)?;
-        }
-        peer_ended.send_replace(true);
-        Ok(())
-    };
-    join(up, down, plan, idle(mover)).await
+/// One conversation.
+struct Talk {
+    mover: Mover,
+    /// stdin, unless nothing is sent.
+    intake: Option<Arc<Intake>>,
+    receives: bool,
+    /// Whether this task may be blocked while stdout takes nothing.
+    may_block: bool,
+    plan: Plan,
 }
 
-/// Whether the way up has nothing in its hands. A write that is done has a moment to say so.
-async fn is_free(holding: &AtomicBool) -> bool {
-    for _ in 0..50 {
-        if !holding.load(Ordering::Acquire) {
-            return true;
-        }
-        tokio::time::sleep(Duration::from_millis(1)).await;
+impl Talk {
+    async fn run(&self) -> Result<(), Stop> {
+        let Mover { socket, meter } = &self.mover;
+        let ends = Ends::new(self.plan, meter);
+        let up = ends.up(self.send(), |()| async {
+            // At once it was told by the one who sent.
+            if self.plan.half_close { Ok(()) } else { end(socket) }
+        });
+        let down = ends.down(self.receive(), |()| async {
+            if self.receives {
+                close_stdout();
+            }
+            Ok(())
+        });
+        let failure = ends.failure_after_an_end(reader_gone(self.receives), lost(socket.as_fd()));
+        ends.join(up, down, failure, || self.is_held_up()).await
     }
-    false
-}
 
-/// stdin to the peer. Ends the direction itself, since nobody else may be there to do it.
-fn send(mover: &Mover, plan: Plan) -> Result<(), Fault> {
-    match mover.up(stdin()) {
-        Ok(()) if plan.half_close => end(mover),
-        Err(Fault::Read(error)) => {
-            // Wakes the other way, which ends with this one, and tells the peer nothing.
-            mover.socket.stop_reading();
-            Err(Fault::Read(error))
+    /// stdin to the peer, by a thread that ends the direction too: this task may be blocked.
+    async fn send(&self) -> Result<(), Fault> {
+        let (mover, half_close) = (self.mover.clone(), self.plan.half_close);
+        let end_at_once = move |mover: &Mover| if half_close { end(&mover.socket) } else { Ok(()) };
+        match &self.intake {
+            Some(intake) => {
+                let intake = Arc::clone(intake);
+                let send = move || mover.up(&intake).and_then(|()| end_at_once(&mover));
+                on_thread("stdin", Fault::Read, send).await
+            }
+            None => end_at_once(&mover),
         }
-        other => other,
+    }
+
+    async fn receive(&self) -> Result<(), Fault> {
+        let to = self.receives.then(stdout);
+        if self.may_block {
+            return self.mover.down_in_task(to).await;
+        }
+        let mover = self.mover.clone();
+        on_thread("stdout", Fault::Write, move || mover.down(to)).await
+    }
+
+    /// Whether nothing moves because of our own side: what waits in the socket is waiting for stdout, and
+    /// where nothing more comes from the peer, an empty stdin is all that is waited for.
+    fn is_held_up(&self) -> bool {
+        let Mover { socket, meter } = &self.mover;
+        let on_stdin = |intake: &Arc<Intake>| intake.is_empty() && !intake.is_busy();
+        socket.has_unread() || (meter.waits_for_stdin_only() && self.intake.as_ref().is_some_and(on_stdin))
+    }
+
+    /// Ends the connection after the peer's end, if nothing of stdin is left or lost.
+    async fn leave(&self) -> Result<(), Stop> {
+        if let Some(intake) = &self.intake {
+            intake.leave().await?;
+        }
+        self.mover.socket.end_at_once();
+        Ok(())
     }
 }
 
-fn end(mover: &Mover) -> Result<(), Fault> {
-    mover.socket.end().map_err(Fault::Write)
+fn end(socket: &BlockingSocket) -> Result<(), Fault> {
+    socket.end().map_err(Fault::Write)
 }
 
 /// Runs `work` on a thread of its own. Whoever stops waiting leaves it behind.
 async fn on_thread(
-    name: &str,
+    name: &'static str,
+    fault: fn(io::Error) -> Fault,
     work: impl FnOnce() -> Result<(), Fault> + Send + 'static,
 ) -> Result<(), Fault> {
     let (sender, receiver) = oneshot::channel();
     let run = move || sender.send(work());
-    std::thread::Builder::new().name(name.to_owned()).spawn(run).map_err(Fault::Read)?;
-    receiver.await.unwrap_or_else(|_| Err(Fault::Read(std::io::Error::other("its thread failed"))))
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(run)
+        .map_err(|cause| fault(no_thread(cause).into()))?;
+    receiver.await.unwrap_or_else(|_| Err(fault(io::Error::other("its thread failed"))))
 }
 
-/// The limit, once nothing has moved for it. What waits in the socket is waiting for stdout, and
-/// where nothing more comes from the peer, an empty stdin is all that is waited for.
-async fn idle(mover: &Mover) -> Duration {
-    loop {
-        let limit = mover.meter.idle().await;
-        let on_stdout = mover.socket.has_unread();
-        let on_stdin = mover.meter.waits_for_stdin_only() && stdin_is_empty() && !mover.is_holding();
-        if !on_stdout && !on_stdin {
-            return limit;
-        }
-        mover.meter.touch();
-    }
+/// The system gives us no thread, which is no fault of stdin or stdout.
+pub(super) fn no_thread(cause: io::Error) -> Error {
+    Error::Local { doing: "start a thread", cause: cause.into() }
 }

@@ -1,18 +1,21 @@
 //! stdin, read by a thread of its own: it may be a file, a terminal or a pipe that stays silent for
 //! ever, and its descriptor, which others share, must not be made non-blocking.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc as thread_channel;
 use std::task::{Context, Poll, ready};
 
+use rustix::fs::{FileType, fstat};
+use rustix::stdio::stdin;
 use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
 use tokio::sync::mpsc;
 
 use super::crlf::Crlf;
-use crate::transport::blocking::read;
+use super::direct::no_thread;
+use crate::relay::{Fault, Intake, Stop, Way};
+use crate::transport::Watched;
 
 /// How much is read at once.
 const CHUNK: usize = 64 * 1024;
@@ -37,13 +40,13 @@ enum Source {
 }
 
 struct Thread {
+    intake: Arc<Intake>,
     empty: thread_channel::Sender<Vec<u8>>,
     filled: mpsc::UnboundedReceiver<io::Result<Vec<u8>>>,
-    /// Chunks with data that the thread has read.
-    filled_chunks: Arc<AtomicUsize>,
-    /// Those of them that were consumed whole.
-    consumed: usize,
 }
+
+/// Where what was read goes.
+type Filled = mpsc::UnboundedSender<io::Result<Vec<u8>>>;
 
 impl Input {
     /// stdin, with CRLF for LF if `crlf`.
@@ -60,14 +63,14 @@ impl Input {
         Self { source: Source::Nothing, chunk: Vec::new(), at: 0, crlf: None, ended: false }
     }
 
-    /// Whether everything that stdin has given was consumed, and nothing more is there right now.
-    pub(crate) fn is_delivered(&self) -> bool {
-        match &self.source {
-            Source::Thread(thread) => {
-                stdin_is_empty() && thread.filled_chunks.load(Ordering::Acquire) == thread.consumed
-            }
-            Source::Stdin => stdin_is_empty(),
-            Source::Nothing => true,
+    /// From now on nothing more is read. Fails if something that was read was not consumed, or if something is
+    /// left to be read.
+    pub(crate) async fn leave(&mut self) -> Result<(), Stop> {
+        let is_consumed = self.at == self.chunk.len();
+        match &mut self.source {
+            Source::Thread(thread) => thread.leave(is_consumed).await,
+            Source::Stdin => Intake::new(stdin()).leave().await,
+            Source::Nothing => Ok(()),
         }
     }
 
@@ -108,29 +111,47 @@ impl Thread {
             // The receiver is right here.
             let _ = empty.send(Vec::new());
         }
-        let filled_chunks = Arc::new(AtomicUsize::new(0));
-        let counter = Arc::clone(&filled_chunks);
-        std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
+        let intake = Arc::new(Intake::new(stdin()));
+        let own = Arc::clone(&intake);
+        let started = std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
             for buffer in empties {
-                let filled = read_chunk(buffer);
-                let is_last = filled.as_ref().map_or(true, Vec::is_empty);
-                if !is_last {
-                    counter.fetch_add(1, Ordering::Release);
-                }
-                if filled_sender.send(filled).is_err() || is_last {
+                if !read_chunk(&own, buffer, &filled_sender) {
                     return;
                 }
             }
-        })?;
-        Ok(Self { empty, filled, filled_chunks, consumed: 0 })
+        });
+        started.map_err(no_thread)?;
+        Ok(Self { intake, empty, filled })
+    }
+
+    async fn leave(&mut self, is_consumed: bool) -> Result<(), Stop> {
+        self.intake.leave().await?;
+        match self.filled.try_recv() {
+            Ok(Err(error)) => Err(Stop::Read(Way::Up, error)),
+            Ok(Ok(chunk)) if !chunk.is_empty() => Err(Stop::Left),
+            _ => is_consumed.then_some(()).ok_or(Stop::Left),
+        }
     }
 }
 
-fn read_chunk(mut buffer: Vec<u8>) -> io::Result<Vec<u8>> {
+/// Reads a chunk for the other side of `filled`; false if it is the last one.
+fn read_chunk(intake: &Intake, mut buffer: Vec<u8>, filled: &Filled) -> bool {
     buffer.resize(CHUNK, 0);
-    let n = read(rustix::stdio::stdin(), &mut buffer)?;
-    buffer.truncate(n);
-    Ok(buffer)
+    let read = intake.wait().map_err(|error| Fault::Read(error.into())).and_then(|()| {
+        intake.take(|| {
+            let n = intake.read(&mut buffer).map_err(|error| Fault::Read(error.into()))?;
+            buffer.truncate(n);
+            filled.send(Ok(buffer)).map(|()| n > 0).map_err(|_| Fault::Write(ErrorKind::BrokenPipe.into()))
+        })
+    });
+    match read {
+        Ok(goes_on) => goes_on,
+        Err(Fault::Read(error) | Fault::Write(error)) => {
+            // Whoever is gone need not know.
+            let _ = filled.send(Err(error));
+            false
+        }
+    }
 }
 
 impl AsyncBufRead for Input {
@@ -149,7 +170,6 @@ impl AsyncBufRead for Input {
             input.at = 0;
             let chunk = std::mem::take(&mut input.chunk);
             if let Source::Thread(thread) = &mut input.source {
-                thread.consumed += 1;
                 // A thread that has met its end takes no more.
                 let _ = thread.empty.send(chunk);
             }
@@ -171,19 +191,27 @@ impl AsyncRead for Input {
     }
 }
 
-/// Whether stdin has nothing to give right now.
-pub(super) fn stdin_is_empty() -> bool {
-    rustix::io::ioctl_fionread(rustix::stdio::stdin()).map_or(true, |n| n == 0)
+/// Waits until stdin has something to give, its end included.
+pub(super) async fn is_there() {
+    // A file always has.
+    if let Ok(watched) = Watched::for_reading(stdin()) {
+        let _ = watched.readable().await;
+    }
 }
 
 /// Whether stdin is /dev/null, or was closed, which the runtime turns into /dev/null.
 pub fn stdin_is_null() -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let null = std::fs::metadata("/dev/null").map(|meta| meta.rdev());
-    let stdin = rustix::fs::fstat(rustix::stdio::stdin());
-    let is_device = |mode| rustix::fs::FileType::from_raw_mode(mode) == rustix::fs::FileType::CharacterDevice;
-    match (null, stdin) {
-        (Ok(null), Ok(stdin)) => is_device(stdin.st_mode) && stdin.st_rdev == null,
-        _ => false,
-    }
+    let Ok(stdin) = fstat(stdin()) else { return false };
+    FileType::from_raw_mode(stdin.st_mode) == FileType::CharacterDevice && is_null(stdin.st_rdev)
+}
+
+/// By its number: the file may not be there.
+#[cfg(target_os = "linux")]
+fn is_null(device: rustix::fs::Dev) -> bool {
+    device == rustix::fs::makedev(1, 3)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_null(device: rustix::fs::Dev) -> bool {
+    rustix::fs::stat("/dev/null").is_ok_and(|null| null.st_rdev == device)
 }

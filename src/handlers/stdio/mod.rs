@@ -11,11 +11,12 @@ use std::time::Duration;
 pub(super) use input::Input;
 pub use input::stdin_is_null;
 pub(super) use output::Output;
+use output::reader_gone;
 
-use super::{Handler, Outcome};
+use super::{Handler, Outcome, Use, used_within};
 use crate::endpoint::Address;
 use crate::error::Error;
-use crate::relay::{Meter, Plan, Stop, Way, relay};
+use crate::relay::{Meter, Party, Plan, Stop, relay};
 use crate::stream::{StreamReader, StreamWriter, can_block};
 
 /// How bytes are exchanged with a peer: what is sent and received, and what ends it.
@@ -117,7 +118,7 @@ impl Stdio {
         Self { exchange, ..Self::default() }
     }
 
-    /// Nothing else runs on this thread and its runtime: it may be blocked until the peer ends,
+    /// Nothing else runs on this thread and its runtime: it may be blocked while stdout takes nothing,
     /// which spares a thread.
     #[must_use]
     pub fn may_block(mut self, yes: bool) -> Self {
@@ -145,29 +146,34 @@ impl Handler for Stdio {
         let guard = writer.abort_guard();
         let mut input = if self.exchange.send { Input::stdin(self.exchange.crlf) } else { Input::nothing() };
         let mut output = if self.exchange.receive { Output::stdout() } else { Output::nowhere() };
-        let relayed = relay((&mut input, &mut output), (&mut reader, &mut writer), plan, &meter).await;
-        let result = match relayed {
+        let (gone, lost) = (reader_gone(self.exchange.receive), writer.lost());
+        let relayed =
+            relay((&mut input, &mut output, gone), (&mut reader, &mut writer, lost), plan, &meter).await;
+        let ended = match relayed {
+            Err(Stop::Left) => input.leave().await,
+            ended => ended,
+        };
+        let result = match ended {
             Ok(()) => writer.wait_closed().await,
-            Err(Stop::Left) if input.is_delivered() => writer.wait_closed().await,
             Err(stop) => Err(error(stop, writer.peer_addr())),
         };
         Outcome { totals: meter.totals(), result: guard.judge(result) }
     }
-}
 
-/// What stopped a relay between stdio and a peer.
-fn error(stop: Stop, peer: &Address) -> Error {
-    match stop {
-        Stop::Read(Way::Up, cause) => Error::Local { doing: "read stdin", cause: cause.into() },
-        Stop::Write(Way::Down, cause) => Error::Local { doing: "write to stdout", cause: cause.into() },
-        Stop::Read(Way::Down, cause) => Error::from_io("reading", cause),
-        Stop::Write(Way::Up, cause) => Error::from_io("writing", cause),
-        Stop::Idle(limit) => idle(peer, limit),
-        Stop::Left => Error::Undelivered,
+    async fn in_use(&self, reader: &StreamReader) -> Result<Use, Error> {
+        let Exchange { send, receive, idle_timeout, .. } = self.exchange;
+        let used = async {
+            tokio::select! {
+                arrived = reader.arrived() => arrived,
+                () = input::is_there(), if send && !stdin_is_null() => Ok(()),
+            }
+        };
+        // The peer of one who only sends has nothing to say.
+        used_within(idle_timeout.filter(|_| receive), reader, used).await
     }
 }
 
-/// Nothing moved on this connection for `limit`.
-pub(super) fn idle(peer: &Address, limit: Duration) -> Error {
-    Error::Timeout { doing: format!("connection with {peer} idle"), after: limit }
+/// What stopped a relay between stdio and a peer.
+pub(super) fn error(stop: Stop, peer: &Address) -> Error {
+    stop.into_error(Party::Stdio, Party::Peer, peer)
 }

@@ -1,15 +1,23 @@
 //! stdout, written by a thread of its own: whoever reads it may be slow, and its descriptor, which
 //! others share, must not be made non-blocking.
 
+use std::future::pending;
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::sync::mpsc as thread_channel;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
+use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
 use tokio::io::AsyncWrite;
 use tokio::sync::mpsc;
+use tokio::time::sleep;
 
+use super::direct::no_thread;
+use crate::error::Error;
+use crate::relay::Fault;
+use crate::transport::Watched;
 use crate::transport::blocking::write_all;
 
 /// How much is written at once.
@@ -17,6 +25,9 @@ const CHUNK: usize = 64 * 1024;
 
 /// How many chunks are on the way at most.
 const CHUNKS: usize = 4;
+
+/// How long the peer's end may still take once the reader of stdout has gone.
+const FAREWELL: Duration = Duration::from_millis(500);
 
 /// stdout as a stream. Its `flush` waits until everything is written; its `shutdown` closes it too,
 /// so that whoever reads it sees the end, unless it is shared.
@@ -53,7 +64,7 @@ impl Output {
     }
 
     /// Outputs that all lead to stdout, each chunk whole.
-    pub(crate) fn shared() -> io::Result<impl Fn() -> Self> {
+    pub(crate) fn shared() -> Result<impl Fn() -> Self, Error> {
         let work = start()?;
         Ok(move || Self::to(Sink::Thread(work.clone()), true))
     }
@@ -77,23 +88,44 @@ impl Output {
 }
 
 /// Starts the thread. It goes on after an error, giving that to everybody.
-fn start() -> io::Result<thread_channel::Sender<Work>> {
+fn start() -> Result<thread_channel::Sender<Work>, Error> {
     let (work, chunks) = thread_channel::channel::<Work>();
-    std::thread::Builder::new().name("stdout".to_owned()).spawn(move || {
+    let started = std::thread::Builder::new().name("stdout".to_owned()).spawn(move || {
         let mut state = Ok(());
         for (chunk, report) in chunks {
             state = state.and_then(|()| write_all(rustix::stdio::stdout(), &chunk, || ()));
             // Whoever is gone need not know.
             let _ = report.send(state.map(|()| chunk));
         }
-    })?;
+    });
+    started.map_err(no_thread)?;
     Ok(work)
 }
 
-/// Lets go of stdout, which stays open for nobody: its number leads to /dev/null.
-pub(super) fn close_stdout() -> io::Result<()> {
-    let null = std::fs::OpenOptions::new().write(true).open("/dev/null")?;
-    Ok(rustix::stdio::dup2_stdout(&null)?)
+/// Lets go of stdout, so that whoever reads it sees the end. Its number leads to a pipe that cannot be written
+/// to: /dev/null may not be there.
+pub(super) fn close_stdout() {
+    // Without a descriptor to spare, the end comes with the end of the process.
+    if let Ok((unwritable, _)) = io::pipe() {
+        let _ = rustix::stdio::dup2_stdout(&unwritable);
+    }
+}
+
+/// Waits until nobody reads stdout any more, if that can be known. The peer's end may be on its way, which
+/// needs no reader: it has a moment. Where nothing is received it is never.
+pub(super) async fn reader_gone(receives: bool) -> Fault {
+    let stdout = rustix::stdio::stdout();
+    let kind = fstat(stdout).map(|stat| FileType::from_raw_mode(stat.st_mode));
+    let has_reader = matches!(kind, Ok(FileType::Fifo | FileType::Socket));
+    if receives
+        && has_reader
+        && let Ok(watched) = Watched::for_failure(stdout)
+        && watched.broken().await.is_ok()
+    {
+        sleep(FAREWELL).await;
+        return Fault::Write(ErrorKind::BrokenPipe.into());
+    }
+    pending().await
 }
 
 impl AsyncWrite for Output {
@@ -133,7 +165,7 @@ impl AsyncWrite for Output {
         ready!(self.as_mut().poll_flush(cx))?;
         if !self.is_shared && matches!(self.sink, Sink::Stdout | Sink::Thread(_)) {
             self.sink = Sink::Closed;
-            close_stdout()?;
+            close_stdout();
         }
         Poll::Ready(Ok(()))
     }

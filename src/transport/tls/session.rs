@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::event::PollFlags;
 use rustix::io::Errno;
+use rustix::net::RecvFlags;
 use rustls::Connection;
 use socket2::Socket;
 use tokio::net::TcpStream;
@@ -16,7 +17,7 @@ use tokio_rustls::TlsStream;
 use super::heard::Heard;
 use super::{TlsVersion, failure};
 use crate::error::Error;
-use crate::transport::blocking::{read, wait};
+use crate::transport::blocking::{receive, wait};
 use crate::transport::{Aligned, BlockingSocket, Io, Transport};
 
 /// How much comes from the socket, or is encrypted, at once.
@@ -29,8 +30,6 @@ pub(crate) struct Session {
     version: TlsVersion,
     arrived: Mutex<Arrived>,
     ignore_unexpected_eof: bool,
-    /// Set when reading was stopped here.
-    stopped: AtomicBool,
     /// Set when writing has met a reset. The system tells it once, and speaks of an end to whoever reads
     /// after that. Changed and looked at by who holds the connection.
     was_reset: AtomicBool,
@@ -73,7 +72,6 @@ impl Io for TlsStream<Heard> {
             connection: Mutex::new(connection),
             arrived: Mutex::default(),
             ignore_unexpected_eof,
-            stopped: AtomicBool::new(false),
             was_reset: AtomicBool::new(false),
         };
         Some(transport.into_blocking()?.and_then(|socket| socket.secured(session)))
@@ -91,7 +89,7 @@ impl Session {
         failure::error("reading", cause, self.version)
     }
 
-    /// Reads once; 0 is the peer's `close_notify`.
+    /// Reads what has arrived; 0 is the peer's `close_notify`. Never waits: it would block if nothing has.
     pub(crate) fn read(&self, socket: &Socket, plain: &mut [u8]) -> io::Result<usize> {
         let mut arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
@@ -101,7 +99,10 @@ impl Session {
             if arrived.bytes.is_empty() {
                 arrived.bytes = Aligned::new(CHUNK);
             }
-            let n = read(socket, &mut arrived.bytes).map_err(|errno| self.error(errno.into()))?;
+            let n = match receive(socket, &mut arrived.bytes, RecvFlags::empty()) {
+                Err(Errno::AGAIN) => return Err(Errno::AGAIN.into()),
+                received => received.map_err(|errno| self.error(errno.into()))?,
+            };
             if n == 0 {
                 let mut connection = self.connection();
                 if self.was_reset.load(Ordering::Relaxed) {
@@ -124,8 +125,7 @@ impl Session {
                 Ok(0) => break Ok(Some(got)),
                 Ok(n) => got += n,
                 Err(cause) if cause.kind() != ErrorKind::WouldBlock => {
-                    let is_end =
-                        got > 0 || self.ignore_unexpected_eof || self.stopped.load(Ordering::Acquire);
+                    let is_end = got > 0 || self.ignore_unexpected_eof;
                     break if is_end { Ok(Some(got)) } else { Err(self.error(cause).into()) };
                 }
                 Err(_) if arrived.failure.is_some() => {
@@ -162,11 +162,6 @@ impl Session {
         let mut connection = self.connection();
         connection.send_close_notify();
         let _ = self.send(&mut connection, socket);
-    }
-
-    /// An end of the socket without `close_notify` is a clean one from now on, because it is our own.
-    pub(crate) fn stop_reading(&self) {
-        self.stopped.store(true, Ordering::Release);
     }
 
     fn flush(&self, socket: &Socket, progress: impl Fn()) -> io::Result<()> {

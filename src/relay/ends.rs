@@ -1,0 +1,290 @@
+//! What the end of one direction means for the other, whichever engine moves the bytes.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::sync::SetOnce;
+use tokio::time::sleep;
+
+use super::Meter;
+use crate::endpoint::Address;
+use crate::error::Error;
+
+/// How long a peer may be silent after our own input has failed. It is sent no end, which would look as
+/// if all were there, and may wait for one for ever.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// Which way bytes go: `Up` to the peer, `Down` from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    Up,
+    Down,
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if *self == Self::Up { "sending" } else { "receiving" })
+    }
+}
+
+/// What a relay does beyond moving bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plan {
+    /// Whether the local end is passed on at once, or only after the peer's.
+    pub(crate) half_close: bool,
+    /// Whether the peer's end ends the relay.
+    pub(crate) leave_with_peer: bool,
+    /// How long nothing may move either way.
+    pub(crate) idle: Option<Duration>,
+    /// Whether the local side is a peer as well, so that an error of writing to it ends that way only.
+    pub(crate) between_peers: bool,
+}
+
+/// Which side of one direction failed.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    Read(io::Error),
+    Write(io::Error),
+}
+
+impl Fault {
+    fn going(self, way: Way) -> Stop {
+        match self {
+            Self::Read(error) => Stop::Read(way, error),
+            Self::Write(error) => Stop::Write(way, error),
+        }
+    }
+}
+
+/// Why a relay stopped before both streams had ended.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// Reading what goes this way failed.
+    Read(Way, io::Error),
+    /// Writing what goes this way failed.
+    Write(Way, io::Error),
+    /// Nothing moved for this long.
+    Idle(Duration),
+    /// The peer ended first, and the plan was to leave with it.
+    Left,
+}
+
+/// One side of a relay, as an error names it.
+pub(crate) enum Party {
+    /// Our own stdin and stdout.
+    Stdio,
+    /// The only peer there is.
+    Peer,
+    /// One of two peers.
+    Named(String),
+}
+
+impl Stop {
+    /// The error of a relay between these sides, one of which is the connection with `peer`.
+    pub(crate) fn into_error(self, local: Party, remote: Party, peer: &Address) -> Error {
+        match self {
+            Self::Read(Way::Up, cause) => local.error("reading", cause),
+            Self::Write(Way::Down, cause) => local.error("writing", cause),
+            Self::Read(Way::Down, cause) => remote.error("reading", cause),
+            Self::Write(Way::Up, cause) => remote.error("writing", cause),
+            Self::Idle(limit) => idle(peer, limit),
+            Self::Left => Error::Undelivered,
+        }
+    }
+}
+
+impl Party {
+    fn error(self, doing: &'static str, cause: io::Error) -> Error {
+        match self {
+            Self::Stdio => cause.downcast().unwrap_or_else(|cause: io::Error| {
+                let doing = if doing == "reading" { "read stdin" } else { "write to stdout" };
+                Error::Local { doing, cause: cause.into() }
+            }),
+            Self::Peer => Error::from_io(doing, cause),
+            Self::Named(side) => Error::Relay { side, cause: Box::new(Error::from_io(doing, cause)) },
+        }
+    }
+}
+
+/// Nothing moved on the connection with `peer` for `limit`.
+pub(crate) fn idle(peer: &Address, limit: Duration) -> Error {
+    Error::Timeout { doing: format!("connection with {peer} idle"), after: limit }
+}
+
+/// What has ended of one relay, and what follows from that.
+pub(crate) struct Ends<'a> {
+    plan: Plan,
+    meter: &'a Meter,
+    /// Everything that the local side gives was sent.
+    input_ended: SetOnce<()>,
+    /// The local side could not be read.
+    input_failed: SetOnce<()>,
+    /// Everything that the peer gives was received.
+    peer_ended: SetOnce<()>,
+}
+
+impl<'a> Ends<'a> {
+    pub(crate) fn new(plan: Plan, meter: &'a Meter) -> Self {
+        Self {
+            plan,
+            meter,
+            input_ended: SetOnce::new(),
+            input_failed: SetOnce::new(),
+            peer_ended: SetOnce::new(),
+        }
+    }
+
+    /// The direction to the peer: everything is `sent`, and then the end, which may have to wait for the
+    /// peer's own.
+    pub(crate) async fn up<T, E: Future<Output = Result<(), Fault>>>(
+        &self,
+        sent: impl Future<Output = Result<T, Fault>>,
+        end: impl FnOnce(T) -> E,
+    ) -> Result<(), Fault> {
+        let sent = sent.await?;
+        self.meter.input_ended();
+        happens(&self.input_ended);
+        if !self.plan.half_close {
+            self.peer_ended.wait().await;
+        }
+        end(sent).await
+    }
+
+    /// The direction from the peer: everything is `received`, and then the end is passed on.
+    pub(crate) async fn down<T, E: Future<Output = Result<(), Fault>>>(
+        &self,
+        received: impl Future<Output = Result<T, Fault>>,
+        end: impl FnOnce(T) -> E,
+    ) -> Result<(), Fault> {
+        let received = received.await?;
+        self.meter.peer_ended();
+        end(received).await?;
+        happens(&self.peer_ended);
+        Ok(())
+    }
+
+    /// A side that has ended is not read any more, and can fail all the same: that is watched for here,
+    /// since otherwise it would be found by the next byte that is written to it.
+    pub(crate) async fn failure_after_an_end(
+        &self,
+        local: impl Future<Output = Fault>,
+        remote: impl Future<Output = io::Error>,
+    ) -> Stop {
+        tokio::select! {
+            stop = async {
+                self.input_ended.wait().await;
+                match Box::pin(local).await {
+                    Fault::Read(error) => Stop::Read(Way::Up, error),
+                    Fault::Write(error) => Stop::Write(Way::Down, error),
+                }
+            } => stop,
+            error = async {
+                self.peer_ended.wait().await;
+                Box::pin(remote).await
+            } => Stop::Read(Way::Down, error),
+        }
+    }
+
+    /// Waits for both directions, and decides what the end of one means for the other. `is_held_up` says
+    /// whether nothing moves because of our own side; the clocks stand then.
+    pub(crate) async fn join(
+        &self,
+        up: impl Future<Output = Result<(), Fault>>,
+        down: impl Future<Output = Result<(), Fault>>,
+        failure: impl Future<Output = Stop>,
+        is_held_up: impl Fn() -> bool,
+    ) -> Result<(), Stop> {
+        let (mut up, mut down, mut failure) = (pin!(up), pin!(down), pin!(failure));
+        let mut silence = pin!(self.silence(is_held_up));
+        let (mut up_done, mut down_done, mut first) = (false, false, None);
+        while !(up_done && down_done) {
+            // Now one first, now another: a direction that never has to wait uses its task's turn up
+            // (tokio::task::coop).
+            tokio::select! {
+                ended = &mut up, if !up_done => {
+                    up_done = true;
+                    self.note(Way::Up, ended, &mut first)?;
+                }
+                ended = &mut down, if !down_done => {
+                    down_done = true;
+                    self.note(Way::Down, ended, &mut first)?;
+                    if self.plan.leave_with_peer && !up_done {
+                        return Err(Stop::Left);
+                    }
+                }
+                stop = &mut failure => return Err(what_to_report(first, stop)),
+                limit = &mut silence => return Err(what_to_report(first, Stop::Idle(limit))),
+            }
+        }
+        first.map_or(Ok(()), Err)
+    }
+
+    /// Whether the relay goes on after one direction has ended in this way. If it does, the failure is kept.
+    fn note(&self, way: Way, ended: Result<(), Fault>, first: &mut Option<Stop>) -> Result<(), Stop> {
+        let Err(fault) = ended else { return Ok(()) };
+        let between_peers = self.plan.between_peers;
+        let goes_on = match (way, &fault) {
+            // What the peer still has to say comes first; and after a failed write it tells more.
+            (Way::Up, Fault::Read(_)) => !between_peers,
+            (Way::Up, Fault::Write(_)) => true,
+            (Way::Down, Fault::Read(_)) => false,
+            (Way::Down, Fault::Write(_)) => between_peers,
+        };
+        let stop = fault.going(way);
+        if !goes_on {
+            return Err(what_to_report(first.take(), stop));
+        }
+        if matches!(stop, Stop::Read(..)) {
+            self.meter.input_ended();
+            happens(&self.input_failed);
+        }
+        first.get_or_insert(stop);
+        Ok(())
+    }
+
+    /// Returns when nothing has moved for too long.
+    async fn silence(&self, is_held_up: impl Fn() -> bool) -> Duration {
+        tokio::select! {
+            limit = async {
+                loop {
+                    let limit = self.meter.idle().await;
+                    if !is_held_up() {
+                        return limit;
+                    }
+                    self.meter.touch();
+                }
+            } => limit,
+            () = async {
+                self.input_failed.wait().await;
+                Box::pin(self.last_words(&is_held_up)).await;
+            } => LAST_WORDS,
+        }
+    }
+
+    async fn last_words(&self, is_held_up: &impl Fn() -> bool) {
+        loop {
+            let before = self.meter.received();
+            sleep(LAST_WORDS).await;
+            let is_waiting = !self.meter.is_output_stuck() && !is_held_up();
+            if is_waiting && self.meter.received() == before {
+                return;
+            }
+        }
+    }
+}
+
+/// An input that failed is what came first, whatever followed from that. Else the latest tells the most.
+fn what_to_report(first: Option<Stop>, latest: Stop) -> Stop {
+    match first {
+        Some(first @ Stop::Read(Way::Up, _)) => first,
+        _ => latest,
+    }
+}
+
+fn happens(once: &SetOnce<()>) {
+    // It has happened already, or does now.
+    let _ = once.set(());
+}

@@ -1,0 +1,165 @@
+//! What is taken from our own input, by one thread, until somebody else says that it is enough.
+
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
+use rustix::io::Errno;
+use rustix::termios::{isatty, tcgetpgrp};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::{Fault, Stop, Way};
+use crate::transport::blocking::read;
+use crate::transport::readiness;
+
+/// How long whoever leaves waits until the bytes in hand are handed over.
+const HANDING_OVER: Duration = Duration::from_secs(1);
+
+/// How often a process in the background looks whether it is in the foreground, while something is typed.
+const IN_BACKGROUND: Duration = Duration::from_millis(250);
+
+/// A descriptor that bytes are taken from, which others may share and which blocks, and what became of them.
+pub(crate) struct Intake {
+    from: BorrowedFd<'static>,
+    /// Whether reading it never waits: files, and what was not opened for reading, of which poll tells nothing.
+    never_waits: bool,
+    is_terminal: bool,
+    state: watch::Sender<State>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct State {
+    /// Nothing more is taken.
+    is_closed: bool,
+    hand: Hand,
+}
+
+/// The bytes between the input and the peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hand {
+    Empty,
+    /// Some are being taken or handed over.
+    Full,
+    /// Some were taken and could not be handed over.
+    Lost,
+}
+
+impl Intake {
+    pub(crate) fn new(from: BorrowedFd<'static>) -> Self {
+        let kind = fstat(from).map(|stat| FileType::from_raw_mode(stat.st_mode)).ok();
+        let is_for_writing =
+            || fcntl_getfl(from).is_ok_and(|flags| flags & OFlags::ACCMODE == OFlags::WRONLY);
+        let state = State { is_closed: false, hand: Hand::Empty };
+        Self {
+            from,
+            never_waits: kind == Some(FileType::RegularFile) || is_for_writing(),
+            is_terminal: kind == Some(FileType::CharacterDevice) && isatty(from),
+            state: watch::Sender::new(state),
+        }
+    }
+
+    pub(crate) fn descriptor(&self) -> BorrowedFd<'static> {
+        self.from
+    }
+
+    /// Waits until reading does not wait. In the background of a terminal that is never: what is typed there
+    /// is meant for others, and reading it would stop the process.
+    pub(crate) fn wait(&self) -> Result<(), Errno> {
+        while !self.never_waits {
+            let was_ours = self.is_ours();
+            let mut from = [PollFd::new(&self.from, PollFlags::IN)];
+            match poll(&mut from, None) {
+                Ok(_) => {}
+                Err(Errno::INTR) => continue,
+                Err(error) => return Err(error),
+            }
+            if !was_ours && from[0].revents().contains(PollFlags::HUP) {
+                // The terminal has gone. It was none of ours.
+                loop {
+                    std::thread::park();
+                }
+            }
+            if self.is_ours() {
+                break;
+            }
+            std::thread::sleep(IN_BACKGROUND);
+        }
+        Ok(())
+    }
+
+    /// Whether we may read it: it is no terminal, or we are in its foreground.
+    fn is_ours(&self) -> bool {
+        !self.is_terminal
+            || tcgetpgrp(self.from).map_or(true, |foreground| foreground == rustix::process::getpgrp())
+    }
+
+    /// Reads once; 0 is the end. To be called by what is given to [`take`](Self::take).
+    pub(crate) fn read(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
+        match read(self.from, buffer)? {
+            // A terminal that has gone is at its end for the system, but nobody has ended it.
+            0 if self.is_terminal && readiness(self.from, PollFlags::IN).contains(PollFlags::HUP) => {
+                Err(Errno::IO)
+            }
+            n => Ok(n),
+        }
+    }
+
+    /// Takes bytes and hands them over, unless the intake was closed. `take` reads no more than it hands
+    /// over, and fails with [`Fault::Write`] if bytes that it has read were lost.
+    pub(crate) fn take<T>(&self, take: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+        let mut is_closed = false;
+        self.state.send_if_modified(|state| {
+            is_closed = state.is_closed;
+            state.hand = if is_closed { state.hand } else { Hand::Full };
+            false
+        });
+        if is_closed {
+            return Err(Fault::Read(io::Error::other("it was left")));
+        }
+        let taken = take();
+        let hand = if matches!(taken, Err(Fault::Write(_))) { Hand::Lost } else { Hand::Empty };
+        self.state.send_modify(|state| state.hand = hand);
+        taken
+    }
+
+    /// Whether bytes are in our hands.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.state.borrow().hand == Hand::Full
+    }
+
+    /// Whether nothing can be taken right now.
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.is_ours() || rustix::io::ioctl_fionread(self.from).map_or(true, |n| n == 0)
+    }
+
+    /// From now on nothing more is taken. Fails if something that was taken is not handed over, or if
+    /// something is left to be taken.
+    pub(crate) async fn leave(&self) -> Result<(), Stop> {
+        self.state.send_modify(|state| state.is_closed = true);
+        let mut changes = self.state.subscribe();
+        let settled = timeout(HANDING_OVER, changes.wait_for(|state| state.hand != Hand::Full)).await;
+        match settled {
+            Ok(Ok(state)) if state.hand == Hand::Empty => {}
+            _ => return Err(Stop::Left),
+        }
+        self.nothing_is_left()
+    }
+
+    fn nothing_is_left(&self) -> Result<(), Stop> {
+        if !self.is_empty() {
+            return Err(Stop::Left);
+        }
+        if !self.is_ours() || readiness(self.from, PollFlags::IN).is_empty() {
+            return Ok(());
+        }
+        // It is ready and gives nothing: it is at its end, or cannot be read.
+        match self.read(&mut [0]) {
+            Ok(0) => Ok(()),
+            Ok(_) => Err(Stop::Left),
+            Err(error) => Err(Stop::Read(Way::Up, error.into())),
+        }
+    }
+}
