@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
+/// How long everybody has to look at what has arrived before the time is up.
+const MOMENT: Duration = Duration::from_millis(20);
+
 /// Notices that nothing has moved either way for a time. Without a limit it is nothing at all.
 pub(crate) struct IdleClock(Option<Box<Clock>>);
 
@@ -83,13 +86,26 @@ impl Clock {
     async fn expired(&self) -> Duration {
         loop {
             let due = self.start + Duration::from_millis(self.moved.load(Ordering::Relaxed)) + self.limit;
-            if self.stopped.load(Ordering::Relaxed) || self.resting.load(Ordering::Relaxed) {
+            if self.stands() {
                 sleep_until(Instant::now() + self.limit).await;
-            } else if Instant::now() >= due {
-                return self.limit;
-            } else {
+            } else if Instant::now() < due {
                 sleep_until(due).await;
+            } else if self.is_still().await {
+                return self.limit;
             }
         }
+    }
+
+    fn stands(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed) || self.resting.load(Ordering::Relaxed)
+    }
+
+    /// Whether nothing moves for a moment in which the process runs. If it was stopped (by ^Z, say), the limit
+    /// may have passed while bytes arrived that nobody could look at.
+    async fn is_still(&self) -> bool {
+        let (moved, end) = (self.moved.load(Ordering::Relaxed), Instant::now() + MOMENT);
+        sleep_until(end).await;
+        let was_stopped = end.elapsed() > MOMENT;
+        !was_stopped && !self.stands() && moved == self.moved.load(Ordering::Relaxed)
     }
 }
