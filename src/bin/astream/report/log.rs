@@ -33,8 +33,9 @@ pub(super) fn start(wanted: Report, default: Default) {
     tracing_subscriber::fmt().with_max_level(level).with_writer(|| NeverWaiting).event_format(line).init();
 }
 
-/// stderr without waiting: a line that nobody makes room for is dropped, because a log that is not
-/// read must not stop a server.
+/// stderr without waiting and without errors: a line that nobody makes room for, or that cannot be written,
+/// is dropped, because a log that is not read must not stop a server. (tracing would report an error with a
+/// panic if stderr cannot be written.)
 pub(super) struct NeverWaiting;
 
 impl Write for NeverWaiting {
@@ -42,7 +43,10 @@ impl Write for NeverWaiting {
         let stderr = rustix::stdio::stderr();
         let ready = poll(&mut [PollFd::new(&stderr, PollFlags::OUT)], Some(&Timespec::default()));
         // A pipe that is ready has room for any line.
-        if ready.is_ok_and(|count| count > 0) { io::stderr().write(line) } else { Ok(line.len()) }
+        if ready.is_ok_and(|count| count > 0) {
+            return Ok(io::stderr().write(line).unwrap_or(line.len()));
+        }
+        Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
