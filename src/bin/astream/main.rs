@@ -6,6 +6,7 @@ mod expiry;
 mod listen;
 mod probe;
 mod report;
+mod stdout;
 
 use std::process::ExitCode;
 
@@ -33,6 +34,7 @@ fn run(command: &Command) -> anyhow::Result<()> {
     if getrlimit(Resource::Nofile).current.is_some_and(|limit| limit < NEEDED_DESCRIPTORS) {
         anyhow::bail!("too few descriptors: ulimit -n {NEEDED_DESCRIPTORS} is the least");
     }
+    stdout::restore()?;
     // By hand, and on this thread alone: starting is what a short connection costs.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     runtime.block_on(async {

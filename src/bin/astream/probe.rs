@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use crate::cli::Connect;
 use crate::expiry::{self, Margin};
 use crate::report::{self, AlreadyTold, Event};
+use crate::stdout::Stdout;
 
 /// How many ports are asked at once; fewer where descriptors are few.
 const AT_ONCE: u64 = 100;
@@ -135,7 +136,7 @@ fn failure(endpoint: &Endpoint, tls: Option<&TlsInfo>, reason: String, fault: Tl
 
 /// The chain in PEM, with whose each is before it.
 fn show(certificates: &[Certificate]) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
+    let mut stdout = io::BufWriter::new(Stdout);
     for (index, certificate) in certificates.iter().enumerate() {
         writeln!(stdout, "{index:2} s:{}", certificate.subject())?;
         writeln!(stdout, "   i:{}", certificate.issuer())?;

@@ -7,6 +7,7 @@ use astream::Error;
 
 use super::{Event, tell};
 use crate::cli::{Report, Told};
+use crate::stdout::{self, Stdout};
 
 /// A signal asked the program to end.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +36,7 @@ impl std::error::Error for AlreadyTold {}
 /// Help goes to stdout, a mistake to stderr with status 2.
 pub fn usage(told: &Told) -> u8 {
     match told {
-        Told::Asked(text) => match std::io::stdout().write_all(text.as_bytes()) {
+        Told::Asked(text) => match stdout::restore().and_then(|()| Stdout.write_all(text.as_bytes())) {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => die(signal_hook::consts::SIGPIPE),
             Err(error) => failed(2, &format!("cannot write to stdout: {error}"), None),
             Ok(()) => 0,

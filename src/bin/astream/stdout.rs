@@ -1,0 +1,38 @@
+//! stdout as it was given to us, and words on it.
+
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::io::fcntl_getfd;
+use rustix::stdio::{dup2_stdout, stdout};
+
+static WAS_CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// Runs before the standard library opens /dev/null in the place of descriptors that are closed: after that
+/// nobody can tell it from a /dev/null that was asked for.
+#[ctor::ctor]
+fn look() {
+    WAS_CLOSED.store(fcntl_getfd(stdout()).is_err(), Ordering::Relaxed);
+}
+
+/// If stdout was closed when the program started, writing to it fails from now on, as it would have.
+pub fn restore() -> io::Result<()> {
+    if WAS_CLOSED.load(Ordering::Relaxed) {
+        let (unwritable, _) = io::pipe()?;
+        dup2_stdout(&unwritable)?;
+    }
+    Ok(())
+}
+
+/// stdout without a buffer. Unlike the standard library's it does not take a closed one for a success.
+pub struct Stdout;
+
+impl Write for Stdout {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        Ok(rustix::io::write(stdout(), data)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
