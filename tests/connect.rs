@@ -9,6 +9,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use support::peer::{black_hole, peer, read_all, refusing, reset};
 use support::{Program, astream, noise};
 
@@ -125,6 +126,28 @@ fn a_reset_without_a_byte_before_it_is_never_an_end() {
 }
 
 #[test]
+fn a_reset_after_the_peers_end_is_noticed_while_stdin_is_silent() {
+    for more in [&[][..], &["--send-only"]] {
+        let (go, gone) = channel::<()>();
+        let server = peer(move |mut stream| {
+            stream.read_exact(&mut [0]).unwrap();
+            stream.shutdown(Shutdown::Write).unwrap();
+            gone.recv().unwrap();
+            reset(stream);
+        });
+        let (shown, stdout) = std::io::pipe().unwrap();
+        let connect = astream(["connect", "127.0.0.1", &server.port()]).args(more);
+        let mut client = connect.stdout(stdout).open_stdin().start();
+        client.write_stdin(b"x");
+        if more.is_empty() {
+            assert_eq!(read_all(&mut &shown), b"", "the peer's end has been read");
+        }
+        go.send(()).unwrap();
+        client.wait().status(1).says(&["connection lost", "reset"]);
+    }
+}
+
+#[test]
 fn send_only_reads_what_comes_so_that_closing_resets_nothing() {
     let sent = noise(5_000_000);
     let server = peer(|mut stream| {
@@ -220,6 +243,29 @@ fn nothing_either_way_for_the_idle_timeout_is_status_5() {
     let server = peer(|mut stream| stream.read(&mut [0]));
     let client = astream(["connect", "127.0.0.1", &server.port(), "-i", "200ms"]).open_stdin().start();
     client.wait().status(5).says(&["idle", "200 ms", "-i"]);
+}
+
+#[test]
+fn what_has_arrived_while_the_program_was_stopped_comes_before_the_idle_timeout() {
+    for _ in 0..5 {
+        let (go, gone) = channel::<()>();
+        let server = peer(move |mut stream| {
+            stream.write_all(b"early").unwrap();
+            gone.recv().unwrap();
+            stream.write_all(b"late").unwrap();
+            let _ = gone.recv();
+        });
+        let args = ["connect", "127.0.0.1", &server.port(), "-i", "200ms", "--no-shutdown"];
+        let client = astream(args).open_stdin().start();
+        client.until_stdout(b"early");
+        client.signal(Signal::STOP);
+        go.send(()).unwrap();
+        // Longer than the timeout: that is what is tested.
+        thread::park_timeout(Duration::from_millis(300));
+        client.signal(Signal::CONT);
+        client.until_stdout(b"earlylate");
+        drop((client, go));
+    }
 }
 
 #[test]
@@ -323,7 +369,7 @@ fn sigterm_ends_it_with_128_and_the_signal() {
     });
     let client = astream(["connect", "127.0.0.1", &server.port()]).open_stdin().start();
     is_connected.recv().unwrap();
-    client.signal(rustix::process::Signal::TERM);
+    client.signal(Signal::TERM);
     client.wait().status(128 + 15).silent();
 }
 

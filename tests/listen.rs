@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::Signal;
+use rustix::process::{Resource, Rlimit, Signal, prlimit};
 use support::peer::{read_all, reset};
 use support::{Program, Running, astream, noise};
 
@@ -150,8 +150,10 @@ fn keep_open_gives_stdin_to_all_clients_and_all_of_theirs_to_stdout() {
     assert_eq!(exchange(one, b"more\n"), b"");
     listener.stdout_line("more");
     assert_eq!(read_all(&mut two), b"", "the end of stdin is passed on to all");
-    // One who comes later is received from, and the end comes after its own.
-    assert_eq!(exchange(dial_to(address), b"late\n"), b"");
+    // One who comes later gets the end at once, and is received from.
+    let late = dial_to(address);
+    assert_eq!(read_all(&mut &late), b"");
+    assert_eq!(exchange(late, b"late\n"), b"");
     listener.stdout_line("late");
     listener.signal(Signal::INT);
     listener.wait().status(0);
@@ -277,6 +279,83 @@ fn a_signal_ends_a_one_shot_listener_with_128_and_its_number() {
         serving.signal(signal);
         serving.wait().status(status);
     }
+}
+
+/// Starts a listener, and lets a client and a signal come while it cannot look at either.
+fn client_and_signal_at_once(more: &[&str], input: &[u8]) -> (TcpStream, Running) {
+    let listener = listen(more).input(input).start();
+    let address = listener.address();
+    listener.signal(Signal::STOP);
+    let client = dial_to(address);
+    listener.signal(Signal::TERM);
+    listener.signal(Signal::CONT);
+    (client, listener)
+}
+
+#[test]
+fn a_client_that_comes_with_the_signal_is_reset_or_gets_everything() {
+    let data = noise(100_000);
+    for _ in 0..10 {
+        let (mut client, listener) = client_and_signal_at_once(&[], &data);
+        let mut got = Vec::new();
+        if client.read_to_end(&mut got).is_ok() {
+            assert!(got == data, "{} bytes look like all there is", got.len());
+        }
+        listener.wait().status(128 + 15);
+    }
+}
+
+#[test]
+fn a_client_that_is_reset_before_a_byte_has_gone_uses_no_listener_up() {
+    let target = listen(&["--echo"]).start();
+    let target = target.address().to_string();
+    for more in [&[][..], &["--echo", "--once"], &["--once", "--forward", &target]] {
+        let mut listener = listen(more).open_stdin().start();
+        let address = listener.address();
+        for _ in 0..3 {
+            reset(dial_to(address));
+            listener.stderr_line("reset before it was used");
+        }
+        listener.close_stdin();
+        let got = exchange(dial_to(address), b"used");
+        drop(listener.wait().status(0));
+        assert_eq!(got, if more.is_empty() { &b""[..] } else { b"used" }, "{more:?}");
+    }
+}
+
+#[test]
+fn a_client_that_ends_cleanly_uses_a_listener_up() {
+    let listener = listen(&[]).start();
+    drop(dial(&listener));
+    listener.wait().status(0).stdout(b"");
+}
+
+#[test]
+fn a_client_that_says_nothing_to_a_one_shot_listener_is_idle() {
+    for more in [&["-i", "200ms"][..], &["-i", "200ms", "--echo", "--once"]] {
+        let listener = listen(more).open_stdin().start();
+        let mut client = dial(&listener);
+        let told = listener.wait().status(5);
+        assert!(told.stderr.contains("idle: nothing within 200 ms"), "{}", told.told());
+        assert!(client.read(&mut [0]).is_err(), "a clean end");
+    }
+}
+
+#[test]
+fn no_thread_to_be_had_is_an_error_of_this_machine() {
+    let listener = listen(&[]).open_stdin().start();
+    let address = listener.address();
+    let pid = listener.pid().as_raw_nonzero();
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let size = status.lines().find_map(|line| line.strip_prefix("VmSize:")).unwrap();
+    let size: u64 = size.trim().trim_end_matches(" kB").parse().unwrap();
+    // Less than the stack of one.
+    let limit = Some(size * 1024 + (1 << 20));
+    prlimit(Some(listener.pid()), Resource::As, Rlimit { current: limit, maximum: limit }).unwrap();
+    let mut client = dial_to(address);
+    client.write_all(b"data").unwrap();
+    let told = listener.wait().status(2);
+    assert!(told.stderr.contains("cannot start a thread"), "{}", told.told());
 }
 
 #[test]

@@ -4,9 +4,9 @@ mod support;
 
 use std::io::Write;
 
-use support::astream;
 use support::certs::{arg, authority};
 use support::peer::{peer, read_all};
+use support::{astream, tool};
 
 #[test]
 fn verbose_tells_what_was_tried_and_connected_and_the_totals() {
@@ -150,4 +150,14 @@ fn a_stderr_that_nobody_reads_does_not_stop_a_server() {
     }
     server.kill().unwrap();
     server.wait().unwrap();
+}
+
+#[test]
+fn a_stderr_that_cannot_be_written_does_not_stop_a_transfer() {
+    for flags in ["-v", "-vv", "--json", ""] {
+        let echo = astream(["listen", "127.0.0.1", "0", "--echo"]).start();
+        let line =
+            format!("exec {} connect {} {flags} 2>/dev/full", env!("CARGO_BIN_EXE_astream"), echo.address());
+        tool("sh").args(["-c", &line]).input("data").run().status(0).stdout(b"data");
+    }
 }

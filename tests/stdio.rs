@@ -10,6 +10,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use support::peer::{Peer, peer, read_all};
 use support::pty::terminal;
 use support::{Finished, Program, astream, noise, tool};
@@ -37,7 +38,6 @@ fn source_that_waits(data: &'static [u8]) -> (Peer<()>, Sender<()>) {
         stream.write_all(data).unwrap();
         ending.recv().unwrap();
         stream.shutdown(Shutdown::Write).unwrap();
-        let _ = read_all(&mut stream);
     });
     (peer, end)
 }
@@ -89,6 +89,44 @@ fn a_folder_on_stdin_is_status_2() {
     let server = sink();
     let folder = File::open("/").unwrap();
     connect(&server).stdin(folder).run().status(2).says(&["cannot read stdin", "directory"]);
+}
+
+/// A peer that sends the first part at once, the second and its end when it is told to, and returns whether our
+/// end was clean.
+fn answers_in_two_parts() -> (Peer<bool>, Sender<()>) {
+    let (go, gone) = channel();
+    let peer = peer(move |mut stream| {
+        stream.write_all(b"first, ").unwrap();
+        gone.recv().unwrap();
+        stream.write_all(b"second").unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        stream.read_to_end(&mut Vec::new()).is_ok()
+    });
+    (peer, go)
+}
+
+#[test]
+fn what_the_peer_has_to_say_comes_before_an_unreadable_stdin_is_told() {
+    for more in [&[][..], &["--exit-on-close"], &["--no-shutdown"]] {
+        let (server, go) = answers_in_two_parts();
+        let client = connect(&server).args(more).stdin(File::open("/").unwrap()).start();
+        client.until_stdout(b"first, ");
+        go.send(()).unwrap();
+        client.wait().status(2).stdout(b"first, second").says(&["cannot read stdin", "directory"]);
+        assert!(!server.join(), "it looks as if all had been sent: {more:?}");
+    }
+}
+
+#[test]
+fn a_terminal_that_vanishes_is_an_unreadable_stdin() {
+    let (server, go) = answers_in_two_parts();
+    let terminal = terminal();
+    let client = connect(&server).stdin(terminal.end()).start();
+    client.until_stdout(b"first, ");
+    drop(terminal);
+    go.send(()).unwrap();
+    client.wait().status(2).stdout(b"first, second").says(&["cannot read stdin", "input/output error"]);
+    assert!(!server.join(), "it looks as if all had been sent");
 }
 
 #[test]
@@ -169,9 +207,19 @@ fn a_full_disk_is_status_2_and_names_the_reason() {
 }
 
 #[test]
-fn stdout_may_be_closed() {
+fn a_closed_stdout_is_status_2_once_there_is_a_byte_to_write() {
     let server = source(noise(MIB));
-    shell(&server, ">&-").status(0).silent();
+    shell(&server, "</dev/null >&-").status(2).says(&["cannot write to stdout", "bad file descriptor"]);
+    shell(&source(Vec::new()), "</dev/null >&-").status(0).silent();
+    let server = source(noise(MIB));
+    shell(&server, "--send-only </dev/null >&-").status(0).silent();
+}
+
+/// Whoever starts a program may open it for both directions, as Python does.
+#[test]
+fn a_stdout_that_is_dev_null_swallows_everything() {
+    let null = OpenOptions::new().read(true).write(true).open("/dev/null").unwrap();
+    connect(&source(noise(MIB))).stdout(null).run().status(0).silent();
 }
 
 #[test]
@@ -225,10 +273,35 @@ fn a_reader_of_stdout_that_has_everything_may_go_before_the_peers_end() {
     let (reader, writer) = std::io::pipe().unwrap();
     let client = connect(&server).stdout(writer).start();
     (&reader).read_exact(&mut [0; 3]).unwrap();
+    // The program sees both at once.
+    client.signal(Signal::STOP);
     drop(reader);
     end.send(()).unwrap();
-    client.wait().status(0).silent();
     server.join();
+    client.signal(Signal::CONT);
+    client.wait().status(0).silent();
+}
+
+#[test]
+fn a_reader_of_stdout_that_has_gone_is_noticed_while_the_peer_is_quiet_once_stdin_has_ended() {
+    let (left, client_left) = channel::<()>();
+    let server = peer(move |mut stream| {
+        stream.write_all(b"some").unwrap();
+        let mut got = [0; 4];
+        stream.read_exact(&mut got).unwrap();
+        client_left.recv().unwrap();
+        got
+    });
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut client = connect(&server).stdout(writer).open_stdin().start();
+    (&reader).read_exact(&mut [0; 4]).unwrap();
+    drop(reader);
+    // What is to be sent needs no reader.
+    client.write_stdin(b"more");
+    client.close_stdin();
+    client.wait().status(141).silent();
+    left.send(()).unwrap();
+    assert_eq!(&server.join(), b"more");
 }
 
 #[test]
@@ -256,7 +329,7 @@ fn whoever_writes_to_stdin_can_be_killed_while_the_peer_is_stuck() {
         before = written();
         thread::park_timeout(Duration::from_millis(100));
     }
-    producer.signal(rustix::process::Signal::TERM);
+    producer.signal(Signal::TERM);
     assert_eq!(producer.wait().code(), 128 + 15);
     go.send(()).unwrap();
     drop(client);

@@ -1,6 +1,5 @@
 //! What is taken from our own input, by one thread, until somebody else says that it is enough.
 
-use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
@@ -107,9 +106,9 @@ impl Intake {
         }
     }
 
-    /// Takes bytes and hands them over, unless the intake was closed. `take` reads no more than it hands
-    /// over, and fails with [`Fault::Write`] if bytes that it has read were lost.
-    pub(crate) fn take<T>(&self, take: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+    /// Takes bytes and hands them over; none if the intake was closed. `take` hands over all that it reads, and
+    /// fails with [`Fault::Write`] if that was lost.
+    pub(crate) fn take<T>(&self, take: impl FnOnce() -> Result<T, Fault>) -> Result<Option<T>, Fault> {
         let mut is_closed = false;
         self.state.send_if_modified(|state| {
             is_closed = state.is_closed;
@@ -117,12 +116,12 @@ impl Intake {
             false
         });
         if is_closed {
-            return Err(Fault::Read(io::Error::other("it was left")));
+            return Ok(None);
         }
         let taken = take();
         let hand = if matches!(taken, Err(Fault::Write(_))) { Hand::Lost } else { Hand::Empty };
         self.state.send_modify(|state| state.hand = hand);
-        taken
+        taken.map(Some)
     }
 
     /// Whether bytes are in our hands.

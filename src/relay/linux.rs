@@ -150,9 +150,13 @@ fn up_fault(error: Errno) -> Fault {
 
 fn to_pipe(socket: &BlockingSocket, to: BorrowedFd<'_>) -> Result<usize, Fault> {
     match retry(to, PollFlags::OUT, || splice_once(socket, to, PIPE, SpliceFlags::empty())) {
-        // A pipe that nobody reads is refused before the socket is looked at. At its end there is nothing to
-        // be written.
-        Err(Errno::PIPE) if receive(socket, &mut [0], RecvFlags::empty()).map_err(read_fault)? == 0 => Ok(0),
+        // A pipe that nobody reads, or that is not for writing, is refused before the socket is looked at. At
+        // its end there is nothing to be written.
+        Err(Errno::PIPE | Errno::BADF)
+            if receive(socket, &mut [0], RecvFlags::empty()).map_err(read_fault)? == 0 =>
+        {
+            Ok(0)
+        }
         Err(error @ (Errno::PIPE | Errno::BADF)) => Err(write_fault(error)),
         done => done.map_err(read_fault),
     }

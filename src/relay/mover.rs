@@ -1,6 +1,6 @@
 //! A socket and descriptors that block, fed from each other by whatever moves the bytes best.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
@@ -132,17 +132,18 @@ impl<'a> Direction<'a> {
 
     /// Some of what the intake gives; 0 is its end.
     fn send_once(&mut self, intake: &Intake) -> Result<usize, Fault> {
-        if let Some(moved) = intake.take(|| self.by_kernel())? {
+        if let Some(moved) = intake.take(|| self.by_kernel())?.ok_or_else(was_left)? {
             return Ok(moved);
         }
         self.prepare_buffer();
         intake.wait().map_err(read_fault)?;
-        intake.take(|| {
+        let moved = intake.take(|| {
             let n = intake.read(&mut self.buffer).map_err(read_fault)?;
             let Mover { socket, meter } = self.mover;
             socket.write_all(&self.buffer[..n], || meter.touch()).map_err(Fault::Write)?;
             Ok(n)
-        })
+        });
+        moved?.ok_or_else(was_left)
     }
 
     /// What has arrived; 0 is the peer's end, and none that there was nothing yet.
@@ -206,6 +207,11 @@ impl<'a> Direction<'a> {
             self.buffer = Aligned::new(chunk);
         }
     }
+}
+
+/// What ends the sending after the intake was closed, when nobody waits for it any more.
+fn was_left() -> Fault {
+    Fault::Read(io::Error::other("nothing more is taken"))
 }
 
 pub(super) fn read_fault(error: Errno) -> Fault {

@@ -145,7 +145,7 @@ fn read_chunk(intake: &Intake, mut buffer: Vec<u8>, filled: &Filled) -> bool {
         })
     });
     match read {
-        Ok(goes_on) => goes_on,
+        Ok(goes_on) => goes_on == Some(true),
         Err(Fault::Read(error) | Fault::Write(error)) => {
             // Whoever is gone need not know.
             let _ = filled.send(Err(error));
