@@ -67,7 +67,10 @@ impl Intake {
     /// Waits until reading does not wait. In the background of a terminal that is never: what is typed there
     /// is meant for others, and reading it would stop the process.
     pub(crate) fn wait(&self) -> Result<(), Errno> {
-        while !self.never_waits {
+        if self.never_waits {
+            return Ok(());
+        }
+        loop {
             let was_ours = self.is_ours();
             let mut from = [PollFd::new(&self.from, PollFlags::IN)];
             match poll(&mut from, None) {
@@ -76,17 +79,13 @@ impl Intake {
                 Err(error) => return Err(error),
             }
             if !was_ours && from[0].revents().contains(PollFlags::HUP) {
-                // The terminal has gone. It was none of ours.
-                loop {
-                    std::thread::park();
-                }
+                rest_for_ever();
             }
             if self.is_ours() {
-                break;
+                return Ok(());
             }
             std::thread::sleep(IN_BACKGROUND);
         }
-        Ok(())
     }
 
     /// Whether we may read it: it is no terminal, or we are in its foreground.
@@ -160,5 +159,84 @@ impl Intake {
             Ok(_) => Err(Stop::Left),
             Err(error) => Err(Stop::Read(Way::Up, error.into())),
         }
+    }
+}
+
+/// What is left to do for the thread that reads a terminal which was not ours and has gone.
+fn rest_for_ever() -> ! {
+    loop {
+        std::thread::park();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::io::{PipeWriter, Write};
+    use std::os::fd::AsFd;
+    use std::sync::Arc;
+    use std::sync::mpsc::channel;
+    use std::task::Poll;
+    use std::thread;
+
+    use super::*;
+
+    /// An intake from a pipe, for the whole test.
+    fn intake() -> (Arc<Intake>, PipeWriter) {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let reader: &'static _ = Box::leak(Box::new(reader));
+        (Arc::new(Intake::new(reader.as_fd())), writer)
+    }
+
+    fn take_one(intake: &Intake) -> Result<usize, Fault> {
+        intake.read(&mut [0]).map_err(|error| Fault::Read(error.into()))
+    }
+
+    #[tokio::test]
+    async fn what_is_in_hand_is_waited_for_and_nothing_is_taken_after_that() {
+        let (intake, mut writer) = intake();
+        writer.write_all(b"ab").unwrap();
+        let (taken, is_taken) = channel();
+        let (go, gone) = channel::<()>();
+        let own = Arc::clone(&intake);
+        let other = thread::spawn(move || {
+            own.take(|| {
+                let n = take_one(&own)?;
+                taken.send(()).unwrap();
+                gone.recv().unwrap();
+                Ok(n)
+            })
+        });
+        is_taken.recv().unwrap();
+        let leaving = intake.leave();
+        let mut leaving = std::pin::pin!(leaving);
+        // In hand, so it has to wait.
+        assert!(poll_fn(|cx| Poll::Ready(leaving.as_mut().poll(cx).is_pending())).await);
+        assert!(intake.take(|| take_one(&intake)).unwrap().is_none(), "taken after it was left");
+        go.send(()).unwrap();
+        assert!(matches!(leaving.await, Err(Stop::Left)), "the second byte was not taken");
+        assert!(matches!(other.join().unwrap(), Ok(Some(1))));
+    }
+
+    #[tokio::test]
+    async fn who_leaves_knows_what_became_of_the_input() {
+        let (input, writer) = intake();
+        assert!(input.leave().await.is_ok(), "nothing was there");
+        drop(writer);
+        assert!(input.leave().await.is_ok(), "it has ended");
+
+        let (input, mut writer) = intake();
+        writer.write_all(b"a").unwrap();
+        assert!(matches!(input.leave().await, Err(Stop::Left)), "a byte is there");
+
+        let (input, mut writer) = intake();
+        writer.write_all(b"a").unwrap();
+        let lose = || take_one(&input).and(Err::<(), _>(Fault::Write(Errno::PIPE.into())));
+        assert!(input.take(lose).is_err());
+        assert!(matches!(input.leave().await, Err(Stop::Left)), "a byte was lost");
+
+        let folder: &'static _ = Box::leak(Box::new(std::fs::File::open("/").unwrap()));
+        let unreadable = Intake::new(folder.as_fd()).leave().await;
+        assert!(matches!(unreadable, Err(Stop::Read(Way::Up, _))), "{unreadable:?}");
     }
 }

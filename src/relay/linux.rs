@@ -196,7 +196,7 @@ fn empty(pipe: &OwnedFd, to: BorrowedFd<'_>, mut left: usize) -> Result<bool, Er
     Ok(true)
 }
 
-/// Never with SPLICE_F_MORE: the tail would come 200 ms late.
+/// Never with `SPLICE_F_MORE`: the tail would come 200 ms late.
 pub(super) fn splice_once(
     from: impl AsFd,
     to: impl AsFd,

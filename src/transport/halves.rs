@@ -3,7 +3,6 @@
 //! TCP and Unix sockets are split without a lock; TLS and memory share one.
 
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsFd, OwnedFd};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -11,10 +10,10 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, Interest, ReadBuf};
-use tokio::net::{TcpStream, UnixStream, tcp, unix};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::net::{TcpStream, tcp, unix};
 
-use super::loss::{first_arrival, shut_down};
+use super::loss::shut_down;
 use super::socket::{poll_all_sent, watch_progress};
 use super::{BlockingSocket, Transport, tls};
 use crate::error::Error;
@@ -57,7 +56,7 @@ impl Shared {
         Self { io: Arc::new(Mutex::new(io)), tls: Some(version), ignore_unexpected_eof }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Box<dyn Io>> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Box<dyn Io>> {
         // A panic elsewhere leaves a stream that still gives its own errors.
         self.io.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -122,23 +121,6 @@ impl ReadHalf {
                 Poll::Ready(read.map_err(|error| shared.error("reading", error)))
             }
         }
-    }
-
-    /// Waits until something has arrived, an end included. Fails if the connection fails before that. Of what
-    /// is not a plain socket nothing is known: it returns at once. May be cancelled.
-    pub(crate) async fn arrived(&self) -> Result<(), Error> {
-        let arrived = match self {
-            Self::Tcp(half) => {
-                let socket: &TcpStream = half.as_ref();
-                socket.async_io(Interest::READABLE, || first_arrival(socket)).await
-            }
-            Self::Unix(half) => {
-                let socket: &UnixStream = half.as_ref();
-                socket.async_io(Interest::READABLE, || first_arrival(socket)).await
-            }
-            Self::Shared(_) => Ok(()),
-        };
-        arrived.map_err(|error| Error::from_io("reading", error))
     }
 
     /// Whether the bytes here are those of a socket.
@@ -257,16 +239,6 @@ impl WriteHalf {
             }
             // What a Unix socket has taken is with its peer.
             Self::Unix(_) | Self::Gone => Poll::Ready(()),
-        }
-    }
-
-    /// Another descriptor for the socket, if there is one.
-    pub(crate) fn duplicate(&self) -> Option<OwnedFd> {
-        match self {
-            Self::Tcp(half) => half.as_ref().as_fd().try_clone_to_owned().ok(),
-            Self::Unix(half) => half.as_ref().as_fd().try_clone_to_owned().ok(),
-            Self::Shared(shared) => shared.lock().tcp()?.as_fd().try_clone_to_owned().ok(),
-            Self::Gone => None,
         }
     }
 

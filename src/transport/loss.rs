@@ -1,15 +1,49 @@
-//! Connections that fail while nobody reads them or writes to them.
+//! Connections while nobody reads them or writes to them: whether they have failed, or something has come.
 
 use std::future::pending;
 use std::io::{self, ErrorKind};
 use std::net::Shutdown;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::PollFlags;
 use rustix::io::Errno;
 use socket2::SockRef;
+use tokio::io::Interest;
+use tokio::net::{TcpStream, UnixStream};
 
-use super::{Watched, readiness};
+use super::{ReadHalf, Watched, WriteHalf, readiness};
+use crate::error::Error;
+
+impl ReadHalf {
+    /// Waits until something has arrived, an end included. Fails if the connection fails before that. Of what
+    /// is not a plain socket nothing is known: it returns at once. May be cancelled.
+    pub(crate) async fn arrived(&self) -> Result<(), Error> {
+        let arrived = match self {
+            Self::Tcp(half) => {
+                let socket: &TcpStream = half.as_ref();
+                socket.async_io(Interest::READABLE, || first_arrival(socket)).await
+            }
+            Self::Unix(half) => {
+                let socket: &UnixStream = half.as_ref();
+                socket.async_io(Interest::READABLE, || first_arrival(socket)).await
+            }
+            Self::Shared(_) => Ok(()),
+        };
+        arrived.map_err(|error| Error::from_io("reading", error))
+    }
+}
+
+impl WriteHalf {
+    /// Another descriptor for the socket, if there is one.
+    pub(crate) fn duplicate(&self) -> Option<OwnedFd> {
+        match self {
+            Self::Tcp(half) => half.as_ref().as_fd().try_clone_to_owned().ok(),
+            Self::Unix(half) => half.as_ref().as_fd().try_clone_to_owned().ok(),
+            Self::Shared(shared) => shared.lock().tcp()?.as_fd().try_clone_to_owned().ok(),
+            Self::Gone => None,
+        }
+    }
+}
 
 /// Waits until the connection has failed: it was reset, or its peer does not answer any more. A peer that
 /// merely ends does not count. May be cancelled.
@@ -26,7 +60,7 @@ pub(crate) async fn lost(socket: BorrowedFd<'_>) -> io::Error {
 
 /// Whether something has come from a connection, an end included; it would block if not, and fails if the
 /// connection has failed before that.
-pub(super) fn first_arrival(socket: impl AsFd) -> io::Result<()> {
+fn first_arrival(socket: impl AsFd) -> io::Result<()> {
     let ready = readiness(&socket, PollFlags::IN);
     if ready.is_empty() {
         return Err(ErrorKind::WouldBlock.into());

@@ -31,5 +31,6 @@ mod site;
 mod socat;
 mod starttls;
 mod stunnel;
+mod terminal;
 mod transfer;
 mod verification;

@@ -3,7 +3,9 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::mpsc::channel;
 use std::thread;
+use std::time::Duration;
 
 use rustix::process::Signal;
 use socket2::{Domain, Socket, Type};
@@ -93,7 +95,7 @@ fn an_end_without_close_notify_is_an_end_where_that_is_allowed() {
 fn what_a_client_sent_before_it_reset_the_connection_comes_first() {
     for pair in PAIRS {
         let place = place();
-        let (read, go) = std::sync::mpsc::channel();
+        let (read, go) = channel();
         let target = place.target(pair, move |mut talk| {
             talk.read_exact(&mut vec![0; SOME]).unwrap();
             read.send(()).unwrap();
@@ -152,6 +154,77 @@ fn a_client_that_resets_the_connection_is_no_end_to_a_target_that_is_sending() {
             let line = told.stderr.lines().last().unwrap();
             assert!(line.contains("the client: "), "{}", told.told());
         }
+    }
+}
+
+#[test]
+fn a_side_that_resets_after_its_end_is_noticed_while_the_other_is_silent() {
+    for pair in PAIRS {
+        for is_client in [true, false] {
+            let place = place();
+            let (ended, has_ended) = channel();
+            let (go, gone) = channel();
+            let target = place.target(pair, move |mut talk| {
+                if is_client {
+                    assert_whole(talk.read_all(), b"x");
+                    ended.send(()).unwrap();
+                    // Open until the relay has seen the reset.
+                    gone.recv().unwrap();
+                } else {
+                    talk.shake_hands();
+                    talk.end();
+                    gone.recv().unwrap();
+                    talk.reset();
+                }
+            });
+            let relay = place.relay(pair, &format!("localhost:{}", target.port()), &["--once"]);
+            let mut client = place.client(pair, &relay);
+            let told = if is_client {
+                client.write_all(b"x").unwrap();
+                client.end();
+                has_ended.recv_timeout(DEADLINE).unwrap();
+                client.reset();
+                let told = relay.wait();
+                go.send(()).unwrap();
+                told
+            } else {
+                assert_whole(client.read_all(), b"");
+                go.send(()).unwrap();
+                relay.wait()
+            };
+            let side = if is_client { "the client: connection lost" } else { "the target localhost" };
+            let told = told.status(1);
+            let line = told.stderr.lines().last().unwrap();
+            assert!(line.contains(side) && line.contains("reset"), "{pair:?}\n{}", told.told());
+            target.join();
+        }
+    }
+}
+
+#[test]
+fn what_has_arrived_while_the_relay_was_stopped_comes_before_the_idle_timeout() {
+    for pair in PAIRS {
+        let place = place();
+        let (go, gone) = channel();
+        let target = place.target(pair, move |mut talk| {
+            talk.write_all(b"early").unwrap();
+            talk.flush().unwrap();
+            gone.recv().unwrap();
+            talk.write_all(b"late").unwrap();
+            talk.end();
+            talk.read_all()
+        });
+        let relay = place.relay(pair, &format!("localhost:{}", target.port()), &["-i", "1s"]);
+        let mut client = place.client(pair, &relay);
+        client.read_exact(&mut [0; 5]).unwrap();
+        relay.signal(Signal::STOP);
+        go.send(()).unwrap();
+        // Longer than the timeout: that is what is tested.
+        thread::park_timeout(Duration::from_millis(1100));
+        relay.signal(Signal::CONT);
+        assert_whole(client.read_all(), b"late");
+        client.end();
+        assert_whole(target.join(), b"");
     }
 }
 

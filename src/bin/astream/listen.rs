@@ -92,7 +92,7 @@ async fn serve_one(
         async { Ok::<_, Error>(()) }
     };
     let server = start(args, endpoint, tls, take).await?;
-    let served = tokio::select! {
+    let ended = tokio::select! {
         outcome = serve_first(&server, &mut clients, handler) => Ok(outcome?.result?),
         signal = signals.next() => Err(signal.into()),
     };
@@ -100,7 +100,7 @@ async fn serve_one(
     // Those that were accepted meanwhile get as far as the channel.
     yield_now().await;
     clients.reset();
-    served
+    ended
 }
 
 /// Serves the first client that uses its connection, and resets all others.
@@ -162,7 +162,7 @@ impl Clients {
         while let Some((_, writer)) = self.0.recv().await {
             writer.abort();
         }
-        pending().await
+        pending::<()>().await;
     }
 }
 
