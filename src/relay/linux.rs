@@ -102,23 +102,24 @@ impl Call {
         local: BorrowedFd<'_>,
         meter: &Meter,
     ) -> Result<Option<usize>, Fault> {
+        let mut is_refused = false;
         let moved = match &self.how {
             How::SendFile => {
                 retry(socket, PollFlags::OUT, || sendfile(socket, local, None, FROM_FILE)).map_err(up_fault)
             }
             How::FromPipe => splice_once(local, socket, PIPE, SpliceFlags::NONBLOCK).map_err(up_fault),
             How::ToPipe => to_pipe(socket, local),
-            How::Through { out, into } => match through(socket, (out, into), local, meter) {
-                Ok((n, by_kernel)) => {
-                    if !by_kernel {
-                        self.how = How::Refused;
-                    }
-                    return Ok(Some(n)).inspect(|_| self.prove(n));
-                }
-                Err(fault) => Err(fault),
-            },
+            How::Through { out, into } => {
+                through(socket, (out, into), local, meter).map(|(moved, by_kernel)| {
+                    is_refused = !by_kernel;
+                    moved
+                })
+            }
             How::Refused => return Ok(None),
         };
+        if is_refused {
+            self.how = How::Refused;
+        }
         match moved {
             Err(fault) if !self.is_proven && is_refusal_of(&fault) => Ok(None),
             moved => moved.inspect(|&n| self.prove(n)).map(Some),
