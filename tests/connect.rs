@@ -275,11 +275,11 @@ fn the_idle_timeout_does_not_run_while_only_our_own_input_is_waited_for() {
             stream.shutdown(Shutdown::Write).unwrap();
             read_all(&mut stream)
         });
-        let args = ["connect", "127.0.0.1", &server.port(), "-i", "200ms"];
+        let args = ["connect", "127.0.0.1", &server.port(), "-i", "1s"];
         let mut client = astream(args).args(more).open_stdin().start();
         client.write_stdin(b"one, ");
         // Longer than the timeout: that is what is tested.
-        thread::park_timeout(Duration::from_millis(700));
+        thread::park_timeout(Duration::from_millis(1500));
         client.write_stdin(b"two");
         client.close_stdin();
         client.wait().status(0);

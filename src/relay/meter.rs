@@ -62,6 +62,7 @@ impl Meter {
     pub(crate) fn input_ended(&self) {
         self.from_stdin.store(false, Ordering::Relaxed);
         self.idle.rest(false);
+        self.idle.touch();
     }
 
     /// Whether stdin is all that can still move something.
