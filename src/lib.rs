@@ -47,7 +47,7 @@ mod transport;
 
 pub use certificate::{Certificate, Pin, Timestamp};
 pub use endpoint::{Address, Endpoint, Family};
-pub use error::{Attempt, Error, Result, TlsFault};
+pub use error::{Attempt, Error, ResolveFault, Result, TlsFault};
 pub use observe::Totals;
 pub use stream::{
     ConnectOptions, DEFAULT_LIMIT, Lines, Server, ServerOptions, StreamReader, StreamWriter, TlsSide,

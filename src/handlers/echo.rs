@@ -41,7 +41,7 @@ impl Handler for Echo {
             let guard = writer.abort_guard();
             let result = tokio::select! {
                 echoed = echo(&mut reader, &writer, &meter) => echoed,
-                limit = meter.idle() => Err(super::stdio::idle(writer.peer_addr(), limit)),
+                after = meter.idle() => Err(Error::Idle { after }),
             };
             Outcome { totals: meter.totals(), result: guard.judge(result) }
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::{Handler, Outcome};
-use crate::endpoint::{Address, Endpoint};
+use crate::endpoint::Endpoint;
 use crate::error::Error;
 #[cfg(target_os = "linux")]
 use crate::relay::pump;
@@ -61,7 +61,6 @@ impl Handler for Forward {
         let meter = Meter::between_peers(self.idle_timeout);
         // While the target is not reached, or if it never is, the client is told no end either.
         let guard = writer.abort_guard();
-        let peer = writer.peer_addr().clone();
         let result = match open_connection(&self.target, &self.options).await {
             Ok(target) => {
                 if let Some(reason) = target.0.tls().and_then(|tls| tls.unverified.as_ref()) {
@@ -70,7 +69,7 @@ impl Handler for Forward {
                 meter.watch(&writer);
                 meter.watch(&target.1);
                 let relayed = self.relay((reader, writer), target, &meter).await;
-                relayed.map_err(|stop| self.error(stop, &peer))
+                relayed.map_err(|stop| self.error(stop))
             }
             Err(error) => guard.judge(Err(of("the target".to_owned(), error))),
         };
@@ -101,7 +100,7 @@ impl Forward {
     }
 
     /// What stopped a relay, by the side that failed.
-    fn error(&self, stop: Stop, client: &Address) -> Error {
+    fn error(&self, stop: Stop) -> Error {
         let of_client = |error| of("the client".to_owned(), error);
         let of_target = |error| of(format!("the target {}", self.target), error);
         match stop {
@@ -109,7 +108,7 @@ impl Forward {
             Stop::Write(Way::Down, cause) => of_client(Error::from_io("writing", cause)),
             Stop::Read(Way::Down, cause) => of_target(Error::from_io("reading", cause)),
             Stop::Write(Way::Up, cause) => of_target(Error::from_io("writing", cause)),
-            Stop::Idle(limit) => super::stdio::idle(client, limit),
+            Stop::Idle(after) => Error::Idle { after },
             Stop::Left => Error::Undelivered,
         }
     }

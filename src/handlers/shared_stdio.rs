@@ -10,7 +10,7 @@ use bytes::{Buf, Bytes};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, ReadBuf};
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use super::stdio::{Exchange, Input, Output, idle};
+use super::stdio::{Exchange, Input, Output};
 use super::{Handler, Outcome};
 use crate::error::Error;
 use crate::relay::{Meter, Plan, Stop, Way, relay};
@@ -66,7 +66,7 @@ impl Handler for SharedStdio {
             Err(Stop::Write(Way::Down, cause)) => {
                 Err(Error::Local { doing: "write to stdout", cause: cause.into() })
             }
-            Err(Stop::Idle(limit)) => Err(idle(writer.peer_addr(), limit)),
+            Err(Stop::Idle(after)) => Err(Error::Idle { after }),
         };
         Outcome { totals: meter.totals(), result: guard.judge(result) }
     }

@@ -24,7 +24,6 @@ pub(super) async fn exchange(
     reader: StreamReader,
     writer: StreamWriter,
 ) -> Outcome {
-    let peer = writer.peer_addr().clone();
     let meter = Arc::new(Meter::of_stdio(plan.idle, exchange.receive));
     meter.watch(&writer);
     let socket = match into_blocking(reader, writer) {
@@ -45,7 +44,7 @@ pub(super) async fn exchange(
             socket.end_at_once();
             Ok(())
         }
-        Err(stop) => Err(error(stop, &peer)),
+        Err(stop) => Err(error(stop)),
     };
     if result.is_ok() {
         unfinished.0 = None;

@@ -13,7 +13,6 @@ pub use input::stdin_is_null;
 pub(super) use output::Output;
 
 use super::{Handler, Outcome};
-use crate::endpoint::Address;
 use crate::error::Error;
 use crate::relay::{Meter, Plan, Stop, Way, relay};
 use crate::stream::{StreamReader, StreamWriter, can_block};
@@ -149,25 +148,20 @@ impl Handler for Stdio {
         let result = match relayed {
             Ok(()) => writer.wait_closed().await,
             Err(Stop::Left) if input.is_delivered() => writer.wait_closed().await,
-            Err(stop) => Err(error(stop, writer.peer_addr())),
+            Err(stop) => Err(error(stop)),
         };
         Outcome { totals: meter.totals(), result: guard.judge(result) }
     }
 }
 
 /// What stopped a relay between stdio and a peer.
-fn error(stop: Stop, peer: &Address) -> Error {
+fn error(stop: Stop) -> Error {
     match stop {
         Stop::Read(Way::Up, cause) => Error::Local { doing: "read stdin", cause: cause.into() },
         Stop::Write(Way::Down, cause) => Error::Local { doing: "write to stdout", cause: cause.into() },
         Stop::Read(Way::Down, cause) => Error::from_io("reading", cause),
         Stop::Write(Way::Up, cause) => Error::from_io("writing", cause),
-        Stop::Idle(limit) => idle(peer, limit),
+        Stop::Idle(after) => Error::Idle { after },
         Stop::Left => Error::Undelivered,
     }
-}
-
-/// Nothing moved on this connection for `limit`.
-pub(super) fn idle(peer: &Address, limit: Duration) -> Error {
-    Error::Timeout { doing: format!("connection with {peer} idle"), after: limit }
 }
