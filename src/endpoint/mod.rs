@@ -97,15 +97,19 @@ impl TryFrom<&OsStr> for Endpoint {
                 _ => Ok(Self::Unix(PathBuf::from(OsStr::from_bytes(path)))),
             };
         }
-        let text = text.to_str().ok_or_else(|| Error::address(&lossy, "not a host name or an IP address"))?;
-        let (host, port) = text
-            .rsplit_once(':')
-            .ok_or_else(|| Error::address(text, "the port is missing; write HOST PORT or HOST:PORT"))?;
+        let wrong = |reason| Err(Error::address(&lossy, reason));
+        let Some(text) = text.to_str() else { return wrong("not a host name or an IP address") };
+        if text.contains("://") {
+            return wrong("a URL is not an address; write HOST:PORT");
+        }
+        if ["/", "./", "../"].iter().any(|start| text.starts_with(start)) {
+            return wrong("a path is written unix:PATH");
+        }
+        let Some((host, port)) = text.rsplit_once(':') else {
+            return wrong("the port is missing; write HOST PORT or HOST:PORT");
+        };
         if host.contains(':') && !host.starts_with('[') {
-            return Err(Error::address(
-                text,
-                "more than one ':'; write HOST:PORT, or [V6]:PORT for an IPv6 address",
-            ));
+            return wrong("more than one ':'; write HOST:PORT, or [V6]:PORT for an IPv6 address");
         }
         Self::tcp(if host.is_empty() { "*" } else { host }, port)
     }
@@ -229,6 +233,8 @@ mod tests {
             ("[::zz]:80", "not a host name"),
             ("a b:80", "not a host name"),
             ("127.1:80", "write 127.0.0.1 if"),
+            ("https://localhost/path", "'https://localhost/path': a URL is not"),
+            ("/tmp/x.sock", "unix:PATH"),
             ("unix:", "unix:PATH"),
             ("unix:a\0b", "NUL"),
         ] {

@@ -21,14 +21,14 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::cli::Listen;
-use crate::connect::by_streams;
+use crate::connect::{FOREVER, by_streams};
 use crate::report::{self, Event, Killed};
 
 pub async fn run(args: &Listen) -> anyhow::Result<()> {
     let endpoint = args.address.endpoint()?;
     let tls = args.tls.server()?;
     if args.serve.echo {
-        let echo = Echo::new().idle_timeout(args.exchange.idle_timeout);
+        let echo = Echo::new().idle_timeout(args.exchange.idle_timeout());
         return serve(args, &endpoint, tls, echo).await;
     }
     if let Some(target) = &args.forward.forward {
@@ -43,12 +43,13 @@ pub async fn run(args: &Listen) -> anyhow::Result<()> {
 }
 
 fn forward(args: &Listen, target: &Endpoint) -> Result<Forward, Error> {
-    let mut options = ConnectOptions::new().numeric(args.address.numeric).timeout(args.timeout);
+    let mut options =
+        ConnectOptions::new().numeric(args.address.numeric).timeout(args.timeout.get().unwrap_or(FOREVER));
     if let Some(tls) = args.forward.tls(target, args.tls.ignores_unexpected_eof())? {
         options = options.tls(tls);
     }
     let forward = Forward::new(target.clone(), options)?;
-    Ok(forward.idle_timeout(args.exchange.idle_timeout).by_streams(by_streams()))
+    Ok(forward.idle_timeout(args.exchange.idle_timeout()).by_streams(by_streams()))
 }
 
 /// Serves all, or one if that was asked for.
@@ -68,8 +69,7 @@ async fn serve(
 /// A listener with nothing to send ends after the peer: some peers throw their upload away when
 /// they see an early end.
 fn exchange(args: &Listen) -> Exchange {
-    let exchange = args.exchange.exchange();
-    if stdin_is_null() { exchange.half_close(false) } else { exchange }
+    args.exchange.exchange(!stdin_is_null())
 }
 
 /// Serves the first connection that gets through its handshake.
@@ -163,7 +163,7 @@ where
     let mut options = ServerOptions::new()
         .family(args.address.family())
         .numeric(args.address.numeric)
-        .handshake_timeout(args.timeout);
+        .handshake_timeout(args.timeout.get().unwrap_or(FOREVER));
     if let Some(tls) = tls {
         options = options.tls(tls);
     }

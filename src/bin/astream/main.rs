@@ -9,13 +9,14 @@ mod report;
 
 use std::process::ExitCode;
 
+use astream::Error;
 use cli::Command;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 fn main() -> ExitCode {
     let command = match cli::parse() {
         Ok(command) => command,
-        Err(told) => return report::usage(&told).into(),
+        Err(why) => return report::not_run(&why).into(),
     };
     let status = report::finish(run(&command));
     // All is written. What else the libraries would take apart, the end of the process does in less time.
@@ -31,10 +32,11 @@ fn run(command: &Command) -> anyhow::Result<()> {
         Command::Listen(args) => report::start(args.report, report::Default::Warnings),
     }
     if getrlimit(Resource::Nofile).current.is_some_and(|limit| limit < NEEDED_DESCRIPTORS) {
-        anyhow::bail!("too few descriptors: ulimit -n {NEEDED_DESCRIPTORS} is the least");
+        anyhow::bail!("too few descriptors: at least {NEEDED_DESCRIPTORS} are needed (ulimit -n)");
     }
     // By hand, and on this thread alone: starting is what a short connection costs.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
+    let runtime = runtime.map_err(|cause| Error::Local { doing: "start", cause: cause.into() })?;
     runtime.block_on(async {
         match command {
             Command::Connect(args) => connect::run(args).await,

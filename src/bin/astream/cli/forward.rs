@@ -3,30 +3,34 @@
 use std::path::PathBuf;
 
 use astream::{Endpoint, Error, Pin, TlsClient};
-use clap::Args;
+use clap::{Args, ValueHint};
+
+use super::address;
 
 use super::tls;
 
 #[derive(Args)]
 pub struct ForwardOptions {
     /// Relay each connection to ADDRESS, HOST:PORT or unix:PATH, until stopped
-    #[arg(long, value_name = "ADDRESS",
-          conflicts_with_all = ["echo", "keep_open", "send_only", "recv_only", "crlf", "no_shutdown", "exit_on_close"])]
+    #[arg(long, value_name = "ADDRESS", value_hint = ValueHint::Hostname, value_parser = address::parser(),
+          conflicts_with_all = ["echo", "keep_open", "send_only", "recv_only", "crlf", "no_shutdown", "shutdown",
+                                "exit_on_close"])]
     pub forward: Option<Endpoint>,
     /// Speak TLS to ADDRESS; chain and name are verified
     #[arg(long, hide_short_help = true, requires = "forward")]
     forward_tls: bool,
     /// Trust the certificates in FILE there, not the system's
-    #[arg(long, hide_short_help = true, value_name = "FILE", requires = "forward_tls")]
+    #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "forward_tls")]
     forward_cacert: Option<PathBuf>,
     /// The name to ask for and to verify there
-    #[arg(long, hide_short_help = true, value_name = "NAME", requires = "forward_tls")]
+    #[arg(long, hide_short_help = true, value_name = "NAME", value_hint = ValueHint::Hostname, requires = "forward_tls")]
     forward_servername: Option<String>,
     /// Trust this key alone there: sha256//BASE64
     #[arg(
         long,
         hide_short_help = true,
         value_name = "PIN",
+        value_hint = ValueHint::Other,
         requires = "forward_tls",
         conflicts_with = "forward_cacert"
     )]

@@ -4,12 +4,11 @@
 
 use std::path::Path;
 
-use clap::CommandFactory;
 use clap_complete::{Shell, generate};
 use clap_mangen::Man;
 use snapbox::{Assert, Data};
 
-use super::Cli;
+use super::definition;
 
 /// Compares `made` with a file of the project.
 fn is_in_file(made: Vec<u8>, file: &str) {
@@ -29,14 +28,14 @@ fn generated_completions_are_up_to_date() {
         (Shell::Elvish, "astream.elv"),
     ] {
         let mut made = Vec::new();
-        generate(shell, &mut Cli::command(), "astream", &mut made);
+        generate(shell, &mut definition(), "astream", &mut made);
         is_in_file(made, &format!("completions/{file}"));
     }
 }
 
 #[test]
 fn generated_man_pages_are_up_to_date() {
-    let mut program = Cli::command().disable_help_subcommand(true);
+    let mut program = definition().disable_help_subcommand(true);
     program.build();
     // What the short help leaves out, a man page tells.
     let whole = |page: &clap::Command| page.clone().mut_args(|arg| arg.hide_short_help(false));

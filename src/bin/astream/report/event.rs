@@ -32,7 +32,7 @@ pub enum Event<'a> {
     /// A port was asked.
     Probed(&'a Probed),
     /// The program ends with this.
-    Failed { status: u8, message: &'a str, error: Option<&'a Error> },
+    Failed { status: u8, message: &'a str, hint: Option<&'a str>, error: Option<&'a Error> },
 }
 
 /// When an event is told.
@@ -75,9 +75,11 @@ impl Event<'_> {
             Self::Closed { peer, outcome, seconds } => {
                 format!("{peer}: {} in {seconds:.3} s", outcome.totals)
             }
-            Self::Probed(Probed { error: Some(error), .. }) => hinted(&error.to_string(), Some(error)),
+            Self::Probed(Probed { error: Some(error), .. }) => {
+                hinted(&error.to_string(), hint(error).as_deref())
+            }
             Self::Probed(probed) => open(probed),
-            Self::Failed { message, error, .. } => hinted(message, *error),
+            Self::Failed { message, hint, .. } => hinted(message, *hint),
         })
     }
 
@@ -100,12 +102,12 @@ impl Event<'_> {
                 .raw("seconds", &format_args!("{seconds:.6}"))
                 .maybe("error", outcome.result.as_ref().err()),
             Self::Probed(probed) => probed_members(event("probe"), probed),
-            Self::Failed { status, message, error } => {
+            Self::Failed { status, message, hint, error } => {
                 let shown = error.map_or(&[][..], Error::peer_certificates);
                 event("error")
                     .raw("status", status)
                     .text("message", message)
-                    .maybe("hint", error.and_then(hint).as_ref())
+                    .maybe("hint", *hint)
                     .objects("certificates", shown.iter().map(certificate))
             }
         }
@@ -131,13 +133,13 @@ pub struct Hinted(pub Error);
 
 impl fmt::Display for Hinted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hinted(&self.0.to_string(), Some(&self.0)))
+        f.write_str(&hinted(&self.0.to_string(), hint(&self.0).as_deref()))
     }
 }
 
 /// An error with what to do about it.
-fn hinted(message: &str, error: Option<&Error>) -> String {
-    match error.and_then(hint) {
+fn hinted(message: &str, hint: Option<&str>) -> String {
+    match hint {
         Some(hint) => format!("{message} ({hint})"),
         None => message.to_owned(),
     }
