@@ -64,7 +64,7 @@ impl Handler for Forward {
         let result = match open_connection(&self.target, &self.options).await {
             Ok(target) => {
                 if let Some(reason) = target.0.tls().and_then(|tls| tls.unverified.as_ref()) {
-                    tracing::info!("{peer}: the target is not verified: {reason}");
+                    tracing::info!("the target is not verified: {reason}");
                 }
                 meter.watch(&writer);
                 meter.watch(&target.1);
