@@ -116,6 +116,35 @@ fn unix_sockets_and_tcp_are_relayed_into_each_other() {
 }
 
 #[test]
+fn each_line_of_the_log_names_its_client_in_text_and_in_json() {
+    for json in [false, true] {
+        let target = astream(["listen", "127.0.0.1", "0", "--echo"]).start();
+        let relay = relay(&target.address().to_string(), if json { &["-vv", "--json"] } else { &["-vv"] });
+        let address = if json { relay.address_in_json() } else { relay.address() };
+        let clients = [(); 2].map(|()| TcpStream::connect(address).unwrap());
+        let names = clients.each_ref().map(|client| client.local_addr().unwrap().to_string());
+        for mut client in clients {
+            client.write_all(b"x").unwrap();
+            client.shutdown(Shutdown::Write).unwrap();
+            assert_eq!(read_all(&mut client), b"x");
+        }
+        let closed = if json { "\"closed\"" } else { "1 bytes sent, 1 bytes received" };
+        let _ends = [relay.stderr_line(closed), relay.stderr_line(closed)];
+        relay.signal(rustix::process::Signal::TERM);
+        let said = relay.wait().status(0);
+        for line in said.stderr.lines().filter(|line| !line.contains("listening")) {
+            let start = |name: &String| {
+                if json { format!("\"peer\":\"{name}\"") } else { format!("astream: {name}: ") }
+            };
+            assert!(names.iter().any(|name| line.contains(&start(name))), "{line}\n{}", said.told());
+        }
+        for told in ["connecting to ", "connected to "] {
+            assert_eq!(said.stderr.matches(told).count(), 2, "{}", said.told());
+        }
+    }
+}
+
+#[test]
 fn an_idle_pair_is_let_go() {
     let target = peer(|mut stream| stream.read(&mut [0]).map_err(drop));
     let relay = relay(&target.address.to_string(), &["-i", "200ms"]);

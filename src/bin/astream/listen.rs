@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use astream::handlers::{Echo, Exchange, Forward, Handler, SharedStdio, Stdio, stdin_is_null};
 use astream::{
-    ConnectOptions, Endpoint, Error, Server, ServerOptions, StreamReader, StreamWriter, TlsServer,
+    Address, ConnectOptions, Endpoint, Error, Server, ServerOptions, StreamReader, StreamWriter, TlsServer,
     start_server,
 };
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -19,6 +19,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+use tracing::{Instrument, Span};
 
 use crate::cli::Listen;
 use crate::connect::{FOREVER, by_streams};
@@ -98,7 +99,7 @@ async fn serve_one(
     let (peer, start) = (reader.peer_addr().clone(), Instant::now());
     report::opened(&reader, true);
     let outcome = tokio::select! {
-        outcome = handler.handle(reader, writer) => outcome,
+        outcome = handler.handle(reader, writer).instrument(client(&peer)) => outcome,
         signal = signals.next() => bail!(signal),
     };
     report::closed(&peer, &outcome, start);
@@ -122,7 +123,7 @@ async fn serve_all(
         async move {
             let (peer, start) = (reader.peer_addr().clone(), Instant::now());
             report::opened(&reader, true);
-            let outcome = handler.handle(reader, writer).await;
+            let outcome = handler.handle(reader, writer).instrument(client(&peer)).await;
             report::closed(&peer, &outcome, start);
             match outcome.result {
                 // Ours, not the connection's.
@@ -145,6 +146,12 @@ async fn serve_all(
         _ = timeout(args.serve.grace, server.wait_closed()) => Ok(()),
         signal = signals.next() => bail!(signal),
     }
+}
+
+/// What the log says while a client is served begins with its address, so that parallel ones can be told
+/// apart.
+fn client(peer: &Address) -> Span {
+    tracing::info_span!("client", %peer)
 }
 
 /// Listens, and says so.

@@ -20,7 +20,7 @@ pub enum Event<'a> {
     /// Something that whoever reads it should mind.
     Warning { message: &'a str },
     /// A line of the log.
-    Log { level: &'a str, message: &'a str },
+    Log { level: &'a str, message: &'a str, peer: Option<&'a str> },
     /// A connection was made, by us.
     Connected { peer: &'a Address, local: &'a Address },
     /// A connection was made, by a client.
@@ -90,7 +90,9 @@ impl Event<'_> {
             Self::Listening { addresses } => event("listening").texts("addresses", *addresses),
             Self::FreshKey { pin } => event("fresh_key").text("pin", pin),
             Self::Warning { message } => event("warning").text("message", message),
-            Self::Log { level, message } => event("log").text("level", level).text("message", message),
+            Self::Log { level, message, peer } => {
+                event("log").text("level", level).text("message", message).maybe("peer", *peer)
+            }
             Self::Connected { peer, local } => event("connected").text("peer", peer).text("local", local),
             Self::Accepted { peer, local } => event("accepted").text("peer", peer).text("local", local),
             Self::Tls { peer, tls } => handshake(event("tls").text("peer", peer), tls)
