@@ -78,7 +78,7 @@ complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-serve
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-pin -d 'Trust this key alone there: sha256//BASE64' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-cert -d 'Our certificate there, if asked for one (PEM)' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-key -d 'Its key (PEM), if not in the same file' -r -F
-complete -c astream -n "__fish_astream_using_subcommand listen" -s w -l timeout -d 'Limit of a TLS handshake, and of reaching --forward; 0: no limit' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -s w -l timeout -d 'Limit of a handshake, and of reaching --forward; 0: none' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -s i -l idle-timeout -d 'Limit of a time in which nothing moves (status 5); 0: no limit' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l cert -d 'Our certificate and chain (PEM), and its key unless --key has it' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -l key -d 'Its key (PEM), if not in the same file' -r -F

@@ -7,7 +7,7 @@ use crate::error::Error;
 /// Refuses what is neither a host name nor an IP address.
 ///
 /// Numbers in other bases or with parts missing are refused too, with the plain form. The system's
-/// resolver takes them for addresses (inet_aton(3)): it reads `0127.0.0.1` as 87.0.0.1, `127.1` and
+/// resolver takes them for addresses (`inet_aton(3)`): it reads `0127.0.0.1` as 87.0.0.1, `127.1` and
 /// `2130706433` as 127.0.0.1. Many other programs do not, so whoever wrote it may mean another machine.
 pub(crate) fn check(host: &str) -> Result<(), Error> {
     let is_ip = |text: &str| text.parse::<IpAddr>().is_ok();

@@ -9,7 +9,6 @@ mod report;
 
 use std::process::ExitCode;
 
-use astream::Error;
 use cli::Command;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
@@ -35,8 +34,7 @@ fn run(command: &Command) -> anyhow::Result<()> {
         anyhow::bail!("too few descriptors: at least {NEEDED_DESCRIPTORS} are needed (ulimit -n)");
     }
     // By hand, and on this thread alone: starting is what a short connection costs.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
-    let runtime = runtime.map_err(|cause| Error::Local { doing: "start", cause: cause.into() })?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     runtime.block_on(async {
         match command {
             Command::Connect(args) => connect::run(args).await,

@@ -40,10 +40,10 @@ pub struct ForwardOptions {
           conflicts_with_all = ["forward_cacert", "forward_pin"])]
     pub forward_insecure: bool,
     /// Our certificate there, if asked for one (PEM)
-    #[arg(long, hide_short_help = true, value_name = "FILE", requires = "forward_tls")]
+    #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "forward_tls")]
     forward_cert: Option<PathBuf>,
     /// Its key (PEM), if not in the same file
-    #[arg(long, hide_short_help = true, value_name = "FILE", requires = "forward_cert")]
+    #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "forward_cert")]
     forward_key: Option<PathBuf>,
 }
 

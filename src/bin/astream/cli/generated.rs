@@ -23,44 +23,58 @@ fn is_in_file(made: String, file: &str) {
 
 #[test]
 fn generated_completions_are_up_to_date() {
-    let scripts: [(Shell, &str, fn(String) -> String); 5] = [
-        (Shell::Bash, "astream.bash", bash),
-        (Shell::Zsh, "_astream", zsh),
-        (Shell::Fish, "astream.fish", fish),
-        (Shell::PowerShell, "_astream.ps1", |script| script),
-        (Shell::Elvish, "astream.elv", |script| script),
-    ];
-    for (shell, file, with_addresses) in scripts {
+    for (shell, file) in [
+        (Shell::Bash, "astream.bash"),
+        (Shell::Zsh, "_astream"),
+        (Shell::Fish, "astream.fish"),
+        (Shell::PowerShell, "_astream.ps1"),
+        (Shell::Elvish, "astream.elv"),
+    ] {
         let mut made = Vec::new();
         generate(shell, &mut definition(), "astream", &mut made);
-        let script = with_addresses(String::from_utf8(made).expect("it is text"));
-        is_in_file(script, &format!("completions/{file}"));
+        let script = String::from_utf8(made).expect("it is text");
+        is_in_file(with_addresses(shell, script), &format!("completions/{file}"));
     }
 }
 
-// clap completes options and their values. What can be an address is written by hand, for each shell
-// that can do it, and put into its script.
+/// clap completes options and their values. What can be an address is written by hand in `completions/by_hand`,
+/// for each shell that can do it, and put into its script.
+fn with_addresses(shell: Shell, script: String) -> String {
+    match shell {
+        Shell::Bash => bash(&script),
+        Shell::Zsh => zsh(&script),
+        Shell::Fish => fish(&script),
+        _ => script,
+    }
+}
 
-fn bash(script: String) -> String {
-    let ours = include_str!("completions/addresses.bash").replace("@VALUES@", &value_options("|"));
+fn bash(script: &str) -> String {
+    let ours = include_str!("../../../../completions/by_hand/addresses.bash")
+        .replace("@VALUES@", &value_options("|"));
     let (functions, registration) = script.split_once("\nif [[ \"${BASH_VERSINFO").expect("it is registered");
     let registration =
         replaced(registration, "complete -F _astream ", "complete -F _astream_with_addresses ");
     format!("{functions}{ours}\nif [[ \"${{BASH_VERSINFO{registration}")
 }
 
-fn zsh(script: String) -> String {
-    let script = replaced(&script, "unix\\:@NAME:_hosts'", "unix\\:@NAME:_astream_address'");
+fn zsh(script: &str) -> String {
+    let script = replaced(script, "unix\\:@NAME:_hosts'", "unix\\:@NAME:_astream_address'");
     let script = replaced(&script, ":ADDRESS:_hosts'", ":ADDRESS:_astream_address'");
     let registration = "if [ \"$funcstack[1]\" = \"_astream\" ]";
-    replaced(&script, registration, &format!("{}{registration}", include_str!("completions/addresses.zsh")))
+    replaced(
+        &script,
+        registration,
+        &format!("{}{registration}", include_str!("../../../../completions/by_hand/addresses.zsh")),
+    )
 }
 
-fn fish(script: String) -> String {
+fn fish(script: &str) -> String {
     let address = "unix:PATH, until stopped' -r -f -a \"(__fish_";
     let script =
-        replaced(&script, &format!("{address}print_hostnames)"), &format!("{address}astream_addresses)"));
-    script + &include_str!("completions/addresses.fish").replace("@VALUES@", &value_options(" "))
+        replaced(script, &format!("{address}print_hostnames)"), &format!("{address}astream_addresses)"));
+    script
+        + &include_str!("../../../../completions/by_hand/addresses.fish")
+            .replace("@VALUES@", &value_options(" "))
 }
 
 /// With another text in place of one that must be there.

@@ -13,12 +13,13 @@ mod report;
 mod serve;
 mod tls;
 mod units;
+mod usage;
 
 use std::ffi::OsString;
 use std::iter::once;
 use std::mem::ManuallyDrop;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::error::ErrorKind;
 use clap::{ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 
 pub use address::Address;
@@ -29,6 +30,7 @@ pub use report::Report;
 pub use serve::Serve;
 pub use tls::{ClientTls, ServerTls};
 use units::Limit;
+use usage::one_line;
 
 /// What `-w` is by itself.
 const SETUP_LIMIT: &str = "30s";
@@ -96,7 +98,7 @@ pub struct Listen {
     pub serve: Serve,
     #[command(flatten)]
     pub forward: ForwardOptions,
-    /// Limit of a TLS handshake, and of reaching --forward; 0: no limit
+    /// Limit of a handshake, and of reaching --forward; 0: none
     #[arg(short = 'w', long, value_name = "TIME", value_hint = ValueHint::Other, default_value = SETUP_LIMIT,
           value_parser = units::limit)]
     pub timeout: Limit,
@@ -212,58 +214,6 @@ fn parse_whole(mut words: Vec<OsString>) -> Result<Command, NotRun> {
     })
 }
 
-/// What is wrong, in one line; where no hint follows, it says where help is.
-fn one_line(error: &clap::Error, has_hint: bool) -> String {
-    let message = match error.kind() {
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
-            "the command is missing: connect or listen".to_owned()
-        }
-        ErrorKind::InvalidSubcommand => {
-            let word = context(error, ContextKind::InvalidSubcommand);
-            format!("'{word}' is not a command: connect or listen")
-        }
-        ErrorKind::ValueValidation => invalid_value(error),
-        _ => without_usage(&error.render().to_string(), has_hint),
-    };
-    let message = printable(&message);
-    if has_hint { message } else { format!("{message}; see --help") }
-}
-
-/// What was typed may hold what a terminal acts upon.
-fn printable(message: &str) -> String {
-    let escaped = |c: char| if c.is_control() { c.escape_debug().to_string() } else { c.to_string() };
-    message.chars().map(escaped).collect()
-}
-
-/// A value that an option does not take, named once: what is wrong with it may name it as well.
-fn invalid_value(error: &clap::Error) -> String {
-    let option = context(error, ContextKind::InvalidArg);
-    let value = context(error, ContextKind::InvalidValue).escape_debug();
-    let reason = std::error::Error::source(error).map_or_else(String::new, ToString::to_string);
-    let named = format!("'{value}': ");
-    let reason = reason.strip_prefix(&named).unwrap_or(&reason);
-    format!("invalid value for '{option}': {named}{reason}")
-}
-
-fn context(error: &clap::Error, kind: ContextKind) -> &str {
-    match error.get(kind) {
-        Some(ContextValue::String(text)) => text,
-        _ => "",
-    }
-}
-
-/// clap's words without its usage, its line breaks, and its advice to take a misspelt flag for a value;
-/// without any advice where there is better.
-fn without_usage(text: &str, has_hint: bool) -> String {
-    let is_message = |line: &&str| !line.starts_with("Usage:") && !line.starts_with("For more");
-    let is_shown = |line: &&str| {
-        !line.is_empty() && !line.starts_with("tip: to pass") && !(has_hint && line.starts_with("tip:"))
-    };
-    let text = text.strip_prefix("error: ").unwrap_or(text);
-    let lines: Vec<_> = text.lines().map(str::trim).take_while(is_message).filter(is_shown).collect();
-    lines.join(" ").replace(" tip:", "; tip:")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -297,24 +247,6 @@ mod tests {
             let words: Vec<_> = line.split(' ').map(OsString::from).collect();
             let (fast, whole) = (connect(&words), alone::<Connect>(&words));
             assert_eq!(format!("{fast:?}"), format!("{whole:?}"), "{line}");
-        }
-    }
-
-    #[test]
-    fn an_error_is_one_line() {
-        for words in [
-            &["connect"][..],
-            &["connect", "-4", "-6", "host", "1"],
-            &["connect", "host", "1", "--insecure"],
-            &["listen", "host", "1", "--ehco"],
-            &["listen", "host", "1", "-w", "soon"],
-            &["frobnicate"],
-        ] {
-            let words: Vec<_> = words.iter().map(OsString::from).collect();
-            let Err(error) = read(&words) else { panic!("{words:?} is accepted") };
-            let line = one_line(&error, false);
-            assert_eq!(line.lines().count(), 1, "{line}");
-            assert!(line.ends_with("see --help") && !line.contains("Usage"), "{line}");
         }
     }
 }

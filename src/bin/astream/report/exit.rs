@@ -58,16 +58,20 @@ pub fn finish(finished: anyhow::Result<()>) -> u8 {
     if let Some(AlreadyTold(status)) = error.downcast_ref() {
         return *status;
     }
-    match error.downcast_ref::<Error>() {
-        Some(error) if is_broken_pipe(error) => die(signal_hook::consts::SIGPIPE),
-        Some(error) => failed(error),
-        None => {
-            // Of this machine: descriptors, threads, signals.
-            let message = format!("{error:#}");
+    match error.downcast::<Error>().map_err(of_this_machine) {
+        Ok(error) if is_broken_pipe(&error) => die(signal_hook::consts::SIGPIPE),
+        Ok(error) | Err(Ok(error)) => failed(&error),
+        Err(Err(other)) => {
+            let message = format!("{other:#}");
             tell(&Event::Failed { status: 2, message: &message, hint: None, error: None });
             2
         }
     }
+}
+
+/// Descriptors, threads and signals are what the program itself asks the system for.
+fn of_this_machine(error: anyhow::Error) -> anyhow::Result<Error> {
+    error.downcast::<std::io::Error>().map(|cause| Error::Local { doing: "start", cause: cause.into() })
 }
 
 fn failed(error: &Error) -> u8 {
