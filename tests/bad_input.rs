@@ -29,6 +29,10 @@ fn what_cannot_be_meant_is_status_2_and_named() {
         (&["listen", "0127.0.0.1", "0"], &["'0127.0.0.1'", "write 87.0.0.1 if that is meant"]),
         (&["listen", "127.0.0.1", "0", "--forward", "2130706433:1"], &["write 127.0.0.1 if that is meant"]),
         (&["listen", "", "1"], &["host is empty"]),
+        (
+            &["listen", "127.0.0.1", "0", "--forward", "127.0.0.1:1", "--forward", "127.0.0.1:2"],
+            &["'127.0.0.1:2'", "second --forward"],
+        ),
         (&["connect", "h", "1", "--tls", "--key", "x"], &["--cert"]),
         (&["connect", "h", "1", "--starttls", "gopher"], &["gopher", "--starttls", "smtp", "sieve"]),
         (&["connect", "h", "1", "-w", "soon"], &["soon", "ms, s, m, h, d or w"]),

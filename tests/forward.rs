@@ -53,6 +53,28 @@ fn both_ways_at_once_arrive_whole_and_each_end_is_passed_on() {
 }
 
 #[test]
+fn sent_and_received_are_seen_from_the_client() {
+    for more in [&["--once", "-v"][..], &["--once", "-v", "--tls", "-4"]] {
+        let target = peer(|mut stream| {
+            stream.write_all(b"answer").unwrap();
+            read_all(&mut stream)
+        });
+        let relay = relay(&target.address.to_string(), more);
+        let address = relay.address().to_string();
+        let client = if more.contains(&"--tls") {
+            let pin = relay.stderr_line("--pin ").split("--pin ").nth(1).unwrap().to_owned();
+            astream(["connect", &address, "--quiet", "--tls", "--pin", &pin])
+        } else {
+            astream(["connect", &address])
+        };
+        client.input("question: x").run().status(0).stdout(b"answer").silent();
+        assert_eq!(target.join(), b"question: x");
+        let said = relay.wait().status(0);
+        assert!(said.stderr.contains("6 bytes sent, 11 bytes received"), "{}", said.told());
+    }
+}
+
+#[test]
 fn an_answer_after_our_end_passes() {
     let target = peer(|mut stream| {
         assert_eq!(read_all(&mut stream), b"question");

@@ -18,6 +18,9 @@ use crate::stream::{
 /// Opens a connection for each one that comes, and feeds the two from each other, under TLS or not on
 /// either side. The end of one way is passed on, the other goes on. What fails on one side is never
 /// passed on as an end: the other side gets what came before, and is aborted.
+///
+/// As with every handler, what is sent and received is seen from the client's connection: to a relay the
+/// client is the remote side, and the target the local one.
 #[derive(Debug, Clone)]
 pub struct Forward {
     target: Endpoint,
@@ -87,14 +90,14 @@ impl Forward {
         }
         let ((mut reader, mut writer), (mut from, mut to)) = (client, target);
         let guards = [writer.abort_guard(), to.abort_guard()];
-        let relayed = relay((&mut reader, &mut writer), (&mut from, &mut to), plan, meter).await;
+        let relayed = relay((&mut from, &mut to), (&mut reader, &mut writer), plan, meter).await;
         if let Err(stop) = relayed {
             let rest = async { tokio::join!(writer.sent(), to.sent()) };
             return Err(after_the_rest(stop, rest).await);
         }
         let (client, target) = tokio::join!(writer.wait_closed(), to.wait_closed());
-        client.map_err(|error| Stop::Write(Way::Down, error.into()))?;
-        target.map_err(|error| Stop::Write(Way::Up, error.into()))?;
+        client.map_err(|error| Stop::Write(Way::Up, error.into()))?;
+        target.map_err(|error| Stop::Write(Way::Down, error.into()))?;
         guards.into_iter().for_each(AbortGuard::disarm);
         Ok(())
     }
@@ -104,10 +107,10 @@ impl Forward {
         let of_client = |error| of("the client".to_owned(), error);
         let of_target = |error| of(format!("the target {}", self.target), error);
         match stop {
-            Stop::Read(Way::Up, cause) => of_client(Error::from_io("reading", cause)),
-            Stop::Write(Way::Down, cause) => of_client(Error::from_io("writing", cause)),
-            Stop::Read(Way::Down, cause) => of_target(Error::from_io("reading", cause)),
-            Stop::Write(Way::Up, cause) => of_target(Error::from_io("writing", cause)),
+            Stop::Read(Way::Down, cause) => of_client(Error::from_io("reading", cause)),
+            Stop::Write(Way::Up, cause) => of_client(Error::from_io("writing", cause)),
+            Stop::Read(Way::Up, cause) => of_target(Error::from_io("reading", cause)),
+            Stop::Write(Way::Down, cause) => of_target(Error::from_io("writing", cause)),
             Stop::Idle(after) => Error::Idle { after },
             Stop::Left => Error::Undelivered,
         }
@@ -123,9 +126,9 @@ fn of(side: String, error: Error) -> Error {
 #[cfg(target_os = "linux")]
 async fn through_pipes(client: Side, target: Side, plan: Plan, meter: &Meter) -> Result<(), Stop> {
     let lost = |way, error: Error| Stop::Read(way, error.into());
-    let client = detach(client.0, client.1).map_err(|error| lost(Way::Up, error))?;
-    let target = detach(target.0, target.1).map_err(|error| lost(Way::Down, error))?;
-    match pump(&client, &target, plan, meter).await {
+    let client = detach(client.0, client.1).map_err(|error| lost(Way::Down, error))?;
+    let target = detach(target.0, target.1).map_err(|error| lost(Way::Up, error))?;
+    match pump(&target, &client, plan, meter).await {
         Err(stop) => Err(after_the_rest(stop, async { tokio::join!(client.sent(), target.sent()) }).await),
         Ok(()) => Ok(()),
     }

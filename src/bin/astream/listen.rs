@@ -32,7 +32,7 @@ pub async fn run(args: &Listen) -> anyhow::Result<()> {
         let echo = Echo::new().idle_timeout(args.exchange.idle_timeout());
         return serve(args, &endpoint, tls, echo).await;
     }
-    if let Some(target) = &args.forward.forward {
+    if let Some(target) = args.forward.target()? {
         return serve(args, &endpoint, tls, forward(args, target)?).await;
     }
     let exchange = exchange(args);

@@ -15,7 +15,7 @@ pub struct ForwardOptions {
     #[arg(long, value_name = "ADDRESS", value_hint = ValueHint::Hostname, value_parser = address::parser(),
           conflicts_with_all = ["echo", "keep_open", "send_only", "recv_only", "crlf", "no_shutdown", "shutdown",
                                 "exit_on_close"])]
-    pub forward: Option<Endpoint>,
+    forward: Vec<Endpoint>,
     /// Speak TLS to ADDRESS; chain and name are verified
     #[arg(long, hide_short_help = true, requires = "forward")]
     forward_tls: bool,
@@ -48,6 +48,18 @@ pub struct ForwardOptions {
 }
 
 impl ForwardOptions {
+    /// Where to, if anywhere.
+    pub fn target(&self) -> Result<Option<&Endpoint>, Error> {
+        match &self.forward[..] {
+            [] => Ok(None),
+            [target] => Ok(Some(target)),
+            [_, second, ..] => {
+                let reason = "a second --forward; each connection is relayed to one address".to_owned();
+                Err(Error::Address { text: second.to_string(), reason })
+            }
+        }
+    }
+
     /// How to speak TLS to `target`.
     pub fn tls(&self, target: &Endpoint, ignore_unexpected_eof: bool) -> Result<Option<TlsClient>, Error> {
         if !self.forward_tls {
