@@ -286,6 +286,32 @@ fn the_systems_roots_are_those_of_ssl_cert_file() {
 }
 
 #[test]
+fn a_server_that_ends_at_our_end_without_an_answer_is_a_hint() {
+    const AT_ONCE: (&str, Duration) = ("", Duration::ZERO);
+    for (more, input, (answer, pause), is_told) in [
+        (&[][..], "QUIT", AT_ONCE, true),
+        (&["--json"], "QUIT", AT_ONCE, true),
+        (&["--send-only"], "QUIT", AT_ONCE, false),
+        (&["--quiet"], "QUIT", AT_ONCE, false),
+        (&[], "", AT_ONCE, false),
+        (&[], "QUIT", ("221 bye", Duration::ZERO), false),
+        (&[], "QUIT", ("", Duration::from_millis(1200)), false),
+    ] {
+        let (authority, peer) = server(move |mut tls| {
+            let _ = read_all(&mut tls);
+            // How long it takes is what is tested.
+            std::thread::park_timeout(pause);
+            tls.write_all(answer.as_bytes()).unwrap();
+            end_tls(&mut tls);
+        });
+        let said = connect(&authority, &peer, more).input(input).run().status(0);
+        let hints =
+            said.stderr.lines().filter(|line| line.contains("hint") && line.contains("--no-shutdown"));
+        assert_eq!(hints.count(), usize::from(is_told), "{more:?} {input:?} {answer:?}: {}", said.told());
+    }
+}
+
+#[test]
 fn a_missing_client_certificate_is_status_6_even_with_send_only() {
     for more in [&[][..], &["--send-only"]] {
         let authority = authority();

@@ -21,7 +21,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 
-use crate::observe::Totals;
+use crate::observe::{EndTimes, Totals};
 use crate::policy::IdleClock;
 use crate::stream::StreamWriter;
 use crate::transport::tls::{ALERT_LENGTH, is_alert};
@@ -88,6 +88,7 @@ pub(crate) struct Meter {
     to_stdout: bool,
     /// Whether what came first from the peer begins as an alert of TLS.
     begins_with_alert: AtomicBool,
+    ends: EndTimes,
 }
 
 impl Meter {
@@ -100,6 +101,7 @@ impl Meter {
             receiving: AtomicBool::new(true),
             from_stdin: AtomicBool::new(false),
             begins_with_alert: AtomicBool::new(false),
+            ends: EndTimes::default(),
         }
     }
 
@@ -116,8 +118,14 @@ impl Meter {
         Self { to_stdout: false, ..Self::new(idle) }
     }
 
+    /// Our end is about to be sent.
+    pub(crate) fn our_end(&self) {
+        self.ends.ours(self.received.load(Ordering::Relaxed));
+    }
+
     /// Nothing more comes from the peer.
     pub(crate) fn peer_ended(&self) {
+        self.ends.peers();
         self.receiving.store(false, Ordering::Relaxed);
     }
 
@@ -184,10 +192,10 @@ impl Meter {
     }
 
     pub(crate) fn totals(&self) -> Totals {
-        let received = self.received.load(Ordering::Relaxed);
+        let (sent, received) = (self.sent.load(Ordering::Relaxed), self.received.load(Ordering::Relaxed));
         let begins_with_alert = self.begins_with_alert.load(Ordering::Relaxed);
         let is_tls_alert = begins_with_alert && received == ALERT_LENGTH as u64;
-        Totals { sent: self.sent.load(Ordering::Relaxed), received, is_tls_alert }
+        Totals { sent, received, is_tls_alert, after_end: self.ends.after_end(received) }
     }
 }
 
@@ -214,6 +222,7 @@ where
         meter.input_ended();
         // It fails only if the other way is gone, and then so is this one.
         let _ = peer_end.wait_for(|ended| *ended).await;
+        meter.our_end();
         remote_writer.shutdown().await.map_err(Fault::Write)
     };
     let down = async {

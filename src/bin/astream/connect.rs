@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use astream::handlers::{Exchange, Handler, Stdio};
-use astream::{ConnectOptions, Error, open_connection};
+use astream::handlers::{Exchange, Handler, Outcome, Stdio};
+use astream::{AfterEnd, ConnectOptions, Error, open_connection};
 
 use crate::cli::Connect;
 use crate::probe;
@@ -30,13 +30,26 @@ pub async fn run(args: &Connect) -> anyhow::Result<()> {
     if let Some(tls) = reader.tls().filter(|_| args.tls.insecure) {
         report::unverified(tls);
     }
-    let (peer, is_plain) = (reader.peer_addr().clone(), reader.tls().is_none());
+    let (peer, is_tls) = (reader.peer_addr().clone(), reader.tls().is_some());
     let outcome = handler.handle(reader, writer).await;
     report::closed(&peer, &outcome, start);
-    if is_plain && outcome.totals.is_tls_alert {
+    if !is_tls && outcome.totals.is_tls_alert {
         report::speaks_tls(&peer);
     }
+    if is_tls && args.exchange.expects_an_answer() && is_unanswered(&outcome) {
+        report::unanswered();
+    }
     Ok(outcome.result?)
+}
+
+/// What came at our end is no answer if it came so soon.
+const MOMENT: Duration = Duration::from_secs(1);
+
+/// Whether the peer has sent nothing after our end, but for its own end at once: servers do that who take
+/// our end for a hang-up.
+fn is_unanswered(outcome: &Outcome) -> bool {
+    let at_once = |after: AfterEnd| after.received == 0 && after.time < MOMENT;
+    outcome.result.is_ok() && outcome.totals.sent > 0 && outcome.totals.after_end.is_some_and(at_once)
 }
 
 /// Mail and directory servers take our end for a hang-up and answer nothing, so under STARTTLS it comes

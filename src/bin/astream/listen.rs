@@ -179,7 +179,7 @@ where
     if let Some(pin) = pin {
         report::tell(&Event::FreshKey { pin });
     }
-    if let Some(target) = args.forward.forward.as_ref().filter(|_| args.forward.forward_insecure) {
+    if let Some(target) = args.forward.target()?.filter(|_| args.forward.forward_insecure) {
         report::unverified_target(target);
     }
     Ok(server)

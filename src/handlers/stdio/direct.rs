@@ -126,6 +126,7 @@ fn send(mover: &Mover, plan: Plan) -> Result<(), Fault> {
 }
 
 fn end(mover: &Mover) -> Result<(), Fault> {
+    mover.meter.our_end();
     mover.socket.end().map_err(Fault::Write)
 }
 

@@ -44,6 +44,11 @@ impl ExchangeOptions {
             .idle_timeout(self.idle_timeout())
     }
 
+    /// Whether what the peer sends is wanted.
+    pub fn expects_an_answer(&self) -> bool {
+        !self.send_only
+    }
+
     pub fn idle_timeout(&self) -> Option<Duration> {
         self.idle_timeout.and_then(Limit::get)
     }

@@ -19,6 +19,8 @@ pub enum Event<'a> {
     FreshKey { pin: Pin },
     /// Something that whoever reads it should mind.
     Warning { message: &'a str },
+    /// Something to try, where nothing has failed.
+    Hint { message: &'a str },
     /// A line of the log.
     Log { level: &'a str, message: &'a str, peer: Option<&'a str> },
     /// A connection was made, by us.
@@ -53,6 +55,7 @@ impl Event<'_> {
             Self::Listening { .. }
             | Self::FreshKey { .. }
             | Self::Warning { .. }
+            | Self::Hint { .. }
             | Self::Log { .. }
             | Self::Probed(_) => Level::Notice,
             Self::Connected { .. } | Self::Accepted { .. } | Self::Tls { .. } | Self::Closed { .. } => {
@@ -69,6 +72,7 @@ impl Event<'_> {
                 format!("listening on {}", addresses.join(", "))
             }
             Self::FreshKey { pin } => format!("a fresh key: connect with --tls --pin {pin}"),
+            Self::Hint { message } => format!("hint: {message}"),
             Self::Warning { message } | Self::Log { message, .. } => (*message).to_owned(),
             Self::Connected { .. } | Self::Tls { .. } => return None,
             Self::Accepted { peer, .. } => format!("{peer}: open"),
@@ -89,6 +93,7 @@ impl Event<'_> {
         match self {
             Self::Listening { addresses } => event("listening").texts("addresses", *addresses),
             Self::FreshKey { pin } => event("fresh_key").text("pin", pin),
+            Self::Hint { message } => event("hint").text("message", message),
             Self::Warning { message } => event("warning").text("message", message),
             Self::Log { level, message, peer } => {
                 event("log").text("level", level).text("message", message).maybe("peer", *peer)

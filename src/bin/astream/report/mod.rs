@@ -102,6 +102,13 @@ pub fn unverified_target(target: &Endpoint) {
     tell(&Event::Warning { message: &message });
 }
 
+/// A server of TLS has ended at our end.
+pub fn unanswered() {
+    let message = "the peer ended right after our end and sent nothing more; if an answer was expected, \
+                   --no-shutdown sends our end only after the peer's (--send-only: none was)";
+    tell(&Event::Hint { message });
+}
+
 /// A connection has come to its end.
 pub fn closed(peer: &Address, outcome: &Outcome, start: Instant) {
     tell(&Event::Closed { peer, outcome, seconds: start.elapsed().as_secs_f64() });
