@@ -42,7 +42,7 @@ postgres\t''
 mysql\t''
 ldap\t''
 sieve\t''"
-complete -c astream -n "__fish_astream_using_subcommand connect" -l cacert -d 'Trust the certificates in FILE, not the system\'s' -r -F
+complete -c astream -n "__fish_astream_using_subcommand connect" -l cacert -d 'Trust the certificates in FILE, not the system\'s; may be repeated' -r -F
 complete -c astream -n "__fish_astream_using_subcommand connect" -l cert -d 'Our certificate, if asked for one (PEM)' -r -F
 complete -c astream -n "__fish_astream_using_subcommand connect" -l key -d 'Its key (PEM), if not in the same file' -r -F
 complete -c astream -n "__fish_astream_using_subcommand connect" -l servername -d 'The name to ask for and to verify' -r -f -a "(__fish_print_hostnames)"
@@ -82,7 +82,7 @@ complete -c astream -n "__fish_astream_using_subcommand listen" -s w -l timeout 
 complete -c astream -n "__fish_astream_using_subcommand listen" -s i -l idle-timeout -d 'Limit of a time in which nothing moves (status 5); 0: no limit' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l cert -d 'Our certificate and chain (PEM), and its key unless --key has it' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -l key -d 'Its key (PEM), if not in the same file' -r -F
-complete -c astream -n "__fish_astream_using_subcommand listen" -l cacert -d 'Demand a client certificate issued under FILE' -r -F
+complete -c astream -n "__fish_astream_using_subcommand listen" -l cacert -d 'Demand a client certificate issued under FILE; may be repeated' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -l crl -d 'Refuse what a revocation list in FILE names (PEM); a client must have one of its issuer; may be repeated' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -l alpn -d 'Application protocols, the best first; one must be agreed on (ALPN): h2,http/1.1; may be repeated' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l tls-min -d 'Lowest TLS version' -r -f -a "1.2\t''

@@ -264,6 +264,30 @@ fn a_trusted_certificate_may_be_the_servers_own_also_one_of_an_authority() {
 }
 
 #[test]
+fn a_unix_socket_needs_a_name_to_verify() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = format!("unix:{}", folder.path().join("socket").display());
+    let said = astream(["connect", &path, "--tls"]).run().status(6);
+    said.says(&["the server's name is not known (--servername NAME"]);
+}
+
+#[test]
+fn several_files_of_trusted_certificates_add_up_on_both_sides() {
+    let (one, other) = (authority(), authority());
+    let [first, second] = [arg(&one.ca), arg(&other.ca)];
+    for issuer in [&one, &other] {
+        let (own, client) = (issuer.localhost(), issuer.issue("client", &["a client"]));
+        let own = ["--cert", arg(&own.cert), "--key", arg(&own.key)];
+        let both = ["--tls", "--cacert", first, "--cacert", second];
+        let listener = astream(["listen", "127.0.0.1", "0"]).args(both).args(own).input("in").start();
+        let connect = astream(["connect", "127.0.0.1", &listener.port()]).args(both);
+        let client = connect.args(["--cert", arg(&client.cert), "--key", arg(&client.key)]);
+        client.run().status(0).stdout(b"in").silent();
+        listener.wait().status(0);
+    }
+}
+
+#[test]
 fn insecure_says_so() {
     let (_authority, peer) = server(|mut tls| {
         tls.write_all(b"ok").unwrap();

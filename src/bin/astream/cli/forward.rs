@@ -21,7 +21,7 @@ pub struct ForwardOptions {
     forward_tls: bool,
     /// Trust the certificates in FILE there, not the system's
     #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "forward_tls")]
-    forward_cacert: Option<PathBuf>,
+    forward_cacert: Vec<PathBuf>,
     /// The name to ask for and to verify there
     #[arg(long, hide_short_help = true, value_name = "NAME", value_hint = ValueHint::Hostname, requires = "forward_tls")]
     forward_servername: Option<String>,
@@ -68,15 +68,13 @@ impl ForwardOptions {
         if target.host().is_none() && self.forward_servername.is_none() && self.is_name_verified() {
             return Err(Error::Address {
                 text: target.to_string(),
-                reason: "its certificate holds no path; give its name (--forward-servername)".to_owned(),
+                reason: "a certificate holds no path; name the server with --forward-servername".to_owned(),
             });
         }
         let mut client = TlsClient::new()
             .danger_no_verification(self.forward_insecure)
             .ignore_unexpected_eof(ignore_unexpected_eof);
-        if let Some(file) = &self.forward_cacert {
-            client = client.roots(file);
-        }
+        client = self.forward_cacert.iter().fold(client, TlsClient::roots);
         if let Some(name) = &self.forward_servername {
             client = client.server_name(name);
         }

@@ -30,7 +30,7 @@ pub const TIMES: Section = Section {
 pub const REPEATED: Section = Section {
     heading: "Options given again",
     entries: &[
-        ("--cacert, --crl, --pin, --alpn, -v", "add up"),
+        ("--cacert, --crl, --pin, --alpn, -v", "add up; so do --forward-cacert and --forward-pin"),
         ("all others", "the last one counts; a second --forward is an error"),
     ],
 };

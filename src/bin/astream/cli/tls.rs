@@ -17,9 +17,9 @@ pub struct ClientTls {
     /// Speak TLS once the server agreed, asked in the protocol PROTO
     #[arg(long, hide_short_help = true, value_name = "PROTO", group = "tls", value_parser = protocol())]
     pub starttls: Option<StartTls>,
-    /// Trust the certificates in FILE, not the system's
+    /// Trust the certificates in FILE, not the system's; may be repeated
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "tls")]
-    cacert: Option<PathBuf>,
+    cacert: Vec<PathBuf>,
     /// Our certificate, if asked for one (PEM)
     #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "tls")]
     cert: Option<PathBuf>,
@@ -55,9 +55,7 @@ impl ClientTls {
             .versions(ours.versions())
             .alpn(&ours.alpn)
             .ignore_unexpected_eof(ours.ignore_unexpected_eof);
-        if let Some(file) = &self.cacert {
-            client = client.roots(file);
-        }
+        client = self.cacert.iter().fold(client, TlsClient::roots);
         client = self.crl.iter().fold(client, TlsClient::revocations);
         if let Some(cert) = &self.cert {
             client = client.identity(identity(cert, self.key.as_deref())?);
@@ -86,9 +84,9 @@ pub struct ServerTls {
     /// Its key (PEM), if not in the same file
     #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "cert")]
     key: Option<PathBuf>,
-    /// Demand a client certificate issued under FILE
+    /// Demand a client certificate issued under FILE; may be repeated
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "tls")]
-    cacert: Option<PathBuf>,
+    cacert: Vec<PathBuf>,
     /// Refuse what a revocation list in FILE names (PEM); a client must have one of its issuer; may be repeated
     #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "cacert")]
     crl: Vec<PathBuf>,
@@ -110,10 +108,8 @@ impl ServerTls {
             .versions(ours.versions())
             .alpn(&ours.alpn)
             .ignore_unexpected_eof(ours.ignore_unexpected_eof);
-        if let Some(file) = &self.cacert {
-            server = self.crl.iter().fold(server.client_roots(file), TlsServer::client_revocations);
-        }
-        Ok(Some(server))
+        server = self.cacert.iter().fold(server, TlsServer::client_roots);
+        Ok(Some(self.crl.iter().fold(server, TlsServer::client_revocations)))
     }
 
     /// Whether an end without `close_notify` counts as one, on either side of a relay.
