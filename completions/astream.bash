@@ -43,30 +43,45 @@ _astream() {
             return 0
             ;;
         astream__subcmd__connect)
-            opts="-4 -6 -n -z -w -C -i -v -h --ipv4 --ipv6 --numeric --probe --show-certs --expires-within --timeout --crlf --idle-timeout --send-only --recv-only --no-shutdown --exit-on-close --verbose --quiet --json --tls --starttls --cacert --cert --key --servername --pin --insecure --crl --alpn --tls-min --tls-max --ignore-unexpected-eof --help"
+            opts="-4 -6 -n -z -w -C -i -v -h --ipv4 --ipv6 --numeric --probe --show-certs --expires-within --timeout --crlf --idle-timeout --send-only --recv-only --no-shutdown --shutdown --exit-on-close --verbose --quiet --json --tls --starttls --cacert --cert --key --servername --pin --insecure --crl --alpn --tls-min --tls-max --ignore-unexpected-eof --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --expires-within)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 --timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 -w)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 --idle-timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 -i)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 --starttls)
@@ -74,15 +89,48 @@ _astream() {
                     return 0
                     ;;
                 --cacert)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
                     COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --cert)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
                     COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --key)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
                     COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --servername)
@@ -90,15 +138,32 @@ _astream() {
                     return 0
                     ;;
                 --pin)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 --crl)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
                     COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --alpn)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 --tls-min)
@@ -117,14 +182,17 @@ _astream() {
             return 0
             ;;
         astream__subcmd__listen)
-            opts="-4 -6 -n -k -w -C -i -v -h --ipv4 --ipv6 --numeric --keep-open --once --echo --grace --forward --forward-tls --forward-cacert --forward-servername --forward-pin --forward-insecure --forward-cert --forward-key --timeout --crlf --idle-timeout --send-only --recv-only --no-shutdown --exit-on-close --verbose --quiet --json --tls --cert --key --cacert --crl --alpn --tls-min --tls-max --ignore-unexpected-eof --help"
+            opts="-4 -6 -n -k -w -C -i -v -h --ipv4 --ipv6 --numeric --keep-open --once --echo --grace --forward --forward-tls --forward-cacert --forward-servername --forward-pin --forward-insecure --forward-cert --forward-key --timeout --crlf --idle-timeout --send-only --recv-only --no-shutdown --shutdown --exit-on-close --verbose --quiet --json --tls --cert --key --cacert --crl --alpn --tls-min --tls-max --ignore-unexpected-eof --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --grace)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 --forward)
@@ -132,7 +200,18 @@ _astream() {
                     return 0
                     ;;
                 --forward-cacert)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
                     COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --forward-servername)
@@ -140,51 +219,135 @@ _astream() {
                     return 0
                     ;;
                 --forward-pin)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 --forward-cert)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
                     COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --forward-key)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
                     COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 -w)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 --idle-timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 -i)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 --cert)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
                     COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --key)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
                     COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --cacert)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
                     COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --crl)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
                     COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --alpn)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 --tls-min)
@@ -205,8 +368,77 @@ _astream() {
     esac
 }
 
+# Addresses. Host names are those of /etc/hosts and of ssh's known_hosts.
+_astream_hosts() {
+    local file names list name
+    compgen -A hostname -- "$1"
+    for file in ~/.ssh/known_hosts ~/.ssh/known_hosts2 /etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2; do
+        [[ -r "$file" ]] || continue
+        while read -r names _; do
+            # Comments, markers and hashed names.
+            case "$names" in '#'*|'@'*|'|'*) continue ;; esac
+            IFS=, read -ra list <<< "$names"
+            for name in "${list[@]}"; do
+                # [host]:port
+                name="${name#\[}"
+                name="${name%%\]:*}"
+                case "$name" in
+                    *[*?!:]*) ;;
+                    "$1"*) printf '%s\n' "$name" ;;
+                esac
+            done
+        done < "$file"
+    done
+}
+
+_astream_with_addresses() {
+    local line="${COMP_LINE:0:COMP_POINT}" words word prev last i given=0 path IFS=$' \t\n'
+    _astream "$@"
+    # The words as they are between spaces: a colon is no end of one here.
+    read -ra words <<< "$line"
+    [[ "$line" == *[[:space:]] ]] && words+=("")
+    last=$(( ${#words[@]} - 1 ))
+    (( last < 2 )) && return 0
+    word="${words[last]}" prev="${words[last-1]}"
+    case "$prev" in
+        --forward|--servername|--forward-servername) ;;
+        --alpn|--cacert|--cert|--crl|--expires-within|--forward|--forward-cacert|--forward-cert|--forward-key|--forward-pin|--forward-servername|--grace|--idle-timeout|--key|--pin|--servername|--starttls|--timeout|--tls-max|--tls-min|-i|-w) return 0 ;;
+        *)
+            [[ "$word" == -* ]] && return 0
+            for (( i = 2; i < last; i++ )); do
+                case "${words[i]}" in
+                    --alpn|--cacert|--cert|--crl|--expires-within|--forward|--forward-cacert|--forward-cert|--forward-key|--forward-pin|--forward-servername|--grace|--idle-timeout|--key|--pin|--servername|--starttls|--timeout|--tls-max|--tls-min|-i|-w) (( i++ )) ;;
+                    -*) ;;
+                    *) given=1 ;;
+                esac
+            done
+            ;;
+    esac
+    COMPREPLY=()
+    compopt +o default +o bashdefault 2>/dev/null
+    (( given )) && return 0
+    case "$word" in
+        unix:*)
+            [[ "$prev" == *servername ]] && return 0
+            path="${word#unix:}"
+            IFS=$'\n'
+            COMPREPLY=( $(compgen -f -- "$path") )
+            compopt -o filenames 2>/dev/null
+            # Where a colon does not end a word the whole of it is replaced.
+            [[ "$COMP_WORDBREAKS" == *:* ]] || COMPREPLY=( "${COMPREPLY[@]/#/unix:}" )
+            ;;
+        *)
+            COMPREPLY=( $(_astream_hosts "$word" | sort -u) )
+            if [[ "$prev" != *servername && -n "$word" && unix: == "$word"* ]]; then
+                COMPREPLY+=(unix:)
+                compopt -o nospace 2>/dev/null
+            fi
+            ;;
+    esac
+}
+
 if [[ "${BASH_VERSINFO[0]}" -eq 4 && "${BASH_VERSINFO[1]}" -ge 4 || "${BASH_VERSINFO[0]}" -gt 4 ]]; then
-    complete -F _astream -o nosort -o bashdefault -o default astream
+    complete -F _astream_with_addresses -o nosort -o bashdefault -o default astream
 else
-    complete -F _astream -o bashdefault -o default astream
+    complete -F _astream_with_addresses -o bashdefault -o default astream
 fi

@@ -28,9 +28,9 @@ complete -c astream -n "__fish_astream_needs_command" -s h -l help -d 'Print hel
 complete -c astream -n "__fish_astream_needs_command" -s V -l version -d 'Print version'
 complete -c astream -n "__fish_astream_needs_command" -f -a "connect" -d 'Open a connection: stdin to the peer, the peer to stdout'
 complete -c astream -n "__fish_astream_needs_command" -f -a "listen" -d 'Wait for connections: stdin to the peer, the peer to stdout, or --echo'
-complete -c astream -n "__fish_astream_using_subcommand connect" -l expires-within -d 'Fail if a certificate that was verified, the root\'s included, ends within TIME (30d), or within N% of the lifetime of the server\'s own; implies -z --tls' -r
-complete -c astream -n "__fish_astream_using_subcommand connect" -s w -l timeout -d 'Limit of the whole set-up: name, connect, TLS handshake' -r
-complete -c astream -n "__fish_astream_using_subcommand connect" -s i -l idle-timeout -d 'Give up when nothing moves either way for TIME (status 5)' -r
+complete -c astream -n "__fish_astream_using_subcommand connect" -l expires-within -d 'Fail if a certificate that was verified, the root\'s included, ends within TIME (30d), or within N% of the lifetime of the server\'s own; implies -z --tls' -r -f
+complete -c astream -n "__fish_astream_using_subcommand connect" -s w -l timeout -d 'Limit of the set-up: name, connect, TLS; 0: no limit' -r -f
+complete -c astream -n "__fish_astream_using_subcommand connect" -s i -l idle-timeout -d 'Limit of a time in which nothing moves (status 5); 0: no limit' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -l starttls -d 'Speak TLS once the server agreed, asked in the protocol PROTO' -r -f -a "smtp\t''
 lmtp\t''
 imap\t''
@@ -42,16 +42,16 @@ postgres\t''
 mysql\t''
 ldap\t''
 sieve\t''"
-complete -c astream -n "__fish_astream_using_subcommand connect" -l cacert -d 'Trust the certificates in FILE, not the system\'s' -r -F
+complete -c astream -n "__fish_astream_using_subcommand connect" -l cacert -d 'Trust the certificates in FILE, not the system\'s; may be repeated' -r -F
 complete -c astream -n "__fish_astream_using_subcommand connect" -l cert -d 'Our certificate, if asked for one (PEM)' -r -F
 complete -c astream -n "__fish_astream_using_subcommand connect" -l key -d 'Its key (PEM), if not in the same file' -r -F
-complete -c astream -n "__fish_astream_using_subcommand connect" -l servername -d 'The name to ask for and to verify' -r
-complete -c astream -n "__fish_astream_using_subcommand connect" -l pin -d 'Trust this key alone: sha256//BASE64' -r
-complete -c astream -n "__fish_astream_using_subcommand connect" -l crl -d 'Refuse what a revocation list in FILE names (PEM); the server must have one of its issuer' -r -F
-complete -c astream -n "__fish_astream_using_subcommand connect" -l alpn -d 'Application protocols, the best first; one must be agreed on (ALPN): h2,http/1.1' -r
-complete -c astream -n "__fish_astream_using_subcommand connect" -l tls-min -d 'The least version of TLS' -r -f -a "1.2\t''
+complete -c astream -n "__fish_astream_using_subcommand connect" -l servername -d 'The name to ask for and to verify' -r -f -a "(__fish_print_hostnames)"
+complete -c astream -n "__fish_astream_using_subcommand connect" -l pin -d 'Trust this key alone: sha256//BASE64; may be repeated' -r -f
+complete -c astream -n "__fish_astream_using_subcommand connect" -l crl -d 'Refuse what a revocation list in FILE names (PEM); the server must have one of its issuer; may be repeated' -r -F
+complete -c astream -n "__fish_astream_using_subcommand connect" -l alpn -d 'Application protocols, the best first; one must be agreed on (ALPN): h2,http/1.1; may be repeated' -r -f
+complete -c astream -n "__fish_astream_using_subcommand connect" -l tls-min -d 'Lowest TLS version' -r -f -a "1.2\t''
 1.3\t''"
-complete -c astream -n "__fish_astream_using_subcommand connect" -l tls-max -d 'The most' -r -f -a "1.2\t''
+complete -c astream -n "__fish_astream_using_subcommand connect" -l tls-max -d 'Highest TLS version' -r -f -a "1.2\t''
 1.3\t''"
 complete -c astream -n "__fish_astream_using_subcommand connect" -s 4 -l ipv4 -d 'IPv4 only'
 complete -c astream -n "__fish_astream_using_subcommand connect" -s 6 -l ipv6 -d 'IPv6 only'
@@ -59,34 +59,35 @@ complete -c astream -n "__fish_astream_using_subcommand connect" -s n -l numeric
 complete -c astream -n "__fish_astream_using_subcommand connect" -s z -l probe -d 'Only set up, TLS included, and report; PORT may be 20-25,443'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l show-certs -d 'Print the server\'s certificates (PEM), trusted or not; the report goes to stderr; implies -z --tls'
 complete -c astream -n "__fish_astream_using_subcommand connect" -s C -l crlf -d 'Send CRLF for LF; a CRLF stays one'
-complete -c astream -n "__fish_astream_using_subcommand connect" -l send-only -d 'Send only; what comes is dropped'
+complete -c astream -n "__fish_astream_using_subcommand connect" -l send-only -d 'Send only; what the peer sends is dropped'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l recv-only -d 'Receive only; stdin is not read'
-complete -c astream -n "__fish_astream_using_subcommand connect" -l no-shutdown -d 'Do not pass the end of stdin on before the peer\'s'
+complete -c astream -n "__fish_astream_using_subcommand connect" -l no-shutdown -d 'Send our end only after the peer\'s: the default with --starttls, and where stdin is closed'
+complete -c astream -n "__fish_astream_using_subcommand connect" -l shutdown -d 'Send our end at the end of stdin: the default otherwise'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l exit-on-close -d 'Leave when the peer closes, as from a terminal'
-complete -c astream -n "__fish_astream_using_subcommand connect" -s v -l verbose -d 'Tell addresses, TLS facts and totals; -vv tells more'
+complete -c astream -n "__fish_astream_using_subcommand connect" -s v -l verbose -d 'Print addresses, TLS details and totals; -vv prints more'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l quiet -d 'Errors only'
-complete -c astream -n "__fish_astream_using_subcommand connect" -l json -d 'Tell everything as JSON, an object a line (docs/json.md)'
+complete -c astream -n "__fish_astream_using_subcommand connect" -l json -d 'Print everything as JSON, one object a line (docs/json.md)'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l tls -d 'Speak TLS; chain and name are verified'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l insecure -d 'Verify nothing'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l ignore-unexpected-eof -d 'Accept an end without close_notify'
 complete -c astream -n "__fish_astream_using_subcommand connect" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c astream -n "__fish_astream_using_subcommand listen" -l grace -d 'What open connections get after SIGTERM' -r
-complete -c astream -n "__fish_astream_using_subcommand listen" -l forward -d 'Relay each connection to ADDRESS, HOST:PORT or unix:PATH, until stopped' -r
+complete -c astream -n "__fish_astream_using_subcommand listen" -l grace -d 'How long open connections may go on after SIGTERM' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -l forward -d 'Relay each connection to ADDRESS, HOST:PORT or unix:PATH, until stopped' -r -f -a "(__fish_astream_addresses)"
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-cacert -d 'Trust the certificates in FILE there, not the system\'s' -r -F
-complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-servername -d 'The name to ask for and to verify there' -r
-complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-pin -d 'Trust this key alone there: sha256//BASE64' -r
+complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-servername -d 'The name to ask for and to verify there' -r -f -a "(__fish_print_hostnames)"
+complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-pin -d 'Trust this key alone there: sha256//BASE64' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-cert -d 'Our certificate there, if asked for one (PEM)' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-key -d 'Its key (PEM), if not in the same file' -r -F
-complete -c astream -n "__fish_astream_using_subcommand listen" -s w -l timeout -d 'Limit of a TLS handshake, and of reaching --forward' -r
-complete -c astream -n "__fish_astream_using_subcommand listen" -s i -l idle-timeout -d 'Give up when nothing moves either way for TIME (status 5)' -r
+complete -c astream -n "__fish_astream_using_subcommand listen" -s w -l timeout -d 'Limit of a handshake, and of reaching --forward; 0: none' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -s i -l idle-timeout -d 'Limit of a time in which nothing moves (status 5); 0: no limit' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l cert -d 'Our certificate and chain (PEM), and its key unless --key has it' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -l key -d 'Its key (PEM), if not in the same file' -r -F
-complete -c astream -n "__fish_astream_using_subcommand listen" -l cacert -d 'Demand a client certificate issued under FILE' -r -F
-complete -c astream -n "__fish_astream_using_subcommand listen" -l crl -d 'Refuse what a revocation list in FILE names (PEM); a client must have one of its issuer' -r -F
-complete -c astream -n "__fish_astream_using_subcommand listen" -l alpn -d 'Application protocols, the best first; one must be agreed on (ALPN): h2,http/1.1' -r
-complete -c astream -n "__fish_astream_using_subcommand listen" -l tls-min -d 'The least version of TLS' -r -f -a "1.2\t''
+complete -c astream -n "__fish_astream_using_subcommand listen" -l cacert -d 'Demand a client certificate issued under FILE; may be repeated' -r -F
+complete -c astream -n "__fish_astream_using_subcommand listen" -l crl -d 'Refuse what a revocation list in FILE names (PEM); a client must have one of its issuer; may be repeated' -r -F
+complete -c astream -n "__fish_astream_using_subcommand listen" -l alpn -d 'Application protocols, the best first; one must be agreed on (ALPN): h2,http/1.1; may be repeated' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -l tls-min -d 'Lowest TLS version' -r -f -a "1.2\t''
 1.3\t''"
-complete -c astream -n "__fish_astream_using_subcommand listen" -l tls-max -d 'The most' -r -f -a "1.2\t''
+complete -c astream -n "__fish_astream_using_subcommand listen" -l tls-max -d 'Highest TLS version' -r -f -a "1.2\t''
 1.3\t''"
 complete -c astream -n "__fish_astream_using_subcommand listen" -s 4 -l ipv4 -d 'IPv4 only'
 complete -c astream -n "__fish_astream_using_subcommand listen" -s 6 -l ipv6 -d 'IPv6 only'
@@ -97,13 +98,44 @@ complete -c astream -n "__fish_astream_using_subcommand listen" -l echo -d 'Send
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-tls -d 'Speak TLS to ADDRESS; chain and name are verified'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-insecure -d 'Verify nothing there'
 complete -c astream -n "__fish_astream_using_subcommand listen" -s C -l crlf -d 'Send CRLF for LF; a CRLF stays one'
-complete -c astream -n "__fish_astream_using_subcommand listen" -l send-only -d 'Send only; what comes is dropped'
+complete -c astream -n "__fish_astream_using_subcommand listen" -l send-only -d 'Send only; what the peer sends is dropped'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l recv-only -d 'Receive only; stdin is not read'
-complete -c astream -n "__fish_astream_using_subcommand listen" -l no-shutdown -d 'Do not pass the end of stdin on before the peer\'s'
+complete -c astream -n "__fish_astream_using_subcommand listen" -l no-shutdown -d 'Send our end only after the peer\'s: the default with --starttls, and where stdin is closed'
+complete -c astream -n "__fish_astream_using_subcommand listen" -l shutdown -d 'Send our end at the end of stdin: the default otherwise'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l exit-on-close -d 'Leave when the peer closes, as from a terminal'
-complete -c astream -n "__fish_astream_using_subcommand listen" -s v -l verbose -d 'Tell addresses, TLS facts and totals; -vv tells more'
+complete -c astream -n "__fish_astream_using_subcommand listen" -s v -l verbose -d 'Print addresses, TLS details and totals; -vv prints more'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l quiet -d 'Errors only'
-complete -c astream -n "__fish_astream_using_subcommand listen" -l json -d 'Tell everything as JSON, an object a line (docs/json.md)'
-complete -c astream -n "__fish_astream_using_subcommand listen" -l tls -d 'Speak TLS; without --cert with a fresh key, whose pin is told'
+complete -c astream -n "__fish_astream_using_subcommand listen" -l json -d 'Print everything as JSON, one object a line (docs/json.md)'
+complete -c astream -n "__fish_astream_using_subcommand listen" -l tls -d 'Speak TLS; without --cert with a fresh key, whose pin is printed'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l ignore-unexpected-eof -d 'Accept an end without close_notify'
 complete -c astream -n "__fish_astream_using_subcommand listen" -s h -l help -d 'Print help (see more with \'--help\')'
+
+# Addresses: host names as ssh completes them, and the paths of Unix sockets.
+function __fish_astream_wants_address
+    set -l is_value 0
+    for word in (commandline -opc)[3..-1]
+        if test $is_value = 1
+            set is_value 0
+        else if contains -- $word --alpn --cacert --cert --crl --expires-within --forward --forward-cacert --forward-cert --forward-key --forward-pin --forward-servername --grace --idle-timeout --key --pin --servername --starttls --timeout --tls-max --tls-min -i -w
+            set is_value 1
+        else if not string match -q -- '-*' $word
+            return 1
+        end
+    end
+end
+
+function __fish_astream_addresses
+    set -l word (commandline -ct)
+    if string match -q 'unix:*' -- $word
+        set -l path (string replace 'unix:' '' -- $word)
+        complete -C "'' $path" | string replace -r '^' 'unix:'
+    else
+        __fish_print_hostnames
+        printf 'unix:\tUnix socket\n'
+    end
+end
+
+for command in connect listen
+    complete -c astream -n "__fish_astream_using_subcommand $command" -f
+    complete -c astream -n "__fish_astream_using_subcommand $command; and __fish_astream_wants_address" -f -a "(__fish_astream_addresses)"
+end

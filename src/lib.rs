@@ -47,8 +47,8 @@ mod transport;
 
 pub use certificate::{Certificate, Pin, Timestamp};
 pub use endpoint::{Address, Endpoint, Family};
-pub use error::{Attempt, Error, Result, TlsFault};
-pub use observe::Totals;
+pub use error::{Attempt, Error, ResolveFault, Result, TlsFault};
+pub use observe::{AfterEnd, Totals};
 pub use stream::{
     ConnectOptions, DEFAULT_LIMIT, Lines, Server, ServerOptions, StreamReader, StreamWriter, TlsSide,
     open_connection, pair, start_server, start_tls,

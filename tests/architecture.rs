@@ -81,6 +81,25 @@ fn every_foreign_name_stays_at_home() {
 }
 
 #[test]
+fn no_message_of_the_library_names_an_option_of_the_program() {
+    for (path, text) in sources() {
+        if path.starts_with("src/bin/") || path == "src/build.rs" {
+            continue;
+        }
+        for (line, code) in code(&text) {
+            // Inside of quotes.
+            for text in code.split('"').skip(1).step_by(2) {
+                let starts = |start: &str| {
+                    text.match_indices(start)
+                        .any(|(at, _)| text[at + start.len()..].starts_with(|c: char| c.is_ascii_lowercase()))
+                };
+                assert!(!starts("--") && !starts("(-"), "{path}:{line}: {text}");
+            }
+        }
+    }
+}
+
+#[test]
 fn every_file_says_what_it_is_for_and_is_short() {
     for (path, text) in sources() {
         assert!(text.starts_with("//! "), "{path} does not begin with what it is for");

@@ -24,13 +24,23 @@ fn what_cannot_be_meant_is_status_2_and_named() {
         (&["connect", "h", "1", "--insecure"], &["--tls"]),
         (&["connect", "h", "1", "--tls", "--insecure", "--cacert", "x"], &["--insecure", "--cacert"]),
         (&["connect", "h", "1", "--tls", "--pin", "md5//x"], &["md5//x", "sha256//"]),
+        (&["connect", "127.1", "1"], &["'127.1'", "write 127.0.0.1 if that is meant"]),
+        (&["connect", "0x7f000001:1", "-z"], &["'0x7f000001'", "write 127.0.0.1 if that is meant"]),
+        (&["listen", "0127.0.0.1", "0"], &["'0127.0.0.1'", "write 87.0.0.1 if that is meant"]),
+        (&["listen", "127.0.0.1", "0", "--forward", "2130706433:1"], &["write 127.0.0.1 if that is meant"]),
+        (&["listen", "", "1"], &["host is empty"]),
+        (
+            &["listen", "127.0.0.1", "0", "--forward", "127.0.0.1:1", "--forward", "127.0.0.1:2"],
+            &["'127.0.0.1:2'", "second --forward"],
+        ),
         (&["connect", "h", "1", "--tls", "--key", "x"], &["--cert"]),
         (&["connect", "h", "1", "--starttls", "gopher"], &["gopher", "--starttls", "smtp", "sieve"]),
-        (&["connect", "h", "1", "-w", "soon"], &["soon", "ms, s, m, h or d"]),
+        (&["connect", "h", "1", "-w", "soon"], &["soon", "ms, s, m, h, d or w"]),
         (&["connect", "h", "1", "-i", "-1"], &["-1"]),
         (&["connect", "h", "25-20", "-z"], &["25-20", "lower", "higher"]),
         (&["connect", "h:1,2-70000", "-z"], &["2-70000", "0 to 65535"]),
-        (&["connect", "h", "1,,2", "-z"], &["''", "neither a number nor a known service"]),
+        (&["connect", "h", "1,,2", "-z"], &["'1,,2'", "gap"]),
+        (&["connect", "-z", "h", "9080,"], &["'9080,': the list of ports ends with a comma"]),
         (&["connect", "127.0.0.1", "0-2", "-z"], &["127.0.0.1:0", "port 0"]),
         (&["connect", "h", "20-25"], &["20-25", "not a port"]),
         (&["connect", "h", "1", "-z", "--send-only"], &["--probe", "--send-only"]),
@@ -97,4 +107,30 @@ fn too_few_descriptors_are_told_and_no_panic() {
 fn an_option_that_is_given_again_replaces_the_one_before() {
     let said = astream(["connect", "127.0.0.1", "0", "-w", "1h", "-w", "2s"]).run();
     said.status(2).says(&["port 0"]);
+}
+
+#[test]
+fn a_wrong_value_is_named_once() {
+    let said = astream(["connect", "h", "1", "--tls", "--pin", "foo"]).run().status(2);
+    said.says(&["invalid value for '--pin <PIN>': 'foo': a pin is sha256//"]);
+    let said = astream(["listen", "h", "1", "--forward", "foo"]).run().status(2);
+    said.says(&["invalid value for '--forward <ADDRESS>': 'foo': the port is missing"]);
+}
+
+#[test]
+fn an_option_that_is_typed_twice_is_as_good_as_once() {
+    let said = astream([
+        "connect",
+        "127.0.0.1",
+        "0",
+        "--tls",
+        "--tls",
+        "--tls-min",
+        "1.2",
+        "--tls-min",
+        "1.3",
+        "-4",
+        "-4",
+    ]);
+    said.run().status(2).says(&["port 0"]);
 }

@@ -2,8 +2,10 @@
 
 mod support;
 
+use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixListener;
 use std::sync::mpsc::channel;
 use std::thread;
@@ -288,6 +290,23 @@ fn the_idle_timeout_does_not_run_while_only_our_own_input_is_waited_for() {
 }
 
 #[test]
+fn a_limit_of_0_is_no_limit() {
+    let server = peer(|mut stream| {
+        stream.read_exact(&mut [0]).unwrap();
+        // Longer than no time at all: that is what is tested.
+        thread::park_timeout(Duration::from_millis(200));
+        stream.write_all(b"late").unwrap();
+    });
+    let args = ["connect", "127.0.0.1", &server.port(), "-w", "0", "-i", "0s"];
+    astream(args).input("x").run().status(0).stdout(b"late").silent();
+    let listener = astream(["listen", "127.0.0.1", "0", "--tls", "-w", "0", "-i", "0"]).input("x").start();
+    let address = listener.address().to_string();
+    let pin = listener.stderr_line("--pin ").split("--pin ").nth(1).unwrap().to_owned();
+    astream(["connect", &address, "--tls", "--pin", &pin, "-w", "0"]).run().status(0).stdout(b"x").silent();
+    listener.wait().status(0);
+}
+
+#[test]
 fn a_silent_open_stdin_does_not_delay_the_exit() {
     let server = peer(|mut stream| {
         stream.read_exact(&mut [0]).unwrap();
@@ -352,6 +371,17 @@ fn unix_sockets_are_connected_to_by_path_and_by_abstract_name() {
         .status(0)
         .stdout(b"back");
     assert!(server.join().unwrap() == sent);
+
+    let mut odd = OsString::from("unix:");
+    odd.push(folder.path());
+    odd.push(OsStr::from_bytes(b"/\xff\n\x1b"));
+    let listener = astream([OsStr::new("listen"), &odd]).input("odd").start();
+    listener.stderr_line("/\\xff\\n\\u{1b}");
+    let client = astream([OsStr::new("connect"), &odd, OsStr::new("-v")]).run().status(0).stdout(b"odd");
+    assert!(client.stderr.lines().all(|line| line.starts_with("astream: ")), "{}", client.told());
+    let client = astream([OsStr::new("connect"), &odd]).run().status(4);
+    client.says(&["/\\xff\\n\\u{1b}: no such file"]);
+    listener.wait().status(0);
 
     let name = format!("astream-test-{}", std::process::id());
     let listener = astream(["listen", &format!("unix:@{name}")]).input("hello").start();

@@ -53,6 +53,28 @@ fn both_ways_at_once_arrive_whole_and_each_end_is_passed_on() {
 }
 
 #[test]
+fn sent_and_received_are_seen_from_the_client() {
+    for more in [&["--once", "-v"][..], &["--once", "-v", "--tls", "-4"]] {
+        let target = peer(|mut stream| {
+            stream.write_all(b"answer").unwrap();
+            read_all(&mut stream)
+        });
+        let relay = relay(&target.address.to_string(), more);
+        let address = relay.address().to_string();
+        let client = if more.contains(&"--tls") {
+            let pin = relay.stderr_line("--pin ").split("--pin ").nth(1).unwrap().to_owned();
+            astream(["connect", &address, "--quiet", "--tls", "--pin", &pin])
+        } else {
+            astream(["connect", &address])
+        };
+        client.input("question: x").run().status(0).stdout(b"answer").silent();
+        assert_eq!(target.join(), b"question: x");
+        let said = relay.wait().status(0);
+        assert!(said.stderr.contains("6 bytes sent, 11 bytes received"), "{}", said.told());
+    }
+}
+
+#[test]
 fn an_answer_after_our_end_passes() {
     let target = peer(|mut stream| {
         assert_eq!(read_all(&mut stream), b"question");
@@ -113,6 +135,35 @@ fn unix_sockets_and_tcp_are_relayed_into_each_other() {
     let relay = relay(&path, &[]);
     let client = astream(["connect", &relay.address().to_string()]).input(noise(2 * MIB)).run();
     client.status(0).stdout(&noise(2 * MIB));
+}
+
+#[test]
+fn each_line_of_the_log_names_its_client_in_text_and_in_json() {
+    for json in [false, true] {
+        let target = astream(["listen", "127.0.0.1", "0", "--echo"]).start();
+        let relay = relay(&target.address().to_string(), if json { &["-vv", "--json"] } else { &["-vv"] });
+        let address = if json { relay.address_in_json() } else { relay.address() };
+        let clients = [(); 2].map(|()| TcpStream::connect(address).unwrap());
+        let names = clients.each_ref().map(|client| client.local_addr().unwrap().to_string());
+        for mut client in clients {
+            client.write_all(b"x").unwrap();
+            client.shutdown(Shutdown::Write).unwrap();
+            assert_eq!(read_all(&mut client), b"x");
+        }
+        let closed = if json { "\"closed\"" } else { "1 bytes sent, 1 bytes received" };
+        let _ends = [relay.stderr_line(closed), relay.stderr_line(closed)];
+        relay.signal(rustix::process::Signal::TERM);
+        let said = relay.wait().status(0);
+        for line in said.stderr.lines().filter(|line| !line.contains("listening")) {
+            let start = |name: &String| {
+                if json { format!("\"peer\":\"{name}\"") } else { format!("astream: {name}: ") }
+            };
+            assert!(names.iter().any(|name| line.contains(&start(name))), "{line}\n{}", said.told());
+        }
+        for told in ["connecting to ", "connected to "] {
+            assert_eq!(said.stderr.matches(told).count(), 2, "{}", said.told());
+        }
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod support;
 use std::io::Write;
 
 use support::certs::{arg, authority};
-use support::peer::{peer, read_all};
+use support::peer::{peer, read_all, refusing};
 use support::{astream, tool};
 
 #[test]
@@ -70,6 +70,44 @@ fn verbose_tells_what_each_certificate_of_the_chain_says() {
             assert!(line.contains(told), "{told}: {line}");
         }
     }
+}
+
+#[test]
+fn a_failed_attempt_is_told_once_and_without_the_systems_number() {
+    let (_socket, address) = refusing();
+    for more in [&[][..], &["-v"], &["-vv"]] {
+        let said = astream(["connect", &address.to_string()]).args(more).run().status(4);
+        assert_eq!(said.stderr.to_lowercase().matches("refused").count(), 1, "{}", said.told());
+        assert!(!said.stderr.contains("os error"), "{}", said.told());
+    }
+}
+
+#[test]
+fn addresses_that_failed_alike_share_one_reason() {
+    let (_socket, address) = refusing();
+    let said = astream(["connect", "localhost", &address.port().to_string(), "-v"]).run().status(4);
+    assert_eq!(said.stderr.matches("connection refused").count(), 1, "{}", said.told());
+    assert!(said.stderr.contains(&address.to_string()), "{}", said.told());
+}
+
+#[test]
+fn a_client_that_is_idle_is_named_once() {
+    for more in [&["--echo"][..], &["-k"]] {
+        let listener = astream(["listen", "127.0.0.1", "0", "-i", "200ms"]).args(more).start();
+        let client = std::net::TcpStream::connect(listener.address()).unwrap();
+        let line = listener.stderr_line("idle");
+        let name = client.local_addr().unwrap();
+        assert_eq!(line, format!("astream: {name}: idle: nothing within 200 ms"));
+    }
+}
+
+#[test]
+fn a_unix_socket_of_another_type_is_told_as_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let _socket = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    let said = astream(["connect", &format!("unix:{}", path.display())]).run().status(4);
+    said.says(&["it is not a stream socket (datagram sockets are not supported yet; use nc -uU"]);
 }
 
 #[test]

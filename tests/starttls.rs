@@ -8,6 +8,7 @@ mod conversations;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
+use std::time::Duration;
 
 use conversations::{CONVERSATIONS, Turns};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
@@ -60,10 +61,40 @@ fn after_every_dialogue_in_whatever_pieces_the_stream_is_under_tls() {
                 end_tls(&mut tls);
                 got
             });
-            let client = connect(protocol, &server, &["--cacert", arg(&authority.ca)]).input("secret").run();
-            client.status(0).stdout(b"under TLS").silent();
+            let client = connect(protocol, &server, &["--shutdown", "--cacert", arg(&authority.ca)]);
+            client.input("secret").run().status(0).stdout(b"under TLS").silent();
             assert_eq!(server.join(), b"secret");
         }
+    }
+}
+
+#[test]
+fn our_end_comes_after_the_servers_unless_it_is_asked_for() {
+    let (authority, config) = tls_config();
+    for (more, is_first) in [
+        (&[][..], false),
+        (&["--shutdown", "--no-shutdown"], false),
+        (&["--shutdown"], true),
+        (&["--no-shutdown", "--shutdown"], true),
+    ] {
+        let config = Arc::clone(&config);
+        let server = peer(move |mut stream| {
+            follow(&mut stream, CONVERSATIONS[0].1, usize::MAX);
+            let mut tls = StreamOwned::new(ServerConnection::new(config).unwrap(), stream);
+            tls.read_exact(&mut [0; 4]).unwrap();
+            tls.sock
+                .set_read_timeout(Some(Duration::from_millis(if is_first { 60_000 } else { 200 })))
+                .unwrap();
+            let early = tls.read(&mut [0]).ok();
+            tls.sock.set_read_timeout(Some(support::DEADLINE)).unwrap();
+            tls.write_all(b"221 bye").unwrap();
+            end_tls(&mut tls);
+            assert_eq!(read_all(&mut tls), b"");
+            early
+        });
+        let client = connect("smtp", &server, &["--cacert", arg(&authority.ca)]).args(more);
+        client.input("QUIT").run().status(0).stdout(b"221 bye").silent();
+        assert_eq!(server.join(), is_first.then_some(0), "{more:?}");
     }
 }
 

@@ -264,6 +264,30 @@ fn a_trusted_certificate_may_be_the_servers_own_also_one_of_an_authority() {
 }
 
 #[test]
+fn a_unix_socket_needs_a_name_to_verify() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = format!("unix:{}", folder.path().join("socket").display());
+    let said = astream(["connect", &path, "--tls"]).run().status(6);
+    said.says(&["the server's name is not known (--servername NAME"]);
+}
+
+#[test]
+fn several_files_of_trusted_certificates_add_up_on_both_sides() {
+    let (one, other) = (authority(), authority());
+    let [first, second] = [arg(&one.ca), arg(&other.ca)];
+    for issuer in [&one, &other] {
+        let (own, client) = (issuer.localhost(), issuer.issue("client", &["a client"]));
+        let own = ["--cert", arg(&own.cert), "--key", arg(&own.key)];
+        let both = ["--tls", "--cacert", first, "--cacert", second];
+        let listener = astream(["listen", "127.0.0.1", "0"]).args(both).args(own).input("in").start();
+        let connect = astream(["connect", "127.0.0.1", &listener.port()]).args(both);
+        let client = connect.args(["--cert", arg(&client.cert), "--key", arg(&client.key)]);
+        client.run().status(0).stdout(b"in").silent();
+        listener.wait().status(0);
+    }
+}
+
+#[test]
 fn insecure_says_so() {
     let (_authority, peer) = server(|mut tls| {
         tls.write_all(b"ok").unwrap();
@@ -283,6 +307,32 @@ fn the_systems_roots_are_those_of_ssl_cert_file() {
     });
     let args = ["connect", "127.0.0.1", &peer.port(), "--tls"];
     astream(args).env("SSL_CERT_FILE", &authority.ca).run().status(0).stdout(b"ok").silent();
+}
+
+#[test]
+fn a_server_that_ends_at_our_end_without_an_answer_is_a_hint() {
+    const AT_ONCE: (&str, Duration) = ("", Duration::ZERO);
+    for (more, input, (answer, pause), is_told) in [
+        (&[][..], "QUIT", AT_ONCE, true),
+        (&["--json"], "QUIT", AT_ONCE, true),
+        (&["--send-only"], "QUIT", AT_ONCE, false),
+        (&["--quiet"], "QUIT", AT_ONCE, false),
+        (&[], "", AT_ONCE, false),
+        (&[], "QUIT", ("221 bye", Duration::ZERO), false),
+        (&[], "QUIT", ("", Duration::from_millis(1200)), false),
+    ] {
+        let (authority, peer) = server(move |mut tls| {
+            let _ = read_all(&mut tls);
+            // How long it takes is what is tested.
+            std::thread::park_timeout(pause);
+            tls.write_all(answer.as_bytes()).unwrap();
+            end_tls(&mut tls);
+        });
+        let said = connect(&authority, &peer, more).input(input).run().status(0);
+        let hints =
+            said.stderr.lines().filter(|line| line.contains("hint") && line.contains("--no-shutdown"));
+        assert_eq!(hints.count(), usize::from(is_told), "{more:?} {input:?} {answer:?}: {}", said.told());
+    }
 }
 
 #[test]

@@ -4,18 +4,23 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use super::{Attempt, Error};
+use rustix::io::Errno;
+
+use super::{Attempt, Error, Printable};
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Address { text, reason } => write!(f, "'{}': {reason}", text.escape_debug()),
-            Self::Resolve { host, reason } => write!(f, "cannot resolve '{}': {reason}", host.escape_debug()),
+            Self::Resolve { host, reason, .. } => {
+                write!(f, "cannot resolve '{}': {reason}", host.escape_debug())
+            }
             Self::Connect { target, attempts } => connect_failed(f, target, attempts),
             Self::Bind { target, cause } => write!(f, "cannot listen on {target}: {}", reason(cause)),
             Self::Timeout { doing, after } => write!(f, "{doing}: nothing within {}", seconds(*after)),
+            Self::Idle { after } => write!(f, "idle: nothing within {}", seconds(*after)),
             Self::Tls { doing, reason, .. } => write!(f, "{doing}: {reason}"),
-            Self::File { path, reason } => write!(f, "{}: {reason}", path.display()),
+            Self::File { path, reason } => write!(f, "{}: {reason}", Printable(path)),
             Self::Truncated => {
                 f.write_str("the peer ended the TLS stream without close_notify; the data may be cut short")
             }
@@ -39,28 +44,39 @@ impl fmt::Display for Error {
             Self::Local { doing, cause } => write!(f, "cannot {doing}: {}", reason(cause)),
             Self::Relay { side, cause } => write!(f, "{side}: {cause}"),
             Self::Undelivered => f.write_str("left before all input was handed over"),
-            Self::FellBehind => f.write_str("the peer fell behind the others and was let go"),
+            Self::FellBehind => f.write_str("the peer fell behind the others and was dropped"),
         }
     }
 }
 
+/// Every address that was tried, those that failed alike together.
 fn connect_failed(f: &mut fmt::Formatter<'_>, target: &str, attempts: &[Attempt]) -> fmt::Result {
-    write!(f, "cannot connect to {target}: ")?;
-    for (index, attempt) in attempts.iter().enumerate() {
-        if index > 0 {
-            f.write_str("; ")?;
+    let mut by_reason: Vec<(String, Vec<&str>)> = Vec::new();
+    for Attempt { address, cause } in attempts {
+        let reason = reason(cause);
+        match by_reason.iter_mut().find(|(other, _)| *other == reason) {
+            Some((_, addresses)) => addresses.push(address),
+            None => by_reason.push((reason, vec![address])),
         }
-        if attempt.address != target {
-            write!(f, "{}: ", attempt.address)?;
-        }
-        f.write_str(&reason(&attempt.cause))?;
     }
-    Ok(())
+    let told = by_reason.iter().map(|(reason, addresses)| match addresses[..] {
+        [only] if only == target => reason.clone(),
+        _ => format!("{}: {reason}", addresses.join(" and ")),
+    });
+    write!(f, "cannot connect to {target}: {}", told.collect::<Vec<_>>().join("; "))
 }
 
 /// The system's words without its number and its capital: "connection refused".
-fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
+pub(crate) fn reason(error: &io::Error) -> String {
+    match error.raw_os_error().map(Errno::from_raw_os_error) {
+        // What a socket says of itself once a reset was noticed.
+        Some(Errno::NOTCONN) => "connection reset by peer".to_owned(),
+        Some(Errno::PROTOTYPE) => "it is not a stream socket".to_owned(),
+        _ => plain(&error.to_string()),
+    }
+}
+
+fn plain(text: &str) -> String {
     let text = text.split(" (os error ").next().unwrap_or_default();
     let mut letters = text.chars();
     match letters.next() {
@@ -78,5 +94,61 @@ fn seconds(time: Duration) -> String {
         format!("{} s", time.as_secs())
     } else {
         format!("{} ms", time.as_millis())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::error::Error as _;
+
+    fn attempt(address: &str, errno: Errno) -> Attempt {
+        Attempt { address: address.to_owned(), cause: std::sync::Arc::new(errno.into()) }
+    }
+
+    #[test]
+    fn addresses_that_failed_alike_share_one_reason() {
+        let (refused, unreachable) = (Errno::CONNREFUSED, Errno::NETUNREACH);
+        for (attempts, told) in [
+            (vec![attempt("h:1", refused)], "cannot connect to h:1: connection refused"),
+            (
+                vec![attempt("a", refused), attempt("b", refused)],
+                "cannot connect to h:1: a and b: connection refused",
+            ),
+            (
+                vec![attempt("a", refused), attempt("b", unreachable)],
+                "cannot connect to h:1: a: connection refused; b: network is unreachable",
+            ),
+        ] {
+            assert_eq!(Error::Connect { target: "h:1".to_owned(), attempts }.to_string(), told);
+        }
+    }
+
+    #[test]
+    fn a_reason_is_the_systems_words_without_its_number() {
+        for (errno, told) in [
+            (Errno::ADDRINUSE, "address already in use"),
+            (Errno::NOTCONN, "connection reset by peer"),
+            (Errno::PROTOTYPE, "it is not a stream socket"),
+        ] {
+            assert_eq!(reason(&errno.into()), told);
+        }
+        assert_eq!(reason(&io::Error::other("TLS is off")), "TLS is off");
+    }
+
+    #[test]
+    fn no_error_says_anything_twice_with_its_sources() {
+        let cause = || std::sync::Arc::new(io::Error::from(Errno::ADDRINUSE));
+        let lost = || Error::Lost { doing: "reading", cause: cause() };
+        for error in [
+            lost(),
+            Error::Bind { target: "127.0.0.1:1".to_owned(), cause: cause() },
+            Error::Local { doing: "read stdin", cause: cause() },
+            Error::Relay { side: "the client".to_owned(), cause: Box::new(lost()) },
+        ] {
+            let sources = std::iter::successors(error.source(), |source| (*source).source());
+            let whole = sources.fold(error.to_string(), |all, source| format!("{all}: {source}"));
+            assert_eq!(whole.matches("ddress").count(), 1, "{whole}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What was being done, to what, and the cause.
 
 mod display;
+mod printable;
 
 use std::fmt;
 use std::io;
@@ -12,6 +13,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::certificate::Certificate;
+pub(crate) use display::reason;
+pub(crate) use printable::Printable;
 
 /// The result of this crate's calls.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -35,6 +38,8 @@ pub enum Error {
         host: String,
         /// What the resolver said.
         reason: String,
+        /// What can be done about it.
+        fault: ResolveFault,
     },
     /// No address of the target could be connected to.
     Connect {
@@ -54,6 +59,11 @@ pub enum Error {
     Timeout {
         /// What was waited for.
         doing: String,
+        /// The limit.
+        after: Duration,
+    },
+    /// Nothing was sent or received on a connection for this long.
+    Idle {
         /// The limit.
         after: Duration,
     },
@@ -125,8 +135,20 @@ pub enum Error {
     },
     /// The connection was left before all input was handed over.
     Undelivered,
-    /// One of several receivers of the same bytes took them too slowly, and was let go.
+    /// One of several receivers of the same bytes took them too slowly, and was dropped.
     FellBehind,
+}
+
+/// What a name that could not be resolved is about, as far as somebody can do something about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ResolveFault {
+    /// It is a name, and only IP addresses are allowed.
+    NotNumeric,
+    /// It is an IP address of the other family.
+    Family,
+    /// Anything else.
+    Other,
 }
 
 /// What an error of TLS is about, as far as somebody can do something about it.
@@ -215,7 +237,7 @@ impl Error {
             Self::Bind { cause, .. } | Self::Lost { cause, .. } | Self::Local { cause, .. } => cause.kind(),
             Self::Connect { attempts, .. } => attempts.last().map_or(Kind::Other, |last| last.cause.kind()),
             Self::Relay { cause, .. } => cause.kind(),
-            Self::Timeout { .. } => Kind::TimedOut,
+            Self::Timeout { .. } | Self::Idle { .. } => Kind::TimedOut,
             Self::Truncated | Self::Incomplete { .. } => Kind::UnexpectedEof,
             Self::WriteAfterEof | Self::Closed => Kind::BrokenPipe,
             Self::Address { .. } | Self::EmptySeparator => Kind::InvalidInput,
@@ -225,17 +247,8 @@ impl Error {
     }
 }
 
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Bind { cause, .. } | Self::Lost { cause, .. } | Self::Local { cause, .. } => {
-                Some(cause.as_ref())
-            }
-            Self::Relay { cause, .. } => Some(cause.as_ref()),
-            _ => None,
-        }
-    }
-}
+/// Its text says everything, the cause included, so that no source repeats it. The causes are fields.
+impl std::error::Error for Error {}
 
 /// For codecs and other users of `AsyncRead` and `AsyncWrite`; the error can be downcast again.
 impl From<Error> for io::Error {

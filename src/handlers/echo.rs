@@ -6,7 +6,7 @@ use tokio::io::AsyncBufReadExt;
 
 use super::{Handler, Outcome, Use, used_within};
 use crate::error::Error;
-use crate::relay::{Meter, Way, idle};
+use crate::relay::{Meter, Way};
 use crate::stream::{StreamReader, StreamWriter};
 
 /// Sends back what comes, and the end after it.
@@ -41,14 +41,14 @@ impl Handler for Echo {
             let guard = writer.abort_guard();
             let result = tokio::select! {
                 echoed = echo(&mut reader, &writer, &meter) => echoed,
-                limit = meter.idle() => Err(idle(writer.peer_addr(), limit)),
+                after = meter.idle() => Err(Error::Idle { after }),
             };
             Outcome { totals: meter.totals(), result: guard.judge(result) }
         }
     }
 
     async fn in_use(&self, reader: &StreamReader) -> Result<Use, Error> {
-        used_within(self.idle_timeout, reader, reader.arrived()).await
+        used_within(self.idle_timeout, reader.arrived()).await
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::{Handler, Outcome};
-use crate::endpoint::{Address, Endpoint};
+use crate::endpoint::Endpoint;
 use crate::error::Error;
 #[cfg(target_os = "linux")]
 use crate::relay::pump;
@@ -18,6 +18,9 @@ use crate::stream::{
 /// Opens a connection for each one that comes, and feeds the two from each other, under TLS or not on
 /// either side. The end of one way is passed on, the other goes on. What fails on one side is never
 /// passed on as an end: the other side gets what came before, and is aborted.
+///
+/// As with every handler, what is sent and received is seen from the client's connection: to a relay the
+/// client is the remote side, and the target the local one.
 #[derive(Debug, Clone)]
 pub struct Forward {
     target: Endpoint,
@@ -61,16 +64,15 @@ impl Handler for Forward {
         let meter = Meter::between_peers(self.idle_timeout);
         // While the target is not reached, or if it never is, the client is told no end either.
         let guard = writer.abort_guard();
-        let peer = writer.peer_addr().clone();
         let result = match open_connection(&self.target, &self.options).await {
             Ok(target) => {
                 if let Some(reason) = target.0.tls().and_then(|tls| tls.unverified.as_ref()) {
-                    tracing::info!("{peer}: the target is not verified: {reason}");
+                    tracing::info!("the target is not verified: {reason}");
                 }
                 meter.watch(&writer);
                 meter.watch(&target.1);
                 let relayed = self.relay((reader, writer), target, &meter).await;
-                relayed.map_err(|stop| self.error(stop, &peer))
+                relayed.map_err(|stop| self.error(stop))
             }
             Err(error) => guard.judge(Err(of("the target".to_owned(), error))),
         };
@@ -89,24 +91,24 @@ impl Forward {
         let ((mut reader, mut writer), (mut from, mut to)) = (client, target);
         let guards = [writer.abort_guard(), to.abort_guard()];
         let (client_lost, target_lost) = (writer.lost(), to.lost());
-        let client_lost = async { Fault::Read(client_lost.await) };
+        let target_lost = async { Fault::Read(target_lost.await) };
         let (client, target) = ((&mut reader, &mut writer, client_lost), (&mut from, &mut to, target_lost));
-        let relayed = relay(client, target, plan, meter).await;
+        let relayed = relay(target, client, plan, meter).await;
         if let Err(stop) = relayed {
             let rest = async { tokio::join!(writer.sent(), to.sent()) };
             return Err(after_the_rest(stop, rest).await);
         }
         let (client, target) = tokio::join!(writer.wait_closed(), to.wait_closed());
-        client.map_err(|error| Stop::Write(Way::Down, error.into()))?;
-        target.map_err(|error| Stop::Write(Way::Up, error.into()))?;
+        client.map_err(|error| Stop::Write(Way::Up, error.into()))?;
+        target.map_err(|error| Stop::Write(Way::Down, error.into()))?;
         guards.into_iter().for_each(AbortGuard::disarm);
         Ok(())
     }
 
     /// What stopped a relay, by the side that failed.
-    fn error(&self, stop: Stop, client: &Address) -> Error {
-        let (client_side, target_side) = ("the client".to_owned(), format!("the target {}", self.target));
-        stop.into_error(Party::Named(client_side), Party::Named(target_side), client)
+    fn error(&self, stop: Stop) -> Error {
+        let (client, target) = ("the client".to_owned(), format!("the target {}", self.target));
+        stop.into_error(Party::Named(target), Party::Named(client))
     }
 }
 
@@ -119,9 +121,9 @@ fn of(side: String, error: Error) -> Error {
 #[cfg(target_os = "linux")]
 async fn through_pipes(client: Side, target: Side, plan: Plan, meter: &Meter) -> Result<(), Stop> {
     let lost = |way, error: Error| Stop::Read(way, error.into());
-    let client = detach(client.0, client.1).map_err(|error| lost(Way::Up, error))?;
-    let target = detach(target.0, target.1).map_err(|error| lost(Way::Down, error))?;
-    match pump(&client, &target, plan, meter).await {
+    let client = detach(client.0, client.1).map_err(|error| lost(Way::Down, error))?;
+    let target = detach(target.0, target.1).map_err(|error| lost(Way::Up, error))?;
+    match pump(&target, &client, plan, meter).await {
         Err(stop) => Err(after_the_rest(stop, async { tokio::join!(client.sent(), target.sent()) }).await),
         Ok(()) => Ok(()),
     }

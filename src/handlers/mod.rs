@@ -12,7 +12,6 @@ use tokio::time::timeout;
 
 use crate::error::Error;
 use crate::observe::Totals;
-use crate::relay::idle;
 use crate::stream::{StreamReader, StreamWriter};
 
 pub use echo::Echo;
@@ -56,11 +55,10 @@ pub struct Outcome {
 /// Waits until a connection is used, and not longer than it may be idle.
 async fn used_within(
     limit: Option<Duration>,
-    reader: &StreamReader,
     used: impl Future<Output = Result<(), Error>>,
 ) -> Result<Use, Error> {
     match limit {
-        Some(limit) => timeout(limit, used).await.unwrap_or_else(|_| Err(idle(reader.peer_addr(), limit)))?,
+        Some(limit) => timeout(limit, used).await.unwrap_or(Err(Error::Idle { after: limit }))?,
         None => used.await?,
     }
     Ok(Use::Certain)

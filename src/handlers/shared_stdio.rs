@@ -57,7 +57,7 @@ impl Handler for SharedStdio {
         let result = match relayed {
             Ok(()) => writer.wait_closed().await,
             Err(Stop::Left) if input.is_delivered() => writer.wait_closed().await,
-            Err(stop) => Err(error(stop, writer.peer_addr())),
+            Err(stop) => Err(error(stop)),
         };
         Outcome { totals: meter.totals(), result: guard.judge(result) }
     }

@@ -10,7 +10,6 @@ use tokio::sync::SetOnce;
 use tokio::time::sleep;
 
 use super::Meter;
-use crate::endpoint::Address;
 use crate::error::Error;
 
 /// How long a peer may be silent after our own input has failed. It is sent no end, which would look as
@@ -83,14 +82,14 @@ pub(crate) enum Party {
 }
 
 impl Stop {
-    /// The error of a relay between these sides, one of which is the connection with `peer`.
-    pub(crate) fn into_error(self, local: Party, remote: Party, peer: &Address) -> Error {
+    /// The error of a relay between these sides.
+    pub(crate) fn into_error(self, local: Party, remote: Party) -> Error {
         match self {
             Self::Read(Way::Up, cause) => local.error("reading", cause),
             Self::Write(Way::Down, cause) => local.error("writing", cause),
             Self::Read(Way::Down, cause) => remote.error("reading", cause),
             Self::Write(Way::Up, cause) => remote.error("writing", cause),
-            Self::Idle(limit) => idle(peer, limit),
+            Self::Idle(after) => Error::Idle { after },
             Self::Left => Error::Undelivered,
         }
     }
@@ -107,11 +106,6 @@ impl Party {
             Self::Named(side) => Error::Relay { side, cause: Box::new(Error::from_io(doing, cause)) },
         }
     }
-}
-
-/// Nothing moved on the connection with `peer` for `limit`.
-pub(crate) fn idle(peer: &Address, limit: Duration) -> Error {
-    Error::Timeout { doing: format!("connection with {peer} idle"), after: limit }
 }
 
 /// What has ended of one relay, and what follows from that.

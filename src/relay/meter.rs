@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::Way;
-use crate::observe::Totals;
+use crate::observe::{EndTimes, Totals};
 use crate::policy::IdleClock;
 use crate::stream::StreamWriter;
 use crate::transport::tls::{ALERT_LENGTH, is_alert};
@@ -24,6 +24,7 @@ pub(crate) struct Meter {
     is_stuck: AtomicBool,
     /// Whether what came first from the peer begins as an alert of TLS.
     begins_with_alert: AtomicBool,
+    ends: EndTimes,
 }
 
 impl Meter {
@@ -37,6 +38,7 @@ impl Meter {
             from_stdin: AtomicBool::new(false),
             is_stuck: AtomicBool::new(false),
             begins_with_alert: AtomicBool::new(false),
+            ends: EndTimes::default(),
         }
     }
 
@@ -53,8 +55,14 @@ impl Meter {
         Self { to_stdout: false, ..Self::new(idle) }
     }
 
+    /// Our end is about to be sent.
+    pub(crate) fn our_end(&self) {
+        self.ends.ours(self.received());
+    }
+
     /// Nothing more comes from the peer.
     pub(crate) fn peer_ended(&self) {
+        self.ends.peers();
         self.receiving.store(false, Ordering::Relaxed);
     }
 
@@ -135,6 +143,7 @@ impl Meter {
         let received = self.received();
         let begins_with_alert = self.begins_with_alert.load(Ordering::Relaxed);
         let is_tls_alert = begins_with_alert && received == ALERT_LENGTH as u64;
-        Totals { sent: self.sent.load(Ordering::Relaxed), received, is_tls_alert }
+        let after_end = self.ends.after_end(received);
+        Totals { sent: self.sent.load(Ordering::Relaxed), received, is_tls_alert, after_end }
     }
 }

@@ -18,7 +18,7 @@ use std::io;
 use tokio::io::{AsyncBufRead, AsyncWrite, AsyncWriteExt};
 
 use copy::copy;
-pub(crate) use ends::{Ends, Fault, Party, Plan, Stop, Way, idle};
+pub(crate) use ends::{Ends, Fault, Party, Plan, Stop, Way};
 pub(crate) use intake::Intake;
 pub(crate) use meter::Meter;
 pub(crate) use mover::Mover;
@@ -49,7 +49,10 @@ where
         copy(local_reader, remote_writer, Way::Up, meter).await?;
         Ok(remote_writer)
     };
-    let up = ends.up(sent, |writer| async { writer.shutdown().await.map_err(Fault::Write) });
+    let up = ends.up(sent, |writer| async {
+        meter.our_end();
+        writer.shutdown().await.map_err(Fault::Write)
+    });
     let received = async {
         copy(remote_reader, &mut *local_writer, Way::Down, meter).await?;
         Ok(&mut *local_writer)

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::resolve::{list, resolve};
 use super::{Transport, unix};
 use crate::endpoint::{Endpoint, Family};
-use crate::error::{Attempt, Error};
+use crate::error::{Attempt, Error, reason};
 
 /// How long one address has before the next one is tried beside it (RFC 8305, 5).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
@@ -76,12 +76,16 @@ pub(crate) async fn dial(endpoint: &Endpoint, how: &Dial) -> Result<Transport, E
     match endpoint {
         Endpoint::Tcp { host, port } => {
             let addresses = interleaved(how.addresses(host, *port).await?);
-            let connected = timeout_at(how.deadline, race(&addresses))
-                .await
-                .map_err(|_| late(format!("connecting to {}", names(endpoint, &addresses))))?;
-            match connected {
-                Ok(stream) => Ok(Transport::tcp(stream)),
-                Err(attempts) => Err(Error::Connect { target: endpoint.to_string(), attempts }),
+            let mut failed = Vec::new();
+            let raced = timeout_at(how.deadline, race(&addresses, &mut failed)).await;
+            // The error names them all where every one has failed.
+            if !matches!(raced, Ok(None)) {
+                failed.iter().for_each(log_failed);
+            }
+            match raced {
+                Ok(Some(stream)) => Ok(Transport::tcp(stream)),
+                Ok(None) => Err(Error::Connect { target: endpoint.to_string(), attempts: failed }),
+                Err(_) => Err(late(format!("connecting to {}", names(endpoint, &addresses)))),
             }
         }
         Endpoint::Unix(path) => timeout_at(how.deadline, unix::connect(path))
@@ -111,9 +115,9 @@ fn interleaved(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     order
 }
 
-/// The first address that answers; a new one is tried after each failure and each delay.
-async fn race(addresses: &[SocketAddr]) -> Result<TcpStream, Vec<Attempt>> {
-    let mut failed = Vec::new();
+/// The first address that answers, if one does; a new one is tried after each failure and each delay.
+/// Those that failed are in `failed`, also where this is given up.
+async fn race(addresses: &[SocketAddr], failed: &mut Vec<Attempt>) -> Option<TcpStream> {
     let mut waiting: VecDeque<_> = addresses.iter().copied().collect();
     let mut trying: JoinSet<(SocketAddr, io::Result<TcpStream>)> = JoinSet::new();
     loop {
@@ -122,8 +126,8 @@ async fn race(addresses: &[SocketAddr]) -> Result<TcpStream, Vec<Attempt>> {
             if waiting.is_empty() && trying.is_empty() {
                 // Nothing to race against: no task.
                 match connect(address).await {
-                    Ok(stream) => return Ok(stream),
-                    Err(error) => failed.push(refused(address, error)),
+                    Ok(stream) => return Some(stream),
+                    Err(error) => failed.push(Attempt::new(address, error)),
                 }
             } else {
                 trying.spawn(async move { (address, connect(address).await) });
@@ -131,12 +135,12 @@ async fn race(addresses: &[SocketAddr]) -> Result<TcpStream, Vec<Attempt>> {
         }
         tokio::select! {
             Some(done) = trying.join_next() => match done {
-                Ok((_, Ok(stream))) => return Ok(stream),
-                Ok((address, Err(error))) => failed.push(refused(address, error)),
+                Ok((_, Ok(stream))) => return Some(stream),
+                Ok((address, Err(error))) => failed.push(Attempt::new(address, error)),
                 Err(_) => {}
             },
             () = sleep(ATTEMPT_DELAY), if !waiting.is_empty() => {}
-            else => return Err(failed),
+            else => return None,
         }
     }
 }
@@ -154,10 +158,8 @@ fn not_itself(stream: TcpStream) -> io::Result<TcpStream> {
     }
 }
 
-fn refused(address: SocketAddr, error: io::Error) -> Attempt {
-    let attempt = Attempt::new(address, error);
-    tracing::info!("{address}: {}", attempt.cause);
-    attempt
+fn log_failed(attempt: &Attempt) {
+    tracing::info!("{}: {}", attempt.address, reason(&attempt.cause));
 }
 
 #[cfg(test)]
@@ -197,7 +199,7 @@ mod tests {
         let (_listener, _fill, dead) = black_hole("127.0.0.1");
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
         let start = Instant::now();
-        let stream = race(&[dead, server.local_addr().unwrap()]).await.unwrap();
+        let stream = race(&[dead, server.local_addr().unwrap()], &mut Vec::new()).await.unwrap();
         assert_eq!(stream.peer_addr().unwrap(), server.local_addr().unwrap());
         assert!(start.elapsed() >= ATTEMPT_DELAY, "the first address has its head start");
     }
@@ -206,14 +208,15 @@ mod tests {
     async fn a_refused_address_is_followed_by_the_next_at_once() {
         let (_socket, dead) = refusing();
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
-        let stream = race(&[dead, dead, server.local_addr().unwrap()]).await.unwrap();
+        let stream = race(&[dead, dead, server.local_addr().unwrap()], &mut Vec::new()).await.unwrap();
         assert_eq!(stream.peer_addr().unwrap(), server.local_addr().unwrap());
     }
 
     #[tokio::test]
     async fn every_failed_address_is_named() {
         let ((_one, first), (_two, second)) = (refusing(), refusing());
-        let attempts = race(&[first, second]).await.unwrap_err();
+        let mut attempts = Vec::new();
+        assert!(race(&[first, second], &mut attempts).await.is_none());
         let mut named: Vec<_> = attempts.iter().map(|a| a.address.clone()).collect();
         named.sort();
         let mut wanted = vec![first.to_string(), second.to_string()];

@@ -15,7 +15,7 @@ use super::resolve::resolve;
 use super::unix::{self, OwnedPath};
 use super::{Transport, tcp_address, with_manners};
 use crate::endpoint::{Address, Endpoint, Family};
-use crate::error::Error;
+use crate::error::{Error, reason};
 
 /// How many connections wait to be accepted, where the system allows that many.
 const BACKLOG: i32 = 4096;
@@ -102,12 +102,14 @@ impl Listening {
                 Ok(accepted) => return Some(accepted),
                 Err(error) if is_exhausted(&error) => {
                     if self.told.is_none_or(|at| at.elapsed() >= TELL_EACH) {
-                        tracing::warn!("cannot accept a connection on {}: {error}", self.local);
+                        tracing::warn!("cannot accept a connection on {}: {}", self.local, reason(&error));
                         self.told = Some(Instant::now());
                     }
                     tokio::time::sleep(REST).await;
                 }
-                Err(error) => tracing::debug!("a connection ended before it was accepted: {error}"),
+                Err(error) => {
+                    tracing::debug!("a connection ended before it was accepted: {}", reason(&error));
+                }
             }
         }
     }
@@ -169,7 +171,7 @@ fn bind_all(addresses: &[SocketAddr]) -> Result<Vec<Listening>, (SocketAddr, io:
             match listen(wanted) {
                 Ok(listener) => bound.push(listener),
                 Err(error) if is_absent(&error) => {
-                    tracing::info!("not listening on {wanted}: {error}");
+                    tracing::info!("not listening on {wanted}: {}", reason(&error));
                     absent = Some((wanted, error));
                 }
                 Err(error) if error.kind() == ErrorKind::AddrInUse && wanted != address && tries > 0 => {

@@ -4,8 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use tokio::sync::oneshot;
 
-use crate::endpoint::Family;
-use crate::error::Error;
+use crate::endpoint::{Family, host};
+use crate::error::{Error, ResolveFault, reason};
 
 /// What to do about a name with other letters than those of ASCII, which is not looked up as it stands (RFC 5891).
 pub(super) const NOT_ASCII: &str = "not an ASCII name; write it in the form that begins with xn-- (IDNA)";
@@ -17,7 +17,9 @@ pub(super) async fn resolve(
     family: Family,
     numeric: bool,
 ) -> Result<Vec<SocketAddr>, Error> {
-    let failed = |reason: &str| Error::Resolve { host: host.to_owned(), reason: reason.to_owned() };
+    let failed =
+        |fault, reason: &str| Error::Resolve { host: host.to_owned(), reason: reason.to_owned(), fault };
+    let other = |reason: &str| failed(ResolveFault::Other, reason);
     if let Ok(ip) = host.parse::<IpAddr>() {
         let wanted = match family {
             Family::Any => true,
@@ -27,24 +29,26 @@ pub(super) async fn resolve(
         return if wanted {
             Ok(vec![SocketAddr::new(ip, port)])
         } else {
-            Err(failed("it is an address of the other family (-4, -6)"))
+            Err(failed(ResolveFault::Family, "it is an address of the other family"))
         };
     }
+    // Whoever made the endpoint by hand has not parsed it.
+    host::check(host)?;
     if numeric && !host.contains('%') {
-        return Err(failed("not an IP address, and names are not looked up (-n)"));
+        return Err(failed(ResolveFault::NotNumeric, "not an IP address, and names are not looked up"));
     }
     let (sender, receiver) = oneshot::channel();
     let name = host.to_owned();
     std::thread::Builder::new()
         .name("resolver".to_owned())
         .spawn(move || sender.send(look_up(&name, port, family)))
-        .map_err(|error| failed(&error.to_string()))?;
-    let addresses = receiver.await.map_err(|_| failed("the resolver's thread failed"))?;
+        .map_err(|error| other(&reason(&error)))?;
+    let addresses = receiver.await.map_err(|_| other("the resolver's thread failed"))?;
     tracing::debug!(
         "{host} resolves to {}",
         addresses.as_ref().map_or_else(ToString::to_string, |a| list(a))
     );
-    addresses.map_err(|reason| failed(&explained(host, reason)))
+    addresses.map_err(|reason| other(&explained(host, reason)))
 }
 
 /// A resolver may know a name that is not ASCII, .local has them: what to do about it is said where it does not.

@@ -98,7 +98,12 @@ fn is_stale(path: &Path) -> bool {
 /// The name of a socket.
 pub(super) fn address(found: io::Result<tokio::net::unix::SocketAddr>) -> Address {
     let Ok(found) = found.map(UnixAddr::from) else { return Address::Unix(None) };
-    Address::Unix(found.as_pathname().map(Path::to_owned).or_else(|| abstract_name(&found)))
+    Address::Unix(found.as_pathname().map(path).or_else(|| abstract_name(&found)))
+}
+
+/// A path that begins with `@` is not to be taken for an abstract name.
+fn path(path: &Path) -> PathBuf {
+    if path.as_os_str().as_bytes().starts_with(b"@") { Path::new(".").join(path) } else { path.to_owned() }
 }
 
 #[cfg(target_os = "linux")]
@@ -111,4 +116,17 @@ fn abstract_name(address: &UnixAddr) -> Option<PathBuf> {
 #[cfg(not(target_os = "linux"))]
 fn abstract_name(_: &UnixAddr) -> Option<PathBuf> {
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endpoint::Endpoint;
+
+    #[test]
+    fn a_path_that_looks_like_an_abstract_name_is_told_apart() {
+        let bound = UnixAddr::from_pathname("@a").unwrap();
+        let address = address(Ok(bound.into()));
+        assert_eq!(Endpoint::try_from(&address).unwrap(), Endpoint::Unix(PathBuf::from("./@a")));
+    }
 }

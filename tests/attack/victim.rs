@@ -65,7 +65,8 @@ impl Victim {
     /// A well-behaved client gets what it came for. A one-shot listener is used up by it, not before.
     pub fn serves(self) {
         let connect = ["connect", &self.address.to_string(), "--tls", "--cacert", arg(&self.authority.ca)];
-        let client = astream(connect).input("served").run().status(0).silent();
+        // Quiet: a listener that only takes what it is sent looks like one that hangs up.
+        let client = astream(connect).args(["--quiet"]).input("served").run().status(0).silent();
         match self.handler {
             Handler::OneShot => {
                 client.stdout(b"served");

@@ -11,11 +11,12 @@ use rustix::process::Signal;
 use crate::support::{DEADLINE, Program, Running, tool};
 
 /// Debian's package of each program.
-const PACKAGES: [(&str, &str); 17] = [
+const PACKAGES: [(&str, &str); 19] = [
     ("aiosmtpd", "python3-aiosmtpd"),
     ("bash", "bash"),
     ("dovecot", "dovecot-imapd dovecot-pop3d dovecot-lmtpd dovecot-managesieved"),
     ("exim4", "exim4-daemon-light"),
+    ("fish", "fish"),
     ("gnutls-cli", "gnutls-bin"),
     ("gnutls-serv", "gnutls-bin"),
     ("haproxy", "haproxy"),
@@ -29,6 +30,7 @@ const PACKAGES: [(&str, &str); 17] = [
     ("slapd", "slapd"),
     ("stunnel4", "stunnel4"),
     ("vsftpd", "vsftpd"),
+    ("zsh", "zsh"),
 ];
 
 /// A peer's program. Debian's own comes first: another Python would not have Debian's modules.

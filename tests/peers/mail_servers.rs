@@ -13,6 +13,15 @@ use crate::support::tool;
 /// Exim, or none: it serves nobody's wish but root's. With a certificate that is not there it offers
 /// TLS all the same.
 pub fn exim(site: &Site, certificate: &str) -> Option<(Daemon, String)> {
+    exim_with(site, certificate, &[])
+}
+
+/// The same with TLS from the start.
+pub fn exim_under_tls(site: &Site) -> Option<(Daemon, String)> {
+    exim_with(site, site.cert(), &["-tls-on-connect"])
+}
+
+fn exim_with(site: &Site, certificate: &str, more: &[&str]) -> Option<(Daemon, String)> {
     if !getuid().is_root() {
         eprintln!("exim4 is not tried: it wants to be started by root");
         return None;
@@ -32,7 +41,11 @@ pub fn exim(site: &Site, certificate: &str) -> Option<(Daemon, String)> {
     );
     write(&config, text).unwrap();
     let (server, port) = on_free_port(|port| {
-        peer("exim4").args(["-C", arg(&config)]).args(["-bdf", "-oX", &format!("127.0.0.1.{port}")])
+        peer("exim4").args(["-C", arg(&config)]).args(more).args([
+            "-bdf",
+            "-oX",
+            &format!("127.0.0.1.{port}"),
+        ])
     });
     Some((Daemon::new(server), port))
 }

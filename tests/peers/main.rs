@@ -6,6 +6,7 @@
 mod support;
 
 mod asking;
+mod completions;
 mod curl;
 mod databases;
 mod dependent;

@@ -3,7 +3,7 @@
 use crate::databases::{mariadb, postgres, slapd};
 use crate::listening::{on_any_port, peer};
 use crate::mail_ftp::vsftpd;
-use crate::mail_servers::{dovecot, exim};
+use crate::mail_servers::{dovecot, exim, exim_under_tls};
 use crate::site::{Site, site};
 use crate::support::{Finished, Program, astream};
 
@@ -149,6 +149,8 @@ fn openldap_answers_a_bind_under_tls_or_declines() {
     client.write_stdin(b"\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\0\x80\0");
     // A BindResponse with success.
     client.until_stdout(b"\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\0\x04\0\x04\0");
+    // An UnbindRequest, at which the server ends.
+    client.write_stdin(b"\x30\x05\x02\x01\x02\x42\0");
     client.close_stdin();
     client.wait().status(0).silent();
     drop(server);
@@ -156,9 +158,31 @@ fn openldap_answers_a_bind_under_tls_or_declines() {
     declines(&site, "ldap", &port, "unsupported extended operation");
 }
 
-/// Says these words, the last of which ask the server to leave; some leave at our end before they answer.
+/// Says these words, the last of which ask the server to leave.
 fn talk(site: &Site, protocol: &str, port: &str, words: &[u8]) -> Finished {
-    connect(site, protocol, port).args(["-v", "--no-shutdown"]).input(words).run()
+    connect(site, protocol, port).args(["-v"]).input(words).run()
+}
+
+#[test]
+fn the_mail_examples_of_the_readme_work_as_they_are_printed() {
+    let site = site();
+    let Some((_server, port)) = exim(&site, site.cert()) else { return };
+    example(&site, "mail.example.org 587", &port);
+    let (other, tls) = (crate::site::site(), exim_under_tls);
+    let Some((_server, port)) = tls(&other) else { return };
+    example(&other, "mail.example.org 465", &port);
+}
+
+/// Runs README's line with this address in it, but with a server of this machine.
+fn example(site: &Site, address: &str, port: &str) {
+    let readme = include_str!("../../README.md");
+    let line = readme.lines().find(|line| line.contains(&format!("astream connect {address}"))).unwrap();
+    let code = line.replace(address, &format!("localhost {port}"));
+    let code = format!("astream() {{ {} \"$@\"; }}; set -o pipefail; {code}", env!("CARGO_BIN_EXE_astream"));
+    let said = peer("bash").args(["-c", &code]).env("SSL_CERT_FILE", site.ca()).run().status(0).silent();
+    let answers = String::from_utf8_lossy(&said.stdout);
+    assert!(answers.contains("250-mail.test Hello me.example.org"), "{}", said.told());
+    assert!(answers.ends_with("221 mail.test closing connection\r\n"), "{}", said.told());
 }
 
 fn connect(site: &Site, protocol: &str, port: &str) -> Program {

@@ -101,7 +101,7 @@ fn signatures_that_can_be_forged_are_refused() {
 #[test]
 fn short_rsa_keys_are_refused_even_by_pin_and_insecure() {
     let short = Plan { bits: "1024", ..GOOD };
-    let told = &["RSA key has 1024 bits", "2048"];
+    let told = &["RSA key has 1024 bits; at least 2048 are required"];
     let client = check(short, told);
     // No pin helps.
     assert!(!client.stderr.contains("--pin"), "{}", client.told());

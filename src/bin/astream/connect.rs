@@ -1,13 +1,16 @@
 //! One connection, one handler.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use astream::handlers::{Handler, Stdio};
-use astream::{ConnectOptions, Error, open_connection};
+use astream::handlers::{Exchange, Handler, Outcome, Stdio};
+use astream::{AfterEnd, ConnectOptions, Error, open_connection};
 
 use crate::cli::Connect;
 use crate::probe;
 use crate::report;
+
+/// A limit that is never reached.
+pub const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// For those who look for a fault: the kernel's short cuts can be left out.
 pub fn by_streams() -> bool {
@@ -20,27 +23,46 @@ pub async fn run(args: &Connect) -> anyhow::Result<()> {
         return probe::run(args, options).await;
     }
     let endpoint = args.address.endpoint()?;
-    let handler = Stdio::new(args.exchange.exchange()).may_block(true).by_streams(by_streams());
+    let handler = Stdio::new(exchange(args)).may_block(true).by_streams(by_streams());
     let start = Instant::now();
     let (reader, writer) = open_connection(&endpoint, &options).await?;
     report::opened(&reader, false);
     if let Some(tls) = reader.tls().filter(|_| args.tls.insecure) {
         report::unverified(tls);
     }
-    let (peer, is_plain) = (reader.peer_addr().clone(), reader.tls().is_none());
+    let (peer, is_tls) = (reader.peer_addr().clone(), reader.tls().is_some());
     let outcome = handler.handle(reader, writer).await;
     report::closed(&peer, &outcome, start);
-    if is_plain && outcome.totals.is_tls_alert {
+    if !is_tls && outcome.totals.is_tls_alert {
         report::speaks_tls(&peer);
     }
+    if is_tls && args.exchange.expects_an_answer() && is_unanswered(&outcome) {
+        report::unanswered();
+    }
     Ok(outcome.result?)
+}
+
+/// What came at our end is no answer if it came so soon.
+const MOMENT: Duration = Duration::from_secs(1);
+
+/// Whether the peer has sent nothing after our end, but for its own end at once: servers do that who take
+/// our end for a hang-up.
+fn is_unanswered(outcome: &Outcome) -> bool {
+    let at_once = |after: AfterEnd| after.received == 0 && after.time < MOMENT;
+    outcome.result.is_ok() && outcome.totals.sent > 0 && outcome.totals.after_end.is_some_and(at_once)
+}
+
+/// Mail and directory servers take our end for a hang-up and answer nothing, so under STARTTLS it comes
+/// after theirs.
+fn exchange(args: &Connect) -> Exchange {
+    args.exchange.exchange(args.tls.starttls.is_none())
 }
 
 fn options(args: &Connect) -> Result<ConnectOptions, Error> {
     let mut options = ConnectOptions::new()
         .family(args.address.family())
         .numeric(args.address.numeric)
-        .timeout(args.timeout);
+        .timeout(args.timeout.get().unwrap_or(FOREVER));
     if let Some(tls) = args.tls.client(args.probe.needs_tls())? {
         options = options.tls(tls);
     }

@@ -9,8 +9,8 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use astream::handlers::{Echo, Exchange, Forward, Handler, Outcome, SharedStdio, Stdio, Use, stdin_is_null};
 use astream::{
-    ConnectOptions, Endpoint, Error, Server, ServerOptions, StreamReader, StreamWriter, TlsServer, Totals,
-    start_server,
+    Address, ConnectOptions, Endpoint, Error, Server, ServerOptions, StreamReader, StreamWriter, TlsServer,
+    Totals, start_server,
 };
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -20,19 +20,20 @@ use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::timeout;
+use tracing::{Instrument, Span};
 
 use crate::cli::Listen;
-use crate::connect::by_streams;
+use crate::connect::{FOREVER, by_streams};
 use crate::report::{self, Event, Killed};
 
 pub async fn run(args: &Listen) -> anyhow::Result<()> {
     let endpoint = args.address.endpoint()?;
     let tls = args.tls.server()?;
     if args.serve.echo {
-        let echo = Echo::new().idle_timeout(args.exchange.idle_timeout);
+        let echo = Echo::new().idle_timeout(args.exchange.idle_timeout());
         return serve(args, &endpoint, tls, echo).await;
     }
-    if let Some(target) = &args.forward.forward {
+    if let Some(target) = args.forward.target()? {
         return serve(args, &endpoint, tls, forward(args, target)?).await;
     }
     let exchange = exchange(args);
@@ -44,12 +45,13 @@ pub async fn run(args: &Listen) -> anyhow::Result<()> {
 }
 
 fn forward(args: &Listen, target: &Endpoint) -> Result<Forward, Error> {
-    let mut options = ConnectOptions::new().numeric(args.address.numeric).timeout(args.timeout);
+    let mut options =
+        ConnectOptions::new().numeric(args.address.numeric).timeout(args.timeout.get().unwrap_or(FOREVER));
     if let Some(tls) = args.forward.tls(target, args.tls.ignores_unexpected_eof())? {
         options = options.tls(tls);
     }
     let forward = Forward::new(target.clone(), options)?;
-    Ok(forward.idle_timeout(args.exchange.idle_timeout).by_streams(by_streams()))
+    Ok(forward.idle_timeout(args.exchange.idle_timeout()).by_streams(by_streams()))
 }
 
 /// Serves all, or one if that was asked for.
@@ -69,8 +71,7 @@ async fn serve(
 /// A listener with nothing to send ends after the peer: some peers throw their upload away when
 /// they see an early end.
 fn exchange(args: &Listen) -> Exchange {
-    let exchange = args.exchange.exchange();
-    if stdin_is_null() { exchange.half_close(false) } else { exchange }
+    args.exchange.exchange(!stdin_is_null())
 }
 
 /// Serves the first connection that gets through its handshake and is used.
@@ -121,7 +122,7 @@ async fn serve_first(
         }
         let outcome = match used {
             Ok(_) => tokio::select! {
-                outcome = handler.handle(reader, client.taken()) => outcome,
+                outcome = handler.handle(reader, client.taken()).instrument(span(&peer)) => outcome,
                 () = clients.reset_those_who_come() => pending().await,
             },
             Err(error) => Outcome { totals: Totals::default(), result: Err(error) },
@@ -200,7 +201,7 @@ async fn serve_all(
         async move {
             let (peer, start) = (reader.peer_addr().clone(), Instant::now());
             report::opened(&reader, true);
-            let outcome = handler.handle(reader, writer).await;
+            let outcome = handler.handle(reader, writer).instrument(span(&peer)).await;
             report::closed(&peer, &outcome, start);
             match outcome.result {
                 // Ours, not the connection's.
@@ -225,6 +226,12 @@ async fn serve_all(
     }
 }
 
+/// What the log says while a client is served begins with its address, so that parallel ones can be told
+/// apart.
+fn span(peer: &Address) -> Span {
+    tracing::info_span!("client", %peer)
+}
+
 /// Listens, and says so.
 async fn start<H, F, E>(
     args: &Listen,
@@ -241,7 +248,7 @@ where
     let mut options = ServerOptions::new()
         .family(args.address.family())
         .numeric(args.address.numeric)
-        .handshake_timeout(args.timeout);
+        .handshake_timeout(args.timeout.get().unwrap_or(FOREVER));
     if let Some(tls) = tls {
         options = options.tls(tls);
     }
@@ -250,7 +257,7 @@ where
     if let Some(pin) = pin {
         report::tell(&Event::FreshKey { pin });
     }
-    if let Some(target) = args.forward.forward.as_ref().filter(|_| args.forward.forward_insecure) {
+    if let Some(target) = args.forward.target()?.filter(|_| args.forward.forward_insecure) {
         report::unverified_target(target);
     }
     Ok(server)

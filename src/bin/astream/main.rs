@@ -16,7 +16,7 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 fn main() -> ExitCode {
     let command = match cli::parse() {
         Ok(command) => command,
-        Err(told) => return report::usage(&told).into(),
+        Err(why) => return report::not_run(&why).into(),
     };
     let status = report::finish(run(&command));
     // All is written. What else the libraries would take apart, the end of the process does in less time.
@@ -32,7 +32,7 @@ fn run(command: &Command) -> anyhow::Result<()> {
         Command::Listen(args) => report::start(args.report, report::Default::Warnings),
     }
     if getrlimit(Resource::Nofile).current.is_some_and(|limit| limit < NEEDED_DESCRIPTORS) {
-        anyhow::bail!("too few descriptors: ulimit -n {NEEDED_DESCRIPTORS} is the least");
+        anyhow::bail!("too few descriptors: at least {NEEDED_DESCRIPTORS} are needed (ulimit -n)");
     }
     stdout::restore()?;
     // By hand, and on this thread alone: starting is what a short connection costs.

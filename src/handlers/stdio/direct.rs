@@ -24,7 +24,6 @@ pub(super) async fn exchange(
     reader: StreamReader,
     writer: StreamWriter,
 ) -> Outcome {
-    let peer = writer.peer_addr().clone();
     let meter = Arc::new(Meter::of_stdio(plan.idle, exchange.receive));
     meter.watch(&writer);
     let socket = match into_blocking(reader, writer) {
@@ -50,7 +49,7 @@ pub(super) async fn exchange(
     if result.is_ok() {
         unfinished.0 = None;
     }
-    Outcome { totals: meter.totals(), result: result.map_err(|stop| error(stop, &peer)) }
+    Outcome { totals: meter.totals(), result: result.map_err(|stop| error(stop)) }
 }
 
 /// A conversation that fails, or that is given up, is aborted: the peer shall not take what it has
@@ -82,7 +81,7 @@ impl Talk {
         let ends = Ends::new(self.plan, meter);
         let up = ends.up(self.send(), |()| async {
             // At once it was told by the one who sent.
-            if self.plan.half_close { Ok(()) } else { end(socket) }
+            if self.plan.half_close { Ok(()) } else { end(&self.mover) }
         });
         let down = ends.down(self.receive(), |()| async {
             if self.receives {
@@ -97,7 +96,7 @@ impl Talk {
     /// stdin to the peer, by a thread that ends the direction too: this task may be blocked.
     async fn send(&self) -> Result<(), Fault> {
         let (mover, half_close) = (self.mover.clone(), self.plan.half_close);
-        let end_at_once = move |mover: &Mover| if half_close { end(&mover.socket) } else { Ok(()) };
+        let end_at_once = move |mover: &Mover| if half_close { end(mover) } else { Ok(()) };
         match &self.intake {
             Some(intake) => {
                 let intake = Arc::clone(intake);
@@ -135,8 +134,9 @@ impl Talk {
     }
 }
 
-fn end(socket: &BlockingSocket) -> Result<(), Fault> {
-    socket.end().map_err(Fault::Write)
+fn end(mover: &Mover) -> Result<(), Fault> {
+    mover.meter.our_end();
+    mover.socket.end().map_err(Fault::Write)
 }
 
 /// Runs `work` on a thread of its own. Whoever stops waiting leaves it behind.

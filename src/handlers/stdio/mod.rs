@@ -14,7 +14,6 @@ pub(super) use output::Output;
 use output::reader_gone;
 
 use super::{Handler, Outcome, Use, used_within};
-use crate::endpoint::Address;
 use crate::error::Error;
 use crate::relay::{Meter, Party, Plan, Stop, relay};
 use crate::stream::{StreamReader, StreamWriter, can_block};
@@ -155,7 +154,7 @@ impl Handler for Stdio {
         };
         let result = match ended {
             Ok(()) => writer.wait_closed().await,
-            Err(stop) => Err(error(stop, writer.peer_addr())),
+            Err(stop) => Err(error(stop)),
         };
         Outcome { totals: meter.totals(), result: guard.judge(result) }
     }
@@ -169,11 +168,11 @@ impl Handler for Stdio {
             }
         };
         // The peer of one who only sends has nothing to say.
-        used_within(idle_timeout.filter(|_| receive), reader, used).await
+        used_within(idle_timeout.filter(|_| receive), used).await
     }
 }
 
 /// What stopped a relay between stdio and a peer.
-pub(super) fn error(stop: Stop, peer: &Address) -> Error {
-    stop.into_error(Party::Stdio, Party::Peer, peer)
+pub(super) fn error(stop: Stop) -> Error {
+    stop.into_error(Party::Stdio, Party::Peer)
 }

@@ -11,7 +11,7 @@ use rustls::pki_types::CertificateDer;
 
 use super::pem::{self, PemCertificate, PemFile};
 use crate::certificate::{Certificate, Purpose};
-use crate::error::Error;
+use crate::error::{Error, TlsFault};
 
 /// Where distributions keep all roots in one file: reading it is ten times as fast as the folder.
 const BUNDLES: [&str; 4] = [
@@ -30,14 +30,16 @@ pub(super) struct Anchors {
 }
 
 impl Anchors {
-    /// The certificates of one file, which must all be usable for this purpose: somebody named it.
-    pub(super) fn of_file(file: &PemFile<PemCertificate>, purpose: Purpose) -> Result<Self, Error> {
+    /// The certificates of these files, which must all be usable for this purpose: somebody named them.
+    pub(super) fn of_files(files: &[PemFile<PemCertificate>], purpose: Purpose) -> Result<Self, Error> {
         let mut anchors = Self::none();
-        for certificate in file.items()? {
-            let added = anchors.add(certificate, purpose);
-            added.map_err(|reason| {
-                Error::file(file.path(), format_args!("line {}: {reason}", certificate.line))
-            })?;
+        for file in files {
+            for certificate in file.items()? {
+                let added = anchors.add(certificate, purpose);
+                added.map_err(|reason| {
+                    Error::file(file.path(), format_args!("line {}: {reason}", certificate.line))
+                })?;
+            }
         }
         Ok(anchors)
     }
@@ -164,10 +166,9 @@ fn native() -> Result<Vec<PemCertificate>, Error> {
     let found = rustls_native_certs::load_native_certs();
     if found.certs.is_empty() {
         let told = found.errors.first().map_or_else(String::new, |error| format!(": {error}"));
-        let reason = format!(
-            "this system has no root certificates{told}; give some (--cacert) or install ca-certificates"
-        );
-        return Err(Error::tls("TLS", reason));
+        let reason = format!("this system has no root certificates{told}; install ca-certificates");
+        let (doing, fault) = ("TLS".to_owned(), TlsFault::Untrusted);
+        return Err(Error::Tls { doing, reason, fault, peer_certificates: Vec::new() });
     }
     Ok(found.certs.into_iter().map(PemCertificate::of_system).collect())
 }

@@ -26,7 +26,7 @@ use crate::transport::{Shared, Transport};
 /// verified against the system's roots (`SSL_CERT_FILE` and `SSL_CERT_DIR` replace them).
 #[derive(Debug, Clone, Default)]
 pub struct TlsClient {
-    roots: Option<PemFile<PemCertificate>>,
+    roots: Vec<PemFile<PemCertificate>>,
     /// The system's, once they are read.
     system: Arc<OnceLock<Result<Arc<Anchors>, Error>>>,
     crls: Vec<CrlFile>,
@@ -44,11 +44,11 @@ impl TlsClient {
         Self::default()
     }
 
-    /// Trusts the certificates of this PEM file instead of the system's roots. It is read for the first
-    /// connection and then kept, as the system's are.
+    /// Trusts the certificates of this PEM file instead of the system's roots; may be given repeatedly. It
+    /// is read for the first connection and then kept, as the system's are.
     #[must_use]
     pub fn roots(mut self, file: impl Into<PathBuf>) -> Self {
-        self.roots = Some(PemFile::new(file.into()));
+        self.roots.push(PemFile::new(file.into()));
         self
     }
 
@@ -122,10 +122,10 @@ impl TlsClient {
         let host = self.server_name.as_deref().or(host).unwrap_or("localhost").to_owned();
         let anchors = if !self.danger_no_verification && !self.pins.is_empty() {
             Loading::None
-        } else if let Some(file) = &self.roots {
-            Loading::Done(Arc::new(Anchors::of_file(file, Purpose::Servers)?))
-        } else {
+        } else if self.roots.is_empty() {
             self.load_system()?
+        } else {
+            Loading::Done(Arc::new(Anchors::of_files(&self.roots, Purpose::Servers)?))
         };
         let revocations = Revocations::of_files(&self.crls)?;
         let key_log = KeyLog::of_environment()?;

@@ -25,7 +25,7 @@ use crate::transport::{Shared, Transport};
 #[derive(Debug, Clone)]
 pub struct TlsServer {
     identity: Identity,
-    client_roots: Option<PemFile<PemCertificate>>,
+    client_roots: Vec<PemFile<PemCertificate>>,
     crls: Vec<CrlFile>,
     negotiation: Negotiation,
     ignore_unexpected_eof: bool,
@@ -36,7 +36,7 @@ impl TlsServer {
     pub fn new(identity: Identity) -> Self {
         Self {
             identity,
-            client_roots: None,
+            client_roots: Vec::new(),
             crls: Vec::new(),
             negotiation: Negotiation::default(),
             ignore_unexpected_eof: false,
@@ -48,10 +48,11 @@ impl TlsServer {
         self.identity.pin()
     }
 
-    /// Demands a certificate of every client, issued under the certificates of this PEM file.
+    /// Demands a certificate of every client, issued under the certificates of this PEM file; may be given
+    /// repeatedly.
     #[must_use]
     pub fn client_roots(mut self, file: impl Into<PathBuf>) -> Self {
-        self.client_roots = Some(PemFile::new(file.into()));
+        self.client_roots.push(PemFile::new(file.into()));
         self
     }
 
@@ -89,13 +90,13 @@ impl TlsServer {
     /// Reads what has to be read.
     pub(crate) fn acceptor(&self) -> Result<Acceptor, Error> {
         self.negotiation.check()?;
-        let clients = match &self.client_roots {
-            Some(file) => {
-                let anchors = Arc::new(Anchors::of_file(file, Purpose::Clients)?);
+        let clients = match &self.client_roots[..] {
+            [] => None,
+            files => {
+                let anchors = Arc::new(Anchors::of_files(files, Purpose::Clients)?);
                 let chain = Chain::new(anchors, Revocations::of_files(&self.crls)?);
                 Some(Clients { issuers: issuer_names(chain.anchors()), chain })
             }
-            None => None,
         };
         let key_log = KeyLog::of_environment()?;
         let config = Arc::new(self.config(None, key_log.as_ref())?);

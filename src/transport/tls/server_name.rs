@@ -2,7 +2,7 @@
 
 use rustls::pki_types::ServerName;
 
-use crate::error::Error;
+use crate::error::{Error, TlsFault};
 use crate::transport::resolve::NOT_ASCII;
 
 /// Resolvers know names that are none for RFC 5890: with a hyphen at the end, say.
@@ -20,11 +20,15 @@ pub(super) fn choose(
         (Some(name), _) => read(name).map(Some),
         (None, Some(host)) if is_verified => read(host).map(Some),
         (None, Some(host)) => Ok(read(host).ok()),
-        (None, None) if is_verified => {
-            Err(Error::tls("TLS", "the server's name is not known; give it (--servername)"))
-        }
+        (None, None) if is_verified => Err(unknown()),
         (None, None) => read("localhost").map(Some),
     }
+}
+
+/// The path of a Unix socket is no name that a certificate could hold.
+fn unknown() -> Error {
+    let (doing, reason) = ("TLS".to_owned(), "the server's name is not known".to_owned());
+    Error::Tls { doing, reason, fault: TlsFault::Name, peer_certificates: Vec::new() }
 }
 
 pub(super) fn read(host: &str) -> Result<ServerName<'static>, Error> {

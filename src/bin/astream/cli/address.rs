@@ -1,17 +1,19 @@
 //! Where to: an address in one word or two, and which of its meanings count.
 
+use std::ffi::{OsStr, OsString};
 use std::ops::RangeInclusive;
 
 use astream::{Endpoint, Error, Family};
-use clap::Args;
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::{Args, ValueHint};
 
 #[derive(Debug, Args)]
 pub struct Address {
     /// A host with PORT; or HOST:PORT, [V6]:PORT, unix:PATH, unix:@NAME
-    #[arg(value_name = "HOST")]
-    host: String,
+    #[arg(value_name = "HOST", value_hint = ValueHint::Hostname)]
+    host: OsString,
     /// 0 to 65535, or a service name
-    #[arg(value_name = "PORT")]
+    #[arg(value_name = "PORT", value_hint = ValueHint::Other)]
     port: Option<String>,
     /// IPv4 only
     #[arg(short = '4', long = "ipv4", conflicts_with = "v6")]
@@ -26,25 +28,26 @@ pub struct Address {
 
 impl Address {
     pub fn new(host: &str, port: Option<&str>) -> Self {
-        let (host, port) = (host.to_owned(), port.map(str::to_owned));
+        let (host, port) = (OsString::from(host), port.map(str::to_owned));
         Self { host, port, v4: false, v6: false, numeric: false }
     }
 
     pub fn endpoint(&self) -> Result<Endpoint, Error> {
         match &self.port {
-            Some(port) => Endpoint::tcp(&self.host, port),
-            None => self.host.parse(),
+            Some(port) => Endpoint::tcp(&self.host.to_string_lossy(), port),
+            None => Endpoint::try_from(self.host.as_os_str()),
         }
     }
 
     /// The same where the port may be several: `20-25,443`.
     pub fn endpoints(&self) -> Result<Vec<Endpoint>, Error> {
-        match (&self.port, self.host.rsplit_once(':')) {
-            (Some(list), _) => ports(list)?.iter().map(|port| Endpoint::tcp(&self.host, port)).collect(),
-            (None, Some((host, list))) if !self.host.starts_with("unix:") => {
+        let host = self.host.to_string_lossy();
+        match (&self.port, host.rsplit_once(':')) {
+            (Some(list), _) => ports(list)?.iter().map(|port| Endpoint::tcp(&host, port)).collect(),
+            (None, Some((host, list))) if !is_unix(&self.host) => {
                 ports(list)?.iter().map(|port| format!("{host}:{port}").parse()).collect()
             }
-            _ => Ok(vec![self.host.parse()?]),
+            _ => Ok(vec![self.endpoint()?]),
         }
     }
 
@@ -57,12 +60,26 @@ impl Address {
     }
 }
 
+fn is_unix(host: &OsStr) -> bool {
+    host.as_encoded_bytes().starts_with(b"unix:")
+}
+
+/// Reads the value of an option that is an address; a path may be any bytes.
+pub fn parser() -> impl TypedValueParser<Value = Endpoint> {
+    OsStringValueParser::new().try_map(|text| Endpoint::try_from(text.as_os_str()))
+}
+
 /// Single ports of a list with ranges, in its order. A service may have a dash in its name.
 fn ports(list: &str) -> Result<Vec<String>, Error> {
+    let wrong = |reason: &str| Err(Error::Address { text: list.to_owned(), reason: reason.to_owned() });
     let mut ports = Vec::new();
     for item in list.split(',') {
         match range(item)? {
             Some(range) => ports.extend(range.map(|port| port.to_string())),
+            None if item.is_empty() && list.ends_with(',') => {
+                return wrong("the list of ports ends with a comma");
+            }
+            None if item.is_empty() && !list.is_empty() => return wrong("the list of ports has a gap"),
             None => ports.push(item.to_owned()),
         }
     }
@@ -101,9 +118,14 @@ mod tests {
 
     #[test]
     fn a_range_that_cannot_be_meant_is_named() {
-        for (list, told) in
-            [("22,25-20", "'25-20': a range"), ("1-65536", "0 to 65535"), ("9-99999999999999999999", "0 to")]
-        {
+        for (list, told) in [
+            ("22,25-20", "'25-20': a range"),
+            ("1-65536", "0 to 65535"),
+            ("9-99999999999999999999", "0 to"),
+            ("9080,", "'9080,': the list of ports ends with a comma"),
+            ("1,,2", "'1,,2': the list of ports has a gap"),
+            (",1", "has a gap"),
+        ] {
             let error = ports(list).unwrap_err().to_string();
             assert!(error.contains(told), "{error}");
         }

@@ -3,40 +3,53 @@
 use std::time::Duration;
 
 use astream::handlers::Exchange;
-use clap::Args;
+use clap::{Args, ValueHint};
 
-use super::units;
+use super::units::{self, Limit};
 
 #[derive(Debug, Default, Args)]
 pub struct ExchangeOptions {
     /// Send CRLF for LF; a CRLF stays one
     #[arg(short = 'C', long)]
     crlf: bool,
-    /// Give up when nothing moves either way for TIME (status 5)
-    #[arg(short = 'i', long, value_name = "TIME", value_parser = units::time)]
-    pub idle_timeout: Option<Duration>,
-    /// Send only; what comes is dropped
+    /// Limit of a time in which nothing moves (status 5); 0: no limit
+    #[arg(short = 'i', long, value_name = "TIME", value_hint = ValueHint::Other, value_parser = units::limit)]
+    idle_timeout: Option<Limit>,
+    /// Send only; what the peer sends is dropped
     #[arg(long, hide_short_help = true, conflicts_with = "recv_only")]
     send_only: bool,
     /// Receive only; stdin is not read
     #[arg(long, hide_short_help = true)]
     recv_only: bool,
-    /// Do not pass the end of stdin on before the peer's
+    /// Send our end only after the peer's: the default with --starttls, and where stdin is closed
     #[arg(long, hide_short_help = true)]
     no_shutdown: bool,
+    /// Send our end at the end of stdin: the default otherwise
+    #[arg(long, hide_short_help = true, overrides_with = "no_shutdown")]
+    shutdown: bool,
     /// Leave when the peer closes, as from a terminal
     #[arg(long, hide_short_help = true)]
     exit_on_close: bool,
 }
 
 impl ExchangeOptions {
-    pub fn exchange(&self) -> Exchange {
+    /// The end of stdin is passed on at once as the options say, or else as `half_close` does.
+    pub fn exchange(&self, half_close: bool) -> Exchange {
         Exchange::new()
             .send_only(self.send_only)
             .receive_only(self.recv_only)
-            .half_close(!self.no_shutdown)
+            .half_close(self.shutdown || (half_close && !self.no_shutdown))
             .exit_on_close(self.exit_on_close)
             .crlf(self.crlf)
-            .idle_timeout(self.idle_timeout)
+            .idle_timeout(self.idle_timeout())
+    }
+
+    /// Whether what the peer sends is wanted.
+    pub fn expects_an_answer(&self) -> bool {
+        !self.send_only
+    }
+
+    pub fn idle_timeout(&self) -> Option<Duration> {
+        self.idle_timeout.and_then(Limit::get)
     }
 }

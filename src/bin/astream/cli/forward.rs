@@ -3,30 +3,34 @@
 use std::path::PathBuf;
 
 use astream::{Endpoint, Error, Pin, TlsClient};
-use clap::Args;
+use clap::{Args, ValueHint};
+
+use super::address;
 
 use super::tls;
 
 #[derive(Args)]
 pub struct ForwardOptions {
     /// Relay each connection to ADDRESS, HOST:PORT or unix:PATH, until stopped
-    #[arg(long, value_name = "ADDRESS",
-          conflicts_with_all = ["echo", "keep_open", "send_only", "recv_only", "crlf", "no_shutdown", "exit_on_close"])]
-    pub forward: Option<Endpoint>,
+    #[arg(long, value_name = "ADDRESS", value_hint = ValueHint::Hostname, value_parser = address::parser(),
+          conflicts_with_all = ["echo", "keep_open", "send_only", "recv_only", "crlf", "no_shutdown", "shutdown",
+                                "exit_on_close"])]
+    forward: Vec<Endpoint>,
     /// Speak TLS to ADDRESS; chain and name are verified
     #[arg(long, hide_short_help = true, requires = "forward")]
     forward_tls: bool,
     /// Trust the certificates in FILE there, not the system's
-    #[arg(long, hide_short_help = true, value_name = "FILE", requires = "forward_tls")]
-    forward_cacert: Option<PathBuf>,
+    #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "forward_tls")]
+    forward_cacert: Vec<PathBuf>,
     /// The name to ask for and to verify there
-    #[arg(long, hide_short_help = true, value_name = "NAME", requires = "forward_tls")]
+    #[arg(long, hide_short_help = true, value_name = "NAME", value_hint = ValueHint::Hostname, requires = "forward_tls")]
     forward_servername: Option<String>,
     /// Trust this key alone there: sha256//BASE64
     #[arg(
         long,
         hide_short_help = true,
         value_name = "PIN",
+        value_hint = ValueHint::Other,
         requires = "forward_tls",
         conflicts_with = "forward_cacert"
     )]
@@ -36,14 +40,26 @@ pub struct ForwardOptions {
           conflicts_with_all = ["forward_cacert", "forward_pin"])]
     pub forward_insecure: bool,
     /// Our certificate there, if asked for one (PEM)
-    #[arg(long, hide_short_help = true, value_name = "FILE", requires = "forward_tls")]
+    #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "forward_tls")]
     forward_cert: Option<PathBuf>,
     /// Its key (PEM), if not in the same file
-    #[arg(long, hide_short_help = true, value_name = "FILE", requires = "forward_cert")]
+    #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "forward_cert")]
     forward_key: Option<PathBuf>,
 }
 
 impl ForwardOptions {
+    /// Where to, if anywhere.
+    pub fn target(&self) -> Result<Option<&Endpoint>, Error> {
+        match &self.forward[..] {
+            [] => Ok(None),
+            [target] => Ok(Some(target)),
+            [_, second, ..] => {
+                let reason = "a second --forward; each connection is relayed to one address".to_owned();
+                Err(Error::Address { text: second.to_string(), reason })
+            }
+        }
+    }
+
     /// How to speak TLS to `target`.
     pub fn tls(&self, target: &Endpoint, ignore_unexpected_eof: bool) -> Result<Option<TlsClient>, Error> {
         if !self.forward_tls {
@@ -52,15 +68,13 @@ impl ForwardOptions {
         if target.host().is_none() && self.forward_servername.is_none() && self.is_name_verified() {
             return Err(Error::Address {
                 text: target.to_string(),
-                reason: "its certificate holds no path; give its name (--forward-servername)".to_owned(),
+                reason: "a certificate holds no path; name the server with --forward-servername".to_owned(),
             });
         }
         let mut client = TlsClient::new()
             .danger_no_verification(self.forward_insecure)
             .ignore_unexpected_eof(ignore_unexpected_eof);
-        if let Some(file) = &self.forward_cacert {
-            client = client.roots(file);
-        }
+        client = self.forward_cacert.iter().fold(client, TlsClient::roots);
         if let Some(name) = &self.forward_servername {
             client = client.server_name(name);
         }

@@ -6,18 +6,21 @@ mod exchange;
 mod forward;
 #[cfg(test)]
 mod generated;
+mod habits;
+mod manual;
 mod probe;
 mod report;
 mod serve;
 mod tls;
 mod units;
+mod usage;
 
 use std::ffi::OsString;
+use std::iter::once;
 use std::mem::ManuallyDrop;
-use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{ArgGroup, Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 
 pub use address::Address;
 pub use exchange::ExchangeOptions;
@@ -26,24 +29,15 @@ pub use probe::ProbeOptions;
 pub use report::Report;
 pub use serve::Serve;
 pub use tls::{ClientTls, ServerTls};
-
-const EXAMPLES: &str = "\
-Examples:
-  astream connect www.example.org 443 --tls
-  astream listen 127.0.0.1 8080 --echo
-  tar c . | astream connect host 9000
-
-Exit status:
-  0 complete and clean       1 lost, or input undelivered   2 usage, file, stdout
-  3 name not resolved        4 could not connect or bind    5 timeout
-  6 TLS                      7 TLS cut short                128+n signal";
+use units::Limit;
+use usage::one_line;
 
 /// What `-w` is by itself.
 const SETUP_LIMIT: &str = "30s";
 
 /// asyncio's streams on the command line: a netcat that never loses the tail
 #[derive(Parser)]
-#[command(name = "astream", version, after_help = EXAMPLES, disable_help_subcommand = true, args_override_self = true)]
+#[command(name = "astream", version, disable_help_subcommand = true, args_override_self = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -66,9 +60,10 @@ pub struct Connect {
     pub address: Address,
     #[command(flatten)]
     pub probe: ProbeOptions,
-    /// Limit of the whole set-up: name, connect, TLS handshake
-    #[arg(short = 'w', long, value_name = "TIME", default_value = SETUP_LIMIT, value_parser = units::time)]
-    pub timeout: Duration,
+    /// Limit of the set-up: name, connect, TLS; 0: no limit
+    #[arg(short = 'w', long, value_name = "TIME", value_hint = ValueHint::Other, default_value = SETUP_LIMIT,
+          value_parser = units::limit)]
+    pub timeout: Limit,
     #[command(flatten)]
     pub exchange: ExchangeOptions,
     #[command(flatten)]
@@ -82,7 +77,7 @@ impl From<Address> for Connect {
         Self {
             address,
             probe: ProbeOptions::default(),
-            timeout: units::time(SETUP_LIMIT).expect("it is a time"),
+            timeout: units::limit(SETUP_LIMIT).expect("it is a time"),
             exchange: ExchangeOptions::default(),
             report: Report::default(),
             tls: ClientTls::default(),
@@ -103,9 +98,10 @@ pub struct Listen {
     pub serve: Serve,
     #[command(flatten)]
     pub forward: ForwardOptions,
-    /// Limit of a TLS handshake, and of reaching --forward
-    #[arg(short = 'w', long, value_name = "TIME", default_value = SETUP_LIMIT, value_parser = units::time)]
-    pub timeout: Duration,
+    /// Limit of a handshake, and of reaching --forward; 0: none
+    #[arg(short = 'w', long, value_name = "TIME", value_hint = ValueHint::Other, default_value = SETUP_LIMIT,
+          value_parser = units::limit)]
+    pub timeout: Limit,
     #[command(flatten)]
     pub exchange: ExchangeOptions,
     #[command(flatten)]
@@ -114,17 +110,27 @@ pub struct Listen {
     pub tls: ServerTls,
 }
 
-/// What is told instead of doing something.
-pub enum Told {
-    /// Help or a version, which was asked for.
-    Asked(String),
-    /// What is wrong with the command line, in one line; and whether JSON was asked for.
-    Wrong { line: String, json: bool },
+/// Why nothing is run.
+pub enum NotRun {
+    /// Help or a version was asked for: this text.
+    Help(String),
+    /// The command line is wrong.
+    Usage(Usage),
 }
 
-pub fn parse() -> Result<Command, Told> {
-    let words: Vec<_> = std::env::args_os().skip(1).collect();
-    // Most command lines are right. What is wrong with the others, or asked for, the whole definition tells.
+/// What is wrong with a command line.
+pub struct Usage {
+    /// In one line.
+    pub message: String,
+    /// What to write instead, where that is known.
+    pub hint: Option<String>,
+    /// Whether JSON was asked for.
+    pub json: bool,
+}
+
+pub fn parse() -> Result<Command, NotRun> {
+    let words = words();
+    // Most command lines are right. What is wrong with the others, or asked for, the whole definition says.
     let right = match words.first().and_then(|word| word.to_str()) {
         Some("connect") => connect(&words).map(Command::Connect),
         Some("listen") => alone(&words).map(Command::Listen),
@@ -132,8 +138,17 @@ pub fn parse() -> Result<Command, Told> {
     };
     match right {
         Some(command) => Ok(command),
-        None => parse_whole(),
+        None => parse_whole(words),
     }
+}
+
+/// What to write in place of a command line whose address cannot be used.
+pub fn advice() -> Option<String> {
+    habits::advice(&words())
+}
+
+fn words() -> Vec<OsString> {
+    std::env::args_os().skip(1).collect()
 }
 
 /// Where no word is an option none has to be defined, which is most of what this costs.
@@ -157,41 +172,61 @@ fn alone<T: Args>(words: &[OsString]) -> Option<T> {
     T::from_arg_matches_mut(&mut ManuallyDrop::new(matches.ok()?)).ok()
 }
 
-fn parse_whole() -> Result<Command, Told> {
-    let wrong = |line| Told::Wrong { line, json: report::is_json_asked_for() };
-    Cli::try_parse().map(|cli| cli.command).map_err(|error| match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Told::Asked(error.render().to_string()),
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
-            wrong("what to do is missing: connect or listen; see astream --help".to_owned())
-        }
-        _ => wrong(one_line(&error.render().to_string())),
-    })
+/// The program with both commands and all that its help says.
+fn definition() -> clap::Command {
+    let mut program = Cli::command().after_help(manual::text(manual::PROGRAM));
+    for command in ["connect", "listen"] {
+        let more = manual::text(&manual::sections(command));
+        program = program.mut_subcommand(command, |command| command.after_long_help(more));
+    }
+    program
 }
 
-/// clap's words without its usage, its line breaks, and its advice to take a misspelt flag for a value.
-fn one_line(text: &str) -> String {
-    let is_message = |line: &&str| !line.starts_with("Usage:") && !line.starts_with("For more");
-    let is_told = |line: &&str| !line.is_empty() && !line.starts_with("tip: to pass");
-    let text = text.strip_prefix("error: ").unwrap_or(text);
-    let lines = text.lines().map(str::trim).take_while(is_message).filter(is_told);
-    let words: Vec<_> = lines.collect();
-    format!("{}; see --help", words.join(" ").replace(" tip:", "; tip:"))
+fn read(words: &[OsString]) -> Result<Command, clap::Error> {
+    let name = OsString::from("astream");
+    let matches = definition().try_get_matches_from(once(&name).chain(words))?;
+    Cli::from_arg_matches(&matches).map(|cli| cli.command)
+}
+
+/// Whether these words can be run.
+fn is_sound(words: &[String]) -> bool {
+    let words: Vec<_> = words.iter().map(OsString::from).collect();
+    match read(&words) {
+        Ok(Command::Connect(args)) if args.probe.is_asked() => args.address.endpoints().is_ok(),
+        Ok(Command::Connect(Connect { address, .. }) | Command::Listen(Listen { address, .. })) => {
+            address.endpoint().is_ok()
+        }
+        Err(_) => false,
+    }
+}
+
+fn parse_whole(mut words: Vec<OsString>) -> Result<Command, NotRun> {
+    if words.first().is_some_and(|word| word == "help") {
+        words.remove(0);
+        words.push("--help".into());
+    }
+    read(&words).map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => NotRun::Help(error.render().to_string()),
+        _ => {
+            let (hint, json) = (habits::advice(&words), report::is_json_asked_for());
+            NotRun::Usage(Usage { message: one_line(&error, hint.is_some()), hint, json })
+        }
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_definition_is_sound() {
-        Cli::command().debug_assert();
+        definition().debug_assert();
     }
 
     #[test]
     fn short_help_fits_one_screen() {
         for name in ["connect", "listen"] {
-            let mut program = Cli::command();
+            let mut program = definition();
             let command = program.find_subcommand_mut(name).unwrap();
             let lines = command.render_help().to_string().lines().count();
             assert!(lines <= 24, "astream {name} -h has {lines} lines");
@@ -212,25 +247,6 @@ mod tests {
             let words: Vec<_> = line.split(' ').map(OsString::from).collect();
             let (fast, whole) = (connect(&words), alone::<Connect>(&words));
             assert_eq!(format!("{fast:?}"), format!("{whole:?}"), "{line}");
-        }
-    }
-
-    #[test]
-    fn an_error_is_one_line() {
-        for words in [
-            &["connect"][..],
-            &["connect", "-4", "-6", "host", "1"],
-            &["connect", "host", "1", "--insecure"],
-            &["listen", "host", "1", "--ehco"],
-            &["listen", "host", "1", "-w", "soon"],
-            &["frobnicate"],
-        ] {
-            let Err(error) = Cli::try_parse_from(["astream"].iter().chain(words)) else {
-                panic!("{words:?} is accepted")
-            };
-            let line = one_line(&error.render().to_string());
-            assert_eq!(line.lines().count(), 1, "{line}");
-            assert!(line.ends_with("see --help") && !line.contains("Usage"), "{line}");
         }
     }
 }

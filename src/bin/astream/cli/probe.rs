@@ -1,12 +1,13 @@
 //! Asking instead of talking: which ports are open, and what they show.
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use super::units;
 use crate::expiry::Margin;
 
 /// Options about bytes, of which none are exchanged.
-const TALKING: [&str; 6] = ["crlf", "idle_timeout", "send_only", "recv_only", "no_shutdown", "exit_on_close"];
+const TALKING: [&str; 7] =
+    ["crlf", "idle_timeout", "send_only", "recv_only", "no_shutdown", "shutdown", "exit_on_close"];
 
 #[derive(Debug, Default, Args)]
 pub struct ProbeOptions {
@@ -18,7 +19,7 @@ pub struct ProbeOptions {
     pub show_certs: bool,
     /// Fail if a certificate that was verified, the root's included, ends within TIME (30d), or within N% of
     /// the lifetime of the server's own; implies -z --tls
-    #[arg(long, hide_short_help = true, value_name = "TIME|N%", value_parser = margin, group = "tls",
+    #[arg(long, hide_short_help = true, value_name = "TIME|N%", value_hint = ValueHint::Other, value_parser = margin, group = "tls",
           conflicts_with_all = TALKING)]
     pub expires_within: Option<Margin>,
 }

@@ -1,16 +1,16 @@
-//! How much is told on stderr, and in which form.
+//! How much is printed on stderr, and in which form.
 
 use clap::{ArgAction, Args};
 
 #[derive(Debug, Args, Clone, Copy, Default)]
 pub struct Report {
-    /// Tell addresses, TLS facts and totals; -vv tells more
+    /// Print addresses, TLS details and totals; -vv prints more
     #[arg(short = 'v', long, action = ArgAction::Count, conflicts_with = "quiet")]
     pub verbose: u8,
     /// Errors only
     #[arg(long, hide_short_help = true)]
     pub quiet: bool,
-    /// Tell everything as JSON, an object a line (docs/json.md)
+    /// Print everything as JSON, one object a line (docs/json.md)
     #[arg(long, hide_short_help = true)]
     pub json: bool,
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use super::units;
 
@@ -15,9 +15,11 @@ pub struct Serve {
     #[arg(long, hide_short_help = true)]
     pub once: bool,
     /// Send everything back, until stopped
-    #[arg(long, conflicts_with_all = ["send_only", "recv_only", "crlf", "no_shutdown", "exit_on_close"])]
+    #[arg(long, conflicts_with_all = ["send_only", "recv_only", "crlf", "no_shutdown", "shutdown",
+          "exit_on_close"])]
     pub echo: bool,
-    /// What open connections get after SIGTERM
-    #[arg(long, hide_short_help = true, value_name = "TIME", default_value = "1s", value_parser = units::time)]
+    /// How long open connections may go on after SIGTERM
+    #[arg(long, hide_short_help = true, value_name = "TIME", value_hint = ValueHint::Other, default_value = "1s",
+          value_parser = units::time)]
     pub grace: Duration,
 }

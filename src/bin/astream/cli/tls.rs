@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use astream::{Error, Identity, Pin, StartTls, TlsClient, TlsServer, TlsVersion};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{ArgGroup, Args};
+use clap::{ArgGroup, Args, ValueHint};
 
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "TLS", group = ArgGroup::new("tls").multiple(true),
@@ -17,26 +17,26 @@ pub struct ClientTls {
     /// Speak TLS once the server agreed, asked in the protocol PROTO
     #[arg(long, hide_short_help = true, value_name = "PROTO", group = "tls", value_parser = protocol())]
     pub starttls: Option<StartTls>,
-    /// Trust the certificates in FILE, not the system's
-    #[arg(long, value_name = "FILE", requires = "tls")]
-    cacert: Option<PathBuf>,
+    /// Trust the certificates in FILE, not the system's; may be repeated
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "tls")]
+    cacert: Vec<PathBuf>,
     /// Our certificate, if asked for one (PEM)
-    #[arg(long, hide_short_help = true, value_name = "FILE", requires = "tls")]
+    #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "tls")]
     cert: Option<PathBuf>,
     /// Its key (PEM), if not in the same file
-    #[arg(long, hide_short_help = true, value_name = "FILE", requires = "cert")]
+    #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "cert")]
     key: Option<PathBuf>,
     /// The name to ask for and to verify
-    #[arg(long, value_name = "NAME", requires = "tls")]
+    #[arg(long, value_name = "NAME", value_hint = ValueHint::Hostname, requires = "tls")]
     servername: Option<String>,
-    /// Trust this key alone: sha256//BASE64
-    #[arg(long, value_name = "PIN", requires = "tls", conflicts_with = "cacert")]
+    /// Trust this key alone: sha256//BASE64; may be repeated
+    #[arg(long, value_name = "PIN", value_hint = ValueHint::Other, requires = "tls", conflicts_with = "cacert")]
     pin: Vec<Pin>,
     /// Verify nothing
     #[arg(long, requires = "tls", conflicts_with_all = ["cacert", "pin"])]
     pub insecure: bool,
-    /// Refuse what a revocation list in FILE names (PEM); the server must have one of its issuer
-    #[arg(long, hide_short_help = true, value_name = "FILE", requires = "tls",
+    /// Refuse what a revocation list in FILE names (PEM); the server must have one of its issuer; may be repeated
+    #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "tls",
           conflicts_with_all = ["pin", "insecure"])]
     crl: Vec<PathBuf>,
     #[command(flatten)]
@@ -55,9 +55,7 @@ impl ClientTls {
             .versions(ours.versions())
             .alpn(&ours.alpn)
             .ignore_unexpected_eof(ours.ignore_unexpected_eof);
-        if let Some(file) = &self.cacert {
-            client = client.roots(file);
-        }
+        client = self.cacert.iter().fold(client, TlsClient::roots);
         client = self.crl.iter().fold(client, TlsClient::revocations);
         if let Some(cert) = &self.cert {
             client = client.identity(identity(cert, self.key.as_deref())?);
@@ -77,20 +75,20 @@ fn protocol() -> impl TypedValueParser<Value = StartTls> {
 #[derive(Args)]
 #[command(next_help_heading = "TLS")]
 pub struct ServerTls {
-    /// Speak TLS; without --cert with a fresh key, whose pin is told
+    /// Speak TLS; without --cert with a fresh key, whose pin is printed
     #[arg(long)]
     tls: bool,
     /// Our certificate and chain (PEM), and its key unless --key has it
-    #[arg(long, value_name = "FILE", requires = "tls")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "tls")]
     cert: Option<PathBuf>,
     /// Its key (PEM), if not in the same file
-    #[arg(long, hide_short_help = true, value_name = "FILE", requires = "cert")]
+    #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "cert")]
     key: Option<PathBuf>,
-    /// Demand a client certificate issued under FILE
-    #[arg(long, value_name = "FILE", requires = "tls")]
-    cacert: Option<PathBuf>,
-    /// Refuse what a revocation list in FILE names (PEM); a client must have one of its issuer
-    #[arg(long, hide_short_help = true, value_name = "FILE", requires = "cacert")]
+    /// Demand a client certificate issued under FILE; may be repeated
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "tls")]
+    cacert: Vec<PathBuf>,
+    /// Refuse what a revocation list in FILE names (PEM); a client must have one of its issuer; may be repeated
+    #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "cacert")]
     crl: Vec<PathBuf>,
     #[command(flatten)]
     negotiation: Negotiation,
@@ -110,10 +108,8 @@ impl ServerTls {
             .versions(ours.versions())
             .alpn(&ours.alpn)
             .ignore_unexpected_eof(ours.ignore_unexpected_eof);
-        if let Some(file) = &self.cacert {
-            server = self.crl.iter().fold(server.client_roots(file), TlsServer::client_revocations);
-        }
-        Ok(Some(server))
+        server = self.cacert.iter().fold(server, TlsServer::client_roots);
+        Ok(Some(self.crl.iter().fold(server, TlsServer::client_revocations)))
     }
 
     /// Whether an end without `close_notify` counts as one, on either side of a relay.
@@ -131,14 +127,14 @@ impl ServerTls {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "TLS")]
 struct Negotiation {
-    /// Application protocols, the best first; one must be agreed on (ALPN): h2,http/1.1
-    #[arg(long, hide_short_help = true, value_name = "LIST", value_delimiter = ',', requires = "tls")]
+    /// Application protocols, the best first; one must be agreed on (ALPN): h2,http/1.1; may be repeated
+    #[arg(long, hide_short_help = true, value_name = "LIST", value_hint = ValueHint::Other, value_delimiter = ',', requires = "tls")]
     alpn: Vec<String>,
-    /// The least version of TLS
+    /// Lowest TLS version
     #[arg(long, hide_short_help = true, value_name = "VERSION", value_parser = version(), requires = "tls",
           default_value = "1.2")]
     tls_min: TlsVersion,
-    /// The most
+    /// Highest TLS version
     #[arg(long, hide_short_help = true, value_name = "VERSION", value_parser = version(), requires = "tls",
           default_value = "1.3")]
     tls_max: TlsVersion,

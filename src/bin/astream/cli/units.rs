@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-/// `10` (seconds), `1.5s`, `250ms`, `2m`, `1h`, `30d`.
+/// The longest time that is taken. A clock that ends beyond it cannot be set.
+const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+/// `10` (seconds), `1.5s`, `250ms`, `2m`, `1h`, `30d`, `4w`.
 pub fn time(text: &str) -> Result<Duration, String> {
-    let wrong = || "a time is a number with ms, s, m, h or d; seconds if bare".to_owned();
+    let wrong = || "a time is a number with ms, s, m, h, d or w; seconds if bare".to_owned();
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let seconds = match unit {
@@ -13,16 +16,28 @@ pub fn time(text: &str) -> Result<Duration, String> {
         "m" => 60.0,
         "h" => 3600.0,
         "d" => 86400.0,
+        "w" => 604_800.0,
         _ => return Err(wrong()),
     };
     let number: f64 = number.parse().map_err(|_| wrong())?;
     let time = Duration::try_from_secs_f64(number * seconds).map_err(|_| wrong())?;
-    // A clock that ends beyond this cannot be set.
-    if time > Duration::from_secs(100 * 365 * 24 * 3600) {
-        Err("that is over a century".to_owned())
-    } else {
-        Ok(time)
+    if time > CENTURY { Err("that is over a century".to_owned()) } else { Ok(time) }
+}
+
+/// How long something may take at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit(Option<Duration>);
+
+impl Limit {
+    /// None where there is no limit.
+    pub fn get(self) -> Option<Duration> {
+        self.0
     }
+}
+
+/// A time, or 0 for no limit.
+pub fn limit(text: &str) -> Result<Limit, String> {
+    time(text).map(|time| Limit(Some(time).filter(|time| !time.is_zero())))
 }
 
 #[cfg(test)]
@@ -39,11 +54,21 @@ mod tests {
             ("2m", 120_000),
             ("1h", 3_600_000),
             ("1d", 86_400_000),
+            ("4w", 2_419_200_000),
         ] {
             assert_eq!(time(text), Ok(Duration::from_millis(millis)), "{text}");
         }
-        for text in ["", "s", "-1", "1w", "nan", "inf", "1e3", "1 s", "1.2.3", "99999999999h"] {
+        for text in ["", "s", "-1", "1y", "nan", "inf", "1e3", "1 s", "1.2.3", "99999999999h"] {
             assert!(time(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_limit_of_0_is_none() {
+        for text in ["0", "0s", "0ms", "0.0"] {
+            assert_eq!(limit(text).unwrap().get(), None, "{text}");
+        }
+        assert_eq!(limit("1ms").unwrap().get(), Some(Duration::from_millis(1)));
+        limit("-1").unwrap_err();
     }
 }

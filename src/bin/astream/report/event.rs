@@ -19,8 +19,10 @@ pub enum Event<'a> {
     FreshKey { pin: Pin },
     /// Something that whoever reads it should mind.
     Warning { message: &'a str },
+    /// Something to try, where nothing has failed.
+    Hint { message: &'a str },
     /// A line of the log.
-    Log { level: &'a str, message: &'a str },
+    Log { level: &'a str, message: &'a str, peer: Option<&'a str> },
     /// A connection was made, by us.
     Connected { peer: &'a Address, local: &'a Address },
     /// A connection was made, by a client.
@@ -32,7 +34,7 @@ pub enum Event<'a> {
     /// A port was asked.
     Probed(&'a Probed),
     /// The program ends with this.
-    Failed { status: u8, message: &'a str, error: Option<&'a Error> },
+    Failed { status: u8, message: &'a str, hint: Option<&'a str>, error: Option<&'a Error> },
 }
 
 /// When an event is told.
@@ -53,6 +55,7 @@ impl Event<'_> {
             Self::Listening { .. }
             | Self::FreshKey { .. }
             | Self::Warning { .. }
+            | Self::Hint { .. }
             | Self::Log { .. }
             | Self::Probed(_) => Level::Notice,
             Self::Connected { .. } | Self::Accepted { .. } | Self::Tls { .. } | Self::Closed { .. } => {
@@ -69,15 +72,18 @@ impl Event<'_> {
                 format!("listening on {}", addresses.join(", "))
             }
             Self::FreshKey { pin } => format!("a fresh key: connect with --tls --pin {pin}"),
+            Self::Hint { message } => format!("hint: {message}"),
             Self::Warning { message } | Self::Log { message, .. } => (*message).to_owned(),
             Self::Connected { .. } | Self::Tls { .. } => return None,
             Self::Accepted { peer, .. } => format!("{peer}: open"),
             Self::Closed { peer, outcome, seconds } => {
                 format!("{peer}: {} in {seconds:.3} s", outcome.totals)
             }
-            Self::Probed(Probed { error: Some(error), .. }) => hinted(&error.to_string(), Some(error)),
+            Self::Probed(Probed { error: Some(error), .. }) => {
+                hinted(&error.to_string(), hint(error).as_deref())
+            }
             Self::Probed(probed) => open(probed),
-            Self::Failed { message, error, .. } => hinted(message, *error),
+            Self::Failed { message, hint, .. } => hinted(message, *hint),
         })
     }
 
@@ -87,8 +93,11 @@ impl Event<'_> {
         match self {
             Self::Listening { addresses } => event("listening").texts("addresses", *addresses),
             Self::FreshKey { pin } => event("fresh_key").text("pin", pin),
+            Self::Hint { message } => event("hint").text("message", message),
             Self::Warning { message } => event("warning").text("message", message),
-            Self::Log { level, message } => event("log").text("level", level).text("message", message),
+            Self::Log { level, message, peer } => {
+                event("log").text("level", level).text("message", message).maybe("peer", *peer)
+            }
             Self::Connected { peer, local } => event("connected").text("peer", peer).text("local", local),
             Self::Accepted { peer, local } => event("accepted").text("peer", peer).text("local", local),
             Self::Tls { peer, tls } => handshake(event("tls").text("peer", peer), tls)
@@ -100,12 +109,12 @@ impl Event<'_> {
                 .raw("seconds", &format_args!("{seconds:.6}"))
                 .maybe("error", outcome.result.as_ref().err()),
             Self::Probed(probed) => probed_members(event("probe"), probed),
-            Self::Failed { status, message, error } => {
+            Self::Failed { status, message, hint, error } => {
                 let shown = error.map_or(&[][..], Error::peer_certificates);
                 event("error")
                     .raw("status", status)
                     .text("message", message)
-                    .maybe("hint", error.and_then(hint).as_ref())
+                    .maybe("hint", *hint)
                     .objects("certificates", shown.iter().map(certificate))
             }
         }
@@ -131,13 +140,13 @@ pub struct Hinted(pub Error);
 
 impl fmt::Display for Hinted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hinted(&self.0.to_string(), Some(&self.0)))
+        f.write_str(&hinted(&self.0.to_string(), hint(&self.0).as_deref()))
     }
 }
 
 /// An error with what to do about it.
-fn hinted(message: &str, error: Option<&Error>) -> String {
-    match error.and_then(hint) {
+fn hinted(message: &str, hint: Option<&str>) -> String {
+    match hint {
         Some(hint) => format!("{message} ({hint})"),
         None => message.to_owned(),
     }

@@ -5,8 +5,9 @@ use std::io::{ErrorKind, Write};
 
 use astream::Error;
 
+use super::hint::hint;
 use super::{Event, tell};
-use crate::cli::{Report, Told};
+use crate::cli::{NotRun, Report, Usage};
 use crate::stdout::{self, Stdout};
 
 /// A signal asked the program to end.
@@ -34,16 +35,17 @@ impl fmt::Display for AlreadyTold {
 impl std::error::Error for AlreadyTold {}
 
 /// Help goes to stdout, a mistake to stderr with status 2.
-pub fn usage(told: &Told) -> u8 {
-    match told {
-        Told::Asked(text) => match stdout::restore().and_then(|()| Stdout.write_all(text.as_bytes())) {
+pub fn not_run(why: &NotRun) -> u8 {
+    match why {
+        NotRun::Help(text) => match stdout::restore().and_then(|()| Stdout.write_all(text.as_bytes())) {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => die(signal_hook::consts::SIGPIPE),
-            Err(error) => failed(2, &format!("cannot write to stdout: {error}"), None),
+            Err(cause) => failed(&Error::Local { doing: "write to stdout", cause: cause.into() }),
             Ok(()) => 0,
         },
-        Told::Wrong { line, json } => {
+        NotRun::Usage(Usage { message, hint, json }) => {
             super::start(Report { json: *json, ..Report::default() }, super::Default::Silent);
-            failed(2, line, None)
+            tell(&Event::Failed { status: 2, message, hint: hint.as_deref(), error: None });
+            2
         }
     }
 }
@@ -57,18 +59,25 @@ pub fn finish(finished: anyhow::Result<()>) -> u8 {
     if let Some(AlreadyTold(status)) = error.downcast_ref() {
         return *status;
     }
-    let Some(error) = error.downcast_ref::<Error>() else {
-        // Of this machine: descriptors, threads, signals.
-        return failed(2, &format!("{error:#}"), None);
-    };
-    if is_broken_pipe(error) {
-        return die(signal_hook::consts::SIGPIPE);
+    match error.downcast::<Error>().map_err(of_this_machine) {
+        Ok(error) if is_broken_pipe(&error) => die(signal_hook::consts::SIGPIPE),
+        Ok(error) | Err(Ok(error)) => failed(&error),
+        Err(Err(other)) => {
+            let message = format!("{other:#}");
+            tell(&Event::Failed { status: 2, message: &message, hint: None, error: None });
+            2
+        }
     }
-    failed(status(error), &error.to_string(), Some(error))
 }
 
-fn failed(status: u8, message: &str, error: Option<&Error>) -> u8 {
-    tell(&Event::Failed { status, message, error });
+/// Descriptors, threads and signals are what the program itself asks the system for.
+fn of_this_machine(error: anyhow::Error) -> anyhow::Result<Error> {
+    error.downcast::<std::io::Error>().map(|cause| Error::Local { doing: "start", cause: cause.into() })
+}
+
+fn failed(error: &Error) -> u8 {
+    let (status, hint) = (status(error), hint(error));
+    tell(&Event::Failed { status, message: &error.to_string(), hint: hint.as_deref(), error: Some(error) });
     status
 }
 
@@ -90,7 +99,7 @@ pub fn status(error: &Error) -> u8 {
         Error::Address { .. } | Error::File { .. } | Error::Local { .. } => 2,
         Error::Resolve { .. } => 3,
         Error::Connect { .. } | Error::Bind { .. } => 4,
-        Error::Timeout { .. } => 5,
+        Error::Timeout { .. } | Error::Idle { .. } => 5,
         Error::Tls { .. } => 6,
         Error::Truncated => 7,
         Error::Relay { cause, .. } => status(cause),

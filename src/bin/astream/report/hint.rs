@@ -1,11 +1,14 @@
 //! What to do about an error: the flag that helps.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 
-use astream::{Certificate, Error, TlsFault};
+use astream::{Attempt, Certificate, Error, ResolveFault, TlsFault};
+use rustix::io::Errno;
 
 pub fn hint(error: &Error) -> Option<String> {
     match error {
+        Error::Address { .. } => crate::cli::advice(),
+        Error::Resolve { host, fault, .. } => resolve(host, *fault).map(str::to_owned),
         Error::Tls { fault, peer_certificates, .. } => {
             trust(*fault, peer_certificates, "--").or_else(|| tls(*fault).map(str::to_owned))
         }
@@ -30,24 +33,45 @@ fn fixed(error: &Error) -> Option<&'static str> {
         Error::Truncated => {
             Some("--no-shutdown or --ignore-unexpected-eof, if the protocol itself says where its data end")
         }
-        Error::Timeout { doing, .. } if doing.starts_with("connection with") => Some("-i"),
+        Error::Idle { .. } => Some("-i TIME waits longer"),
         Error::Timeout { doing, .. } if doing.starts_with("STARTTLS") => {
             Some("-w TIME waits longer; --tls without --starttls, if it speaks TLS from the start")
         }
         Error::Timeout { .. } => Some("-w TIME waits longer"),
+        Error::Connect { attempts, .. } => attempts.iter().find_map(connect),
         Error::Bind { target, cause } if target.starts_with("unix:") => match cause.kind() {
             ErrorKind::AddrInUse => Some("choose another path, or remove what is there"),
             ErrorKind::NotFound => Some("its folder is not there"),
+            ErrorKind::PermissionDenied => Some("its folder may not be written to"),
             _ => None,
         },
         Error::Bind { cause, .. } => match cause.kind() {
             ErrorKind::AddrInUse => Some("choose another port, or 0 for a free one"),
             ErrorKind::AddrNotAvailable => Some("listen on an address of this machine, or on '*' for all"),
-            ErrorKind::PermissionDenied => Some("a port below 1024 and another's folder need privileges"),
+            ErrorKind::PermissionDenied => Some("a port below 1024 needs privileges"),
             _ => None,
         },
         _ => None,
     }
+}
+
+fn resolve(host: &str, fault: ResolveFault) -> Option<&'static str> {
+    match fault {
+        ResolveFault::NotNumeric => Some("without -n names are looked up"),
+        ResolveFault::Family if host.contains(':') => Some("leave out -4"),
+        ResolveFault::Family => Some("leave out -6"),
+        _ => None,
+    }
+}
+
+fn connect(attempt: &Attempt) -> Option<&'static str> {
+    let is_of_another_type = is(&attempt.cause, Errno::PROTOTYPE);
+    is_of_another_type
+        .then_some("datagram sockets are not supported yet; use nc -uU PATH, or socat - UNIX-SENDTO:PATH")
+}
+
+fn is(error: &io::Error, errno: Errno) -> bool {
+    error.raw_os_error() == Some(errno.raw_os_error())
 }
 
 /// How the peer's certificate could be accepted; options begin with `dashes`.
@@ -67,6 +91,7 @@ fn trust(fault: TlsFault, shown: &[Certificate], dashes: &str) -> Option<String>
 
 fn tls(fault: TlsFault) -> Option<&'static str> {
     match fault {
+        TlsFault::Untrusted => Some("name certificates to trust with --cacert FILE"),
         TlsFault::Name => Some("--servername NAME, if the server goes by another name"),
         TlsFault::Identity => Some("show one that it accepts with --cert FILE --key FILE"),
         TlsFault::Version => {

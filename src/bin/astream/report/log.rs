@@ -7,7 +7,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::event::Event as Told;
@@ -54,6 +54,18 @@ impl Write for NeverWaiting {
     }
 }
 
+/// The client that is served: the one field of the one kind of span that there is.
+fn peer<S, N>(context: &FmtContext<'_, S, N>) -> Option<String>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    let span = context.event_scope()?.next()?;
+    let extensions = span.extensions();
+    let fields = extensions.get::<FormattedFields<N>>()?;
+    fields.strip_prefix("peer=").map(str::to_owned)
+}
+
 /// `astream: message`, or an object.
 struct Line {
     json: bool,
@@ -70,8 +82,12 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
+        let peer = peer(context);
         if !self.json {
             writer.write_str("astream: ")?;
+            if let Some(peer) = &peer {
+                write!(writer, "{peer}: ")?;
+            }
             context.field_format().format_fields(writer.by_ref(), event)?;
             return writeln!(writer);
         }
@@ -79,8 +95,8 @@ where
         context.field_format().format_fields(Writer::new(&mut message), event)?;
         let told = match *event.metadata().level() {
             Level::ERROR | Level::WARN => Told::Warning { message: &message },
-            Level::INFO => Told::Log { level: "info", message: &message },
-            _ => Told::Log { level: "debug", message: &message },
+            Level::INFO => Told::Log { level: "info", message: &message, peer: peer.as_deref() },
+            _ => Told::Log { level: "debug", message: &message, peer: peer.as_deref() },
         };
         writeln!(writer, "{}", told.json())
     }

@@ -16,7 +16,7 @@ use astream::{Address, Endpoint, StreamReader, TlsInfo};
 use crate::cli::Report;
 use event::Level;
 pub use event::{Event, Hinted};
-pub use exit::{AlreadyTold, Killed, finish, status, usage};
+pub use exit::{AlreadyTold, Killed, finish, not_run, status};
 pub use log::Default;
 
 /// How much is told, and in which form; set once, by [`start`].
@@ -82,7 +82,7 @@ pub fn opened(reader: &StreamReader, is_client: bool) {
 
 /// What `--insecure` has put up with.
 pub fn unverified(tls: &TlsInfo) {
-    let found = tls.unverified.as_deref().unwrap_or("without --insecure it would be verified, and hold");
+    let found = tls.unverified.as_deref().unwrap_or("verification would have succeeded");
     let message =
         format!("the server's certificate is not verified (--insecure), anybody may be answering: {found}");
     tell(&Event::Warning { message: &message });
@@ -100,6 +100,13 @@ pub fn unverified_target(target: &Endpoint) {
     let message =
         format!("the certificate of {target} is not verified (--forward-insecure), anybody may be answering");
     tell(&Event::Warning { message: &message });
+}
+
+/// A server of TLS has ended at our end.
+pub fn unanswered() {
+    let message = "the peer ended right after our end and sent nothing more; if an answer was expected, \
+                   --no-shutdown sends our end only after the peer's (--send-only: none was)";
+    tell(&Event::Hint { message });
 }
 
 /// A connection has come to its end.

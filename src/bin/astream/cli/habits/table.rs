@@ -1,0 +1,111 @@
+//! Words of other programs, by what they are here.
+
+use clap::Command;
+
+/// What a word of another program is here.
+#[derive(Clone, Copy)]
+pub(super) enum Meaning {
+    /// The command `listen`.
+    Listen,
+    /// The address is the path of a Unix socket.
+    Unix,
+    /// The port, or with `connect` the local one.
+    Port,
+    /// The address.
+    Address,
+    /// These words, and the value after them.
+    Is(&'static [&'static str]),
+    /// The same, and what there is to say about it.
+    But(&'static [&'static str], &'static str),
+    /// Nothing, because of this.
+    Nothing(&'static str),
+    /// What cannot be done yet, and what to do today.
+    Later(&'static str),
+}
+use Meaning::{Address, But, Is, Later, Listen, Nothing, Port, Unix};
+
+/// Whether a word is followed by its value.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Takes {
+    Nothing,
+    Value,
+}
+
+const DATAGRAMS: Meaning =
+    Later("datagrams are not supported yet; use nc -u HOST PORT, or socat - UDP:HOST:PORT");
+const COMMANDS: Meaning =
+    Later("no command is run yet; use a pipe: mkfifo back; astream listen HOST PORT < back | CMD > back");
+const PROXIES: Meaning = Later("no proxy is supported yet; use ncat --proxy HOST:PORT");
+pub(super) const SOURCE: &str = "the local address cannot be chosen yet; use nc -s ADDRESS -p PORT";
+const VERIFIED: Meaning = Nothing("certificates are always verified");
+const UNVERIFIED: Meaning =
+    But(&["--insecure"], "safer is --pin PIN, which accepts one key; the error without either names it");
+const PRINTED: Meaning = Nothing("only what was received is printed");
+
+/// Options of nc, ncat, socat, openssl and curl, by what they are here.
+const OPTIONS: &[(&[&str], Takes, Meaning)] = &[
+    (&["-l", "--listen"], Takes::Nothing, Listen),
+    (&["-U", "--unixsock"], Takes::Nothing, Unix),
+    (&["-p", "--source-port", "-accept", "-port"], Takes::Value, Port),
+    (&["-connect"], Takes::Value, Address),
+    (&["-N"], Takes::Nothing, Nothing("the end of stdin is passed on without -N")),
+    (&["-q"], Takes::Value, Nothing("it ends when the peer does; -i TIME ends a silent connection")),
+    (&["-d"], Takes::Nothing, Is(&["--recv-only"])),
+    (&["--wait"], Takes::Value, Is(&["-w"])),
+    (&["-u", "--udp"], Takes::Nothing, DATAGRAMS),
+    (&["-e", "-c", "--exec", "--sh-exec"], Takes::Value, COMMANDS),
+    (&["-x", "--proxy"], Takes::Value, PROXIES),
+    (&["-s", "--source"], Takes::Value, Later(SOURCE)),
+    (&["--ssl"], Takes::Nothing, Is(&["--tls"])),
+    (&["--ca", "--cafile", "--ca-file", "--ssl-trustfile", "-CAfile"], Takes::Value, Is(&["--cacert"])),
+    (&["--ssl-cert", "-cert"], Takes::Value, Is(&["--cert"])),
+    (&["--ssl-key", "-key"], Takes::Value, Is(&["--key"])),
+    (&["--sni", "--server-name", "--ssl-servername", "-servername"], Takes::Value, Is(&["--servername"])),
+    (&["--ssl-alpn", "-alpn"], Takes::Value, Is(&["--alpn"])),
+    (&["-starttls"], Takes::Value, Is(&["--starttls"])),
+    (&["-showcerts"], Takes::Nothing, Is(&["-z", "--show-certs"])),
+    (&["-crlf"], Takes::Nothing, Is(&["--crlf"])),
+    (&["-quiet", "-brief", "-ign_eof"], Takes::Nothing, PRINTED),
+    (&["--verify", "--ssl-verify", "-verify_return_error"], Takes::Nothing, VERIFIED),
+    (&["-verify"], Takes::Value, VERIFIED),
+    (&["--no-verify", "--noverify", "--no-check-certificate"], Takes::Nothing, UNVERIFIED),
+];
+
+/// Schemes of URLs: their port, and whether they mean TLS.
+pub(super) const SCHEMES: &[(&str, Option<&str>, bool)] = &[
+    ("http", Some("80"), false),
+    ("https", Some("443"), true),
+    ("ws", Some("80"), false),
+    ("wss", Some("443"), true),
+    ("ftp", Some("21"), false),
+    ("ftps", Some("990"), true),
+    ("smtp", Some("25"), false),
+    ("smtps", Some("465"), true),
+    ("imaps", Some("993"), true),
+    ("ldap", Some("389"), false),
+    ("ldaps", Some("636"), true),
+    ("tcp", None, false),
+    ("tls", None, true),
+    ("ssl", None, true),
+];
+
+pub(super) fn known(option: &str) -> Option<Meaning> {
+    OPTIONS.iter().find(|(names, ..)| names.contains(&option)).map(|(.., meaning)| *meaning)
+}
+
+/// Whether an option of ours or of another program takes a value; none if nobody knows it.
+pub(super) fn takes(option: &str) -> Option<Takes> {
+    let other = || OPTIONS.iter().find(|(names, ..)| names.contains(&option)).map(|(_, takes, _)| *takes);
+    own(option).or_else(other)
+}
+
+/// The same of our own options.
+pub(super) fn own(option: &str) -> Option<Takes> {
+    let is_it = |arg: &&clap::Arg| match option.strip_prefix("--") {
+        Some(long) => arg.get_long() == Some(long),
+        None => arg.get_short().is_some_and(|short| option == format!("-{short}")),
+    };
+    let commands = crate::cli::definition();
+    let arg = commands.get_subcommands().flat_map(Command::get_arguments).find(is_it)?;
+    Some(if arg.get_action().takes_values() { Takes::Value } else { Takes::Nothing })
+}

@@ -1,0 +1,149 @@
+//! What the help and the man pages say beyond the options: one text for both.
+
+use std::fmt::Write;
+
+/// A heading, and what stands below it: a term and its explanation each.
+pub struct Section {
+    pub heading: &'static str,
+    pub entries: &'static [(&'static str, &'static str)],
+}
+
+pub const ADDRESSES: Section = Section {
+    heading: "Addresses",
+    entries: &[
+        ("HOST PORT, HOST:PORT", "a host name or an IP address; PORT is 0 to 65535, or a service name"),
+        ("[V6]:PORT", "an IPv6 address; HOST PORT needs no brackets"),
+        ("unix:PATH, unix:@NAME", "a Unix socket, and one of Linux's abstract names"),
+        ("'*' PORT, :PORT", "listen: all addresses of both families; port 0 is a free port"),
+    ],
+};
+
+pub const TIMES: Section = Section {
+    heading: "Times",
+    entries: &[
+        ("10, 10s", "seconds"),
+        ("250ms, 1.5m, 2h, 30d, 4w", "milliseconds, minutes, hours, days, weeks"),
+        ("0", "with -w and -i: no limit"),
+    ],
+};
+
+pub const REPEATED: Section = Section {
+    heading: "Options given again",
+    entries: &[
+        ("--cacert, --crl, --pin, --alpn, -v", "add up; so do --forward-cacert and --forward-pin"),
+        ("all others", "the last one counts; a second --forward is an error"),
+    ],
+};
+
+pub const ENVIRONMENT: Section = Section {
+    heading: "Environment",
+    entries: &[
+        ("SSL_CERT_FILE", "a file of certificates to trust, in place of the system's"),
+        ("SSL_CERT_DIR", "a folder of them, or several with colons between them"),
+        ("SSLKEYLOGFILE", "a file for the secrets of each TLS session, with which Wireshark can read it"),
+        ("ASTREAM_NO_SPLICE", "if set, the kernel moves no bytes by itself: to look for a fault"),
+    ],
+};
+
+#[cfg(test)]
+pub const FILES: Section = Section {
+    heading: "Files",
+    entries: &[
+        (
+            "/etc/ssl/certs/ca-certificates.crt, /etc/pki/tls/certs/ca-bundle.crt, /etc/ssl/ca-bundle.pem, \
+             /etc/ssl/cert.pem",
+            "the system's trusted certificates: the first of these that is there",
+        ),
+        ("/etc/hosts, /etc/resolv.conf, /etc/nsswitch.conf", "where the system looks host names up"),
+        ("/etc/services", "the names of ports"),
+    ],
+};
+
+pub const EXIT_STATUS: Section = Section {
+    heading: "Exit status",
+    entries: &[
+        ("0", "complete and clean: all input was sent, and the peer's stream ended cleanly (-z: all open)"),
+        ("1", "the connection failed after it was made: reset, write error, input not delivered"),
+        ("2", "usage, a local file, an error reading stdin or writing stdout"),
+        ("3", "the name does not resolve"),
+        ("4", "could not connect, could not listen"),
+        ("5", "a timeout (-w, -i)"),
+        ("6", "TLS: handshake, verification, alert"),
+        ("7", "TLS ended without close_notify: the data may be cut short"),
+        ("128+n", "a signal; 141 when the reader of stdout went away with more to come"),
+    ],
+};
+
+pub const EXAMPLES: Section = Section {
+    heading: "Examples",
+    entries: &[
+        ("astream connect www.example.org 443 --tls", "talk to a server under TLS, verified"),
+        ("astream listen 127.0.0.1 8080 --echo", "send everything back to each client"),
+        ("tar c . | astream connect host 9000", "send a folder"),
+    ],
+};
+
+pub const CONNECT_EXAMPLES: Section = Section {
+    heading: "Examples",
+    entries: &[
+        ("astream connect www.example.org 443 --tls", "talk to a server under TLS, verified"),
+        ("tar c . | astream connect host 9000", "send a folder"),
+        ("astream connect mail.example.org 587 --starttls smtp -C", "talk to a mail server"),
+        ("astream connect -z host 20-25,443", "see which ports are open"),
+        (
+            "astream connect -z www.example.org 443 --tls --expires-within 30d",
+            "fail if the server's certificate ends within a month",
+        ),
+    ],
+};
+
+pub const LISTEN_EXAMPLES: Section = Section {
+    heading: "Examples",
+    entries: &[
+        ("astream listen :9000 | tar x", "receive a folder"),
+        ("astream listen :9000 --tls > copy", "receive a file under TLS, by a fresh key and its pin"),
+        ("astream listen 127.0.0.1 8080 --echo", "send everything back to each client"),
+        (
+            "astream listen :443 --tls --cert site.pem --forward 127.0.0.1:8080",
+            "put TLS in front of a server without it",
+        ),
+    ],
+};
+
+/// What stands below the options of the program itself.
+pub const PROGRAM: &[&Section] = &[&EXAMPLES, &EXIT_STATUS];
+
+/// What stands below the options of a command in its `--help`.
+pub fn sections(command: &str) -> [&'static Section; 6] {
+    [&ADDRESSES, &TIMES, &REPEATED, &EXIT_STATUS, &ENVIRONMENT, examples(command)]
+}
+
+pub fn examples(command: &str) -> &'static Section {
+    match command {
+        "connect" => &CONNECT_EXAMPLES,
+        "listen" => &LISTEN_EXAMPLES,
+        _ => &EXAMPLES,
+    }
+}
+
+/// Sections as text.
+pub fn text(sections: &[&Section]) -> String {
+    sections.iter().map(|section| section.text()).collect::<Vec<_>>().join("\n\n")
+}
+
+/// Terms up to this length share a line with their explanation.
+const WIDEST: usize = 34;
+
+impl Section {
+    fn text(&self) -> String {
+        let widest = self.entries.iter().map(|(term, _)| term.len()).max().unwrap_or_default();
+        let mut text = format!("{}:", self.heading);
+        for (term, explanation) in self.entries {
+            let _ = match widest {
+                0..=WIDEST => write!(text, "\n  {term:widest$}  {explanation}"),
+                _ => write!(text, "\n  {term}\n      {explanation}"),
+            };
+        }
+        text
+    }
+}

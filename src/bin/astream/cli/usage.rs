@@ -1,0 +1,79 @@
+//! What is wrong with a command line, in one line.
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+/// What is wrong, in one line; where no hint follows, it says where help is.
+pub fn one_line(error: &clap::Error, has_hint: bool) -> String {
+    let message = match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+            "the command is missing: connect or listen".to_owned()
+        }
+        ErrorKind::InvalidSubcommand => {
+            let word = context(error, ContextKind::InvalidSubcommand);
+            format!("'{word}' is not a command: connect or listen")
+        }
+        ErrorKind::ValueValidation => invalid_value(error),
+        _ => without_usage(&error.render().to_string(), has_hint),
+    };
+    let message = printable(&message);
+    if has_hint { message } else { format!("{message}; see --help") }
+}
+
+/// What was typed may hold what a terminal acts upon.
+fn printable(message: &str) -> String {
+    let escaped = |c: char| if c.is_control() { c.escape_debug().to_string() } else { c.to_string() };
+    message.chars().map(escaped).collect()
+}
+
+/// A value that an option does not take, named once: what is wrong with it may name it as well.
+fn invalid_value(error: &clap::Error) -> String {
+    let option = context(error, ContextKind::InvalidArg);
+    let value = context(error, ContextKind::InvalidValue).escape_debug();
+    let reason = std::error::Error::source(error).map_or_else(String::new, ToString::to_string);
+    let named = format!("'{value}': ");
+    let reason = reason.strip_prefix(&named).unwrap_or(&reason);
+    format!("invalid value for '{option}': {named}{reason}")
+}
+
+fn context(error: &clap::Error, kind: ContextKind) -> &str {
+    match error.get(kind) {
+        Some(ContextValue::String(text)) => text,
+        _ => "",
+    }
+}
+
+/// clap's words without its usage, its line breaks, and its advice to take a misspelt flag for a value;
+/// without any advice where there is better.
+fn without_usage(text: &str, has_hint: bool) -> String {
+    let is_message = |line: &&str| !line.starts_with("Usage:") && !line.starts_with("For more");
+    let is_advice = |line: &str| line.starts_with("tip: to pass") || (has_hint && line.starts_with("tip:"));
+    let is_shown = |line: &&str| !line.is_empty() && !is_advice(line);
+    let text = text.strip_prefix("error: ").unwrap_or(text);
+    let lines: Vec<_> = text.lines().map(str::trim).take_while(is_message).filter(is_shown).collect();
+    lines.join(" ").replace(" tip:", "; tip:")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::read;
+    use std::ffi::OsString;
+
+    #[test]
+    fn an_error_is_one_line() {
+        for words in [
+            &["connect"][..],
+            &["connect", "-4", "-6", "host", "1"],
+            &["connect", "host", "1", "--insecure"],
+            &["listen", "host", "1", "--ehco"],
+            &["listen", "host", "1", "-w", "soon"],
+            &["frobnicate"],
+        ] {
+            let words: Vec<_> = words.iter().map(OsString::from).collect();
+            let Err(error) = read(&words) else { panic!("{words:?} is accepted") };
+            let line = one_line(&error, false);
+            assert_eq!(line.lines().count(), 1, "{line}");
+            assert!(line.ends_with("see --help") && !line.contains("Usage"), "{line}");
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! What a socket has: the address of one end of a connection.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::unix;
+
+/// The address of one end of a connection, or of a listening socket.
+///
+/// An [`Endpoint`](crate::Endpoint) can be made from one that has a name, and its text can be parsed as
+/// that endpoint, unless something in a path had to be escaped. The text of any other is no endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Address {
+    /// An IP address and a port.
+    Tcp(SocketAddr),
+    /// A Unix socket: its path (`@NAME` if abstract), or none if it has no name.
+    Unix(Option<PathBuf>),
+    /// One end of [`pair`](crate::pair).
+    Memory,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(addr) => addr.fmt(f),
+            Self::Unix(Some(path)) => unix(path, f),
+            Self::Unix(None) => f.write_str("unnamed Unix socket"),
+            Self::Memory => f.write_str("memory"),
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Text that came from elsewhere, made fit for one line of a message.
+
+use std::fmt::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// A path with everything escaped that cannot be printed, as Rust writes it: `\n`, `\u{1b}`, and `\xff`
+/// for a byte that is not UTF-8.
+pub(crate) struct Printable<'a>(pub(crate) &'a Path);
+
+impl fmt::Display for Printable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.as_os_str().as_bytes().utf8_chunks() {
+            for char in chunk.valid().chars() {
+                match char {
+                    '\'' | '"' | '\\' => f.write_char(char)?,
+                    _ => write!(f, "{}", char.escape_debug())?,
+                }
+            }
+            for byte in chunk.invalid() {
+                write!(f, "\\x{byte:02x}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::OsStr;
+
+    #[test]
+    fn a_path_is_one_line_without_anything_that_acts() {
+        for (path, shown) in [
+            (&b"/tmp/a 'b' \\ \xc3\xa9"[..], "/tmp/a 'b' \\ é"),
+            (b"a\nb\x1b[31m", "a\\nb\\u{1b}[31m"),
+            (b"\xff\xfea", "\\xff\\xfea"),
+            ("\u{202e}".as_bytes(), "\\u{202e}"),
+        ] {
+            assert_eq!(Printable(Path::new(OsStr::from_bytes(path))).to_string(), shown);
+        }
+    }
+}

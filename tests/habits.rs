@@ -1,0 +1,133 @@
+//! Habits from other programs, and slips: the hint says what to write.
+
+mod support;
+
+use support::astream;
+
+/// What is typed, and the hint.
+const WRITE: &[(&str, &str)] = &[
+    // Addresses.
+    ("connect https://localhost/path?q#f", "connect localhost 443 --tls)"),
+    ("connect https://localhost:8443 --tls", "connect localhost 8443 --tls)"),
+    ("connect https://user:secret@[::1]:8443/", "connect ::1 8443 --tls)"),
+    ("connect http://localhost:9080/", "connect localhost 9080)"),
+    ("connect HTTP://localhost", "connect localhost 80)"),
+    ("listen tcp://127.0.0.1:80", "listen 127.0.0.1 80)"),
+    ("connect /tmp/x.sock", "connect unix:/tmp/x.sock)"),
+    ("listen ./x.sock -k", "listen unix:./x.sock -k)"),
+    ("connect unix:/tmp/a 80", "connect unix:/tmp/a)"),
+    ("listen 8080", "listen :8080; 127.0.0.1:8080 is for this machine alone)"),
+    ("listen 8080 --echo -v", "listen :8080 --echo -v; 127.0.0.1:8080 is"),
+    ("connect 8080", "connect localhost 8080)"),
+    ("connect :8080", "connect localhost 8080)"),
+    ("connect localhost 80-90", "connect localhost 80-90 -z; -z asks"),
+    ("connect localhost:80,443", "connect localhost:80,443 -z; -z asks"),
+    // The command.
+    ("localhost 80", "connect localhost 80)"),
+    ("localhost:80 --tls", "connect localhost:80 --tls)"),
+    ("-v localhost 80", "connect localhost 80 -v)"),
+    ("s_client -connect h:443", "connect h:443 --tls)"),
+    ("s_client -connect h:443 -servername n -CAfile f", "connect h:443 --tls --servername n --cacert f)"),
+    ("s_client -connect h:443 -showcerts", "connect h:443 --tls -z --show-certs)"),
+    ("s_client -starttls smtp -crlf -connect h:25", "connect h:25 --tls --starttls smtp --crlf)"),
+    ("s_server -accept 8443 -cert c -key k", "listen :8443 --tls --cert c --key k; 127.0.0.1:8443 is"),
+    // Options of nc.
+    ("-l", "listen HOST PORT)"),
+    ("-l 8080", "listen :8080; 127.0.0.1:8080 is"),
+    ("connect -l 8080", "listen :8080; 127.0.0.1:8080 is"),
+    ("-l 127.0.0.1 8080", "listen 127.0.0.1 8080)"),
+    ("-lvnp 8080", "listen :8080 -v -n; 127.0.0.1:8080 is"),
+    ("-lkp8080", "listen :8080 -k; 127.0.0.1:8080 is"),
+    ("listen -p 8080", "listen :8080; 127.0.0.1:8080 is"),
+    ("listen 127.0.0.1 -p 8080", "listen 127.0.0.1 8080)"),
+    ("-zv localhost 22", "connect localhost 22 -z -v)"),
+    ("-zvw1 localhost 20-25", "connect localhost 20-25 -z -v -w 1)"),
+    ("-zv", "connect HOST PORT -z -v)"),
+    ("-U /tmp/x", "connect unix:/tmp/x)"),
+    ("-lU x", "listen unix:x)"),
+    ("connect -N localhost 80", "connect localhost 80; the end of stdin is passed on without -N)"),
+    ("connect -q 1 localhost 80", "connect localhost 80; it ends when the peer does; -i TIME ends a silent"),
+    ("-d localhost 80", "connect localhost 80 --recv-only)"),
+    // Names of options elsewhere.
+    ("connect h 443 --ssl", "connect h 443 --tls)"),
+    ("connect h 443 --tls --cafile f", "connect h 443 --tls --cacert f)"),
+    ("connect h 443 --cafile=f", "connect h 443 --cacert f --tls)"),
+    ("connect h 443 --tls --verify", "connect h 443 --tls; certificates are always verified)"),
+    ("connect h 443 --tls -servername n", "connect h 443 --tls --servername n)"),
+    ("connect h 443 --tls --no-verify", "connect h 443 --tls --insecure; safer is --pin PIN"),
+    ("connect h 443 --ssl --cafile a;b", "connect h 443 --tls --cacert 'a;b')"),
+];
+
+/// What cannot be done yet, and what to do today.
+const LATER: &[(&str, &str)] = &[
+    ("listen 8080 -e sh", "no command is run yet; use a pipe: mkfifo back;"),
+    ("-lvnp 8080 -e sh", "no command is run yet"),
+    ("-c sh localhost 80", "no command is run yet"),
+    ("-u localhost 53", "datagrams are not supported yet; use nc -u"),
+    ("-lu 53", "datagrams are not supported yet"),
+    ("connect -p 5000 localhost 80", "the local address cannot be chosen yet; use nc"),
+    ("connect localhost 80 -x proxy:3128", "no proxy is supported yet; use ncat"),
+];
+
+#[test]
+fn what_is_meant_is_told_as_the_right_command() {
+    for (typed, told) in WRITE {
+        let said = astream(typed.split(' ')).run().status(2).stdout(b"");
+        said.says(&[&format!(" (write: astream {told}")]);
+    }
+}
+
+#[test]
+fn what_cannot_be_done_yet_is_told_with_what_can() {
+    for (typed, told) in LATER {
+        astream(typed.split(' ')).run().status(2).stdout(b"").says(&[&format!(" ({told}")]);
+    }
+}
+
+#[test]
+fn where_nothing_is_known_nothing_is_advised() {
+    for typed in [
+        "frobnicate",
+        "s_time -connect h:443",
+        "connect localhost 80 --frobnicate",
+        "connect gopher://localhost",
+        "connect localhost 80 --verify=no",
+        "connect localhost 99999",
+        "listen",
+        "-l -- sh",
+        "",
+    ] {
+        let said = astream(typed.split(' ').filter(|word| !word.is_empty())).run().status(2).stdout(b"");
+        assert!(!said.stderr.contains("write: astream"), "{}", said.told());
+        assert!(!said.stderr.contains("similar"), "{}", said.told());
+    }
+}
+
+#[test]
+fn the_hint_is_a_member_in_json() {
+    let said = astream(["connect", "https://localhost/", "--json"]).run().status(2);
+    let event: serde_json::Value = serde_json::from_str(&said.stderr).unwrap();
+    assert_eq!(event["hint"], "write: astream connect localhost 443 --json --tls");
+    let said = astream(["localhost", "443", "--json"]).run().status(2);
+    let event: serde_json::Value = serde_json::from_str(&said.stderr).unwrap();
+    assert_eq!(event["hint"], "write: astream connect localhost 443 --json");
+}
+
+#[test]
+fn help_is_a_word_too() {
+    for (words, wanted) in
+        [("help", "--help"), ("help connect", "connect --help"), ("help listen", "listen --help")]
+    {
+        let help = astream(wanted.split(' ')).run().status(0).stdout;
+        astream(words.split(' ')).run().status(0).stdout(&help).silent();
+    }
+    astream(["help", "frob"]).run().status(2).says(&["'frob' is not a command"]);
+}
+
+#[test]
+fn short_options_share_one_dash() {
+    let listener = astream(["listen", "127.0.0.1", "0", "--echo"]).start();
+    let address = listener.address().to_string();
+    let said = astream(["connect", "-zv", &address]).run().status(0);
+    assert!(said.stderr.contains("connecting to"), "{}", said.told());
+}
