@@ -50,8 +50,8 @@ pub use endpoint::{Address, Endpoint, Family};
 pub use error::{Attempt, Error, ResolveFault, Result, TlsFault};
 pub use observe::{AfterEnd, Totals};
 pub use stream::{
-    ConnectOptions, DEFAULT_LIMIT, Lines, Server, ServerOptions, StreamReader, StreamWriter, TlsSide,
-    open_connection, pair, start_server, start_tls,
+    AbortGuard, ConnectOptions, DEFAULT_LIMIT, Lines, Server, ServerOptions, StreamReader, StreamWriter,
+    TlsSide, open_connection, pair, start_server, start_tls, start_tls_buffered,
 };
 pub use transport::starttls::StartTls;
 pub use transport::tls::{Identity, TlsClient, TlsInfo, TlsServer, TlsVersion};

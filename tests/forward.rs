@@ -7,7 +7,7 @@ use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use support::peer::{peer, read_all, refusing, reset};
+use support::peer::{black_hole, peer, read_all, refusing, reset};
 use support::{Running, astream, noise};
 
 const MIB: usize = 1 << 20;
@@ -97,6 +97,39 @@ fn a_target_that_refuses_closes_that_client_only() {
         assert_eq!(TcpStream::connect(address).unwrap().read(&mut [0]).unwrap_or(0), 0);
         relay.stderr_line("cannot connect");
     }
+}
+
+#[test]
+fn a_client_that_resets_while_the_target_is_being_reached_is_let_go_at_once() {
+    let hole = black_hole("127.0.0.1");
+    let relay = relay(&hole.address.to_string(), &["-v"]);
+    let client = dial(&relay);
+    relay.stderr_line("connecting to");
+    reset(client);
+    relay.stderr_line("the client: connection lost while reading: connection reset");
+}
+
+#[test]
+fn a_client_that_ends_its_side_while_the_target_is_being_reached_is_served() {
+    // Its queue has room again once somebody is accepted from it.
+    let listener = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    listener.bind(&"127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
+    listener.listen(0).unwrap();
+    let address = listener.local_addr().unwrap();
+    let first = TcpStream::connect(address.as_socket().unwrap()).unwrap();
+    let relay = relay(&address.as_socket().unwrap().to_string(), &["-v"]);
+    let mut client = dial(&relay);
+    client.write_all(b"question").unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    relay.stderr_line("connecting to");
+    let _ = listener.accept().unwrap();
+    let (target, _) = listener.accept().unwrap();
+    let mut target = TcpStream::from(target);
+    assert_eq!(read_all(&mut target), b"question");
+    target.write_all(b"answer").unwrap();
+    target.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(read_all(&mut client), b"answer");
+    drop(first);
 }
 
 #[test]

@@ -307,10 +307,11 @@ fn a_reader_of_stdout_that_has_gone_is_noticed_while_the_peer_is_quiet_once_stdi
 #[test]
 fn a_reader_of_stdout_gets_what_has_come_while_the_peer_is_silent() {
     let (server, end) = source_that_waits(b"now");
-    let client = connect(&server).open_stdin().start();
+    let mut client = connect(&server).open_stdin().start();
     client.until_stdout(b"now");
     end.send(()).unwrap();
-    drop(client);
+    client.close_stdin();
+    client.wait().status(0);
     server.join();
 }
 

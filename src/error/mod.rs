@@ -117,7 +117,7 @@ pub enum Error {
     EmptySeparator,
     /// Bytes were written after [`write_eof`](crate::StreamWriter::write_eof); they are dropped.
     WriteAfterEof,
-    /// The writer was closed before this call.
+    /// The writer was closed before this call, or the connection was aborted.
     Closed,
     /// The bytes of a local stream, stdin or stdout say, could not be read or written.
     Local {

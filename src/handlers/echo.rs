@@ -23,8 +23,8 @@ impl Echo {
 
     /// Ends a connection on which nothing moves for this long.
     #[must_use]
-    pub fn idle_timeout(mut self, limit: Option<Duration>) -> Self {
-        self.idle_timeout = limit;
+    pub fn idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.idle_timeout = limit.into();
         self
     }
 }

@@ -42,8 +42,8 @@ impl Forward {
 
     /// Ends a connection on which nothing moves either way for this long.
     #[must_use]
-    pub fn idle_timeout(mut self, limit: Option<Duration>) -> Self {
-        self.idle_timeout = limit;
+    pub fn idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.idle_timeout = limit.into();
         self
     }
 
@@ -62,38 +62,52 @@ type Side = (StreamReader, StreamWriter);
 impl Handler for Forward {
     async fn handle(&self, reader: StreamReader, writer: StreamWriter) -> Outcome {
         let meter = Meter::between_peers(self.idle_timeout);
-        // While the target is not reached, or if it never is, the client is told no end either.
+        // While the target is not reached, or if it never is, the client sees no end either.
         let guard = writer.abort_guard();
-        let result = match open_connection(&self.target, &self.options).await {
+        writer.set_relayed();
+        let result = match self.reach(&writer, &guard).await {
             Ok(target) => {
                 if let Some(reason) = target.0.tls().and_then(|tls| tls.unverified.as_ref()) {
                     tracing::info!("the target is not verified: {reason}");
                 }
                 meter.watch(&writer);
                 meter.watch(&target.1);
-                let relayed = self.relay((reader, writer), target, &meter).await;
+                let relayed = self.relay((reader, writer), target, &meter, &guard).await;
                 relayed.map_err(|stop| self.error(stop))
             }
-            Err(error) => guard.judge(Err(of("the target".to_owned(), error))),
+            Err(error) => Err(error),
         };
-        Outcome { totals: meter.totals(), result }
+        Outcome { totals: meter.totals(), result: guard.judge(result) }
     }
 }
 
 impl Forward {
-    async fn relay(&self, client: Side, target: Side, meter: &Meter) -> Result<(), Stop> {
+    /// Connects to the target, unless the client has gone before that is done. A client that has only ended
+    /// its side waits for the answer.
+    async fn reach(&self, client: &StreamWriter, guard: &AbortGuard) -> Result<Side, Error> {
+        let gone = |cause: Error| of("the client".to_owned(), cause);
+        tokio::select! {
+            reached = open_connection(&self.target, &self.options) => {
+                reached.map_err(|error| of("the target".to_owned(), error))
+            }
+            cause = client.lost() => Err(gone(Error::from_io("reading", cause))),
+            () = guard.closed() => Err(gone(Error::Closed)),
+        }
+    }
+
+    async fn relay(&self, client: Side, target: Side, meter: &Meter, guard: &AbortGuard) -> Result<(), Stop> {
         let plan =
             Plan { half_close: true, leave_with_peer: false, idle: self.idle_timeout, between_peers: true };
         #[cfg(target_os = "linux")]
         if !self.by_streams && is_bare(&client.0, &client.1) && is_bare(&target.0, &target.1) {
-            return through_pipes(client, target, plan, meter).await;
+            return through_pipes(client, target, plan, meter, guard).await;
         }
         let ((mut reader, mut writer), (mut from, mut to)) = (client, target);
         let guards = [writer.abort_guard(), to.abort_guard()];
         let (client_lost, target_lost) = (writer.lost(), to.lost());
         let target_lost = async { Fault::Read(target_lost.await) };
         let (client, target) = ((&mut reader, &mut writer, client_lost), (&mut from, &mut to, target_lost));
-        let relayed = relay(target, client, plan, meter).await;
+        let relayed = unless_closed(guard, relay(target, client, plan, meter)).await;
         if let Err(stop) = relayed {
             let rest = async { tokio::join!(writer.sent(), to.sent()) };
             return Err(after_the_rest(stop, rest).await);
@@ -119,13 +133,32 @@ fn of(side: String, error: Error) -> Error {
 
 /// The kernel's way, for two plain sockets.
 #[cfg(target_os = "linux")]
-async fn through_pipes(client: Side, target: Side, plan: Plan, meter: &Meter) -> Result<(), Stop> {
+async fn through_pipes(
+    client: Side,
+    target: Side,
+    plan: Plan,
+    meter: &Meter,
+    guard: &AbortGuard,
+) -> Result<(), Stop> {
     let lost = |way, error: Error| Stop::Read(way, error.into());
     let client = detach(client.0, client.1).map_err(|error| lost(Way::Down, error))?;
     let target = detach(target.0, target.1).map_err(|error| lost(Way::Up, error))?;
-    match pump(&target, &client, plan, meter).await {
+    match unless_closed(guard, pump(&target, &client, plan, meter)).await {
         Err(stop) => Err(after_the_rest(stop, async { tokio::join!(client.sent(), target.sent()) }).await),
         Ok(()) => Ok(()),
+    }
+}
+
+/// Relays until the client's connection is closed from here: its reader is then at an end that is none of the
+/// client's, and is not passed on.
+async fn unless_closed(
+    guard: &AbortGuard,
+    relaying: impl Future<Output = Result<(), Stop>>,
+) -> Result<(), Stop> {
+    tokio::select! {
+        biased;
+        () = guard.closed() => Err(Stop::Read(Way::Up, Error::Closed.into())),
+        relayed = relaying => relayed,
     }
 }
 

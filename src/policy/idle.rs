@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 /// How long everybody has to look at what has arrived before the time is up.
 const MOMENT: Duration = Duration::from_millis(20);
@@ -85,11 +85,12 @@ impl Clock {
 
     async fn expired(&self) -> Duration {
         loop {
-            let due = self.start + Duration::from_millis(self.moved.load(Ordering::Relaxed)) + self.limit;
+            let moved = Duration::from_millis(self.moved.load(Ordering::Relaxed));
+            let left = self.limit.saturating_sub(self.start.elapsed().saturating_sub(moved));
             if self.stands() {
-                sleep_until(Instant::now() + self.limit).await;
-            } else if Instant::now() < due {
-                sleep_until(due).await;
+                sleep(self.limit).await;
+            } else if !left.is_zero() {
+                sleep(left).await;
             } else if self.is_still().await {
                 return self.limit;
             }
@@ -107,5 +108,18 @@ impl Clock {
         sleep_until(end).await;
         let was_stopped = end.elapsed() > MOMENT;
         !was_stopped && !self.stands() && moved == self.moved.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_longest_limit_never_ends() {
+        let clock = IdleClock::new(Some(Duration::MAX));
+        clock.touch();
+        let year = Duration::from_secs(365 * 24 * 3600);
+        assert!(tokio::time::timeout(year, clock.expired()).await.is_err());
     }
 }

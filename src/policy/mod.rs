@@ -1,5 +1,7 @@
 //! Limits as values.
 
+mod deadline;
 mod idle;
 
+pub(crate) use deadline::{Deadline, within};
 pub(crate) use idle::IdleClock;

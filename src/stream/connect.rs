@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
-
 use super::link::Link;
 use super::{Limits, SETUP_TIMEOUT, StreamReader, StreamWriter, fresh, streams};
 use crate::endpoint::{Endpoint, Family};
 use crate::error::Error;
+use crate::policy::Deadline;
 use crate::transport::starttls::{Dialogue, StartTls};
 use crate::transport::tls::TlsClient;
 use crate::transport::{Dial, Known, Transport, dial, is_target};
@@ -19,7 +18,7 @@ pub struct ConnectOptions {
     family: Family,
     numeric: bool,
     known: Option<Arc<Known>>,
-    timeout: Duration,
+    timeout: Option<Duration>,
     tls: Option<TlsClient>,
     starttls: Option<StartTls>,
     limits: Limits,
@@ -31,7 +30,7 @@ impl Default for ConnectOptions {
             family: Family::Any,
             numeric: false,
             known: None,
-            timeout: SETUP_TIMEOUT,
+            timeout: Some(SETUP_TIMEOUT),
             tls: None,
             starttls: None,
             limits: Limits::default(),
@@ -59,10 +58,12 @@ impl ConnectOptions {
         self
     }
 
-    /// The limit of the whole set-up: name, connection, STARTTLS and TLS handshake.
+    /// The limit of the whole set-up: name, connection, STARTTLS and TLS handshake; 30 s by default. `None`
+    /// is no limit: then the system alone decides how long connecting may take, and a server that says
+    /// nothing is waited for without end.
     #[must_use]
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+    pub fn timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.timeout = limit.into();
         self
     }
 
@@ -90,10 +91,11 @@ impl ConnectOptions {
         self
     }
 
-    /// How long [`wait_closed`](StreamWriter::wait_closed) waits for the peer; 30 s by default.
+    /// How long [`wait_closed`](StreamWriter::wait_closed), or a writer that was dropped, waits for a peer
+    /// that takes nothing, and then for its end; 30 s by default. `None` is no limit.
     #[must_use]
-    pub fn close_timeout(mut self, timeout: Duration) -> Self {
-        self.limits.close = timeout;
+    pub fn close_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.limits.close = limit.into();
         self
     }
 }
@@ -117,8 +119,7 @@ impl ConnectOptions {
             known: self.known.clone(),
             family: self.family,
             numeric: self.numeric,
-            timeout: self.timeout,
-            deadline: Instant::now() + self.timeout,
+            deadline: Deadline::after(self.timeout),
         }
     }
 
@@ -149,7 +150,7 @@ pub async fn open_connection(
     let (peer, local) = transport.addresses();
     tracing::info!("connected to {peer} from {local}");
     let Some(connector) = connector else {
-        return Ok(fresh(transport, None, options.limits));
+        return Ok(fresh(transport, options.limits));
     };
     let name = match endpoint.to_string() {
         same if same == peer.to_string() => same,
@@ -157,12 +158,11 @@ pub async fn open_connection(
     };
     let mut io = transport;
     if let Some(protocol) = options.starttls {
-        let (server, timeout) = (&connector.server_name(), options.timeout);
-        let local = &local;
-        Dialogue { protocol, server, local, peer: &name, timeout, deadline }.hold(&mut io).await?;
+        let server = &connector.server_name();
+        Dialogue { protocol, server, local: &local, peer: &name, deadline }.hold(&mut io).await?;
     }
-    let (secured, info) = timeout_at(deadline, connector.connect(io, &name)).await.map_err(|_| {
-        Error::Timeout { doing: format!("TLS handshake with {name}"), after: options.timeout }
-    })??;
-    Ok(streams(Transport::Shared(secured), Link::new(peer, local, Some(info), options.limits)))
+    // Its state is large, and goes when it is done.
+    let shaking_hands = Box::pin(connector.connect(io, &name));
+    let (secured, info) = deadline.bound(shaking_hands, || format!("TLS handshake with {name}")).await??;
+    Ok(streams(Transport::secured(secured, info), Link::new(peer, local, options.limits)))
 }

@@ -105,7 +105,7 @@ impl Incoming {
         match read {
             Ok(1..) => None,
             // Under TLS it is the peer's own word.
-            Ok(0) if self.link.tls.is_some() => Some(Ok(())),
+            Ok(0) if self.half.tls().is_some() => Some(Ok(())),
             // After a reset that the writer was told of, the system speaks of a clean end.
             Ok(0) | Err(Error::Truncated) => Some(match self.link.writer_reset() {
                 Some(reset) => Err(reset),

@@ -1,19 +1,20 @@
 //! What the reader and the writer of one connection know of each other.
 
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Wake, Waker};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Wake, Waker};
 
 use super::Limits;
+use super::clients::Clients;
+use super::outgoing::Outgoing;
 use super::sending::Sending;
 use crate::endpoint::Address;
 use crate::error::Error;
-use crate::transport::tls::TlsInfo;
 
 pub(super) struct Link {
     pub(super) peer: Address,
     pub(super) local: Address,
-    pub(super) tls: Option<Box<TlsInfo>>,
     pub(super) limits: Limits,
     /// Set by the writer's `close`: the reader is at its end.
     closing: AtomicBool,
@@ -36,21 +37,26 @@ struct State {
     reader: Option<Waker>,
     /// Wakes a closing writer when the reader is done.
     writer: Option<Waker>,
+    /// The writer's side, unless the connection goes on without its streams.
+    outgoing: Weak<Outgoing>,
+    /// What is sent is another peer's stream: the end of this connection is not ours to send.
+    is_relayed: bool,
+    /// The server that waits for this connection.
+    server: Option<Arc<Clients>>,
 }
 
 impl Link {
-    pub(super) fn new(peer: Address, local: Address, tls: Option<TlsInfo>, limits: Limits) -> Self {
-        Self {
+    pub(super) fn new(peer: Address, local: Address, limits: Limits) -> Arc<Self> {
+        Arc::new(Self {
             peer,
             local,
-            tls: tls.map(Box::new),
             limits,
             closing: AtomicBool::new(false),
             aborted: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             state: Mutex::default(),
             sending: Mutex::default(),
-        }
+        })
     }
 
     pub(super) fn sending(&self) -> MutexGuard<'_, Sending> {
@@ -72,9 +78,64 @@ impl Link {
         waker.into_iter().for_each(Waker::wake);
     }
 
+    /// Ends the connection at once. Everybody who waits for it is woken and finds that out.
     pub(super) fn abort(&self) {
-        self.aborted.store(true, Ordering::Release);
+        if self.aborted.swap(true, Ordering::AcqRel) {
+            return;
+        }
         self.close();
+        let (outgoing, closer) = {
+            let mut state = self.state();
+            (state.outgoing.upgrade(), state.writer.take())
+        };
+        if let Some(outgoing) = outgoing {
+            outgoing.abort();
+        }
+        let waiting = self.sending().take_waiting();
+        waiting.into_iter().for_each(Wake::wake);
+        closer.into_iter().for_each(Waker::wake);
+        self.leave_server();
+    }
+
+    /// The same, unless closing came to its end.
+    pub(super) fn abort_unfinished(&self) {
+        if !self.sending().closed {
+            self.abort();
+        }
+    }
+
+    /// From now on `server` waits for this connection.
+    pub(super) fn join_server(self: &Arc<Self>, server: &Arc<Clients>) {
+        self.state().server = Some(Arc::clone(server));
+        server.add(self);
+    }
+
+    /// Its server does not wait for this connection any more.
+    pub(super) fn leave_server(&self) {
+        let server = self.state().server.take();
+        if let Some(server) = server {
+            server.remove(self);
+        }
+    }
+
+    /// The connection goes on with other streams: nothing of them is sent, failed or ended yet.
+    pub(super) fn renew(&self) {
+        *self.sending() = Sending::default();
+        self.state().reader_done = false;
+    }
+
+    pub(super) fn set_outgoing(&self, outgoing: &Arc<Outgoing>) {
+        self.state().outgoing = Arc::downgrade(outgoing);
+    }
+
+    pub(super) fn set_relayed(&self) {
+        self.state().is_relayed = true;
+    }
+
+    /// The side that can end this connection cleanly, unless nobody here can.
+    pub(super) fn ending(&self) -> Option<Arc<Outgoing>> {
+        let state = self.state();
+        if state.is_relayed { None } else { state.outgoing.upgrade() }
     }
 
     pub(super) fn is_aborted(&self) -> bool {
@@ -93,6 +154,11 @@ impl Link {
             none => *none = Some(cx.waker().clone()),
         }
         self.is_closing()
+    }
+
+    /// Waits until the connection is closed or aborted from here, in the place of its reader.
+    pub(super) async fn closed(&self) {
+        poll_fn(|cx| if self.reader_waits(cx) { Poll::Ready(()) } else { Poll::Pending }).await;
     }
 
     /// The reader has met an error; whoever waits to send is told.

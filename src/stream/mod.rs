@@ -1,12 +1,16 @@
 //! asyncio's streams: a reader and a writer for each connection.
 
+mod abort_guard;
 mod async_read;
 mod at_hand;
 mod buffer;
+mod clients;
+mod closing;
 mod connect;
 mod detach;
 #[cfg(test)]
 mod feed;
+mod handled;
 mod incoming;
 mod lines;
 mod link;
@@ -17,26 +21,27 @@ mod pair;
 mod reader;
 mod sending;
 mod separator;
+mod serve;
 mod server;
 mod start_tls;
 #[cfg(test)]
 mod vectors;
 mod writer;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+pub use abort_guard::AbortGuard;
 pub use connect::{ConnectOptions, open_connection};
 pub(crate) use detach::{can_block, detach, into_blocking, is_bare};
 pub use lines::Lines;
 pub use pair::pair;
 pub use reader::StreamReader;
 pub use server::{Server, ServerOptions, start_server};
-pub use start_tls::{TlsSide, start_tls};
-pub(crate) use writer::AbortGuard;
+pub use start_tls::{TlsSide, start_tls, start_tls_buffered};
 pub use writer::StreamWriter;
 
 use crate::transport::Transport;
-use crate::transport::tls::TlsInfo;
 use link::Link;
 
 /// How many bytes a line, or what comes before a separator, may have: 64 KiB, as in asyncio.
@@ -45,31 +50,30 @@ pub const DEFAULT_LIMIT: usize = 64 * 1024;
 /// How long setting up a connection may take: 30 s.
 const SETUP_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long closing may take, while the peer reads what is left and ends its side: 30 s.
+/// How long closing waits for a peer that takes nothing of what is left, and then for its end: 30 s.
 pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The limits of one connection.
 #[derive(Debug, Clone, Copy)]
 struct Limits {
     line: usize,
-    close: Duration,
+    close: Option<Duration>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { line: DEFAULT_LIMIT, close: CLOSE_TIMEOUT }
+        Self { line: DEFAULT_LIMIT, close: Some(CLOSE_TIMEOUT) }
     }
 }
 
 /// A reader and a writer for a connection.
-fn streams(transport: Transport, link: Link) -> (StreamReader, StreamWriter) {
-    let link = std::sync::Arc::new(link);
+fn streams(transport: Transport, link: Arc<Link>) -> (StreamReader, StreamWriter) {
     let (read, write) = transport.split();
-    (StreamReader::new(read, std::sync::Arc::clone(&link)), StreamWriter::new(write, link))
+    (StreamReader::new(read, Arc::clone(&link)), StreamWriter::new(write, link))
 }
 
-/// The same for a transport that has just been set up.
-fn fresh(transport: Transport, tls: Option<TlsInfo>, limits: Limits) -> (StreamReader, StreamWriter) {
+/// The same for a connection that is still as it was made.
+fn fresh(transport: Transport, limits: Limits) -> (StreamReader, StreamWriter) {
     let (peer, local) = transport.addresses();
-    streams(transport, Link::new(peer, local, tls, limits))
+    streams(transport, Link::new(peer, local, limits))
 }

@@ -1,7 +1,5 @@
-//! What is on its way out: sent at once where the socket takes it, queued where it does not, and
-//! ended without losing anything.
+//! What is on its way out: sent at once where the socket takes it, queued where it does not.
 
-use std::future::poll_fn;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, ready};
@@ -9,8 +7,7 @@ use std::task::{Context, Poll, Wake, ready};
 use bytes::{Buf, BytesMut};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex as AsyncMutex;
-use tokio::task::coop::{consume_budget, poll_proceed};
-use tokio::time::timeout;
+use tokio::task::coop::poll_proceed;
 
 use super::link::Link;
 use super::sending::{End, Sending, WakeAll};
@@ -19,26 +16,32 @@ use crate::transport::WriteHalf;
 
 /// The sending side of one connection.
 pub(super) struct Outgoing {
-    half: WriteHalf,
+    pub(super) half: WriteHalf,
     pub(super) link: Arc<Link>,
     /// Held by the one who closes; others wait for it.
-    closing: AsyncMutex<()>,
+    pub(super) closing: AsyncMutex<()>,
     /// Sends what is queued when the writer is dropped, on whatever thread.
-    runtime: Option<Handle>,
+    pub(super) runtime: Option<Handle>,
 }
 
-/// The socket of a connection that was aborted goes without an end, with a reset.
+/// A direction that was not ended by now gets no end: what was sent is not all there is.
 impl Drop for Outgoing {
     fn drop(&mut self) {
-        if self.link.is_aborted() {
-            std::mem::replace(&mut self.half, WriteHalf::Gone).abort();
-        }
+        std::mem::replace(&mut self.half, WriteHalf::Gone).let_go();
     }
 }
 
 impl Outgoing {
-    pub(super) fn new(half: WriteHalf, link: Arc<Link>) -> Self {
-        Self { half, link, closing: AsyncMutex::default(), runtime: Handle::try_current().ok() }
+    pub(super) fn new(half: WriteHalf, link: Arc<Link>) -> Arc<Self> {
+        let runtime = Handle::try_current().ok();
+        let outgoing = Arc::new(Self { half, link, closing: AsyncMutex::default(), runtime });
+        outgoing.link.set_outgoing(&outgoing);
+        outgoing
+    }
+
+    /// Resets the connection; that it was aborted, the link knows.
+    pub(super) fn abort(&self) {
+        self.half.abort();
     }
 
     pub(super) fn queued(&self) -> usize {
@@ -57,15 +60,16 @@ impl Outgoing {
         state.closed || state.error.is_some() || self.link.is_aborted() || self.link.failure().is_some()
     }
 
-    /// The half, if nothing is queued; what is left of this is done.
-    pub(super) fn take_half(&mut self) -> Option<WriteHalf> {
+    /// Leaves nothing to do for this, if nothing is queued: the half goes on in another way.
+    pub(super) fn detach(&self) -> bool {
         let mut state = self.link.sending();
-        if !state.queue.is_empty() || state.end != End::Open {
-            return None;
-        }
-        state.closed = true;
-        drop(state);
-        Some(std::mem::replace(&mut self.half, WriteHalf::Gone))
+        state.closed = state.queue.is_empty() && state.end == End::Open;
+        state.closed
+    }
+
+    /// The half of what was detached.
+    pub(super) fn into_half(mut self) -> WriteHalf {
+        std::mem::replace(&mut self.half, WriteHalf::Gone)
     }
 
     pub(super) fn write(&self, parts: &[&[u8]]) {
@@ -75,7 +79,7 @@ impl Outgoing {
             state.written_late |= !self.link.is_closing();
             return;
         }
-        if state.error.is_some() {
+        if state.error.is_some() || self.link.is_aborted() {
             return;
         }
         match parts {
@@ -97,7 +101,7 @@ impl Outgoing {
 
     pub(super) fn write_eof(&self) {
         let mut state = self.link.sending();
-        if state.end == End::Open {
+        if state.end == End::Open && !self.link.is_aborted() {
             state.end = End::Asked;
             let sent = state.with_waker(|state, cx| self.poll_send(state, cx));
             state.note(sent);
@@ -117,6 +121,9 @@ impl Outgoing {
     fn poll_send(&self, state: &mut Sending, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         if let Some(error) = &state.error {
             return Poll::Ready(Err((**error).clone()));
+        }
+        if self.link.is_aborted() {
+            return Poll::Ready(Err(Error::Closed));
         }
         ready!(self.send(&mut state.queue, cx))?;
         // The queue is empty: what it held goes back, an idle connection holds nothing.
@@ -174,7 +181,7 @@ impl Outgoing {
         Err(met.unwrap_or(Error::Closed))
     }
 
-    fn nothing_dropped(&self) -> Result<(), Error> {
+    pub(super) fn nothing_dropped(&self) -> Result<(), Error> {
         if self.link.sending().written_late { Err(Error::WriteAfterEof) } else { Ok(()) }
     }
 
@@ -182,48 +189,6 @@ impl Outgoing {
         self.still_open()?;
         ready!(self.poll_all(cx))?;
         Poll::Ready(self.nothing_dropped())
-    }
-
-    /// Closes once, whoever asks; what came of it stays.
-    pub(super) async fn finish(&self) -> Result<(), Error> {
-        let _one = self.closing.lock().await;
-        if !self.link.sending().closed {
-            let ended = self.end().await;
-            let mut state = self.link.sending();
-            state.closed = ended.is_ok();
-            state.note(Poll::Ready(ended.clone()));
-            let waiting = state.take_waiting();
-            drop(state);
-            waiting.into_iter().for_each(WakeAll::wake);
-            ended?;
-        }
-        self.nothing_dropped()
-    }
-
-    /// Sends what is left, tells the end, and reads to the peer's end.
-    async fn end(&self) -> Result<(), Error> {
-        let after = self.link.limits.close;
-        let late = |_| Error::Timeout { doing: format!("sending the rest to {}", self.link.peer), after };
-        timeout(after, poll_fn(|cx| self.poll_all(cx))).await.map_err(late)??;
-        // A peer that does not end its side has had its time.
-        timeout(after, self.discard()).await.unwrap_or(Ok(()))
-    }
-
-    /// Closes in a task of the runtime, if there is one.
-    pub(super) fn close_unattended(self: &Arc<Self>) {
-        if let Some(runtime) = self.runtime.clone().or_else(|| Handle::try_current().ok()) {
-            runtime.spawn(Arc::clone(self).finish_unattended());
-        }
-    }
-
-    /// Closing, where nobody waits for it: the reader goes on, and the rest comes after it.
-    async fn finish_unattended(self: Arc<Self>) {
-        let sent = timeout(self.link.limits.close, poll_fn(|cx| self.poll_all(cx))).await;
-        if matches!(sent, Ok(Ok(()))) {
-            let nobody_reads = |cx: &mut Context<'_>| self.link.writer_waits(cx);
-            poll_fn(|cx| if nobody_reads(cx) { Poll::Ready(()) } else { Poll::Pending }).await;
-            let _ = timeout(self.link.limits.close, self.discard()).await;
-        }
     }
 
     /// Unlike [`write`](Self::write) it queues nothing: first what is queued, then what the socket
@@ -244,22 +209,5 @@ impl Outgoing {
         budget.made_progress();
         state.note(Poll::Ready(sent.clone().map(drop)));
         Poll::Ready(sent)
-    }
-
-    async fn discard(&self) -> Result<(), Error> {
-        let discard = |cx: &mut Context<'_>| {
-            // A reader that was about to wait wakes this one again: the socket remembers one only.
-            self.link.writer_waits(cx);
-            self.half.poll_discard(cx, &mut [0; 4096])
-        };
-        loop {
-            match poll_fn(discard).await {
-                // What ends a stream that nobody reads does not matter.
-                Ok(0) | Err(Error::Truncated) => return Ok(()),
-                // A peer that always has more would keep this task from ever giving way.
-                Ok(_) => consume_budget().await,
-                Err(error) => return Err(error),
-            }
-        }
     }
 }

@@ -7,6 +7,6 @@ use crate::transport::Transport;
 /// bytes (at least 1) on the way: for tests, a small capacity finds what a large one hides.
 pub fn pair(capacity: usize) -> ((StreamReader, StreamWriter), (StreamReader, StreamWriter)) {
     let (one, other) = tokio::io::duplex(capacity.max(1));
-    let end = |io| fresh(Transport::memory(io), None, Limits::default());
+    let end = |io| fresh(Transport::memory(io), Limits::default());
     (end(one), end(other))
 }

@@ -146,13 +146,13 @@ impl StreamReader {
 
     /// What was agreed in the TLS handshake; none without TLS.
     pub fn tls(&self) -> Option<&TlsInfo> {
-        self.incoming.link.tls.as_deref()
+        self.half().tls()
     }
 
     /// Waits until something has arrived, an end included, and reads nothing. Fails if the connection fails
     /// before that. Under TLS, where a handshake has shown that somebody is there, it returns at once.
     pub(crate) async fn arrived(&self) -> Result<(), Error> {
-        self.incoming.half.arrived().await
+        self.half().arrived().await
     }
 
     /// Waits for more in the buffer; false at the end.

@@ -1,29 +1,27 @@
-//! `start_server`: a task per client; one that fails or panics does not touch the others.
+//! `start_server`: how to serve, and a server that is listening.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::future::Future;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
-use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::runtime::Handle;
 
+use super::clients::Clients;
 use super::link::Link;
-use super::{Limits, SETUP_TIMEOUT, StreamReader, StreamWriter, streams};
+use super::serve::{Service, accept_all};
+use super::{Limits, SETUP_TIMEOUT, StreamReader, StreamWriter};
 use crate::endpoint::{Address, Endpoint, Family};
 use crate::error::Error;
-use crate::transport::tls::{Acceptor, TlsServer};
-use crate::transport::{Accepted, Listening, Transport, bind};
+use crate::transport::tls::TlsServer;
+use crate::transport::{Listening, bind};
 
 /// How to serve.
 #[derive(Debug, Clone)]
 pub struct ServerOptions {
     family: Family,
     numeric: bool,
-    handshake_timeout: Duration,
+    handshake_timeout: Option<Duration>,
     tls: Option<TlsServer>,
     limits: Limits,
 }
@@ -33,7 +31,7 @@ impl Default for ServerOptions {
         Self {
             family: Family::Any,
             numeric: false,
-            handshake_timeout: SETUP_TIMEOUT,
+            handshake_timeout: Some(SETUP_TIMEOUT),
             tls: None,
             limits: Limits::default(),
         }
@@ -67,10 +65,10 @@ impl ServerOptions {
         self
     }
 
-    /// The limit of a client's TLS handshake; 30 s by default.
+    /// The limit of a client's TLS handshake; 30 s by default. `None` is no limit.
     #[must_use]
-    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
-        self.handshake_timeout = timeout;
+    pub fn handshake_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.handshake_timeout = limit.into();
         self
     }
 
@@ -81,10 +79,11 @@ impl ServerOptions {
         self
     }
 
-    /// How long [`wait_closed`](StreamWriter::wait_closed) waits for the peer; 30 s by default.
+    /// How long [`wait_closed`](StreamWriter::wait_closed), or a writer that was dropped, waits for a peer
+    /// that takes nothing, and then for its end; 30 s by default. `None` is no limit.
     #[must_use]
-    pub fn close_timeout(mut self, timeout: Duration) -> Self {
-        self.limits.close = timeout;
+    pub fn close_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.limits.close = limit.into();
         self
     }
 }
@@ -94,8 +93,9 @@ impl ServerOptions {
 pub struct Server {
     local: Vec<Address>,
     listening: Vec<Listening>,
-    /// True once closed. Every task of the server holds a receiver.
-    closed: watch::Sender<bool>,
+    clients: Arc<Clients>,
+    /// Closes the connections of clients that are sent away.
+    runtime: Handle,
 }
 
 impl Server {
@@ -106,14 +106,39 @@ impl Server {
 
     /// Whether connections are accepted.
     pub fn is_serving(&self) -> bool {
-        !*self.closed.borrow()
+        !self.clients.is_closed()
     }
 
     /// Stops listening, at once: what was listened on is free on return. Never waits; open
     /// connections go on.
     pub fn close(&self) {
         self.listening.iter().for_each(Listening::stop);
-        self.closed.send_replace(true);
+        self.clients.close();
+    }
+
+    /// Closes the connection of every client, as [`StreamWriter::wait_closed`] does: what its handler has
+    /// written is sent, and then the end. Its reader is at its end, and what the handler writes from now on
+    /// is dropped. A connection that cannot be ended cleanly is aborted: one in its TLS handshake, or one that
+    /// is being relayed. Never waits; [`wait_closed`](Self::wait_closed) does. Call [`close`](Self::close)
+    /// before it, or new clients may come.
+    pub fn close_clients(&self) {
+        self.clients.dismiss().into_iter().for_each(|link| self.close_client(link));
+    }
+
+    fn close_client(&self, link: Arc<Link>) {
+        let Some(outgoing) = link.ending() else { return link.abort() };
+        outgoing.close();
+        self.runtime.spawn(async move {
+            // What came of it is for the handler to find out.
+            let _ = outgoing.finish().await;
+            link.leave_server();
+        });
+    }
+
+    /// Aborts the connection of every client, as [`StreamWriter::abort`] does, also of those in their TLS
+    /// handshake. Never waits. Call [`close`](Self::close) before it, or new clients may come.
+    pub fn abort_clients(&self) {
+        self.clients.dismiss().into_iter().for_each(|link| link.abort());
     }
 
     /// Waits until the server is closed. May be cancelled.
@@ -121,16 +146,14 @@ impl Server {
     /// # Errors
     /// None today; asyncio's `serve_forever` may fail, and so may this one's later.
     pub async fn serve_forever(&self) -> Result<(), Error> {
-        let mut closed = self.closed.subscribe();
-        // It fails only without a sender, which is ours.
-        let _ = closed.wait_for(|closed| *closed).await;
+        self.clients.closed().await;
         Ok(())
     }
 
-    /// Waits until the server is closed and its last handler has returned. May be cancelled.
+    /// Waits until the server is closed and its last client is gone: the handler has returned, or the
+    /// connection was aborted, or closed by [`close_clients`](Self::close_clients). May be cancelled.
     pub async fn wait_closed(&self) {
-        let _ = self.serve_forever().await;
-        self.closed.closed().await;
+        self.clients.gone().await;
     }
 }
 
@@ -144,11 +167,19 @@ impl Drop for Server {
 /// each client, after the TLS handshake if there is one. Bound on return. asyncio's `start_server`
 /// and `start_unix_server`.
 ///
-/// A handler that fails or panics is logged and its connection closed; the server goes on. So it
-/// does after failed handshakes and when descriptors run out.
+/// A handler that returns an error or panics is logged, and the server goes on. So it does after failed
+/// handshakes and when descriptors run out.
+///
+/// The connection of a handler that returns an error, panics, or is dropped because the runtime ends, is
+/// [aborted](StreamWriter::abort): its peer is not to take a part of an answer for the whole. A handler that
+/// returns `Ok` and leaves its writer unclosed ends that direction cleanly, as any dropped writer does. A handler
+/// may also give its streams to another task; they are that task's as soon as it has returned.
 ///
 /// # Errors
 /// [`Error::Resolve`], [`Error::Bind`], [`Error::File`], [`Error::Tls`].
+///
+/// # Panics
+/// Outside of a tokio runtime.
 pub async fn start_server<H, F, E>(
     handler: H,
     endpoint: &Endpoint,
@@ -162,106 +193,11 @@ where
     let acceptor = options.tls.as_ref().map(TlsServer::acceptor).transpose()?;
     let listening = bind(endpoint, options.family, options.numeric).await?;
     let local = listening.iter().map(|listening| listening.local_addr().clone()).collect();
-    let (closed, receiver) = watch::channel(false);
+    let clients = Clients::new();
     let service =
         Arc::new(Service { handler, acceptor, timeout: options.handshake_timeout, limits: options.limits });
     for listening in &listening {
-        tokio::spawn(accept_all(listening.clone(), Arc::clone(&service), receiver.clone()));
+        tokio::spawn(accept_all(listening.clone(), Arc::clone(&service), clients.prepare()));
     }
-    Ok(Server { local, listening, closed })
-}
-
-/// What every connection of a server needs.
-struct Service<H> {
-    handler: H,
-    acceptor: Option<Acceptor>,
-    timeout: Duration,
-    limits: Limits,
-}
-
-async fn accept_all<H, F, E>(
-    mut listening: Listening,
-    service: Arc<Service<H>>,
-    mut closed: watch::Receiver<bool>,
-) where
-    H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
-    F: Future<Output = Result<(), E>> + Send + 'static,
-    E: fmt::Display + Send + 'static,
-{
-    let open = closed.clone();
-    loop {
-        let accepted = tokio::select! {
-            biased;
-            _ = closed.wait_for(|closed| *closed) => None,
-            accepted = listening.accept() => accepted,
-        };
-        let Some(Accepted { transport, peer, local }) = accepted else { return };
-        let (service, open) = (Arc::clone(&service), open.clone());
-        if service.acceptor.is_none() {
-            let (reader, writer) = streams(transport, Link::new(peer, local, None, service.limits));
-            tokio::spawn(serve(service, reader, writer, open));
-        } else {
-            tokio::spawn(async move {
-                // Its state is large, and goes when it is done.
-                let streams = Box::pin(handshake(&service, transport, peer, local)).await;
-                match streams {
-                    Ok((reader, writer)) => serve(service, reader, writer, open).await,
-                    Err(error) => tracing::warn!("{error}"),
-                }
-            });
-        }
-    }
-}
-
-/// One connection to its end; `open` tells the server that it is there.
-#[expect(
-    clippy::manual_async_fn,
-    reason = "ten thousand are held, and an async fn keeps its arguments twice"
-)]
-fn serve<H, F, E>(
-    service: Arc<Service<H>>,
-    reader: StreamReader,
-    writer: StreamWriter,
-    open: watch::Receiver<bool>,
-) -> impl Future<Output = ()> + Send
-where
-    H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
-    F: Future<Output = Result<(), E>> + Send + 'static,
-    E: fmt::Display + Send + 'static,
-{
-    async move {
-        let link = reader.link();
-        let panicked = || tracing::error!("{}: the handler panicked", link.peer);
-        let mut handled = pin!(match catch_unwind(AssertUnwindSafe(|| (service.handler)(reader, writer))) {
-            Ok(handled) => handled,
-            Err(_) => return panicked(),
-        });
-        // The future is not polled again after a panic.
-        let caught = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| handled.as_mut().poll(cx))) {
-            Ok(polled) => polled.map(Some),
-            Err(_) => Poll::Ready(None),
-        });
-        match caught.await {
-            Some(Ok(())) => {}
-            Some(Err(error)) => tracing::warn!("{}: {error}", link.peer),
-            None => panicked(),
-        }
-        drop(open);
-    }
-}
-
-async fn handshake<H>(
-    service: &Service<H>,
-    transport: Transport,
-    peer: Address,
-    local: Address,
-) -> Result<(StreamReader, StreamWriter), Error> {
-    let Some(acceptor) = &service.acceptor else {
-        return Ok(streams(transport, Link::new(peer, local, None, service.limits)));
-    };
-    let name = peer.to_string();
-    let late = |_| Error::Timeout { doing: format!("TLS handshake with {peer}"), after: service.timeout };
-    let (secured, info) =
-        timeout(service.timeout, acceptor.accept(transport, &name)).await.map_err(late)??;
-    Ok(streams(Transport::Shared(secured), Link::new(peer, local, Some(info), service.limits)))
+    Ok(Server { local, listening, clients, runtime: Handle::current() })
 }

@@ -1,10 +1,11 @@
 //! `start_tls`: an open connection goes on under TLS, on either side.
 
-use tokio::time::timeout;
+use bytes::Bytes;
 
-use super::link::Link;
 use super::{SETUP_TIMEOUT, StreamReader, StreamWriter, streams};
+use crate::endpoint::Address;
 use crate::error::Error;
+use crate::policy::Deadline;
 use crate::transport::Transport;
 use crate::transport::starttls::UNASKED;
 use crate::transport::tls::{TlsClient, TlsServer};
@@ -31,7 +32,7 @@ impl<'a> From<&'a TlsServer> for TlsSide<'a> {
 }
 
 /// Goes on under TLS with an open connection, once the writer is drained; both streams are replaced.
-/// A cancelled call has closed the connection.
+/// A cancelled call has closed the connection, and so has one that fails. asyncio's `writer.start_tls`.
 ///
 /// # Errors
 /// [`Error::Tls`] if the handshake fails, or if the peer sent bytes before it that were not read: they
@@ -43,23 +44,57 @@ pub async fn start_tls<'a>(
     side: impl Into<TlsSide<'a>>,
 ) -> Result<(StreamReader, StreamWriter), Error> {
     writer.drain().await?;
-    let (peer, local, limits) =
-        (reader.peer_addr().clone(), reader.local_addr().clone(), reader.link().limits);
-    let refused = |reason: &str| Error::tls(format!("starting TLS with {peer}"), reason);
     if !reader.buffer().is_empty() {
-        return Err(refused(UNASKED));
+        return Err(refused(reader.peer_addr(), UNASKED));
     }
-    let write = writer.into_half().ok_or_else(|| refused("the writer has ended"))?;
-    let transport =
-        reader.into_half().reunite(write).ok_or_else(|| refused("the streams are of two connections"))?;
-    let (io, name) = (transport, peer.to_string());
-    let handshake = async {
-        match side.into() {
+    shake_hands(reader, writer, side.into()).await
+}
+
+/// As [`start_tls`], with what the reader holds as the beginning of the handshake: for a peer that does not
+/// wait for an answer before it, as behind a header of the PROXY protocol, with which the `ClientHello` may
+/// arrive in one segment.
+///
+/// After a dialogue in plain text, that of STARTTLS say, it is wrong: a peer waits for the answer before it
+/// begins, and what came earlier could have been slipped in by anybody (CVE-2011-0411).
+///
+/// # Errors
+/// As [`start_tls`], but for bytes that were read ahead.
+pub async fn start_tls_buffered<'a>(
+    reader: StreamReader,
+    writer: StreamWriter,
+    side: impl Into<TlsSide<'a>>,
+) -> Result<(StreamReader, StreamWriter), Error> {
+    writer.drain().await?;
+    shake_hands(reader, writer, side.into()).await
+}
+
+async fn shake_hands(
+    reader: StreamReader,
+    writer: StreamWriter,
+    side: TlsSide<'_>,
+) -> Result<(StreamReader, StreamWriter), Error> {
+    let (link, ahead) = (reader.link(), Bytes::copy_from_slice(reader.buffer()));
+    let write = writer.into_half().ok_or_else(|| refused(&link.peer, "the writer has ended"))?;
+    let io = reader.into_half().reunite(write);
+    let io = io.ok_or_else(|| refused(&link.peer, "the streams are of two connections"))?;
+    // The same link, so that a guard, or a server, has a hold on the connection under TLS too.
+    link.renew();
+    let (io, name) = (io.for_tls().after(ahead), link.peer.to_string());
+    // Its state is large, and goes when it is done.
+    let handshake = Box::pin(async {
+        match side {
             TlsSide::Client(client) => client.connector(None)?.connect(io, &name).await,
             TlsSide::Server(server) => server.acceptor()?.accept(io, &name).await,
         }
+    });
+    let deadline = Deadline::after(Some(SETUP_TIMEOUT));
+    let (secured, info) = tokio::select! {
+        done = deadline.bound(handshake, || format!("TLS handshake with {name}")) => done??,
+        () = link.closed() => return Err(Error::Closed),
     };
-    let late = |_| Error::Timeout { doing: format!("TLS handshake with {name}"), after: SETUP_TIMEOUT };
-    let (secured, info) = timeout(SETUP_TIMEOUT, handshake).await.map_err(late)??;
-    Ok(streams(Transport::Shared(secured), Link::new(peer.clone(), local, Some(info), limits)))
+    Ok(streams(Transport::secured(secured, info), link))
+}
+
+fn refused(peer: &Address, reason: &str) -> Error {
+    Error::tls(format!("starting TLS with {peer}"), reason)
 }

@@ -10,6 +10,8 @@ use std::task::{Context, Poll};
 
 use tokio::io::AsyncWrite;
 
+use super::abort_guard::AbortGuard;
+use super::handled;
 use super::link::Link;
 use super::outgoing::Outgoing;
 use crate::endpoint::Address;
@@ -24,7 +26,10 @@ use crate::transport::{WriteHalf, lost};
 /// [`drain`](Self::drain), [`wait_closed`](Self::wait_closed), or the end of the writer.
 ///
 /// A writer that is dropped unclosed ends its direction, and a task of the runtime sends what is
-/// still queued. The reader goes on.
+/// still queued. The reader goes on. What is still queued when the runtime ends is lost, and the peer then
+/// sees no end. A panic is none either: a writer that is dropped by one aborts the connection. Who drops a
+/// writer because something failed, or may be cancelled, has an [`abort_guard`](Self::abort_guard) for that;
+/// the handlers of [`start_server`](crate::start_server) need none.
 ///
 /// The writer is also [`AsyncWrite`]; its `flush` is `drain`, its `shutdown` sends everything and
 /// then [`write_eof`](Self::write_eof).
@@ -34,7 +39,7 @@ pub struct StreamWriter {
 
 impl StreamWriter {
     pub(super) fn new(half: WriteHalf, link: Arc<Link>) -> Self {
-        Self { outgoing: Arc::new(Outgoing::new(half, link)) }
+        Self { outgoing: Outgoing::new(half, link) }
     }
 
     /// Sends `data`, what the kernel does not take at once being queued without a bound. Never
@@ -77,14 +82,18 @@ impl StreamWriter {
     /// [`wait_closed`](Self::wait_closed). The reader is at its end once its buffer is read. A
     /// second call does nothing.
     pub fn close(&self) {
-        self.outgoing.link.close();
-        self.outgoing.write_eof();
+        self.outgoing.close();
     }
 
-    /// Closes the connection without sending what is queued and without telling an end, so that the
-    /// peer does not take what it has for all there is: over TCP it sees a reset, under TLS an end
-    /// without `close_notify`. Never waits. The reader is at its end. The socket itself goes with the
-    /// reader and the writer. asyncio's `transport.abort()`.
+    /// Ends the connection at once, both directions, without sending what is queued and without telling an
+    /// end, so that the peer does not take what it has for all there is: over TCP it sees a reset, under TLS
+    /// an end without `close_notify`. A Unix socket and [`pair`](crate::pair) have no such thing, and their
+    /// peer sees an end. asyncio's `transport.abort()`.
+    ///
+    /// It is final: whatever is called after it, nothing more is sent. The reader is at its end once its
+    /// buffer is read. [`drain`](Self::drain) and [`wait_closed`](Self::wait_closed), also those that wait
+    /// already, return [`Error::Closed`] at once, or the error that the connection had met before. Never
+    /// waits; a second call does nothing.
     pub fn abort(&self) {
         self.outgoing.link.abort();
     }
@@ -113,10 +122,16 @@ impl StreamWriter {
         self.outgoing.watch_progress();
     }
 
-    /// Aborts the connection when this is dropped armed: before the writer itself, in a task that is
-    /// cancelled.
-    pub(crate) fn abort_guard(&self) -> AbortGuard {
-        AbortGuard { link: Arc::clone(&self.outgoing.link), is_armed: true }
+    /// A guard that [aborts](Self::abort) the connection when it is dropped, unless it was
+    /// [disarmed](AbortGuard::disarm): for conversations that may fail, panic, or be cancelled half-way. A
+    /// writer that is merely dropped ends its direction, and its peer takes what it has for all there is.
+    pub fn abort_guard(&self) -> AbortGuard {
+        AbortGuard::new(Arc::clone(&self.outgoing.link))
+    }
+
+    /// What is sent here is another peer's stream, whose end is not this program's to send.
+    pub(crate) fn set_relayed(&self) {
+        self.outgoing.link.set_relayed();
     }
 
     /// Whether [`close`](Self::close) was called.
@@ -129,12 +144,20 @@ impl StreamWriter {
     /// bytes resets the connection and destroys what the peer has not read. May be called again,
     /// and cancelled. The socket itself goes with the reader and the writer.
     ///
+    /// A slow peer may take any time. The close timeout
+    /// ([`ConnectOptions`](crate::ConnectOptions::close_timeout),
+    /// [`ServerOptions`](crate::ServerOptions::close_timeout)) runs only while it takes nothing, and once it
+    /// has been sent everything, until its end.
+    ///
     /// # Errors
-    /// The error that ended the connection; [`Error::Timeout`] if the peer does not take what is
-    /// left within the close timeout. A peer that merely does not end its side is no error.
+    /// The connection is then [aborted](Self::abort).
+    /// - [`Error::Timeout`] if the peer takes nothing of what is left for as long as the close timeout. A peer
+    ///   that merely does not end its side is no error.
+    /// - [`Error::Closed`] after [`abort`](Self::abort).
+    /// - The error that ended the connection.
     pub async fn wait_closed(&self) -> Result<(), Error> {
         self.close();
-        // Every handler ends with this: its state shall not be part of theirs all the while.
+        // Every handler ends with this: its state is not to be a part of theirs all the while.
         Box::pin(self.outgoing.finish()).await
     }
 
@@ -150,7 +173,7 @@ impl StreamWriter {
 
     /// What was agreed in the TLS handshake; none without TLS.
     pub fn tls(&self) -> Option<&TlsInfo> {
-        self.outgoing.link.tls.as_deref()
+        self.outgoing.half.tls()
     }
 
     /// Whether nothing is queued, nothing has failed, and nothing was ended.
@@ -159,35 +182,14 @@ impl StreamWriter {
     }
 
     /// The half again, for a connection that goes on in another way; none if something is queued.
-    pub(super) fn into_half(mut self) -> Option<WriteHalf> {
-        Arc::get_mut(&mut self.outgoing)?.take_half()
-    }
-}
-
-/// Aborts a connection unless it is told that all went well.
-pub(crate) struct AbortGuard {
-    link: Arc<Link>,
-    is_armed: bool,
-}
-
-impl AbortGuard {
-    /// Takes the result of a conversation: one that failed is aborted.
-    pub(crate) fn judge<T>(mut self, result: Result<T, Error>) -> Result<T, Error> {
-        self.is_armed = result.is_err();
-        result
-    }
-
-    /// All went well.
-    pub(crate) fn disarm(mut self) {
-        self.is_armed = false;
-    }
-}
-
-impl Drop for AbortGuard {
-    fn drop(&mut self) {
-        if self.is_armed {
-            self.link.abort();
+    pub(super) fn into_half(self) -> Option<WriteHalf> {
+        let outgoing = Arc::clone(&self.outgoing);
+        if !outgoing.detach() {
+            return None;
         }
+        drop(self);
+        // It fails where a server closes or aborts this connection just now.
+        Arc::into_inner(outgoing).map(Outgoing::into_half)
     }
 }
 
@@ -208,8 +210,11 @@ impl Drop for StreamWriter {
         if self.outgoing.is_done() {
             return;
         }
-        self.outgoing.write_eof();
-        self.outgoing.close_unattended();
+        if std::thread::panicking() {
+            self.outgoing.link.abort();
+        } else if !handled::keep(&self.outgoing) {
+            self.outgoing.end_unattended();
+        }
     }
 }
 

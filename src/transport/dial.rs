@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::sleep;
 
 use super::resolve::{list, resolve};
 use super::{Transport, unix};
 use crate::endpoint::{Endpoint, Family};
 use crate::error::{Attempt, Error, reason};
+use crate::policy::Deadline;
 
 /// How long one address has before the next one is tried beside it (RFC 8305, 5).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
@@ -23,9 +24,7 @@ pub(crate) struct Dial {
     pub(crate) known: Option<Arc<Known>>,
     pub(crate) family: Family,
     pub(crate) numeric: bool,
-    pub(crate) timeout: Duration,
-    /// When `timeout` has passed.
-    pub(crate) deadline: Instant,
+    pub(crate) deadline: Deadline,
 }
 
 /// A host that was looked up.
@@ -64,33 +63,33 @@ impl Dial {
             }
             return Ok(addresses);
         }
-        let late = |_| Error::Timeout { doing: format!("resolving {host}"), after: self.timeout };
-        timeout_at(self.deadline, resolve(host, port, self.family, self.numeric)).await.map_err(late)?
+        let resolving = resolve(host, port, self.family, self.numeric);
+        self.deadline.bound(resolving, || format!("resolving {host}")).await?
     }
 }
 
 /// Connects to the first address of `endpoint` that answers.
 pub(crate) async fn dial(endpoint: &Endpoint, how: &Dial) -> Result<Transport, Error> {
-    let late = |doing: String| Error::Timeout { doing, after: how.timeout };
     is_target(endpoint)?;
     match endpoint {
         Endpoint::Tcp { host, port } => {
             let addresses = interleaved(how.addresses(host, *port).await?);
             let mut failed = Vec::new();
-            let raced = timeout_at(how.deadline, race(&addresses, &mut failed)).await;
+            let doing = || format!("connecting to {}", names(endpoint, &addresses));
+            let raced = how.deadline.bound(race(&addresses, &mut failed), doing).await;
             // The error names them all where every one has failed.
             if !matches!(raced, Ok(None)) {
                 failed.iter().for_each(log_failed);
             }
-            match raced {
-                Ok(Some(stream)) => Ok(Transport::tcp(stream)),
-                Ok(None) => Err(Error::Connect { target: endpoint.to_string(), attempts: failed }),
-                Err(_) => Err(late(format!("connecting to {}", names(endpoint, &addresses)))),
+            match raced? {
+                Some(stream) => Ok(Transport::tcp(stream)),
+                None => Err(Error::Connect { target: endpoint.to_string(), attempts: failed }),
             }
         }
-        Endpoint::Unix(path) => timeout_at(how.deadline, unix::connect(path))
-            .await
-            .map_err(|_| late(format!("connecting to {endpoint}")))?
+        Endpoint::Unix(path) => how
+            .deadline
+            .bound(unix::connect(path), || format!("connecting to {endpoint}"))
+            .await?
             .map(Transport::Unix)
             .map_err(|cause| Error::Connect {
                 target: endpoint.to_string(),
@@ -166,6 +165,7 @@ fn log_failed(attempt: &Attempt) {
 mod tests {
     use super::*;
     use std::net::TcpListener;
+    use std::time::Instant;
 
     /// An address that swallows connections: listening, and its queue is full.
     fn black_hole(host: &str) -> (socket2::Socket, Vec<socket2::Socket>, SocketAddr) {

@@ -3,96 +3,19 @@
 //! TCP and Unix sockets are split without a lock; TLS and memory share one.
 
 use std::io::{self, ErrorKind};
+use std::net::Shutdown;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf};
-use tokio::net::{TcpStream, tcp, unix};
+use tokio::io::{AsyncReadExt, ReadBuf};
+use tokio::net::{tcp, unix};
 
-use super::loss::shut_down;
-use super::socket::{poll_all_sent, watch_progress};
-use super::{BlockingSocket, Transport, tls};
+use super::socket::{poll_all_sent, send_now, watch_progress};
+use super::tls::TlsInfo;
+use super::{Shared, Transport, ending};
 use crate::error::Error;
-
-/// A byte stream whose directions cannot be had apart.
-pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {
-    /// The TCP socket beneath, if there is one.
-    fn tcp(&self) -> Option<&TcpStream> {
-        None
-    }
-
-    /// Whether [`into_blocking`](Self::into_blocking) gives something.
-    fn can_block(&self) -> bool {
-        false
-    }
-
-    /// The connection for a thread for each way, if there is a socket beneath.
-    fn into_blocking(self: Box<Self>, _ignore_unexpected_eof: bool) -> Option<io::Result<BlockingSocket>> {
-        None
-    }
-}
-
-impl Io for DuplexStream {}
-
-/// A byte stream whose two directions share one lock, held for one poll at a time.
-#[derive(Clone)]
-pub(crate) struct Shared {
-    io: Arc<Mutex<Box<dyn Io>>>,
-    tls: Option<tls::TlsVersion>,
-    /// Whether an end without `close_notify` is taken for a clean one.
-    ignore_unexpected_eof: bool,
-}
-
-impl Shared {
-    pub(crate) fn plain(io: Box<dyn Io>) -> Self {
-        Self { io: Arc::new(Mutex::new(io)), tls: None, ignore_unexpected_eof: false }
-    }
-
-    pub(crate) fn tls(io: Box<dyn Io>, version: tls::TlsVersion, ignore_unexpected_eof: bool) -> Self {
-        Self { io: Arc::new(Mutex::new(io)), tls: Some(version), ignore_unexpected_eof }
-    }
-
-    pub(super) fn lock(&self) -> MutexGuard<'_, Box<dyn Io>> {
-        // A panic elsewhere leaves a stream that still gives its own errors.
-        self.io.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The connection for a thread for each way, if this is the last one who shares it.
-    pub(super) fn into_blocking(self) -> Option<io::Result<BlockingSocket>> {
-        let io = Arc::into_inner(self.io)?.into_inner().unwrap_or_else(PoisonError::into_inner);
-        io.into_blocking(self.ignore_unexpected_eof)
-    }
-
-    fn error(&self, doing: &'static str, error: io::Error) -> Error {
-        let Some(version) = self.tls else { return Error::from_io(doing, error) };
-        tls::error(doing, error, version)
-    }
-}
-
-/// For TLS over memory and TLS over TLS.
-impl AsyncRead for Shared {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut **self.lock()).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Shared {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut **self.lock()).poll_write(cx, data)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut **self.lock()).poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut **self.lock()).poll_shutdown(cx)
-    }
-}
 
 /// The direction from the peer.
 pub(crate) enum ReadHalf {
@@ -123,6 +46,11 @@ impl ReadHalf {
         }
     }
 
+    /// What was agreed in the TLS handshake; none without TLS.
+    pub(crate) fn tls(&self) -> Option<&TlsInfo> {
+        if let Self::Shared(shared) = self { shared.agreed() } else { None }
+    }
+
     /// Whether the bytes here are those of a socket.
     pub(crate) fn is_plain(&self) -> bool {
         matches!(self, Self::Tcp(_) | Self::Unix(_))
@@ -138,18 +66,25 @@ impl ReadHalf {
 
     /// Whether an end without `close_notify` is taken for a clean one.
     pub(crate) fn ignores_truncation(&self) -> bool {
-        matches!(self, Self::Shared(Shared { ignore_unexpected_eof: true, .. }))
+        matches!(self, Self::Shared(shared) if shared.ignores_unexpected_eof())
     }
 
     /// The whole connection again, if `other` is its other half.
     pub(crate) fn reunite(self, other: WriteHalf) -> Option<Transport> {
         match (self, other) {
-            (Self::Tcp(read), WriteHalf::Tcp(write)) => read.reunite(write).ok().map(Transport::Tcp),
-            (Self::Unix(read), WriteHalf::Unix(write)) => read.reunite(write).ok().map(Transport::Unix),
-            (Self::Shared(read), WriteHalf::Shared(write)) => {
-                Arc::ptr_eq(&read.io, &write.io).then_some(Transport::Shared(read))
+            (Self::Tcp(read), WriteHalf::Tcp(write)) => {
+                read.reunite(write).map_err(|other| other.1.forget()).ok().map(Transport::Tcp)
             }
-            _ => None,
+            (Self::Unix(read), WriteHalf::Unix(write)) => {
+                read.reunite(write).map_err(|other| other.1.forget()).ok().map(Transport::Unix)
+            }
+            (Self::Shared(read), WriteHalf::Shared(write)) => {
+                read.is_same(&write).then_some(Transport::Shared(read))
+            }
+            (_, other) => {
+                other.let_go();
+                None
+            }
         }
     }
 }
@@ -164,6 +99,11 @@ pub(crate) enum WriteHalf {
 }
 
 impl WriteHalf {
+    /// What was agreed in the TLS handshake; none without TLS.
+    pub(crate) fn tls(&self) -> Option<&TlsInfo> {
+        if let Self::Shared(shared) = self { shared.agreed() } else { None }
+    }
+
     pub(crate) fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, Error>> {
         let written = match self {
             Self::Tcp(half) => loop {
@@ -209,8 +149,8 @@ impl WriteHalf {
     /// Tells the peer that nothing more comes: FIN, under TLS `close_notify` first.
     pub(crate) fn poll_end(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         match self {
-            Self::Tcp(half) => Poll::Ready(shut_down(&SockRef::from(half.as_ref())).map_err(lost_writing)),
-            Self::Unix(half) => Poll::Ready(shut_down(&SockRef::from(half.as_ref())).map_err(lost_writing)),
+            Self::Tcp(half) => Poll::Ready(ending::end(half.as_ref()).map_err(lost_writing)),
+            Self::Unix(half) => Poll::Ready(ending::shut_down(half.as_ref()).map_err(lost_writing)),
             Self::Shared(shared) => {
                 let ended = Pin::new(&mut **shared.lock()).poll_shutdown(cx);
                 ended.map_err(|error| shared.error("writing", error))
@@ -252,12 +192,36 @@ impl WriteHalf {
         }
     }
 
-    /// Lets go of the socket without an end: closing it resets the connection. TLS has no such call,
-    /// and needs none: its end is told by `close_notify`.
-    pub(crate) fn abort(self) {
-        if let Self::Tcp(half) = self {
-            let _ = SockRef::from(half.as_ref()).set_linger(Some(Duration::ZERO));
-            half.forget();
+    /// Gives the system what it has room for now, though the runtime has not noticed that yet; whether it
+    /// took anything. A socket that was full is not writable for the runtime before much of it is gone.
+    pub(crate) fn push(&self, queue: &mut BytesMut) -> bool {
+        let sent = match self {
+            Self::Tcp(half) => send_now(half.as_ref(), queue),
+            Self::Unix(half) => send_now(half.as_ref(), queue),
+            Self::Shared(shared) => return shared.lock().push(),
+            Self::Gone => return false,
+        };
+        queue.advance(*sent.as_ref().unwrap_or(&0));
+        matches!(sent, Ok(1..))
+    }
+
+    /// Ends the connection at once, in both directions and without telling an end where that is possible: a
+    /// reset over TCP, no `close_notify` under TLS. A Unix socket has only its end to tell.
+    pub(crate) fn abort(&self) {
+        match self {
+            Self::Tcp(half) => ending::reset(half.as_ref()),
+            Self::Unix(half) => drop(SockRef::from(half.as_ref()).shutdown(Shutdown::Both)),
+            Self::Shared(shared) => shared.lock().hang_up(),
+            Self::Gone => {}
+        }
+    }
+
+    /// Gives the half up, which sends nothing: an end is sent by [`poll_end`](Self::poll_end) alone.
+    pub(crate) fn let_go(self) {
+        match self {
+            Self::Tcp(half) => half.forget(),
+            Self::Unix(half) => half.forget(),
+            Self::Shared(_) | Self::Gone => {}
         }
     }
 

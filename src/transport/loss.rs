@@ -2,7 +2,6 @@
 
 use std::future::pending;
 use std::io::{self, ErrorKind};
-use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::PollFlags;
@@ -67,14 +66,6 @@ fn first_arrival(socket: impl AsFd) -> io::Result<()> {
     }
     let has_bytes = rustix::io::ioctl_fionread(&socket).is_ok_and(|n| n > 0);
     if ready.contains(PollFlags::ERR) && !has_bytes { Err(cause(&SockRef::from(&socket))) } else { Ok(()) }
-}
-
-/// Tells the peer that nothing more comes: FIN.
-pub(super) fn shut_down(socket: &SockRef<'_>) -> io::Result<()> {
-    socket.shutdown(Shutdown::Write).map_err(|error| match error.kind() {
-        ErrorKind::NotConnected => cause(socket),
-        _ => error,
-    })
 }
 
 /// Why a connection is no more. After the peer's end the system calls a reset a broken pipe, and whoever

@@ -3,10 +3,13 @@
 mod aligned;
 pub(crate) mod blocking;
 mod dial;
+mod ending;
 mod halves;
 mod listener;
 mod loss;
+mod prefixed;
 mod resolve;
+mod shared;
 mod socket;
 pub(crate) mod starttls;
 pub(crate) mod tls;
@@ -15,21 +18,26 @@ mod watched;
 mod words;
 
 use std::io::{self, IoSlice};
+use std::net::Shutdown;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
 use crate::endpoint::Address;
+use prefixed::Prefixed;
+use tls::TlsInfo;
 
 pub(crate) use aligned::Aligned;
 pub(crate) use dial::{Dial, Known, dial, is_target};
-pub(crate) use halves::{Io, ReadHalf, Shared, WriteHalf};
+pub(crate) use halves::{ReadHalf, WriteHalf};
 pub(crate) use listener::{Accepted, Listening, bind};
 pub(crate) use loss::lost;
+pub(crate) use shared::{Io, Shared};
 pub(crate) use socket::{AsyncSocket, BlockingSocket};
 pub(crate) use watched::{Watched, readiness};
 pub(crate) use words::quoted;
@@ -45,6 +53,12 @@ pub(crate) enum Transport {
 impl Transport {
     pub(crate) fn memory(io: impl Io + 'static) -> Self {
         Self::Shared(Shared::plain(Box::new(io)))
+    }
+
+    /// A connection under TLS, of which this was agreed.
+    pub(crate) fn secured(io: Shared, agreed: TlsInfo) -> Self {
+        io.set_agreed(agreed);
+        Self::Shared(io)
     }
 
     /// A connected TCP socket with the settings that need no flag.
@@ -74,6 +88,41 @@ impl Transport {
         }
     }
 
+    /// The same connection, whose first bytes are those that were read ahead.
+    pub(crate) fn after(self, ahead: Bytes) -> Self {
+        if ahead.is_empty() { self } else { Self::memory(Prefixed::new(ahead, self)) }
+    }
+
+    /// The same connection, to be ended by TLS: the alert of a handshake that fails must reach the peer, which
+    /// a reset could destroy.
+    pub(crate) fn for_tls(self) -> Self {
+        if let Self::Tcp(stream) = &self {
+            ending::end_on_close(stream);
+        }
+        self
+    }
+
+    /// Gives the system what it has room for now, whether the runtime has noticed that or not.
+    fn send_now(&self, data: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => socket::send_now(stream, data),
+            Self::Unix(stream) => socket::send_now(stream, data),
+            Self::Shared(shared) => shared.lock().send_now(data),
+        }
+    }
+
+    /// Ends what TLS runs over, in both directions.
+    fn hang_up(&self) {
+        let _ = match self {
+            Self::Tcp(stream) => SockRef::from(stream).shutdown(Shutdown::Both),
+            Self::Unix(stream) => SockRef::from(stream).shutdown(Shutdown::Both),
+            Self::Shared(shared) => {
+                shared.lock().hang_up();
+                Ok(())
+            }
+        };
+    }
+
     /// The plain socket, if it is one.
     pub(crate) fn into_socket(self) -> Option<AsyncSocket> {
         match self {
@@ -91,9 +140,11 @@ impl Transport {
         }
     }
 
+    /// Both directions, for those who send and receive.
     pub(crate) fn split(self) -> (ReadHalf, WriteHalf) {
         match self {
             Self::Tcp(stream) => {
+                ending::reset_on_close(&stream);
                 let (read, write) = stream.into_split();
                 (ReadHalf::Tcp(read), WriteHalf::Tcp(write))
             }
@@ -147,7 +198,10 @@ impl AsyncWrite for Transport {
     }
 
     fn is_write_vectored(&self) -> bool {
-        !matches!(self, Self::Shared(_))
+        match self {
+            Self::Tcp(_) | Self::Unix(_) => true,
+            Self::Shared(shared) => shared.is_write_vectored(),
+        }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

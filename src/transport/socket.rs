@@ -5,16 +5,16 @@ use std::io::{self, ErrorKind};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::RecvFlags;
+use rustix::net::{RecvFlags, SendFlags, send};
 use socket2::{SockAddr, SockRef, Socket};
 use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
 
 use super::blocking::{receive, write_all};
-use super::loss::{cause, shut_down};
+use super::ending;
+use super::loss::cause;
 use super::tls::Session;
 use super::watched::{is_broken, readiness};
 
@@ -56,9 +56,9 @@ impl AsyncSocket {
         Ok(BlockingSocket { socket, tls: None })
     }
 
-    /// Closing it resets the connection from now on, and tells no end.
+    /// Closing it resets the connection from now on, also where our end was sent already.
     pub(crate) fn abort(&self) {
-        let _ = SockRef::from(self).set_linger(Some(Duration::ZERO));
+        ending::reset_on_close(self);
     }
 
     /// Whether a TCP connection that we have not ended is no more. A peer that has told its end still has
@@ -77,7 +77,10 @@ impl AsyncSocket {
 
     /// Tells the peer that nothing more comes.
     pub(crate) fn end(&self) -> io::Result<()> {
-        shut_down(&SockRef::from(self))
+        match self {
+            Self::Tcp(stream) => ending::end(stream),
+            Self::Unix(stream) => ending::shut_down(stream),
+        }
     }
 }
 
@@ -108,6 +111,15 @@ fn all_sent(socket: impl AsFd) -> io::Result<()> {
         0 => Err(ErrorKind::WouldBlock.into()),
         _ => Ok(()),
     }
+}
+
+/// Sends what the system has room for, without asking the runtime whether it has any.
+pub(super) fn send_now(socket: impl AsFd, data: &[u8]) -> io::Result<usize> {
+    #[cfg(not(target_vendor = "apple"))]
+    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+    #[cfg(target_vendor = "apple")]
+    let flags = SendFlags::DONTWAIT;
+    Ok(send(socket, data, flags)?)
 }
 
 /// How much the system holds for a socket that is watched before it waits for the peer.
@@ -184,7 +196,7 @@ impl BlockingSocket {
 
     /// Tells the peer that nothing more comes: FIN, under TLS `close_notify` first.
     pub(crate) fn end(&self) -> io::Result<()> {
-        let Some(session) = &self.tls else { return shut_down(&SockRef::from(&self.socket)) };
+        let Some(session) = &self.tls else { return ending::end(&self.socket) };
         session.end(&self.socket)?;
         match self.socket.shutdown(Shutdown::Write) {
             // A peer that has gone does not hear our end. How its own came is the reader's to tell.
@@ -198,7 +210,7 @@ impl BlockingSocket {
         if let Some(session) = &self.tls {
             session.end_at_once(&self.socket);
         }
-        let _ = self.socket.shutdown(Shutdown::Write);
+        let _ = ending::end(&self.socket);
     }
 
     /// For movers that must not wait inside of a call; both ways wait by poll then.
@@ -206,11 +218,11 @@ impl BlockingSocket {
         self.socket.set_nonblocking(true)
     }
 
-    /// Closing it resets the connection from now on, and tells no end. Under TLS it needs no reset:
-    /// the end is told by `close_notify`.
+    /// Closing it resets the connection from now on, also where our end was sent already. Under TLS it needs
+    /// no reset: the end is told by `close_notify`.
     pub(crate) fn abort(&self) {
         if self.is_plain() {
-            let _ = self.socket.set_linger(Some(Duration::ZERO));
+            ending::reset_on_close(&self.socket);
         }
     }
 

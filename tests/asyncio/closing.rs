@@ -1,13 +1,20 @@
 //! `close`, `is_closing`, `wait_closed`, and writers that are dropped.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use astream::{ConnectOptions, Error, StreamWriter};
+use astream::{ConnectOptions, Error, StreamReader, StreamWriter, pair};
 use futures_util::FutureExt;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
+use tokio::time::sleep;
 
-use crate::streams_support::{ALL, over, over_sockets, pattern, plenty, send_all, soon, with_bare_peer};
+use crate::streams_support::{
+    ALL, Over, over, over_sockets, pattern, plenty, send_all, soon, with_bare_peer,
+};
+
+/// What a slow peer takes at once.
+const PIECE: usize = 64 * 1024;
 
 fn close_timeout(milliseconds: u64) -> ConnectOptions {
     ConnectOptions::new().close_timeout(Duration::from_millis(milliseconds))
@@ -119,6 +126,101 @@ async fn a_peer_that_takes_nothing_is_a_timeout_for_all_who_wait() {
         assert!(matches!(again, Some(Err(Error::Timeout { .. }))), "an error stays");
     })
     .await;
+}
+
+/// Reads all, with a pause of 20 s before each part.
+async fn read_slowly(mut peer: StreamReader, part: usize) -> Vec<u8> {
+    let mut all = Vec::new();
+    loop {
+        sleep(Duration::from_secs(20)).await;
+        match peer.read(part).await.unwrap() {
+            end if end.is_empty() => return all,
+            data => all.extend_from_slice(&data),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_peer_that_takes_a_little_within_the_limit_gets_everything() {
+    let ((_reader, writer), (peer, _peer_writer)) = pair(8);
+    let data = pattern(200);
+    writer.write(&data);
+    let (read, closed) = tokio::join!(read_slowly(peer, 8), writer.wait_closed());
+    closed.unwrap();
+    assert!(read == data);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_writer_has_as_much_patience_with_a_slow_peer() {
+    let ((reader, writer), (peer, _peer_writer)) = pair(8);
+    let data = pattern(200);
+    writer.write(&data);
+    drop((reader, writer));
+    assert!(read_slowly(peer, 8).await == data);
+}
+
+#[tokio::test]
+async fn a_slow_peer_of_a_socket_is_seen_to_take_what_the_runtime_does_not_notice() {
+    // A socket that was full is writable again when a third of it is gone.
+    over_sockets(close_timeout(1000), async |(_, writer), (mut peer, _peer_writer)| {
+        let data = plenty(&writer);
+        writer.write(&data);
+        let closing = tokio::spawn(async move { writer.wait_closed().await });
+        let mut read = Vec::new();
+        // Longer than the limit in all.
+        for _ in 0..30 {
+            sleep(Duration::from_millis(100)).await;
+            read.extend_from_slice(&peer.readexactly(PIECE).await.unwrap());
+        }
+        read.extend_from_slice(&peer.read_to_end().await.unwrap());
+        assert!(read == data);
+        closing.await.unwrap().unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_peer_that_takes_nothing_until_the_limit_sees_no_end() {
+    for over in [Over::Tcp, Over::Tls] {
+        let ((_reader, writer), (mut peer, _peer_writer)) = over.ends_with(&close_timeout(50)).await;
+        writer.write(&plenty(&writer));
+        assert!(matches!(writer.wait_closed().await, Err(Error::Timeout { .. })));
+        assert_no_end(&mut peer).await;
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_takes_nothing_from_a_dropped_writer_sees_no_end() {
+    let ((reader, writer), mut peer) = with_bare_peer(&close_timeout(50)).await;
+    writer.write(&plenty(&writer));
+    drop(writer);
+    // The reader is kept: nothing but the limit ends the connection.
+    soon("the reset", peer.ready(Interest::ERROR)).await.unwrap();
+    let error = peer.read_to_end(&mut Vec::new()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    drop(reader);
+}
+
+/// Some comes, but no end of it.
+async fn assert_no_end(reader: &mut StreamReader) {
+    let error = soon("the cut", reader.read_to_end()).await.expect_err("it looks complete");
+    assert!(matches!(error, Error::Lost { .. } | Error::Truncated), "{error:?}");
+}
+
+#[tokio::test]
+async fn without_a_limit_a_peer_is_waited_for_and_the_longest_limit_is_none() {
+    for limit in [None, Some(Duration::MAX)] {
+        let options = ConnectOptions::new().close_timeout(limit).timeout(limit);
+        over_sockets(options, async |(_, writer), (mut peer, peer_writer)| {
+            let data = plenty(&writer);
+            writer.write(&data);
+            peer_writer.write_eof();
+            let (read, closed) = tokio::join!(peer.read_to_end(), writer.wait_closed());
+            assert!(read.unwrap() == data);
+            closed.unwrap();
+        })
+        .await;
+    }
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 #[path = "../streams_support/mod.rs"]
 mod streams_support;
 
+mod aborting;
 mod closing;
 mod lost;
 mod reading;

@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+
 use crate::listening::missing;
 use crate::support::peer::{BlackHole, black_hole};
-use crate::support::{Finished, Program, astream};
+use crate::support::{Finished, Program, astream, tool};
 
 #[test]
 fn a_dead_first_address_costs_a_quarter_of_a_second() {
@@ -34,6 +36,20 @@ fn a_dead_first_address_costs_a_quarter_of_a_second() {
     });
     let extra = extra.min().unwrap();
     assert!(extra < Duration::from_millis(500), "{extra:?} more than without it");
+}
+
+#[test]
+fn a_signal_ends_a_listener_whose_name_is_still_being_looked_up() {
+    for more in [&[][..], &["-k"]] {
+        let folder = tempfile::tempdir().unwrap();
+        let hosts = folder.path().join("hosts");
+        assert!(tool("mkfifo").args([&hosts]).run().code() == 0);
+        let listener = with_names(&hosts).args(["listen", "silent.test", "0"]).args(more).start();
+        // Nobody opens the other side of its names.
+        listener.until_thread("resolver", true);
+        listener.signal(Signal::TERM);
+        assert_eq!(listener.wait().code(), 128 + 15);
+    }
 }
 
 fn timed(client: impl FnOnce() -> Program) -> (Duration, Finished) {

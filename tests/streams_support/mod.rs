@@ -140,6 +140,17 @@ pub(crate) fn pattern(length: usize) -> Vec<u8> {
     (0..length).map(|at| (at ^ (at >> 8) ^ (at >> 16)).to_le_bytes()[0]).collect()
 }
 
+/// What comes is `sent`, and then not an end but what a cut stream looks like.
+pub(crate) async fn assert_cut(reader: &mut StreamReader, sent: &[u8]) {
+    let error = soon("the cut", reader.read_to_end()).await.expect_err("it looks complete");
+    let is_cut = match &error {
+        Error::Lost { cause, .. } => cause.kind() == std::io::ErrorKind::ConnectionReset,
+        other => matches!(other, Error::Truncated),
+    };
+    assert!(is_cut, "{error:?}");
+    assert_eq!(reader.buffer(), sent);
+}
+
 /// More than is ever on the way of `writer`'s connection: the rest is queued.
 pub(crate) fn plenty(writer: &StreamWriter) -> Vec<u8> {
     pattern(if *writer.peer_addr() == Address::Memory { 10_000 } else { 8 << 20 })

@@ -252,6 +252,22 @@ impl Running {
         self.child.as_mut().unwrap().try_wait().unwrap().is_none()
     }
 
+    /// Waits until it has a thread of this name, or has none.
+    pub fn until_thread(&self, name: &str, is_there: bool) {
+        let threads = format!("/proc/{}/task", self.pid.as_raw_nonzero());
+        let names = || {
+            let threads = std::fs::read_dir(&threads).unwrap().flatten();
+            threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("comm")).ok())
+        };
+        let start = Instant::now();
+        while names().any(|found| found.trim_end() == name) != is_there {
+            if start.elapsed() > DEADLINE {
+                self.fail(&format!("thread {name:?}: there is none, or it does not end"));
+            }
+            thread::yield_now();
+        }
+    }
+
     /// Waits for the end; a program that hangs is killed and fails the test.
     pub fn wait(mut self) -> Finished {
         self.wait_within(DEADLINE)

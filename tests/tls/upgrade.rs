@@ -1,8 +1,10 @@
 //! `start_tls`: an open connection goes on under TLS.
 
-use astream::{Error, TlsClient, TlsServer, start_tls};
+use astream::{Error, TlsClient, TlsServer, start_tls, start_tls_buffered};
 
-use crate::streams_support::{ALL, End, IDENTITY, Over, over, plenty, send_all};
+use tokio::io::AsyncBufReadExt;
+
+use crate::streams_support::{ALL, End, IDENTITY, Over, assert_cut, over, plenty, send_all};
 
 fn sides() -> (TlsClient, TlsServer) {
     (TlsClient::new().pin(IDENTITY.pin()), TlsServer::new(IDENTITY.clone()))
@@ -79,6 +81,55 @@ async fn bytes_that_came_before_the_handshake_are_a_refusal() {
         assert!(error.to_string().ends_with("before the handshake, which were refused"), "{error}");
     })
     .await;
+}
+
+/// A header that comes in one piece with all that the client says first, which the server has read ahead.
+async fn behind_a_header((reader, writer): End, (mut peer_reader, peer_writer): End) -> (End, End) {
+    let (client, server) = sides();
+    writer.write(b"PROXY UNKNOWN\r\n");
+    let (one, other) = tokio::join!(start_tls(reader, writer, &client), async {
+        let header = peer_reader.readuntil(b"\r\n").await.unwrap();
+        assert_eq!(header, "PROXY UNKNOWN\r\n");
+        while peer_reader.buffer().is_empty() {
+            peer_reader.fill_buf().await.unwrap();
+        }
+        start_tls_buffered(peer_reader, peer_writer, &server).await
+    });
+    (one.unwrap(), other.unwrap())
+}
+
+#[tokio::test]
+async fn what_was_read_ahead_begins_the_handshake_where_that_is_asked_for() {
+    over(&ALL, async |one, other| {
+        let ((mut reader, writer), (mut peer_reader, peer_writer)) = behind_a_header(one, other).await;
+        writer.write(b"question\n");
+        let (question, sent) = tokio::join!(peer_reader.readline(), writer.drain());
+        assert_eq!(question.unwrap().unwrap(), "question\n");
+        sent.unwrap();
+        send_all(peer_writer, "answer");
+        assert_eq!(reader.read_to_end().await.unwrap(), "answer");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_abort_behind_a_header_is_no_end_either() {
+    for over in [Over::Tcp, Over::Tls] {
+        let (one, other) = over.ends().await;
+        let ((mut reader, _writer), other) = behind_a_header(one, other).await;
+        other.1.abort();
+        assert_cut(&mut reader, b"").await;
+    }
+}
+
+#[tokio::test]
+async fn what_was_read_ahead_and_begins_no_handshake_is_an_error() {
+    let ((mut reader, writer), (_peer_reader, peer_writer)) = Over::Tcp.ends().await;
+    peer_writer.write(b"ok\nevil");
+    assert_eq!(reader.readline().await.unwrap().unwrap(), "ok\n");
+    assert_eq!(reader.buffer(), b"evil");
+    let error = start_tls_buffered(reader, writer, &sides().0).await.unwrap_err();
+    assert!(error.to_string().contains("does not speak TLS"), "{error}");
 }
 
 #[tokio::test]

@@ -92,7 +92,11 @@ async fn serve_one(
         }
         async { Ok::<_, Error>(()) }
     };
-    let server = start(args, endpoint, tls, take).await?;
+    let server = tokio::select! {
+        started = start(args, endpoint, tls, take) => started?,
+        // The resolver may be silent.
+        signal = signals.next() => bail!(signal),
+    };
     let ended = tokio::select! {
         outcome = serve_first(&server, &mut clients, handler) => Ok(outcome?.result?),
         signal = signals.next() => Err(signal.into()),
@@ -213,7 +217,10 @@ async fn serve_all(
             }
         }
     };
-    let server = start(args, endpoint, tls, serve).await?;
+    let server = tokio::select! {
+        started = start(args, endpoint, tls, serve) => started?,
+        signal = signals.next() => bail!(signal),
+    };
     tokio::select! {
         _ = signals.next() => {}
         Some(error) = failed.recv() => return Err(error.into()),

@@ -85,8 +85,8 @@ impl Exchange {
 
     /// Ends the connection when nothing moves either way for this long.
     #[must_use]
-    pub fn idle_timeout(mut self, limit: Option<Duration>) -> Self {
-        self.idle_timeout = limit;
+    pub fn idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.idle_timeout = limit.into();
         self
     }
 

@@ -13,15 +13,14 @@ mod splits;
 mod xmpp;
 
 use std::io;
-use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::{Instant, timeout_at};
 
 use super::tls::is_alert;
 use super::{Transport, quoted};
 use crate::endpoint::Address;
 use crate::error::{Error, TlsFault};
+use crate::policy::Deadline;
 pub use protocol::StartTls;
 
 /// What is told of bytes that came before the handshake: anybody could have slipped them in
@@ -79,9 +78,7 @@ pub(crate) struct Dialogue<'a> {
     pub(crate) local: &'a Address,
     /// The server for messages.
     pub(crate) peer: &'a str,
-    pub(crate) timeout: Duration,
-    /// When `timeout` has passed.
-    pub(crate) deadline: Instant,
+    pub(crate) deadline: Deadline,
 }
 
 impl Dialogue<'_> {
@@ -89,12 +86,8 @@ impl Dialogue<'_> {
     pub(crate) async fn hold(&self, io: &mut Transport) -> Result<(), Error> {
         let mut received = Vec::new();
         for turn in self.protocol.turns() {
-            let late = |_| Error::Timeout {
-                doing: format!("{}: waiting for {}", self.doing(), turn.awaits),
-                after: self.timeout,
-            };
-            let taken =
-                timeout_at(self.deadline, self.turn(io, turn, &mut received)).await.map_err(late)??;
+            let waiting = || format!("{}: waiting for {}", self.doing(), turn.awaits);
+            let taken = self.deadline.bound(self.turn(io, turn, &mut received), waiting).await??;
             if taken > 0 {
                 tracing::debug!("{} said {}", self.peer, quoted(&received[..taken]));
             }
@@ -173,7 +166,8 @@ fn literal(local: &Address) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::time::sleep;
+    use std::time::Duration;
+    use tokio::time::{Instant, sleep};
 
     #[test]
     fn our_name_is_our_address() {
@@ -196,8 +190,7 @@ mod tests {
             server: "localhost",
             local: &Address::Memory,
             peer: "a server",
-            timeout,
-            deadline: start + timeout,
+            deadline: Deadline::after(Some(timeout)),
         };
         let trickle = async {
             sleep(Duration::from_secs(2)).await;

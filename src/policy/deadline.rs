@@ -1,0 +1,65 @@
+//! A time limit around a step, with an error that says which step it was.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::error::Error;
+
+/// When several steps must be done. Without a limit, or with one that is longer than the clock can count,
+/// they may take any time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deadline(Option<(Instant, Duration)>);
+
+impl Deadline {
+    /// The end of `limit`, which begins now.
+    pub(crate) fn after(limit: Option<Duration>) -> Self {
+        let end = |limit| Instant::now().checked_add(limit).zip(Some(limit));
+        Self(limit.and_then(end))
+    }
+
+    /// Runs one step, which `doing` describes if the limit ends it.
+    pub(crate) async fn bound<T>(
+        self,
+        step: impl Future<Output = T>,
+        doing: impl FnOnce() -> String,
+    ) -> Result<T, Error> {
+        match self.0 {
+            Some((end, after)) => {
+                timeout_at(end, step).await.map_err(|_| Error::Timeout { doing: doing(), after })
+            }
+            None => Ok(step.await),
+        }
+    }
+}
+
+/// What `step` gives; none if it takes longer than `limit`.
+pub(crate) async fn within<T>(limit: Option<Duration>, step: impl Future<Output = T>) -> Option<T> {
+    match limit {
+        Some(limit) => timeout(limit, step).await.ok(),
+        None => Some(step.await),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_step_that_takes_too_long_is_an_error_that_names_it() {
+        let deadline = Deadline::after(Some(Duration::from_secs(3)));
+        assert!(deadline.bound(ready(()), || unreachable!()).await.is_ok());
+        let error = deadline.bound(pending::<()>(), || "a step".to_owned()).await.unwrap_err();
+        assert_eq!(error.to_string(), "a step: nothing within 3 s");
+    }
+
+    #[tokio::test]
+    async fn no_limit_and_the_longest_of_all_are_no_limit() {
+        for limit in [None, Some(Duration::MAX)] {
+            assert_eq!(Deadline::after(limit).bound(ready(1), || unreachable!()).await.unwrap(), 1);
+            assert_eq!(within(limit, ready(1)).await, Some(1));
+        }
+    }
+}

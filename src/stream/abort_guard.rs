@@ -1,0 +1,74 @@
+//! A guard for conversations that may not come to their end.
+
+use std::fmt;
+use std::future::pending;
+use std::sync::Arc;
+
+use super::link::Link;
+use crate::error::Error;
+
+/// Aborts a connection when it is dropped, unless all went well; see
+/// [`StreamWriter::abort_guard`](crate::StreamWriter::abort_guard).
+///
+/// It must be dropped before the writer is: make it after the streams, and in the same scope. A connection that
+/// [`wait_closed`](crate::StreamWriter::wait_closed) has closed is left alone.
+///
+/// ```
+/// use astream::{Error, StreamReader, StreamWriter};
+///
+/// async fn answer(mut reader: StreamReader, writer: StreamWriter) -> Result<(), Error> {
+///     let guard = writer.abort_guard();
+///     while let Some(line) = reader.readline().await? {
+///         writer.write(&line);
+///         writer.drain().await?;
+///     }
+///     writer.wait_closed().await?;
+///     // Not reached if a call above fails or panics, or if the future is dropped: the peer then sees a reset.
+///     guard.disarm();
+///     Ok(())
+/// }
+/// ```
+#[must_use = "dropped, it aborts the connection"]
+pub struct AbortGuard(Option<Arc<Link>>);
+
+impl AbortGuard {
+    pub(super) fn new(link: Arc<Link>) -> Self {
+        Self(Some(link))
+    }
+
+    /// All went well: the connection is not aborted.
+    pub fn disarm(mut self) {
+        self.0 = None;
+    }
+
+    /// Takes the result of a conversation: one that failed is aborted.
+    pub(crate) fn judge<T>(self, result: Result<T, Error>) -> Result<T, Error> {
+        if result.is_ok() {
+            self.disarm();
+        }
+        result
+    }
+
+    /// Waits until the connection is closed or aborted from here. For a task that does not read it, or that
+    /// does so itself. May be cancelled.
+    pub(crate) async fn closed(&self) {
+        match &self.0 {
+            Some(link) => link.closed().await,
+            None => pending().await,
+        }
+    }
+}
+
+impl Drop for AbortGuard {
+    fn drop(&mut self) {
+        if let Some(link) = &self.0 {
+            link.abort_unfinished();
+        }
+    }
+}
+
+impl fmt::Debug for AbortGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AbortGuard").field("armed", &self.0.is_some()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,96 @@
+//! The connections of a server: who waits for them, and who ends them all.
+
+use std::collections::BTreeMap;
+use std::ptr;
+use std::sync::{Arc, Weak};
+
+use tokio::sync::watch;
+
+use super::link::Link;
+
+/// What a server still has to wait for, told to all who wait.
+#[derive(Debug)]
+pub(super) struct Clients(watch::Sender<Open>);
+
+#[derive(Debug, Default)]
+struct Open {
+    is_closed: bool,
+    /// Tasks that accept connections or shake hands: of these there are no streams yet.
+    preparing: usize,
+    /// How often all clients were sent away.
+    dismissals: u64,
+    /// By where they are.
+    links: BTreeMap<usize, Weak<Link>>,
+}
+
+impl Clients {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self(watch::Sender::new(Open::default())))
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.0.borrow().is_closed
+    }
+
+    pub(super) fn close(&self) {
+        self.0.send_modify(|open| open.is_closed = true);
+    }
+
+    /// Waits until the server is closed.
+    pub(super) async fn closed(&self) {
+        self.wait_for(|open| open.is_closed).await;
+    }
+
+    /// Waits until the server is closed and nobody is left.
+    pub(super) async fn gone(&self) {
+        self.wait_for(|open| open.is_closed && open.preparing == 0 && open.links.is_empty()).await;
+    }
+
+    async fn wait_for(&self, is_so: impl FnMut(&Open) -> bool) {
+        // It fails only without a sender, which is ours.
+        let _ = self.0.subscribe().wait_for(is_so).await;
+    }
+
+    pub(super) fn add(&self, link: &Arc<Link>) {
+        self.0.send_modify(|open| drop(open.links.insert(place(link), Arc::downgrade(link))));
+    }
+
+    pub(super) fn remove(&self, link: &Link) {
+        self.0.send_modify(|open| drop(open.links.remove(&place(link))));
+    }
+
+    /// Sends all clients away: those that still shake hands are dropped, the others returned.
+    pub(super) fn dismiss(&self) -> Vec<Arc<Link>> {
+        self.0.send_modify(|open| open.dismissals += 1);
+        self.0.borrow().links.values().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Until this is dropped, the server waits for the task that has it.
+    pub(super) fn prepare(self: &Arc<Self>) -> Preparing {
+        self.0.send_modify(|open| open.preparing += 1);
+        Preparing { dismissals: self.0.borrow().dismissals, clients: Arc::clone(self) }
+    }
+}
+
+fn place(link: &Link) -> usize {
+    ptr::from_ref(link).addr()
+}
+
+/// A task that accepts connections or shakes hands.
+pub(super) struct Preparing {
+    pub(super) clients: Arc<Clients>,
+    dismissals: u64,
+}
+
+impl Preparing {
+    /// Waits until all clients are sent away.
+    pub(super) async fn dismissed(&self) {
+        self.clients.wait_for(|open| open.dismissals != self.dismissals).await;
+    }
+}
+
+impl Drop for Preparing {
+    fn drop(&mut self) {
+        self.clients.0.send_modify(|open| open.preparing -= 1);
+    }
+}

@@ -1,0 +1,168 @@
+//! A task per client: one that fails or panics does not touch the others.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::clients::Preparing;
+use super::handled::poll_handler;
+use super::link::Link;
+use super::{Limits, StreamReader, StreamWriter, streams};
+use crate::error::Error;
+use crate::policy::Deadline;
+use crate::transport::tls::Acceptor;
+use crate::transport::{Accepted, Listening, Transport};
+
+/// What every connection of a server needs.
+pub(super) struct Service<H> {
+    pub(super) handler: H,
+    pub(super) acceptor: Option<Acceptor>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) limits: Limits,
+}
+
+/// A connection that its handler has not got yet. Dropped, it is aborted first.
+struct Client {
+    served: Served,
+    reader: StreamReader,
+    writer: StreamWriter,
+}
+
+impl Client {
+    fn new((reader, writer): (StreamReader, StreamWriter), server: &Preparing) -> Self {
+        let link = reader.link();
+        link.join_server(&server.clients);
+        Self { served: Served(Some(link)), reader, writer }
+    }
+}
+
+/// A connection that its server waits for until this is dropped. It is aborted then, unless all went well.
+struct Served(Option<Arc<Link>>);
+
+impl Served {
+    fn all_is_well(mut self) {
+        if let Some(link) = self.0.take() {
+            link.leave_server();
+        }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        if let Some(link) = &self.0 {
+            link.abort_unfinished();
+            link.leave_server();
+        }
+    }
+}
+
+pub(super) async fn accept_all<H, F, E>(
+    mut listening: Listening,
+    service: Arc<Service<H>>,
+    accepting: Preparing,
+) where
+    H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<(), E>> + Send + 'static,
+    E: fmt::Display + Send + 'static,
+{
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = accepting.clients.closed() => None,
+            accepted = listening.accept() => accepted,
+        };
+        let Some(accepted) = accepted else { return };
+        let service = Arc::clone(&service);
+        if service.acceptor.is_none() {
+            let Accepted { transport, peer, local } = accepted;
+            let streams = streams(transport, Link::new(peer, local, service.limits));
+            tokio::spawn(serve(service, Client::new(streams, &accepting)));
+            continue;
+        }
+        let shaking_hands = accepting.clients.prepare();
+        tokio::spawn(async move {
+            let Some(acceptor) = &service.acceptor else { return };
+            // Its state is large, and goes when it is done.
+            let client = Box::pin(shake_hands(acceptor, &service, accepted, shaking_hands)).await;
+            match client {
+                Ok(Some(client)) => serve(service, client).await,
+                Ok(None) => {}
+                Err(error) => tracing::warn!("{error}"),
+            }
+        });
+    }
+}
+
+/// A client after its handshake; none if it was sent away meanwhile.
+async fn shake_hands<H>(
+    acceptor: &Acceptor,
+    service: &Service<H>,
+    Accepted { transport, peer, local }: Accepted,
+    server: Preparing,
+) -> Result<Option<Client>, Error> {
+    let name = peer.to_string();
+    let accepting = Deadline::after(service.timeout)
+        .bound(acceptor.accept(transport, &name), || format!("TLS handshake with {peer}"));
+    let (secured, info) = tokio::select! {
+        accepted = accepting => accepted??,
+        () = server.dismissed() => return Ok(None),
+    };
+    let link = Link::new(peer, local, service.limits);
+    Ok(Some(Client::new(streams(Transport::secured(secured, info), link), &server)))
+}
+
+/// One connection to its end.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "ten thousand are held, and an async fn keeps its arguments twice"
+)]
+fn serve<H, F, E>(service: Arc<Service<H>>, client: Client) -> impl Future<Output = ()> + Send
+where
+    H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<(), E>> + Send + 'static,
+    E: fmt::Display + Send + 'static,
+{
+    async move {
+        let link = client.reader.link();
+        let Client { served, reader, writer } = client;
+        let mut handled = pin!(match held(&link, || (service.handler)(reader, writer), |_| true) {
+            Some(handled) => handled,
+            None => return,
+        });
+        // It goes before the handler and what that holds, where this is dropped.
+        let served = served;
+        let on = &link;
+        // The future is not polled again after a panic.
+        let ended = poll_fn(move |cx| match held(on, || handled.as_mut().poll(cx), is_well) {
+            Some(polled) => polled.map(Some),
+            None => Poll::Ready(None),
+        });
+        match ended.await {
+            Some(Ok(())) => served.all_is_well(),
+            Some(Err(error)) => tracing::warn!("{}: {error}", link.peer),
+            None => {}
+        }
+    }
+}
+
+fn is_well<E>(polled: &Poll<Result<(), E>>) -> bool {
+    matches!(polled, Poll::Pending | Poll::Ready(Ok(())))
+}
+
+/// Runs a part of the handler; none if it panics. A writer that it drops meanwhile ends its direction only if
+/// all is well.
+fn held<T>(link: &Arc<Link>, part: impl FnOnce() -> T, is_well: impl FnOnce(&T) -> bool) -> Option<T> {
+    let (ran, dropped) = poll_handler(link, || catch_unwind(AssertUnwindSafe(part)));
+    let Ok(done) = ran else {
+        tracing::error!("{}: the handler panicked", link.peer);
+        return None;
+    };
+    if let Some(writer) = dropped.filter(|_| is_well(&done)) {
+        writer.end_unattended();
+    }
+    Some(done)
+}

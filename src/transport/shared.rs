@@ -1,0 +1,141 @@
+//! Streams whose two directions cannot be had apart: TLS and memory. They share one lock.
+
+use std::io::{self, ErrorKind, IoSlice};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::BlockingSocket;
+use super::tls::{self, TlsInfo, TlsVersion};
+use crate::error::Error;
+
+/// A byte stream whose directions cannot be had apart.
+pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {
+    /// The TCP socket beneath, if there is one.
+    fn tcp(&self) -> Option<&TcpStream> {
+        None
+    }
+
+    /// Gives the system what it has room for, though the runtime has not noticed that yet; whether it took
+    /// anything.
+    fn push(&mut self) -> bool {
+        false
+    }
+
+    /// The same for the bytes of the socket itself; how many of them it took.
+    fn send_now(&self, _data: &[u8]) -> io::Result<usize> {
+        Err(ErrorKind::WouldBlock.into())
+    }
+
+    /// Ends the transport beneath in both directions, without an end of the stream itself.
+    fn hang_up(&self) {}
+
+    /// Whether [`into_blocking`](Self::into_blocking) gives something.
+    fn can_block(&self) -> bool {
+        false
+    }
+
+    /// The connection for a thread for each way, if there is a socket beneath.
+    fn into_blocking(self: Box<Self>, _ignore_unexpected_eof: bool) -> Option<io::Result<BlockingSocket>> {
+        None
+    }
+}
+
+impl Io for DuplexStream {}
+
+/// A byte stream whose two directions share one lock, held for one poll at a time.
+#[derive(Clone)]
+pub(crate) struct Shared(Arc<Stream>);
+
+struct Stream {
+    io: Mutex<Box<dyn Io>>,
+    tls: Option<TlsVersion>,
+    /// Whether an end without `close_notify` is taken for a clean one.
+    ignores_unexpected_eof: bool,
+    /// In the handshake.
+    agreed: OnceLock<Box<TlsInfo>>,
+}
+
+impl Shared {
+    pub(crate) fn plain(io: Box<dyn Io>) -> Self {
+        Self::new(io, None, false)
+    }
+
+    pub(crate) fn tls(io: Box<dyn Io>, version: TlsVersion, ignores_unexpected_eof: bool) -> Self {
+        Self::new(io, Some(version), ignores_unexpected_eof)
+    }
+
+    fn new(io: Box<dyn Io>, tls: Option<TlsVersion>, ignores_unexpected_eof: bool) -> Self {
+        let io = Mutex::new(io);
+        Self(Arc::new(Stream { io, tls, ignores_unexpected_eof, agreed: OnceLock::new() }))
+    }
+
+    pub(super) fn set_agreed(&self, agreed: TlsInfo) {
+        self.0.agreed.get_or_init(|| Box::new(agreed));
+    }
+
+    pub(super) fn agreed(&self) -> Option<&TlsInfo> {
+        self.0.agreed.get().map(|agreed| &**agreed)
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Box<dyn Io>> {
+        // A panic elsewhere leaves a stream that still gives its own errors.
+        self.0.io.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether these are the two directions of one stream.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    pub(super) fn ignores_unexpected_eof(&self) -> bool {
+        self.0.ignores_unexpected_eof
+    }
+
+    /// The connection for a thread for each way, if this is the last one who shares it.
+    pub(super) fn into_blocking(self) -> Option<io::Result<BlockingSocket>> {
+        let Stream { io, ignores_unexpected_eof, .. } = Arc::into_inner(self.0)?;
+        io.into_inner().unwrap_or_else(PoisonError::into_inner).into_blocking(ignores_unexpected_eof)
+    }
+
+    pub(super) fn error(&self, doing: &'static str, error: io::Error) -> Error {
+        let Some(version) = self.0.tls else { return Error::from_io(doing, error) };
+        tls::error(doing, error, version)
+    }
+}
+
+/// For TLS over memory and TLS over TLS.
+impl AsyncRead for Shared {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut **self.lock()).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Shared {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut **self.lock()).poll_write(cx, data)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut **self.lock()).poll_write_vectored(cx, data)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.lock().is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut **self.lock()).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut **self.lock()).poll_shutdown(cx)
+    }
+}
