@@ -183,9 +183,10 @@ impl List {
         Ok(())
     }
 
-    /// A certificate on hold may have come off the list since it ended.
+    /// A list of the future does not count, and a certificate on hold may have come off the list since it ended.
     fn names(&self, asked: &Asked<'_>) -> bool {
         match self.list.find(asked.certificate) {
+            _ if !self.has_begun(asked.now) => false,
             Listed::No => false,
             Listed::OnHold => !self.has_ended(asked.now),
             Listed::Revoked => true,
@@ -201,11 +202,15 @@ impl List {
             Some(Unknown::Obstacle(obstacle.to_owned()))
         } else if !asked.issuer.may_sign_lists() {
             Some(Unknown::NoListSigner)
-        } else if asked.now < list.begin().seconds() {
+        } else if !self.has_begun(asked.now) {
             Some(Unknown::NotYetValid(list.begin()))
         } else {
             list.end().filter(|_| self.has_ended(asked.now)).map(Unknown::Expired)
         }
+    }
+
+    fn has_begun(&self, now: i64) -> bool {
+        now >= self.list.begin().seconds()
     }
 
     /// A list that does not say when the next one is due has no end.
