@@ -34,7 +34,7 @@ fn a_receiver_whose_disk_is_full_fails_its_sender_too() {
 }
 
 #[test]
-fn a_sender_that_cannot_read_its_stdin_fails_its_receiver_too() {
+fn a_sender_that_cannot_read_its_stdin_does_not_look_complete() {
     for no_splice in [false, true] {
         let listener = astream(["listen", "127.0.0.1", "0"]).start();
         let mut client = connect(&listener, &[]).stdin(File::open("/").unwrap());
@@ -42,7 +42,8 @@ fn a_sender_that_cannot_read_its_stdin_fails_its_receiver_too() {
             client = client.env("ASTREAM_NO_SPLICE", "1");
         }
         client.run().status(2);
-        listener.wait().status(1);
+        // Not a byte has gone either way.
+        listener.stderr_line("reset before it was used; listening goes on");
     }
     let listener = astream(["listen", "127.0.0.1", "0", "--tls"]).start();
     let address = listener.address().to_string();
@@ -113,7 +114,8 @@ fn who_comes_second_to_a_one_shot_listener_is_not_told_that_all_went_well() {
     let address = listener.address();
     // Stopped, so that both are waiting when it goes on.
     listener.signal(Signal::STOP);
-    let first = TcpStream::connect(address).unwrap();
+    let mut first = TcpStream::connect(address).unwrap();
+    first.write_all(b"here").unwrap();
     let mut second = astream(["connect", &address.to_string()]).open_stdin().start();
     second.write_stdin(b"unheard");
     second.close_stdin();
