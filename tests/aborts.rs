@@ -34,7 +34,7 @@ fn a_receiver_whose_disk_is_full_fails_its_sender_too() {
 }
 
 #[test]
-fn a_sender_that_cannot_read_its_stdin_does_not_look_complete() {
+fn a_sender_that_cannot_read_its_stdin_fails_its_receiver_too() {
     for no_splice in [false, true] {
         let listener = astream(["listen", "127.0.0.1", "0"]).start();
         let mut client = connect(&listener, &[]).stdin(File::open("/").unwrap());
@@ -42,8 +42,8 @@ fn a_sender_that_cannot_read_its_stdin_does_not_look_complete() {
             client = client.env("ASTREAM_NO_SPLICE", "1");
         }
         client.run().status(2);
-        // Not a byte has gone either way.
-        listener.stderr_line("reset before it was used; listening goes on");
+        // Nothing has come from it, so it was none; and not one that has sent all.
+        listener.stderr_line("the connection was reset before it was used");
     }
     let listener = astream(["listen", "127.0.0.1", "0", "--tls"]).start();
     let address = listener.address().to_string();
@@ -53,69 +53,12 @@ fn a_sender_that_cannot_read_its_stdin_does_not_look_complete() {
 }
 
 #[test]
-fn a_sender_that_is_killed_in_the_middle_fails_its_receiver() {
-    for no_splice in [false, true] {
-        for signal in [Signal::KILL, Signal::TERM] {
-            let mut listener = astream(["listen", "127.0.0.1", "0"]);
-            if no_splice {
-                listener = listener.env("ASTREAM_NO_SPLICE", "1");
-            }
-            let listener = listener.start();
-            let mut client = connect(&listener, &[]).open_stdin().start();
-            client.write_stdin(b"some\n");
-            listener.stdout_line("some");
-            client.signal(signal);
-            let told = listener.wait().status(1);
-            assert!(told.stderr.contains("connection reset"), "{}", told.told());
-        }
-    }
-}
-
-#[test]
-fn a_listener_that_is_killed_in_the_middle_fails_its_receiver() {
-    for more in [&[][..], &["--echo"], &["-k"]] {
-        let mut listener = astream(["listen", "127.0.0.1", "0"]).args(more).open_stdin().start();
-        let mut client = connect(&listener, &[]).open_stdin().start();
-        client.write_stdin(b"some\n");
-        if more == ["--echo"] {
-            client.stdout_line("some");
-        } else {
-            listener.write_stdin(b"other\n");
-            client.stdout_line("other");
-        }
-        listener.signal(Signal::KILL);
-        client.wait().status(1).says(&["reset"]);
-    }
-}
-
-#[test]
-fn a_sender_that_is_killed_after_its_end_has_sent_everything() {
-    let data = noise(MIB);
-    let (reader, writer) = std::io::pipe().unwrap();
-    let mut listener = astream(["listen", "127.0.0.1", "0"]).open_stdin().stdout(writer).start();
-    let mut client = connect(&listener, &[]).open_stdin().start();
-    client.until_thread("stdin", true);
-    // Nobody reads the pipe yet: most of it is in the sockets when the client has no more to do.
-    client.write_stdin(&data);
-    client.close_stdin();
-    client.until_thread("stdin", false);
-    client.signal(Signal::KILL);
-    assert_eq!(client.wait().code(), 128 + 9);
-    let mut got = Vec::new();
-    (&reader).read_to_end(&mut got).unwrap();
-    assert!(got == data);
-    listener.close_stdin();
-    listener.wait().status(0);
-}
-
-#[test]
 fn who_comes_second_to_a_one_shot_listener_is_not_told_that_all_went_well() {
     let listener = astream(["listen", "127.0.0.1", "0"]).open_stdin().start();
     let address = listener.address();
     // Stopped, so that both are waiting when it goes on.
     listener.signal(Signal::STOP);
-    let mut first = TcpStream::connect(address).unwrap();
-    first.write_all(b"here").unwrap();
+    let first = TcpStream::connect(address).unwrap();
     let mut second = astream(["connect", &address.to_string()]).open_stdin().start();
     second.write_stdin(b"unheard");
     second.close_stdin();

@@ -3,7 +3,7 @@
 mod support;
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
@@ -478,4 +478,11 @@ fn verbose_tells_the_certificates_of_a_probe_too() {
     let server = asked_tls(&authority, &issued);
     let said = probe_tls(&authority, server.address).args(["-v"]).run().status(0);
     assert!(said.stderr.contains(&format!("SHA-256 {}", issued.certificate().sha256())), "{}", said.told());
+}
+
+#[test]
+fn a_report_on_a_stdout_that_is_closed_is_status_2() {
+    let (listener, program) = (TcpListener::bind("127.0.0.1:0").unwrap(), env!("CARGO_BIN_EXE_astream"));
+    let line = format!("exec {program} connect -z {} >&-", listener.local_addr().unwrap());
+    support::tool("sh").args(["-c", &line]).run().status(2);
 }

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
-use rustix::event::PollFlags;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use tokio::task::coop::consume_budget;
 
@@ -20,6 +20,10 @@ const CHUNK: usize = 768 * 1024;
 
 /// How much is read at once under TLS, where it is in three places at once.
 const TLS_CHUNK: usize = 256 * 1024;
+
+/// For how long a task that has just received something waits for more without asking the runtime, which would
+/// take a fifth more CPU at full speed.
+const NEAR: Timespec = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
 
 /// A socket, and what is known about the bytes that go through it.
 #[derive(Clone)]
@@ -74,9 +78,15 @@ impl Mover {
             }
             match down.receive_once()? {
                 Some(0) => return Ok(()),
-                received => has_arrived = received.is_some() && down.may_hold_more(),
+                received => has_arrived = received.is_some() && (down.may_hold_more() || self.more_is_near()),
             }
         }
+    }
+
+    /// Whether more arrives within a moment, which this thread waits for by itself.
+    fn more_is_near(&self) -> bool {
+        let mut polled = [PollFd::new(&*self.socket, PollFlags::IN)];
+        poll(&mut polled, Some(&NEAR)).is_ok_and(|ready| ready > 0)
     }
 }
 

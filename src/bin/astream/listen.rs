@@ -119,17 +119,19 @@ async fn serve_first(
         let (peer, start) = (reader.peer_addr().clone(), Instant::now());
         report::opened(&reader, true);
         let client = Accepted(Some(writer));
-        let used = handler.in_use(&reader).await;
-        if matches!(used, Ok(Use::Certain)) {
-            server.close();
-            clients.reset();
-        }
-        let outcome = match used {
-            Ok(_) => tokio::select! {
-                outcome = handler.handle(reader, client.taken()).instrument(span(&peer)) => outcome,
-                () = clients.reset_those_who_come() => pending().await,
-            },
-            Err(error) => Outcome { totals: Totals::default(), result: Err(error) },
+        let handled = async {
+            let used = handler.in_use(&reader).await;
+            if matches!(used, Ok(Use::Certain)) {
+                server.close();
+            }
+            match used {
+                Ok(_) => handler.handle(reader, client.taken()).instrument(span(&peer)).await,
+                Err(error) => Outcome { totals: Totals::default(), result: Err(error) },
+            }
+        };
+        let outcome = tokio::select! {
+            outcome = handled => outcome,
+            () = clients.reset_those_who_come() => pending().await,
         };
         report::closed(&peer, &outcome, start);
         if server.is_serving() && was_unused(&outcome) {

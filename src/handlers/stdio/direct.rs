@@ -49,7 +49,7 @@ pub(super) async fn exchange(
     if result.is_ok() {
         unfinished.0 = None;
     }
-    Outcome { totals: meter.totals(), result: result.map_err(|stop| error(stop)) }
+    Outcome { totals: meter.totals(), result: result.map_err(error) }
 }
 
 /// A conversation that fails, or that is given up, is aborted: the peer shall not take what it has

@@ -14,6 +14,7 @@ use astream::handlers::Outcome;
 use astream::{Address, Endpoint, StreamReader, TlsInfo};
 
 use crate::cli::Report;
+use crate::stdout::Stdout;
 use event::Level;
 pub use event::{Event, Hinted};
 pub use exit::{AlreadyTold, Killed, finish, not_run, status};
@@ -62,9 +63,7 @@ pub fn print(event: &Event) -> io::Result<()> {
         return Ok(());
     }
     let line = if wanted.json { event.json() } else { event.text().unwrap_or_default() };
-    let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{line}")?;
-    stdout.flush()
+    Stdout.write_all((line + "\n").as_bytes())
 }
 
 /// A connection is open.
