@@ -100,14 +100,14 @@ impl Forward {
             Plan { half_close: true, leave_with_peer: false, idle: self.idle_timeout, between_peers: true };
         #[cfg(target_os = "linux")]
         if !self.by_streams && is_bare(&client.0, &client.1) && is_bare(&target.0, &target.1) {
-            return through_pipes(client, target, plan, meter, guard).await;
+            return Box::pin(through_pipes(client, target, plan, meter, guard)).await;
         }
         let ((mut reader, mut writer), (mut from, mut to)) = (client, target);
         let guards = [writer.abort_guard(), to.abort_guard()];
         let (client_lost, target_lost) = (writer.lost(), to.lost());
         let target_lost = async { Fault::Read(target_lost.await) };
         let (client, target) = ((&mut reader, &mut writer, client_lost), (&mut from, &mut to, target_lost));
-        let relayed = unless_closed(guard, relay(target, client, plan, meter)).await;
+        let relayed = unless_closed(guard, Box::pin(relay(target, client, plan, meter))).await;
         if let Err(stop) = relayed {
             let rest = async { tokio::join!(writer.sent(), to.sent()) };
             return Err(after_the_rest(stop, rest).await);
@@ -157,7 +157,7 @@ async fn unless_closed(
 ) -> Result<(), Stop> {
     tokio::select! {
         biased;
-        () = guard.closed() => Err(Stop::Read(Way::Up, Error::Closed.into())),
+        () = guard.closed() => Err(Stop::Read(Way::Down, Error::Closed.into())),
         relayed = relaying => relayed,
     }
 }

@@ -119,7 +119,7 @@ async fn serve_first(
         let (peer, start) = (reader.peer_addr().clone(), Instant::now());
         report::opened(&reader, true);
         let client = Accepted(Some(writer));
-        let handled = async {
+        let service = async {
             let used = handler.in_use(&reader).await;
             if matches!(used, Ok(Use::Certain)) {
                 server.close();
@@ -130,7 +130,7 @@ async fn serve_first(
             }
         };
         let outcome = tokio::select! {
-            outcome = handled => outcome,
+            outcome = service => outcome,
             () = clients.reset_those_who_come() => pending().await,
         };
         report::closed(&peer, &outcome, start);
