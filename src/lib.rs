@@ -48,7 +48,7 @@ mod transport;
 pub use certificate::{Certificate, Pin, Timestamp};
 pub use endpoint::{Address, Endpoint, Family};
 pub use error::{Attempt, Error, ResolveFault, Result, TlsFault};
-pub use observe::{AfterEnd, Totals};
+pub use observe::{Answer, Totals};
 pub use stream::{
     AbortGuard, ConnectOptions, DEFAULT_LIMIT, Lines, Server, ServerOptions, StreamReader, StreamWriter,
     TlsSide, open_connection, pair, start_server, start_tls, start_tls_buffered,

@@ -336,6 +336,24 @@ fn a_server_that_ends_at_our_end_without_an_answer_is_a_hint() {
 }
 
 #[test]
+fn an_answer_that_came_before_our_end_is_no_reason_for_a_hint() {
+    let (authority, peer) = server(|mut tls| {
+        let mut command = [0; 4];
+        tls.read_exact(&mut command).unwrap();
+        tls.write_all(b"221 bye").unwrap();
+        let _ = read_all(&mut tls);
+        end_tls(&mut tls);
+        command
+    });
+    let mut client = connect(&authority, &peer, &[]).open_stdin().start();
+    client.write_stdin(b"QUIT");
+    client.until_stdout(b"221 bye");
+    client.close_stdin();
+    client.wait().status(0).silent();
+    assert_eq!(&peer.join(), b"QUIT");
+}
+
+#[test]
 fn a_missing_client_certificate_is_status_6_even_with_send_only() {
     for more in [&[][..], &["--send-only"]] {
         let authority = authority();

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// How many bytes went each way.
@@ -14,46 +15,84 @@ pub struct Totals {
     /// Whether all that was received is a fatal alert of TLS: the peer speaks TLS, and what it was sent is no
     /// handshake to it.
     pub is_tls_alert: bool,
-    /// What came after our own end, if the peer's end did.
-    pub after_end: Option<AfterEnd>,
+    /// What the peer had to say to the last of what it was sent. None unless its end came after ours, and none
+    /// where the system moved the bytes by itself.
+    pub answer: Option<Answer>,
 }
 
-/// What a peer has said to our end: everything that it sent between our end and its own.
+/// What a peer had to say to the last bytes that it was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AfterEnd {
-    /// Bytes received.
+pub struct Answer {
+    /// How many bytes came after them.
     pub received: u64,
-    /// How long it took to its end.
-    pub time: Duration,
+    /// How long the peer's end came after ours.
+    pub end: Duration,
 }
 
-/// Notes when the two ends of a connection came.
-#[derive(Debug, Default)]
-pub(crate) struct EndTimes {
-    /// When ours was sent, and how much had been received by then.
-    ours: OnceLock<(Instant, u64)>,
-    peers: OnceLock<Instant>,
+/// Notes what came when, as far as that tells whether a peer has answered.
+#[derive(Debug)]
+pub(crate) struct Answering {
+    /// How much had been received when something was last sent.
+    before: AtomicU64,
+    our_end: OnceLock<Instant>,
+    peers_end: OnceLock<Instant>,
 }
 
-impl EndTimes {
-    pub(crate) fn ours(&self, received: u64) {
-        let _ = self.ours.set((Instant::now(), received));
+/// Nothing was sent yet.
+const NEVER: u64 = u64::MAX;
+
+impl Answering {
+    pub(crate) fn new() -> Self {
+        Self { before: AtomicU64::new(NEVER), our_end: OnceLock::new(), peers_end: OnceLock::new() }
     }
 
-    pub(crate) fn peers(&self) {
-        let _ = self.peers.set(Instant::now());
+    /// Bytes are about to be sent, after so many were received.
+    pub(crate) fn sending(&self, received: u64) {
+        self.before.store(received, Ordering::Relaxed);
     }
 
-    /// None unless the peer's end came after ours.
-    pub(crate) fn after_end(&self, received: u64) -> Option<AfterEnd> {
-        let (&(ours, before), peers) = (self.ours.get()?, self.peers.get()?);
-        let time = peers.checked_duration_since(ours)?;
-        Some(AfterEnd { received: received.saturating_sub(before), time })
+    /// Our end is about to be sent.
+    pub(crate) fn our_end(&self) {
+        let _ = self.our_end.set(Instant::now());
+    }
+
+    /// The peer's end has come.
+    pub(crate) fn peers_end(&self) {
+        let _ = self.peers_end.set(Instant::now());
+    }
+
+    /// The answer, of all that was received.
+    pub(crate) fn answer(&self, received: u64) -> Option<Answer> {
+        let before = Some(self.before.load(Ordering::Relaxed)).filter(|before| *before != NEVER)?;
+        let end = self.peers_end.get()?.checked_duration_since(*self.our_end.get()?)?;
+        Some(Answer { received: received.saturating_sub(before), end })
     }
 }
 
 impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} bytes sent, {} bytes received", self.sent, self.received)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_what_came_after_the_last_bytes_and_ended_after_us() {
+        let answering = Answering::new();
+        answering.our_end();
+        answering.peers_end();
+        assert_eq!(answering.answer(5), None, "nothing was sent");
+        answering.sending(0);
+        answering.sending(3);
+        assert_eq!(answering.answer(5).unwrap().received, 2);
+        let answering = Answering::new();
+        answering.sending(0);
+        answering.peers_end();
+        assert_eq!(answering.answer(5), None, "our end was not sent");
+        answering.our_end.set(Instant::now() + Duration::from_secs(1)).unwrap();
+        assert_eq!(answering.answer(5), None, "the peer's end came first");
     }
 }

@@ -27,8 +27,9 @@ where
         if data.is_empty() {
             return flush(to, way, meter).await;
         }
-        if way == Way::Down {
-            meter.first_received(data);
+        match way {
+            Way::Up => meter.sending(),
+            Way::Down => meter.first_received(data),
         }
         let sent = write(to, data, way, meter).await.map_err(Fault::Write)?;
         from.consume(sent);

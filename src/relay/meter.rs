@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::Way;
-use crate::observe::{EndTimes, Totals};
+use crate::observe::{Answering, Totals};
 use crate::policy::IdleClock;
 use crate::stream::StreamWriter;
 use crate::transport::tls::{ALERT_LENGTH, is_alert};
@@ -24,7 +24,7 @@ pub(crate) struct Meter {
     is_stuck: AtomicBool,
     /// Whether what came first from the peer begins as an alert of TLS.
     begins_with_alert: AtomicBool,
-    ends: EndTimes,
+    answering: Answering,
 }
 
 impl Meter {
@@ -38,7 +38,7 @@ impl Meter {
             from_stdin: AtomicBool::new(false),
             is_stuck: AtomicBool::new(false),
             begins_with_alert: AtomicBool::new(false),
-            ends: EndTimes::default(),
+            answering: Answering::new(),
         }
     }
 
@@ -55,14 +55,19 @@ impl Meter {
         Self { to_stdout: false, ..Self::new(idle) }
     }
 
+    /// Bytes are about to be sent.
+    pub(crate) fn sending(&self) {
+        self.answering.sending(self.received());
+    }
+
     /// Our end is about to be sent.
     pub(crate) fn our_end(&self) {
-        self.ends.ours(self.received());
+        self.answering.our_end();
     }
 
     /// Nothing more comes from the peer.
     pub(crate) fn peer_ended(&self) {
-        self.ends.peers();
+        self.answering.peers_end();
         self.receiving.store(false, Ordering::Relaxed);
     }
 
@@ -143,7 +148,7 @@ impl Meter {
         let received = self.received();
         let begins_with_alert = self.begins_with_alert.load(Ordering::Relaxed);
         let is_tls_alert = begins_with_alert && received == ALERT_LENGTH as u64;
-        let after_end = self.ends.after_end(received);
-        Totals { sent: self.sent.load(Ordering::Relaxed), received, is_tls_alert, after_end }
+        let answer = self.answering.answer(received);
+        Totals { sent: self.sent.load(Ordering::Relaxed), received, is_tls_alert, answer }
     }
 }

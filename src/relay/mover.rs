@@ -150,6 +150,9 @@ impl<'a> Direction<'a> {
         let moved = intake.take(|| {
             let n = intake.read(&mut self.buffer).map_err(read_fault)?;
             let Mover { socket, meter } = self.mover;
+            if n > 0 {
+                meter.sending();
+            }
             socket.write_all(&self.buffer[..n], || meter.touch()).map_err(Fault::Write)?;
             Ok(n)
         });

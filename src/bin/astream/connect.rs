@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use astream::handlers::{Exchange, Handler, Outcome, Stdio};
-use astream::{AfterEnd, ConnectOptions, Error, open_connection};
+use astream::{Answer, ConnectOptions, Error, open_connection};
 
 use crate::cli::Connect;
 use crate::probe;
@@ -42,14 +42,14 @@ pub async fn run(args: &Connect) -> anyhow::Result<()> {
     Ok(outcome.result?)
 }
 
-/// What came at our end is no answer if it came so soon.
+/// A peer that ends so soon after us has ended because of us.
 const MOMENT: Duration = Duration::from_secs(1);
 
-/// Whether the peer has sent nothing after our end, but for its own end at once: servers do that who take
+/// Whether the peer has sent nothing since our last bytes, and has ended at our end: servers do that which take
 /// our end for a hang-up.
 fn is_unanswered(outcome: &Outcome) -> bool {
-    let at_once = |after: AfterEnd| after.received == 0 && after.time < MOMENT;
-    outcome.result.is_ok() && outcome.totals.sent > 0 && outcome.totals.after_end.is_some_and(at_once)
+    let is_none = |answer: Answer| answer.received == 0 && answer.end < MOMENT;
+    outcome.result.is_ok() && outcome.totals.answer.is_some_and(is_none)
 }
 
 /// Mail and directory servers take our end for a hang-up and answer nothing, so under STARTTLS it comes
