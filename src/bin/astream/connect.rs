@@ -9,9 +9,6 @@ use crate::cli::Connect;
 use crate::probe;
 use crate::report;
 
-/// A limit that is never reached.
-pub const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
-
 /// For those who look for a fault: the kernel's short cuts can be left out.
 pub fn by_streams() -> bool {
     std::env::var_os("ASTREAM_NO_SPLICE").is_some()
@@ -62,7 +59,7 @@ fn options(args: &Connect) -> Result<ConnectOptions, Error> {
     let mut options = ConnectOptions::new()
         .family(args.address.family())
         .numeric(args.address.numeric)
-        .timeout(args.timeout.get().unwrap_or(FOREVER));
+        .timeout(args.timeout.get());
     if let Some(tls) = args.tls.client(args.probe.needs_tls())? {
         options = options.tls(tls);
     }

@@ -6,6 +6,7 @@ mod expiry;
 mod listen;
 mod probe;
 mod report;
+mod signals;
 mod stdout;
 
 use std::process::ExitCode;

@@ -1,0 +1,55 @@
+//! The signals that ask a server to end.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
+use signal_hook::low_level::pipe;
+use tokio::io::AsyncReadExt;
+use tokio::net::UnixStream;
+
+use crate::report::Killed;
+
+/// The signals that ask a program to end, but for those that whoever started us has shut off, as
+/// nohup does. tokio's own are told of each signal there is, and every start would pay for that.
+pub struct Signals {
+    /// A byte for each signal that has come.
+    heard: UnixStream,
+    /// The one that came last.
+    last: Arc<AtomicUsize>,
+}
+
+impl Signals {
+    pub fn new() -> anyhow::Result<Self> {
+        let (heard, tell) = UnixStream::pair()?;
+        let tell = tell.into_std()?;
+        let last = Arc::default();
+        let ignored = ignored_signals();
+        for signal in
+            [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0)
+        {
+            // In this order: whoever reads the byte finds the number.
+            flag::register_usize(signal, Arc::clone(&last), usize::try_from(signal)?)?;
+            pipe::register(signal, tell.try_clone()?)?;
+        }
+        Ok(Self { heard, last })
+    }
+
+    /// Waits for the next one; cancelled, it has taken none.
+    pub async fn next(&mut self) -> Killed {
+        match self.heard.read_u8().await {
+            Ok(_) => Killed(i32::try_from(self.last.load(Ordering::SeqCst)).unwrap_or(SIGTERM)),
+            // None is heard, so none comes.
+            Err(_) => pending().await,
+        }
+    }
+}
+
+/// A bit for each signal that was ignored when the program started; Linux tells.
+fn ignored_signals() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+}
