@@ -53,6 +53,62 @@ fn a_sender_that_cannot_read_its_stdin_fails_its_receiver_too() {
 }
 
 #[test]
+fn a_sender_that_is_killed_in_the_middle_fails_its_receiver() {
+    for no_splice in [false, true] {
+        for signal in [Signal::KILL, Signal::TERM] {
+            let mut listener = astream(["listen", "127.0.0.1", "0"]);
+            if no_splice {
+                listener = listener.env("ASTREAM_NO_SPLICE", "1");
+            }
+            let listener = listener.start();
+            let mut client = connect(&listener, &[]).open_stdin().start();
+            client.write_stdin(b"some\n");
+            listener.stdout_line("some");
+            client.signal(signal);
+            let told = listener.wait().status(1);
+            assert!(told.stderr.contains("connection reset"), "{}", told.told());
+        }
+    }
+}
+
+#[test]
+fn a_listener_that_is_killed_in_the_middle_fails_its_receiver() {
+    for more in [&[][..], &["--echo"], &["-k"]] {
+        let mut listener = astream(["listen", "127.0.0.1", "0"]).args(more).open_stdin().start();
+        let mut client = connect(&listener, &[]).open_stdin().start();
+        client.write_stdin(b"some\n");
+        if more == ["--echo"] {
+            client.stdout_line("some");
+        } else {
+            listener.write_stdin(b"other\n");
+            client.stdout_line("other");
+        }
+        listener.signal(Signal::KILL);
+        client.wait().status(1).says(&["reset"]);
+    }
+}
+
+#[test]
+fn a_sender_that_is_killed_after_its_end_has_sent_everything() {
+    let data = noise(MIB);
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut listener = astream(["listen", "127.0.0.1", "0"]).open_stdin().stdout(writer).start();
+    let mut client = connect(&listener, &[]).open_stdin().start();
+    client.until_thread("stdin", true);
+    // Nobody reads the pipe yet: most of it is in the sockets when the client has no more to do.
+    client.write_stdin(&data);
+    client.close_stdin();
+    client.until_thread("stdin", false);
+    client.signal(Signal::KILL);
+    assert_eq!(client.wait().code(), 128 + 9);
+    let mut got = Vec::new();
+    (&reader).read_to_end(&mut got).unwrap();
+    assert!(got == data);
+    listener.close_stdin();
+    listener.wait().status(0);
+}
+
+#[test]
 fn who_comes_second_to_a_one_shot_listener_is_not_told_that_all_went_well() {
     let listener = astream(["listen", "127.0.0.1", "0"]).open_stdin().start();
     let address = listener.address();
