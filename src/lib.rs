@@ -45,7 +45,7 @@ mod relay;
 mod stream;
 mod transport;
 
-pub use certificate::{Certificate, Pin, Timestamp};
+pub use certificate::{Certificate, InvalidPin, Pin, Timestamp};
 pub use endpoint::{Address, Endpoint, Family};
 pub use error::{Attempt, Error, ResolveFault, Result, TlsFault};
 pub use observe::{Answer, Totals};

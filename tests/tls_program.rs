@@ -49,6 +49,22 @@ fn a_peer_that_ends_first_still_gets_all_of_stdin() {
 }
 
 #[test]
+fn a_peer_that_has_gone_altogether_may_answer_our_end_with_a_reset() {
+    for _ in 0..5 {
+        let (authority, server) = server(|mut tls| {
+            tls.write_all(b"bye").unwrap();
+            tls.conn.send_close_notify();
+            tls.flush().unwrap();
+        });
+        let mut client = connect(&authority, &server, &[]).open_stdin().start();
+        client.until_stdout(b"bye");
+        server.join();
+        client.close_stdin();
+        client.wait().status(0).stdout(b"bye");
+    }
+}
+
+#[test]
 fn the_keys_are_logged_for_wireshark_where_that_is_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let [ours, theirs] = ["connect.keys", "listen.keys"].map(|name| folder.path().join(name));

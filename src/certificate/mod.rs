@@ -20,7 +20,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 pub(crate) use crl::{Listed, RevocationList};
 use fields::Fields;
 pub(crate) use form::Form;
-pub use pin::Pin;
+pub use pin::{InvalidPin, Pin};
 pub use time::Timestamp;
 pub(crate) use trusted::{Purpose, TrustSettings};
 

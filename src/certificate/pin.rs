@@ -7,8 +7,6 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::error::Error;
-
 /// The SHA-256 of a public key, written `sha256//BASE64` as curl's `--pinnedpubkey` is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Pin([u8; 32]);
@@ -27,12 +25,24 @@ impl fmt::Display for Pin {
 }
 
 impl FromStr for Pin {
-    type Err = Error;
+    type Err = InvalidPin;
 
-    fn from_str(text: &str) -> Result<Self, Error> {
+    fn from_str(text: &str) -> Result<Self, InvalidPin> {
         text.strip_prefix("sha256//")
             .and_then(|hash| STANDARD.decode(hash).ok()?.try_into().ok())
             .map(Self)
-            .ok_or_else(|| Error::address(text, "a pin is sha256// and 44 characters of base64"))
+            .ok_or_else(|| InvalidPin(text.to_owned()))
     }
 }
+
+/// A text that is not a pin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidPin(String);
+
+impl fmt::Display for InvalidPin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "'{}': a pin is sha256// and 44 characters of base64", self.0.escape_debug())
+    }
+}
+
+impl std::error::Error for InvalidPin {}

@@ -56,6 +56,10 @@ impl Answering {
         let _ = self.our_end.set(Instant::now());
     }
 
+    pub(crate) fn has_our_end(&self) -> bool {
+        self.our_end.get().is_some()
+    }
+
     /// The peer's end has come.
     pub(crate) fn peers_end(&self) {
         let _ = self.peers_end.set(Instant::now());

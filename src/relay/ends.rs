@@ -1,15 +1,17 @@
 //! What the end of one direction means for the other, whichever engine moves the bytes.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, pending};
 use std::io;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::SetOnce;
 use tokio::time::sleep;
 
 use super::Meter;
+use super::fault::Fault;
 use crate::error::Error;
 
 /// How long a peer may be silent after our own input has failed. It is sent no end, which would look as
@@ -40,13 +42,6 @@ pub(crate) struct Plan {
     pub(crate) idle: Option<Duration>,
     /// Whether the local side is a peer as well, so that an error of writing to it ends that way only.
     pub(crate) between_peers: bool,
-}
-
-/// Which side of one direction failed.
-#[derive(Debug)]
-pub(crate) enum Fault {
-    Read(io::Error),
-    Write(io::Error),
 }
 
 impl Fault {
@@ -118,6 +113,8 @@ pub(crate) struct Ends<'a> {
     input_failed: SetOnce<()>,
     /// Everything that the peer gives was received.
     peer_ended: SetOnce<()>,
+    /// The end is being passed on to the local side.
+    is_output_ending: AtomicBool,
 }
 
 impl<'a> Ends<'a> {
@@ -128,6 +125,7 @@ impl<'a> Ends<'a> {
             input_ended: SetOnce::new(),
             input_failed: SetOnce::new(),
             peer_ended: SetOnce::new(),
+            is_output_ending: AtomicBool::new(false),
         }
     }
 
@@ -155,13 +153,15 @@ impl<'a> Ends<'a> {
     ) -> Result<(), Fault> {
         let received = received.await?;
         self.meter.peer_ended();
+        self.is_output_ending.store(true, Ordering::Release);
         end(received).await?;
         happens(&self.peer_ended);
         Ok(())
     }
 
     /// A side that has ended is not read any more, and can fail all the same: that is watched for here,
-    /// since otherwise it would be found by the next byte that is written to it.
+    /// since otherwise it would be found by the next byte that is written to it. A side that has gone altogether
+    /// answers even our end with a reset, under TLS at least: that is no failure, nothing is left to be sent.
     pub(crate) async fn failure_after_an_end(
         &self,
         local: impl Future<Output = Fault>,
@@ -170,14 +170,18 @@ impl<'a> Ends<'a> {
         tokio::select! {
             stop = async {
                 self.input_ended.wait().await;
-                match Box::pin(local).await {
+                let fault = Box::pin(local).await;
+                unless(self.is_output_ending.load(Ordering::Acquire)).await;
+                match fault {
                     Fault::Read(error) => Stop::Read(Way::Up, error),
                     Fault::Write(error) => Stop::Write(Way::Down, error),
                 }
             } => stop,
             error = async {
                 self.peer_ended.wait().await;
-                Box::pin(remote).await
+                let error = Box::pin(remote).await;
+                unless(self.meter.is_our_end_sent()).await;
+                error
             } => Stop::Read(Way::Down, error),
         }
     }
@@ -275,6 +279,13 @@ fn what_to_report(first: Option<Stop>, latest: Stop) -> Stop {
     match first {
         Some(first @ Stop::Read(Way::Up, _)) => first,
         _ => latest,
+    }
+}
+
+/// Returns at once, or never.
+async fn unless(never: bool) {
+    if never {
+        pending::<()>().await;
     }
 }
 

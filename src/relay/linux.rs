@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use rustix::net::RecvFlags;
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 
-use super::mover::{read_fault, write_fault};
+use super::fault::{read_fault, write_fault};
 use super::{Fault, Meter};
 use crate::transport::BlockingSocket;
 use crate::transport::blocking::{read, receive, retry, write_all};

@@ -65,6 +65,11 @@ impl Meter {
         self.answering.our_end();
     }
 
+    /// Whether our end was sent, or is being sent.
+    pub(crate) fn is_our_end_sent(&self) -> bool {
+        self.answering.has_our_end()
+    }
+
     /// Nothing more comes from the peer.
     pub(crate) fn peer_ended(&self) {
         self.answering.peers_end();

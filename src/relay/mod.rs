@@ -4,6 +4,7 @@ mod copy;
 mod ends;
 #[cfg(test)]
 mod fairness;
+mod fault;
 mod intake;
 #[cfg(target_os = "linux")]
 mod linux;
@@ -18,7 +19,8 @@ use std::io;
 use tokio::io::{AsyncBufRead, AsyncWrite, AsyncWriteExt};
 
 use copy::copy;
-pub(crate) use ends::{Ends, Fault, Party, Plan, Stop, Way};
+pub(crate) use ends::{Ends, Party, Plan, Stop, Way};
+pub(crate) use fault::Fault;
 pub(crate) use intake::Intake;
 pub(crate) use meter::Meter;
 pub(crate) use mover::Mover;

@@ -5,10 +5,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
 use tokio::task::coop::consume_budget;
 
 #[cfg(target_os = "linux")]
+use super::fault::{read_fault, write_fault};
 use super::linux::{Call, PipeSize};
 use super::{Fault, Intake, Meter, Way};
 use crate::transport::blocking::{wait, write_all};
@@ -225,12 +225,4 @@ impl<'a> Direction<'a> {
 /// What ends the sending after the intake was closed, when nobody waits for it any more.
 fn was_left() -> Fault {
     Fault::Read(io::Error::other("nothing more is taken"))
-}
-
-pub(super) fn read_fault(error: Errno) -> Fault {
-    Fault::Read(error.into())
-}
-
-pub(super) fn write_fault(error: Errno) -> Fault {
-    Fault::Write(error.into())
 }

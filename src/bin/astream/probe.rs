@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
 
-use astream::{Address, Certificate, ConnectOptions, Endpoint, Error, TlsFault, TlsInfo, open_connection};
+use astream::{Certificate, ConnectOptions, Endpoint, Error, TlsFault, TlsInfo, open_connection};
 use tokio::task::JoinSet;
 
 use crate::cli::Connect;
 use crate::expiry::{self, Margin};
-use crate::report::{self, AlreadyTold, Event};
+use crate::report::{self, AlreadyTold, Event, Found, Probed};
 use crate::stdout::Stdout;
 
 /// How many ports are asked at once; fewer where descriptors are few.
@@ -17,21 +17,6 @@ const AT_ONCE: u64 = 100;
 
 /// What a peer has to end its side, so that nothing it sends is answered with a reset.
 const FAREWELL: Duration = Duration::from_secs(1);
-
-/// What came of asking one port.
-pub struct Probed {
-    pub endpoint: Endpoint,
-    /// None if there is no connection to be had.
-    pub found: Option<Found>,
-    pub error: Option<Error>,
-}
-
-/// What was found at an open port.
-pub struct Found {
-    pub peer: Address,
-    pub local: Address,
-    pub tls: Option<TlsInfo>,
-}
 
 /// Asks every port, and reports in their order. The status is the highest of all.
 pub async fn run(args: &Connect, options: ConnectOptions) -> anyhow::Result<()> {
@@ -84,7 +69,7 @@ async fn probe(endpoint: Endpoint, options: &ConnectOptions) -> Probed {
 /// What is wrong with the question rather than with one port; or stdout cannot be written.
 fn report(args: &Connect, mut probed: Probed) -> anyhow::Result<u8> {
     if let Some(margin) = args.probe.expires_within {
-        probed.check_end(margin);
+        check_end(&mut probed, margin);
     }
     if let Some(error @ (Error::Resolve { .. } | Error::Address { .. } | Error::File { .. })) = probed.error {
         return Err(error.into());
@@ -103,28 +88,18 @@ fn report(args: &Connect, mut probed: Probed) -> anyhow::Result<u8> {
     Ok(probed.error.as_ref().map_or(0, report::status))
 }
 
-impl Probed {
-    /// The chain that the peer has shown, trusted or not.
-    pub fn certificates(&self) -> &[Certificate] {
-        match (&self.found, &self.error) {
-            (Some(Found { tls: Some(tls), .. }), _) => &tls.peer_certificates,
-            (_, error) => error.as_ref().map_or(&[], Error::peer_certificates),
-        }
-    }
-
-    /// Fails what was well so far if the certificates do not last for `margin`: those that verification has
-    /// built on, or the server's own where nothing was verified.
-    fn check_end(&mut self, margin: Margin) {
-        let tls = self.found.as_ref().and_then(|found| found.tls.as_ref());
-        let Some(tls) = tls.filter(|_| self.error.is_none()) else { return };
-        let path = match &tls.verified_path[..] {
-            [] => tls.peer_certificates.get(..1).unwrap_or_default(),
-            path => path,
-        };
-        if let Some(flaw) = expiry::flaw(path, margin, SystemTime::now()) {
-            let reason = format!("{flaw} (--expires-within)");
-            self.error = Some(failure(&self.endpoint, Some(tls), reason, TlsFault::Other));
-        }
+/// Fails what was well so far if the certificates do not last for `margin`: those that verification has
+/// built on, or the server's own where nothing was verified.
+fn check_end(probed: &mut Probed, margin: Margin) {
+    let tls = probed.found.as_ref().and_then(|found| found.tls.as_ref());
+    let Some(tls) = tls.filter(|_| probed.error.is_none()) else { return };
+    let path = match &tls.verified_path[..] {
+        [] => tls.peer_certificates.get(..1).unwrap_or_default(),
+        path => path,
+    };
+    if let Some(flaw) = expiry::flaw(path, margin, SystemTime::now()) {
+        let reason = format!("{flaw} (--expires-within)");
+        probed.error = Some(failure(&probed.endpoint, Some(tls), reason, TlsFault::Other));
     }
 }
 

@@ -9,8 +9,7 @@ use rustix::stdio::{stdin, stdout};
 use tokio::sync::oneshot;
 
 use super::output::{close_stdout, reader_gone};
-use super::{Exchange, error, stdin_is_null};
-use crate::error::Error;
+use super::{Exchange, error, no_thread, stdin_is_null};
 use crate::handlers::Outcome;
 use crate::relay::{Ends, Fault, Intake, Meter, Mover, Plan, Stop};
 use crate::stream::{StreamReader, StreamWriter, into_blocking};
@@ -152,9 +151,4 @@ async fn on_thread(
         .spawn(run)
         .map_err(|cause| fault(no_thread(cause).into()))?;
     receiver.await.unwrap_or_else(|_| Err(fault(io::Error::other("its thread failed"))))
-}
-
-/// The system gives us no thread, which is no fault of stdin or stdout.
-pub(super) fn no_thread(cause: io::Error) -> Error {
-    Error::Local { doing: "start a thread", cause: cause.into() }
 }

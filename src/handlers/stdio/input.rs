@@ -13,7 +13,7 @@ use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
 use tokio::sync::mpsc;
 
 use super::crlf::Crlf;
-use super::direct::no_thread;
+use super::no_thread;
 use crate::relay::{Fault, Intake, Stop, Way};
 use crate::transport::Watched;
 

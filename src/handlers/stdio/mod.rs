@@ -5,7 +5,7 @@ mod direct;
 mod input;
 mod output;
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 pub(super) use input::Input;
@@ -93,7 +93,7 @@ impl Exchange {
     pub(super) fn plan(&self) -> Plan {
         Plan {
             half_close: self.half_close && self.send,
-            leave_with_peer: self.exit_on_close || (self.send && std::io::stdin().is_terminal()),
+            leave_with_peer: self.exit_on_close || (self.send && io::stdin().is_terminal()),
             idle: self.idle_timeout,
             between_peers: false,
         }
@@ -175,4 +175,9 @@ impl Handler for Stdio {
 /// What stopped a relay between stdio and a peer.
 pub(super) fn error(stop: Stop) -> Error {
     stop.into_error(Party::Stdio, Party::Peer)
+}
+
+/// The system gives us no thread, which is no fault of stdin or stdout.
+fn no_thread(cause: io::Error) -> Error {
+    Error::Local { doing: "start a thread", cause: cause.into() }
 }

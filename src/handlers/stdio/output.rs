@@ -14,7 +14,7 @@ use tokio::io::AsyncWrite;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
-use super::direct::no_thread;
+use super::no_thread;
 use crate::error::Error;
 use crate::relay::Fault;
 use crate::transport::Watched;

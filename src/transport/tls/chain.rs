@@ -11,7 +11,8 @@ use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 use super::anchors::Anchors;
 use super::flaw::Flaw;
 use super::provider;
-use super::revocation::{Revocations, Unknown};
+use super::revocation::Revocations;
+use super::unknown::Unknown;
 use crate::certificate::Certificate;
 
 /// What a peer has shown: its own certificate, and those that lead from it to a trusted one.

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{CertificateError, OtherError};
 
-use super::revocation::Unknown;
+use super::unknown::Unknown;
 use crate::certificate::{Certificate, Pin};
 use crate::error::TlsFault;
 

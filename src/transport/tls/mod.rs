@@ -20,6 +20,7 @@ mod revocation;
 mod server;
 mod server_name;
 mod session;
+mod unknown;
 mod verify;
 
 use std::sync::Arc;

@@ -5,7 +5,6 @@
 //! A certificate is known to be good if a list of that kind does not name it which is current and
 //! would name it.
 
-use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use rustls::crypto::WebPkiSupportedAlgorithms;
@@ -14,8 +13,9 @@ use webpki::RawPublicKeyEntity;
 
 use super::flaw::{Flaw, digest_that_can_be_forged};
 use super::pem::{Content, PemFile};
+use super::unknown::Unknown;
 use crate::certificate::pem::Block;
-use crate::certificate::{Certificate, Listed, RevocationList, Timestamp};
+use crate::certificate::{Certificate, Listed, RevocationList};
 use crate::error::Error;
 
 /// A file of revocation lists.
@@ -30,44 +30,6 @@ pub(super) struct List {
     list: RevocationList,
     /// The key that has signed it, once that is found: the signature of a long list takes its time.
     signer: OnceLock<Vec<u8>>,
-}
-
-/// Why no list says that a certificate is good; of several reasons the last one here is told.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Unknown {
-    NoList,
-    /// Each list of its issuer is about other certificates.
-    OtherScope,
-    /// The list has the issuer's name, and another key has signed it.
-    OtherKey,
-    /// The signature of the list is of a kind that is not accepted: made with this digest, if it is known.
-    OtherSignature(Option<&'static str>),
-    /// The issuer's certificate does not allow its key to sign lists.
-    NoListSigner,
-    NotYetValid(Timestamp),
-    Expired(Timestamp),
-    /// The list holds something that must be understood and is not.
-    Obstacle(String),
-}
-
-impl fmt::Display for Unknown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoList => f.write_str("there is no CRL of its issuer"),
-            Self::OtherScope => f.write_str("the CRL of its issuer is about other certificates only"),
-            Self::OtherKey => f.write_str("the CRL of its issuer is not signed by the key that issued it"),
-            Self::OtherSignature(Some(digest)) => {
-                write!(f, "the CRL of its issuer is signed with {digest}, which can be forged")
-            }
-            Self::OtherSignature(None) => {
-                f.write_str("the CRL of its issuer is signed in a way that is not known here")
-            }
-            Self::NoListSigner => f.write_str("its issuer may not sign CRLs (key usage)"),
-            Self::NotYetValid(begin) => write!(f, "the CRL of its issuer is not valid before {begin}"),
-            Self::Expired(end) => write!(f, "the CRL of its issuer has expired on {end}: get the next one"),
-            Self::Obstacle(obstacle) => write!(f, "the CRL of its issuer cannot be used: {obstacle}"),
-        }
-    }
 }
 
 impl Revocations {

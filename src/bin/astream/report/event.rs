@@ -9,7 +9,7 @@ use astream::{Address, Certificate, Error, Pin, TlsInfo};
 use super::exit::status;
 use super::hint::hint;
 use super::json::Object;
-use crate::probe::Probed;
+use super::probed::Probed;
 
 /// One thing that is told.
 pub enum Event<'a> {

@@ -5,6 +5,7 @@ mod exit;
 mod hint;
 mod json;
 mod log;
+mod probed;
 
 use std::io::{self, Write};
 use std::sync::OnceLock;
@@ -19,6 +20,7 @@ use event::Level;
 pub use event::{Event, Hinted};
 pub use exit::{AlreadyTold, Killed, finish, not_run, status};
 pub use log::Default;
+pub use probed::{Found, Probed};
 
 /// How much is told, and in which form; set once, by [`start`].
 static WANTED: OnceLock<Report> = OnceLock::new();
