@@ -68,8 +68,8 @@ fn looks_up(source: &Source, names: &[Name]) -> Vec<String> {
     let module = source.module();
     let Some(own) = module.first().and_then(|module| floor(module)) else { return Vec::new() };
     let is_higher = |name: &&Name| {
-        let named = name.segments.first().map_or("", String::as_str);
-        name.of == Crate::Own && floor(named).is_some_and(|named| named < own)
+        let first = name.segments.first().map_or("", String::as_str);
+        name.of == Crate::Own && floor(first).is_some_and(|floor| floor < own)
     };
     let complaint =
         |name: &Name| format!("{}:{}: looks up to {}", source.path, name.line, name.segments.join("::"));

@@ -126,7 +126,6 @@ impl Reader<'_> {
                     path.push(word.to_string());
                 }
                 TokenTree::Punct(mark) if mark.as_char() == ';' || mark.as_char() == ',' => break,
-                TokenTree::Punct(_) | TokenTree::Literal(_) => {}
                 TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
                     let mut inner = group.stream().into_iter().peekable();
                     while inner.peek().is_some() {
@@ -134,7 +133,7 @@ impl Reader<'_> {
                     }
                     path.clear();
                 }
-                TokenTree::Group(_) => {}
+                TokenTree::Punct(_) | TokenTree::Literal(_) | TokenTree::Group(_) => {}
             }
         }
         if !path.is_empty() {
