@@ -107,8 +107,9 @@ impl<'a> Found<'a> {
             return Err(format!("{} ends as {}", label.escape_debug(), closing.escape_debug()));
         }
         // Dashes too few for two lines belong to the second one, so that nothing is lost.
-        let is_shared = after.starts_with(BEGIN) || after.starts_with(END);
-        let after = if is_shared { after } else { &after[DASHES.len()..] };
+        let near = &after[..after.len().min(DASHES.len() + BEGIN.len())];
+        let next = [BEGIN, END].into_iter().filter_map(|mark| memmem::find(near, mark)).min();
+        let after = &after[next.unwrap_or(DASHES.len()).min(DASHES.len())..];
         Ok(Self { label, body, length: text.len() - after.len() })
     }
 
@@ -160,6 +161,8 @@ mod tests {
             (format!("{ONE}\n{TWO}\n"), vec![one(1), two(4)]),
             (format!("{ONE}{TWO}"), vec![one(1), two(3)]),
             (format!("{}{}", ONE, &TWO[5..]), vec![one(1), two(3)]),
+            (format!("{}-{}", ONE, &TWO[5..]), vec![one(1), two(3)]),
+            (format!("{}----{}", ONE, &TWO[5..]), vec![one(1), two(3)]),
             (format!("\u{feff}{ONE}\n\u{feff}{TWO}"), vec![one(1), two(4)]),
             (
                 format!("Bag Attributes: x\n\n{ONE} and then\n{TWO} .").replace('\n', "\r\n"),
