@@ -89,7 +89,7 @@ pub enum Error {
     Truncated,
     /// The connection was lost: a reset, or an error of its socket.
     Lost {
-        /// `reading` or `writing`.
+        /// `reading`, `writing`, or `connecting` if it was lost before anything else.
         doing: &'static str,
         /// What the system said.
         cause: Arc<io::Error>,

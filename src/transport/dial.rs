@@ -83,7 +83,7 @@ pub(crate) async fn dial(endpoint: &Endpoint, how: &Dial) -> Result<Transport, E
             }
             match raced? {
                 Some(stream) => Ok(Transport::tcp(stream)),
-                None => Err(Error::Connect { target: endpoint.to_string(), attempts: failed }),
+                None => Err(failure(endpoint, failed)),
             }
         }
         Endpoint::Unix(path) => how
@@ -95,6 +95,18 @@ pub(crate) async fn dial(endpoint: &Endpoint, how: &Dial) -> Result<Transport, E
                 target: endpoint.to_string(),
                 attempts: vec![Attempt { address: endpoint.to_string(), cause: cause.into() }],
             }),
+    }
+}
+
+/// No address was any good. One that refuses says so; a reset means that the connection was made, and lost
+/// before we looked.
+fn failure(endpoint: &Endpoint, attempts: Vec<Attempt>) -> Error {
+    let is_lost = |kind| matches!(kind, io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe);
+    match attempts.last() {
+        Some(last) if is_lost(last.cause.kind()) => {
+            Error::Lost { doing: "connecting", cause: Arc::clone(&last.cause) }
+        }
+        _ => Error::Connect { target: endpoint.to_string(), attempts },
     }
 }
 
@@ -222,6 +234,16 @@ mod tests {
         let mut wanted = vec![first.to_string(), second.to_string()];
         wanted.sort();
         assert_eq!(named, wanted);
+    }
+
+    #[test]
+    fn a_connection_that_was_reset_before_we_looked_was_made_and_lost() {
+        let endpoint = "127.0.0.1:1".parse().unwrap();
+        let failed = |kind: io::ErrorKind| {
+            failure(&endpoint, vec![Attempt::new("127.0.0.1:1".parse().unwrap(), kind.into())])
+        };
+        assert!(matches!(failed(io::ErrorKind::ConnectionReset), Error::Lost { .. }));
+        assert!(matches!(failed(io::ErrorKind::ConnectionRefused), Error::Connect { .. }));
     }
 
     #[tokio::test]
