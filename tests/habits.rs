@@ -63,8 +63,8 @@ const LATER: &[(&str, &str)] = &[
     ("listen 8080 -e sh", "no command is run yet; use a pipe: mkfifo back;"),
     ("-lvnp 8080 -e sh", "no command is run yet"),
     ("-c sh localhost 80", "no command is run yet"),
-    ("-u localhost 53", "datagrams are not supported yet; use nc -u"),
-    ("-lu 53", "datagrams are not supported yet"),
+    ("-u localhost 53", "datagrams are not supported; use nc -u"),
+    ("-lu 53", "datagrams are not supported"),
     ("connect -p 5000 localhost 80", "the local address cannot be chosen yet; use nc"),
     ("connect localhost 80 -x proxy:3128", "no proxy is supported yet; use ncat"),
 ];

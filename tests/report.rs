@@ -107,7 +107,7 @@ fn a_unix_socket_of_another_type_is_told_as_one() {
     let path = folder.path().join("socket");
     let _socket = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
     let said = astream(["connect", &format!("unix:{}", path.display())]).run().status(4);
-    said.says(&["it is not a stream socket (datagram sockets are not supported yet; use nc -uU"]);
+    said.says(&["it is not a stream socket (datagram sockets are not supported; use nc -uU"]);
 }
 
 #[test]

@@ -67,7 +67,7 @@ fn resolve(host: &str, fault: ResolveFault) -> Option<&'static str> {
 fn connect(attempt: &Attempt) -> Option<&'static str> {
     let is_of_another_type = is(&attempt.cause, Errno::PROTOTYPE);
     is_of_another_type
-        .then_some("datagram sockets are not supported yet; use nc -uU PATH, or socat - UNIX-SENDTO:PATH")
+        .then_some("datagram sockets are not supported; use nc -uU PATH, or socat - UNIX-SENDTO:PATH")
 }
 
 fn is(error: &io::Error, errno: Errno) -> bool {

@@ -32,7 +32,7 @@ pub(super) enum Takes {
 }
 
 const DATAGRAMS: Meaning =
-    Later("datagrams are not supported yet; use nc -u HOST PORT, or socat - UDP:HOST:PORT");
+    Later("datagrams are not supported; use nc -u HOST PORT, or socat - UDP:HOST:PORT");
 const COMMANDS: Meaning =
     Later("no command is run yet; use a pipe: mkfifo back; astream listen HOST PORT < back | CMD > back");
 const PROXIES: Meaning = Later("no proxy is supported yet; use ncat --proxy HOST:PORT");
