@@ -11,6 +11,7 @@ use super::unix;
 /// An [`Endpoint`](crate::Endpoint) can be made from one that has a name, and its text can be parsed as
 /// that endpoint, unless something in a path had to be escaped. The text of any other is no endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Address {
     /// An IP address and a port.
     Tcp(SocketAddr),

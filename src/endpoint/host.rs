@@ -12,14 +12,14 @@ use crate::error::Error;
 pub(crate) fn check(host: &str) -> Result<(), Error> {
     let is_ip = |text: &str| text.parse::<IpAddr>().is_ok();
     if host.is_empty() {
-        return Err(Error::address(host, "the host is empty"));
+        return Err(Error::invalid(host, "the host is empty"));
     }
     if is_ip(host) {
         return Ok(());
     }
     let is_bad_v6 = host.contains(':') && !is_ip(host.split('%').next().unwrap_or(host));
     if is_bad_v6 || host.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return Err(Error::address(host, "not a host name or an IP address"));
+        return Err(Error::invalid(host, "not a host name or an IP address"));
     }
     let parts: Vec<_> = host.strip_suffix('.').unwrap_or(host).split('.').collect();
     if !parts.iter().all(|part| is_numeric(part)) {
@@ -29,7 +29,7 @@ pub(crate) fn check(host: &str) -> Result<(), Error> {
         Some(plain) => format!("not an IPv4 address in its plain form; write {plain} if that is meant"),
         None => "not an IPv4 address: that is four numbers from 0 to 255".to_owned(),
     };
-    Err(Error::address(host, &reason))
+    Err(Error::invalid(host, reason))
 }
 
 fn is_numeric(part: &str) -> bool {

@@ -20,6 +20,7 @@ pub use address::Address;
 /// Names are looked up when the address is used, ports at once. It can also be made from a
 /// [`SocketAddr`], from `(host, port)`, and from an [`Address`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Endpoint {
     /// A host name or IP address without brackets, and a port. The host `*` stands for all
     /// addresses of both families and is good for listening only.
@@ -35,6 +36,7 @@ pub enum Endpoint {
 
 /// Which IP addresses of a name are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Family {
     /// Both IPv4 and IPv6.
     #[default]
@@ -51,17 +53,17 @@ impl Endpoint {
     /// The host may be an IPv6 address with or without brackets.
     ///
     /// # Errors
-    /// [`Error::Address`] if the host cannot be one, if it is a number that is not an IP address in its
+    /// [`Error::Invalid`] if the host cannot be one, if it is a number that is not an IP address in its
     /// plain form, or if the port is neither a number from 0 to 65535 nor a service that the system
     /// knows.
     pub fn tcp(host: &str, port: &str) -> Result<Self, Error> {
         let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
         let host = bare.unwrap_or(host);
         if host.starts_with("unix:") {
-            return Err(Error::address(host, "a Unix socket has no port"));
+            return Err(Error::invalid(host, "a Unix socket has no port"));
         }
         if bare.is_some_and(|host| !host.is_empty() && !host.contains(':')) {
-            return Err(Error::address(host, "only an IPv6 address stands in brackets"));
+            return Err(Error::invalid(host, "only an IPv6 address stands in brackets"));
         }
         host::check(host)?;
         Ok(Self::Tcp { host: host.to_owned(), port: port_number(port)? })
@@ -92,12 +94,12 @@ impl TryFrom<&OsStr> for Endpoint {
         let lossy = text.to_string_lossy();
         if let Some(path) = text.as_bytes().strip_prefix(b"unix:") {
             return match path {
-                b"" | b"@" => Err(Error::address(&lossy, "the path is empty; write unix:PATH or unix:@NAME")),
-                _ if path.contains(&0) => Err(Error::address(&lossy, "a path holds no NUL byte")),
+                b"" | b"@" => Err(Error::invalid(&lossy, "the path is empty; write unix:PATH or unix:@NAME")),
+                _ if path.contains(&0) => Err(Error::invalid(&lossy, "a path holds no NUL byte")),
                 _ => Ok(Self::Unix(PathBuf::from(OsStr::from_bytes(path)))),
             };
         }
-        let wrong = |reason| Err(Error::address(&lossy, reason));
+        let wrong = |reason| Err(Error::invalid(&lossy, reason));
         let Some(text) = text.to_str() else { return wrong("not a host name or an IP address") };
         if text.contains("://") {
             return wrong("a URL is not an address; write HOST:PORT");
@@ -149,7 +151,7 @@ impl TryFrom<&Address> for Endpoint {
             Address::Tcp(address) => Ok((*address).into()),
             Address::Unix(Some(path)) => Ok(Self::Unix(path.clone())),
             Address::Unix(None) | Address::Memory => {
-                Err(Error::address(&address.to_string(), "it has no name to connect to"))
+                Err(Error::invalid(address, "it has no name to connect to"))
             }
         }
     }
@@ -181,7 +183,7 @@ fn unix(path: &Path, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 /// A port from a number or from a service name of the system (`/etc/services`).
 fn port_number(text: &str) -> Result<u16, Error> {
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
-        return text.parse().map_err(|_| Error::address(text, "a port is a number from 0 to 65535"));
+        return text.parse().map_err(|_| Error::invalid(text, "a port is a number from 0 to 65535"));
     }
     let stream =
         dns_lookup::AddrInfoHints { socktype: dns_lookup::SockType::Stream.into(), ..Default::default() };
@@ -193,7 +195,7 @@ fn port_number(text: &str) -> Result<u16, Error> {
         .flatten()
         .and_then(|mut found| found.next()?.ok())
         .map(|info| info.sockaddr.port())
-        .ok_or_else(|| Error::address(text, "not a port: neither a number nor a known service"))
+        .ok_or_else(|| Error::invalid(text, "not a port: neither a number nor a known service"))
 }
 
 #[cfg(test)]

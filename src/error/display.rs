@@ -11,7 +11,7 @@ use super::{Attempt, Error, Printable};
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Address { text, reason } => write!(f, "'{}': {reason}", text.escape_debug()),
+            Self::Invalid { text, reason } => write!(f, "'{}': {reason}", text.escape_debug()),
             Self::Resolve { host, reason, .. } => {
                 write!(f, "cannot resolve '{}': {reason}", host.escape_debug())
             }
@@ -42,6 +42,7 @@ impl fmt::Display for Error {
             Self::WriteAfterEof => f.write_str("bytes were written after write_eof"),
             Self::Closed => f.write_str("the connection was closed here"),
             Self::Local { doing, cause } => write!(f, "cannot {doing}: {}", reason(cause)),
+            Self::Io { cause } => f.write_str(&reason(cause)),
             Self::Relay { side, cause } => write!(f, "{side}: {cause}"),
             Self::Undelivered => f.write_str("left before all input was handed over"),
             Self::FellBehind => f.write_str("the peer fell behind the others and was dropped"),

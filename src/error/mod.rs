@@ -25,14 +25,17 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Error {
-    /// A text is not an address, or an address cannot be used for this.
-    Address {
-        /// The text.
+    /// A value is not what it should be: an address, a port, a version or a protocol of TLS, say; or it cannot
+    /// be used for this.
+    #[non_exhaustive]
+    Invalid {
+        /// The value as text.
         text: String,
         /// What is wrong with it and what to write instead.
         reason: String,
     },
     /// A name has no address.
+    #[non_exhaustive]
     Resolve {
         /// The name.
         host: String,
@@ -42,6 +45,7 @@ pub enum Error {
         fault: ResolveFault,
     },
     /// No address of the target could be connected to.
+    #[non_exhaustive]
     Connect {
         /// The target as it was given.
         target: String,
@@ -49,6 +53,7 @@ pub enum Error {
         attempts: Vec<Attempt>,
     },
     /// An address could not be listened on.
+    #[non_exhaustive]
     Bind {
         /// The address.
         target: String,
@@ -56,6 +61,7 @@ pub enum Error {
         cause: Arc<io::Error>,
     },
     /// Something took longer than its limit.
+    #[non_exhaustive]
     Timeout {
         /// What was waited for.
         doing: String,
@@ -63,11 +69,13 @@ pub enum Error {
         after: Duration,
     },
     /// Nothing was sent or received on a connection for this long.
+    #[non_exhaustive]
     Idle {
         /// The limit.
         after: Duration,
     },
     /// A handshake, a verification or an alert of TLS; bad settings for TLS.
+    #[non_exhaustive]
     Tls {
         /// What was being done.
         doing: String,
@@ -79,6 +87,7 @@ pub enum Error {
         fault: TlsFault,
     },
     /// A file with a certificate or a key could not be read or used.
+    #[non_exhaustive]
     File {
         /// The file.
         path: PathBuf,
@@ -88,6 +97,7 @@ pub enum Error {
     /// The peer ended TLS without `close_notify`: the data may be cut short (RFC 8446, 6.1).
     Truncated,
     /// The connection was lost: a reset, or an error of its socket.
+    #[non_exhaustive]
     Lost {
         /// `reading`, `writing`, or `connecting` if it was lost before anything else.
         doing: &'static str,
@@ -95,6 +105,7 @@ pub enum Error {
         cause: Arc<io::Error>,
     },
     /// The stream ended before what was asked for (asyncio's `IncompleteReadError`).
+    #[non_exhaustive]
     Incomplete {
         /// What had come; it has been taken from the stream.
         partial: Bytes,
@@ -102,6 +113,7 @@ pub enum Error {
         expected: Option<usize>,
     },
     /// No separator within the limit (asyncio's `LimitOverrunError`); nothing was consumed.
+    #[non_exhaustive]
     LimitOverrun {
         /// How many bytes can be read without touching a separator.
         consumed: usize,
@@ -109,6 +121,7 @@ pub enum Error {
         found: bool,
     },
     /// A line is longer than the limit; it is dropped, and the next one is read in step.
+    #[non_exhaustive]
     LineTooLong {
         /// The limit in bytes, the newline not counted.
         limit: usize,
@@ -120,13 +133,22 @@ pub enum Error {
     /// The writer was closed before this call, or the connection was aborted.
     Closed,
     /// The bytes of a local stream, stdin or stdout say, could not be read or written.
+    #[non_exhaustive]
     Local {
         /// `read stdin`, `write to stdout`.
         doing: &'static str,
         /// What the system said.
         cause: Arc<io::Error>,
     },
+    /// Something else that the system could not do, in a handler that reads a file say: what
+    /// `From<io::Error>` makes.
+    #[non_exhaustive]
+    Io {
+        /// What the system said.
+        cause: Arc<io::Error>,
+    },
     /// One of the two connections of a relay failed.
+    #[non_exhaustive]
     Relay {
         /// Which one: `the client`, or `the target`, with its address if `cause` does not have it.
         side: String,
@@ -177,6 +199,7 @@ pub enum TlsFault {
 
 /// One address that was tried, and why it failed.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Attempt {
     /// The address, as text.
     pub address: String,
@@ -185,8 +208,14 @@ pub struct Attempt {
 }
 
 impl Error {
-    pub(crate) fn address(text: &str, reason: &str) -> Self {
-        Self::Address { text: text.to_owned(), reason: reason.to_owned() }
+    /// [`Error::Invalid`]: what is wrong with `text`, and what to write instead.
+    pub fn invalid(text: impl fmt::Display, reason: impl fmt::Display) -> Self {
+        Self::Invalid { text: text.to_string(), reason: reason.to_string() }
+    }
+
+    /// [`Error::Local`]: what this end could not do, `read stdin` say.
+    pub fn local(doing: &'static str, cause: io::Error) -> Self {
+        Self::Local { doing, cause: Arc::new(cause) }
     }
 
     pub(crate) fn bind(target: &impl fmt::Display, cause: io::Error) -> Self {
@@ -197,7 +226,8 @@ impl Error {
         Self::File { path: path.to_owned(), reason: reason.to_string() }
     }
 
-    pub(crate) fn tls(doing: impl Into<String>, reason: impl fmt::Display) -> Self {
+    /// [`Error::Tls`]: what was being done, and why it failed. It is about [`TlsFault::Other`].
+    pub fn tls(doing: impl Into<String>, reason: impl fmt::Display) -> Self {
         Self::Tls {
             doing: doing.into(),
             reason: reason.to_string(),
@@ -215,10 +245,20 @@ impl Error {
         }
     }
 
-    /// An error of TLS with what the peer had shown by then.
-    pub(crate) fn with_certificates(mut self, shown: Vec<Certificate>) -> Self {
+    /// An error of TLS with what the peer had shown by then; any other stays as it is.
+    #[must_use]
+    pub fn with_certificates(mut self, shown: Vec<Certificate>) -> Self {
         if let Self::Tls { peer_certificates, .. } = &mut self {
             *peer_certificates = shown;
+        }
+        self
+    }
+
+    /// An error of TLS that is about this; any other stays as it is.
+    #[must_use]
+    pub fn with_fault(mut self, about: TlsFault) -> Self {
+        if let Self::Tls { fault, .. } = &mut self {
+            *fault = about;
         }
         self
     }
@@ -234,13 +274,16 @@ impl Error {
     fn kind(&self) -> io::ErrorKind {
         use io::ErrorKind as Kind;
         match self {
-            Self::Bind { cause, .. } | Self::Lost { cause, .. } | Self::Local { cause, .. } => cause.kind(),
+            Self::Bind { cause, .. }
+            | Self::Lost { cause, .. }
+            | Self::Local { cause, .. }
+            | Self::Io { cause } => cause.kind(),
             Self::Connect { attempts, .. } => attempts.last().map_or(Kind::Other, |last| last.cause.kind()),
             Self::Relay { cause, .. } => cause.kind(),
             Self::Timeout { .. } | Self::Idle { .. } => Kind::TimedOut,
             Self::Truncated | Self::Incomplete { .. } => Kind::UnexpectedEof,
             Self::WriteAfterEof | Self::Closed => Kind::BrokenPipe,
-            Self::Address { .. } | Self::EmptySeparator => Kind::InvalidInput,
+            Self::Invalid { .. } | Self::EmptySeparator => Kind::InvalidInput,
             Self::Tls { .. } | Self::LimitOverrun { .. } | Self::LineTooLong { .. } => Kind::InvalidData,
             Self::Resolve { .. } | Self::File { .. } | Self::Undelivered | Self::FellBehind => Kind::Other,
         }
@@ -249,6 +292,19 @@ impl Error {
 
 /// Its text says everything, the cause included, so that no source repeats it. The causes are fields.
 impl std::error::Error for Error {}
+
+/// The error that travelled inside, as it comes from a codec; [`Error::Io`] if there is none.
+///
+/// ```
+/// async fn read_all(path: &str) -> Result<Vec<u8>, astream::Error> {
+///     Ok(std::fs::read(path)?)
+/// }
+/// ```
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        error.downcast::<Self>().unwrap_or_else(|cause| Self::Io { cause: Arc::new(cause) })
+    }
+}
 
 /// For codecs and other users of `AsyncRead` and `AsyncWrite`; the error can be downcast again.
 impl From<Error> for io::Error {
@@ -260,5 +316,20 @@ impl From<Error> for io::Error {
 impl Attempt {
     pub(crate) fn new(address: SocketAddr, cause: io::Error) -> Self {
         Self { address: address.to_string(), cause: Arc::new(cause) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_the_same_again_after_it_was_an_io_error() {
+        let back = |error: Error| Error::from(io::Error::from(error));
+        assert!(matches!(back(Error::Truncated), Error::Truncated));
+        assert!(matches!(back(Error::invalid("x", "y")), Error::Invalid { text, .. } if text == "x"));
+        let other = Error::from(io::Error::from_raw_os_error(2));
+        assert_eq!(other.to_string(), "no such file or directory");
+        assert_eq!(io::Error::from(other).kind(), io::ErrorKind::NotFound);
     }
 }

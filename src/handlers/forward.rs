@@ -33,7 +33,7 @@ impl Forward {
     /// To `target`, which is connected to as `options` say.
     ///
     /// # Errors
-    /// [`Error::Address`] for an address that cannot be connected to; [`Error::File`] and
+    /// [`Error::Invalid`] for an address that cannot be connected to; [`Error::File`] and
     /// [`Error::Tls`] for settings of TLS that cannot be used.
     pub fn new(target: Endpoint, options: ConnectOptions) -> Result<Self, Error> {
         options.check(&target)?;

@@ -36,6 +36,7 @@ pub trait Handler {
 
 /// Whether a connection is in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Use {
     /// Something has arrived or is there to be sent.
     Certain,
@@ -45,11 +46,19 @@ pub enum Use {
 
 /// How a connection went.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Outcome {
     /// What went each way, also before an error.
     pub totals: Totals,
     /// Whether everything was handed over and the peer's stream ended cleanly.
     pub result: Result<(), Error>,
+}
+
+impl Outcome {
+    /// How a connection went, for handlers of your own.
+    pub fn new(totals: Totals, result: Result<(), Error>) -> Self {
+        Self { totals, result }
+    }
 }
 
 /// Waits until a connection is used, and not longer than it may be idle.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 /// How many bytes went each way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Totals {
     /// Bytes handed to the kernel for the peer.
     pub sent: u64,
@@ -22,6 +23,7 @@ pub struct Totals {
 
 /// What a peer had to say to the last bytes that it was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Answer {
     /// How many bytes came after them.
     pub received: u64,

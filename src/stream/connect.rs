@@ -106,7 +106,7 @@ impl ConnectOptions {
     /// Unix socket has no host. May be cancelled.
     ///
     /// # Errors
-    /// [`Error::Resolve`]; [`Error::Timeout`] after [`timeout`](Self::timeout); [`Error::Address`] for
+    /// [`Error::Resolve`]; [`Error::Timeout`] after [`timeout`](Self::timeout); [`Error::Invalid`] for
     /// an address to listen on.
     pub async fn resolved(mut self, endpoint: &Endpoint) -> Result<Self, Error> {
         self.known = self.dial().look_up(endpoint).await?;
@@ -137,7 +137,7 @@ impl ConnectOptions {
 /// # Errors
 /// [`Error::Resolve`], [`Error::Connect`] with every address that was tried, [`Error::Timeout`],
 /// [`Error::Tls`], also for a server that declines STARTTLS, with its words, [`Error::File`];
-/// [`Error::Address`] for an address to listen on.
+/// [`Error::Invalid`] for an address to listen on.
 pub async fn open_connection(
     endpoint: &Endpoint,
     options: &ConnectOptions,

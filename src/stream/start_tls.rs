@@ -12,6 +12,7 @@ use crate::transport::tls::{TlsClient, TlsServer};
 
 /// Which side of a handshake this end takes.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub enum TlsSide<'a> {
     /// The client's. The name to verify is [`TlsClient::server_name`].
     Client(&'a TlsClient),

@@ -168,7 +168,7 @@ async fn outcome(reader: &mut StreamReader, call: &Value) -> Result<Option<Bytes
         "read" if *argument == json!(-1) => reader.read_to_end().await.map(Some),
         "read" => reader.read(number(argument)).await.map(Some),
         "readline" => reader.readline().await,
-        "readexactly" if *argument == json!(-1) => Err(Error::address("-1", "a size cannot be negative")),
+        "readexactly" if *argument == json!(-1) => Err(Error::invalid("-1", "a size cannot be negative")),
         "readexactly" => reader.readexactly(number(argument)).await.map(Some),
         "readuntil" if argument.is_string() => reader.readuntil(&bytes(argument)).await.map(Some),
         "readuntil" => {

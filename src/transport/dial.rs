@@ -36,7 +36,7 @@ pub(crate) struct Known {
 
 /// Whether this is an address to connect to.
 pub(crate) fn is_target(endpoint: &Endpoint) -> Result<(), Error> {
-    let refused = |reason| Err(Error::address(&endpoint.to_string(), reason));
+    let refused = |reason| Err(Error::invalid(endpoint, reason));
     match endpoint {
         Endpoint::Tcp { host, .. } if host == "*" => {
             refused("'*' is an address to listen on, not to connect to")

@@ -88,7 +88,7 @@ async fn what_follows_a_line_stays_for_the_next_read_of_any_kind() {
 
 async fn assert_too_long(reader: &mut StreamReader, limit: usize) {
     let error = reader.readline().await.unwrap_err();
-    assert!(matches!(error, Error::LineTooLong { limit: told } if told == limit), "{error:?}");
+    assert!(matches!(error, Error::LineTooLong { limit: told , .. } if told == limit), "{error:?}");
 }
 
 #[tokio::test]
@@ -173,7 +173,7 @@ async fn lines_go_on_after_one_that_was_too_long() {
         peer.write_eof();
         let mut lines = reader.lines();
         assert_eq!(lines.next().await.unwrap().unwrap(), "abc\n");
-        assert!(matches!(lines.next().await, Some(Err(Error::LineTooLong { limit: 3 }))));
+        assert!(matches!(lines.next().await, Some(Err(Error::LineTooLong { limit: 3, .. }))));
         assert_eq!(lines.next().await.unwrap().unwrap(), "de");
         assert!(lines.next().await.is_none());
     })
@@ -201,10 +201,12 @@ async fn readuntil_gives_what_had_come_where_the_end_comes_before_the_separator(
         send_all(peer, "some dataAA");
         let error = reader.readuntil(b"AAA").await.unwrap_err();
         assert_eq!(error.to_string(), "the stream ended after 11 bytes, before the separator");
-        assert!(matches!(error, Error::Incomplete { partial, expected: None } if partial == "some dataAA"));
+        assert!(
+            matches!(error, Error::Incomplete { partial, expected: None , .. } if partial == "some dataAA")
+        );
         assert!(reader.at_eof());
         let error = reader.readuntil(b"AAA").await.unwrap_err();
-        assert!(matches!(error, Error::Incomplete { partial, expected: None } if partial.is_empty()));
+        assert!(matches!(error, Error::Incomplete { partial, expected: None , .. } if partial.is_empty()));
     })
     .await;
 }
@@ -215,15 +217,15 @@ async fn an_overrun_of_readuntil_consumes_nothing() {
         peer.write(b"abcdSEPrest");
         for _ in 0..2 {
             let error = reader.readuntil(b"SEP").await.unwrap_err();
-            assert!(matches!(error, Error::LimitOverrun { consumed: 4, found: true }), "{error:?}");
+            assert!(matches!(error, Error::LimitOverrun { consumed: 4, found: true, .. }), "{error:?}");
         }
         let error = reader.readuntil(b"none").await.unwrap_err();
-        assert!(matches!(error, Error::LimitOverrun { consumed: 8, found: false }), "{error:?}");
+        assert!(matches!(error, Error::LimitOverrun { consumed: 8, found: false, .. }), "{error:?}");
         peer.write_eof();
         assert_eq!(reader.readexactly(4).await.unwrap(), "abcd");
         assert_eq!(reader.readuntil(b"SEP").await.unwrap(), "SEP");
         let error = reader.readuntil(b"S").await.unwrap_err();
-        assert!(matches!(error, Error::LimitOverrun { consumed: 4, found: false }), "{error:?}");
+        assert!(matches!(error, Error::LimitOverrun { consumed: 4, found: false, .. }), "{error:?}");
         assert_eq!(reader.read_to_end().await.unwrap(), "rest");
     })
     .await;
@@ -261,7 +263,7 @@ async fn readexactly_gives_what_had_come_where_the_end_comes_before() {
         assert_eq!(reader.readexactly(2).await.unwrap(), "12");
         let error = reader.readexactly(36).await.unwrap_err();
         assert_eq!(error.to_string(), "the stream ended after 18 of 36 expected bytes");
-        let Error::Incomplete { partial, expected: Some(36) } = error else { panic!("{error:?}") };
+        let Error::Incomplete { partial, expected: Some(36), .. } = error else { panic!("{error:?}") };
         assert_eq!(partial, "345678901234567890");
         assert!(reader.at_eof());
     })
@@ -323,7 +325,7 @@ async fn what_fails_appends_nothing() {
         send_all(peer, "far too long\nok\nfar;end");
         let mut data = Vec::new();
         assert!(matches!(reader.readuntil_into(b"\n", &mut data).await, Err(Error::LimitOverrun { .. })));
-        assert!(matches!(reader.readline_into(&mut data).await, Err(Error::LineTooLong { limit: 3 })));
+        assert!(matches!(reader.readline_into(&mut data).await, Err(Error::LineTooLong { limit: 3, .. })));
         assert_eq!(data, b"");
         assert_eq!(reader.readline_into(&mut data).await.unwrap(), 3);
         assert_eq!(reader.readuntil_into(b";", &mut data).await.unwrap(), 4);

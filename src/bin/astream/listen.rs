@@ -120,7 +120,7 @@ async fn serve_first(
             }
             match used {
                 Ok(_) => handler.handle(reader, client.taken()).instrument(span(&peer)).await,
-                Err(error) => Outcome { totals: Totals::default(), result: Err(error) },
+                Err(error) => Outcome::new(Totals::default(), Err(error)),
             }
         };
         let outcome = tokio::select! {
@@ -140,7 +140,9 @@ async fn serve_first(
 /// Whether a client was lost before a byte went either way.
 fn was_unused(outcome: &Outcome) -> bool {
     let is_lost = match &outcome.result {
-        Err(Error::Relay { side, cause }) => side == "the client" && matches!(**cause, Error::Lost { .. }),
+        Err(Error::Relay { side, cause, .. }) => {
+            side == "the client" && matches!(**cause, Error::Lost { .. })
+        }
         result => matches!(result, Err(Error::Lost { .. })),
     };
     is_lost && outcome.totals == Totals::default()

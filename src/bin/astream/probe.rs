@@ -71,7 +71,7 @@ fn report(args: &Connect, mut probed: Probed) -> anyhow::Result<u8> {
     if let Some(margin) = args.probe.expires_within {
         check_end(&mut probed, margin);
     }
-    if let Some(error @ (Error::Resolve { .. } | Error::Address { .. } | Error::File { .. })) = probed.error {
+    if let Some(error @ (Error::Resolve { .. } | Error::Invalid { .. } | Error::File { .. })) = probed.error {
         return Err(error.into());
     }
     let tls = probed.found.as_ref().and_then(|found| found.tls.as_ref());
@@ -84,7 +84,7 @@ fn report(args: &Connect, mut probed: Probed) -> anyhow::Result<u8> {
     } else {
         report::print(&Event::Probed(&probed))
     };
-    printed.map_err(|cause| Error::Local { doing: "write to stdout", cause: cause.into() })?;
+    printed.map_err(|cause| Error::local("write to stdout", cause))?;
     Ok(probed.error.as_ref().map_or(0, report::status))
 }
 
@@ -106,7 +106,7 @@ fn check_end(probed: &mut Probed, margin: Margin) {
 /// An open port that is not as it should be.
 fn failure(endpoint: &Endpoint, tls: Option<&TlsInfo>, reason: String, fault: TlsFault) -> Error {
     let peer_certificates = tls.map(|tls| tls.peer_certificates.clone()).unwrap_or_default();
-    Error::Tls { doing: format!("TLS with {endpoint}"), reason, peer_certificates, fault }
+    Error::tls(format!("TLS with {endpoint}"), reason).with_certificates(peer_certificates).with_fault(fault)
 }
 
 /// The chain in PEM, with whose each is before it.

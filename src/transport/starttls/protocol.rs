@@ -96,6 +96,6 @@ impl FromStr for StartTls {
     fn from_str(text: &str) -> Result<Self, Error> {
         let found = Self::ALL.iter().copied().find(|protocol| protocol.name() == text);
         let known = || Self::ALL.iter().map(|protocol| protocol.name()).collect::<Vec<_>>().join(", ");
-        found.ok_or_else(|| Error::address(text, &format!("not a protocol with STARTTLS: {}", known())))
+        found.ok_or_else(|| Error::invalid(text, format_args!("not a protocol with STARTTLS: {}", known())))
     }
 }

@@ -49,7 +49,7 @@ impl FromStr for TlsVersion {
         match text {
             "1.2" => Ok(Self::V1_2),
             "1.3" => Ok(Self::V1_3),
-            _ => Err(Error::address(text, "a version of TLS is 1.2 or 1.3")),
+            _ => Err(Error::invalid(text, "a version of TLS is 1.2 or 1.3")),
         }
     }
 }
@@ -74,11 +74,11 @@ impl Negotiation {
         let versions = &self.versions;
         if versions.is_empty() {
             let reason = format!("the least version of TLS is above the most, {}", versions.end());
-            return Err(Error::address(&versions.start().to_string(), &reason));
+            return Err(Error::invalid(versions.start(), reason));
         }
         // RFC 7301, 3.1: a name has a length of one byte.
         if let Some(name) = self.protocols.iter().find(|name| name.is_empty() || name.len() > 255) {
-            return Err(Error::address(name, "an application protocol's name has 1 to 255 bytes"));
+            return Err(Error::invalid(name, "an application protocol's name has 1 to 255 bytes"));
         }
         let size: usize = self.protocols.iter().map(|name| name.len() + 1).sum();
         if size <= MAX_PROTOCOLS {
@@ -86,7 +86,7 @@ impl Negotiation {
         }
         let others = self.protocols.len() - 1;
         let reason = format!("with {others} other application protocols it is too long for a handshake");
-        Err(Error::address(&self.protocols[0], &reason))
+        Err(Error::invalid(&self.protocols[0], reason))
     }
 
     pub(super) fn supported(&self) -> Vec<&'static SupportedProtocolVersion> {

@@ -35,7 +35,7 @@ pub(super) fn read(host: &str) -> Result<ServerName<'static>, Error> {
     let host = host.strip_suffix('.').unwrap_or(host);
     // An address may carry a zone, which is no part of its name.
     let host = host.split('%').next().unwrap_or(host);
-    ServerName::try_from(host.to_owned()).map_err(|_| Error::address(host, flaw(host)))
+    ServerName::try_from(host.to_owned()).map_err(|_| Error::invalid(host, flaw(host)))
 }
 
 /// What a host is that cannot be verified by its name.

@@ -71,7 +71,7 @@ pub fn parser() -> impl TypedValueParser<Value = Endpoint> {
 
 /// Single ports of a list with ranges, in its order. A service may have a dash in its name.
 fn ports(list: &str) -> Result<Vec<String>, Error> {
-    let wrong = |reason: &str| Err(Error::Address { text: list.to_owned(), reason: reason.to_owned() });
+    let wrong = |reason: &str| Err(Error::invalid(list, reason));
     let mut ports = Vec::new();
     for item in list.split(',') {
         match range(item)? {
@@ -91,7 +91,7 @@ fn range(item: &str) -> Result<Option<RangeInclusive<u16>>, Error> {
     let Some((first, last)) = item.split_once('-').filter(|(a, b)| is_number(a) && is_number(b)) else {
         return Ok(None);
     };
-    let wrong = |reason: &str| Error::Address { text: item.to_owned(), reason: reason.to_owned() };
+    let wrong = |reason: &str| Error::invalid(item, reason);
     match (first.parse(), last.parse()) {
         (Ok(first), Ok(last)) if first <= last => Ok(Some(first..=last)),
         (Ok(_), Ok(_)) => Err(wrong("a range of ports goes from the lower one to the higher")),

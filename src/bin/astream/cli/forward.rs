@@ -54,8 +54,8 @@ impl ForwardOptions {
             [] => Ok(None),
             [target] => Ok(Some(target)),
             [_, second, ..] => {
-                let reason = "a second --forward; each connection is relayed to one address".to_owned();
-                Err(Error::Address { text: second.to_string(), reason })
+                let reason = "a second --forward; each connection is relayed to one address";
+                Err(Error::invalid(second, reason))
             }
         }
     }
@@ -66,10 +66,10 @@ impl ForwardOptions {
             return Ok(None);
         }
         if target.host().is_none() && self.forward_servername.is_none() && self.is_name_verified() {
-            return Err(Error::Address {
-                text: target.to_string(),
-                reason: "a certificate holds no path; name the server with --forward-servername".to_owned(),
-            });
+            return Err(Error::invalid(
+                target,
+                "a certificate holds no path; name the server with --forward-servername",
+            ));
         }
         let mut client = TlsClient::new()
             .danger_no_verification(self.forward_insecure)

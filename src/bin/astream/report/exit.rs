@@ -39,7 +39,7 @@ pub fn not_run(why: &NotRun) -> u8 {
     match why {
         NotRun::Help(text) => match stdout::restore().and_then(|()| Stdout.write_all(text.as_bytes())) {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => die(signal_hook::consts::SIGPIPE),
-            Err(cause) => failed(&Error::Local { doing: "write to stdout", cause: cause.into() }),
+            Err(cause) => failed(&Error::local("write to stdout", cause)),
             Ok(()) => 0,
         },
         NotRun::Usage(Usage { message, hint, json }) => {
@@ -72,7 +72,7 @@ pub fn finish(finished: anyhow::Result<()>) -> u8 {
 
 /// Descriptors, threads and signals are what the program itself asks the system for.
 fn of_this_machine(error: anyhow::Error) -> anyhow::Result<Error> {
-    error.downcast::<std::io::Error>().map(|cause| Error::Local { doing: "start", cause: cause.into() })
+    error.downcast::<std::io::Error>().map(|cause| Error::local("start", cause))
 }
 
 fn failed(error: &Error) -> u8 {
@@ -96,7 +96,7 @@ fn die(signal: i32) -> u8 {
 /// What an error is to the shell.
 pub fn status(error: &Error) -> u8 {
     match error {
-        Error::Address { .. } | Error::File { .. } | Error::Local { .. } => 2,
+        Error::Invalid { .. } | Error::File { .. } | Error::Local { .. } => 2,
         Error::Resolve { .. } => 3,
         Error::Connect { .. } | Error::Bind { .. } => 4,
         Error::Timeout { .. } | Error::Idle { .. } => 5,

@@ -7,12 +7,12 @@ use rustix::io::Errno;
 
 pub fn hint(error: &Error) -> Option<String> {
     match error {
-        Error::Address { .. } => crate::cli::advice(),
+        Error::Invalid { .. } => crate::cli::advice(),
         Error::Resolve { host, fault, .. } => resolve(host, *fault).map(str::to_owned),
         Error::Tls { fault, peer_certificates, .. } => {
             trust(*fault, peer_certificates, "--").or_else(|| tls(*fault).map(str::to_owned))
         }
-        Error::Relay { side, cause } => match &**cause {
+        Error::Relay { side, cause, .. } => match &**cause {
             // The options for the target have names of their own.
             Error::Tls { fault, peer_certificates, .. } if side.starts_with("the target") => {
                 trust(*fault, peer_certificates, "--forward-")
@@ -39,7 +39,7 @@ fn fixed(error: &Error) -> Option<&'static str> {
         }
         Error::Timeout { .. } => Some("-w TIME waits longer"),
         Error::Connect { attempts, .. } => attempts.iter().find_map(connect),
-        Error::Bind { target, cause } if target.starts_with("unix:") => match cause.kind() {
+        Error::Bind { target, cause, .. } if target.starts_with("unix:") => match cause.kind() {
             ErrorKind::AddrInUse => Some("choose another path, or remove what is there"),
             ErrorKind::NotFound => Some("its folder is not there"),
             ErrorKind::PermissionDenied => Some("its folder may not be written to"),
