@@ -1,6 +1,7 @@
 //! What was being done, to what, and the cause.
 
 mod display;
+mod io_error;
 mod printable;
 
 use std::fmt;
@@ -262,74 +263,13 @@ impl Error {
         }
         self
     }
-
-    /// The error that travelled inside an [`io::Error`], or the connection's loss.
-    pub(crate) fn from_io(doing: &'static str, error: io::Error) -> Self {
-        match error.downcast::<Self>() {
-            Ok(inner) => inner,
-            Err(cause) => Self::Lost { doing, cause: Arc::new(cause) },
-        }
-    }
-
-    fn kind(&self) -> io::ErrorKind {
-        use io::ErrorKind as Kind;
-        match self {
-            Self::Bind { cause, .. }
-            | Self::Lost { cause, .. }
-            | Self::Local { cause, .. }
-            | Self::Io { cause } => cause.kind(),
-            Self::Connect { attempts, .. } => attempts.last().map_or(Kind::Other, |last| last.cause.kind()),
-            Self::Relay { cause, .. } => cause.kind(),
-            Self::Timeout { .. } | Self::Idle { .. } => Kind::TimedOut,
-            Self::Truncated | Self::Incomplete { .. } => Kind::UnexpectedEof,
-            Self::WriteAfterEof | Self::Closed => Kind::BrokenPipe,
-            Self::Invalid { .. } | Self::EmptySeparator => Kind::InvalidInput,
-            Self::Tls { .. } | Self::LimitOverrun { .. } | Self::LineTooLong { .. } => Kind::InvalidData,
-            Self::Resolve { .. } | Self::File { .. } | Self::Undelivered | Self::FellBehind => Kind::Other,
-        }
-    }
 }
 
 /// Its text says everything, the cause included, so that no source repeats it. The causes are fields.
 impl std::error::Error for Error {}
 
-/// The error that travelled inside, as it comes from a codec; [`Error::Io`] if there is none.
-///
-/// ```
-/// async fn read_all(path: &str) -> Result<Vec<u8>, astream::Error> {
-///     Ok(std::fs::read(path)?)
-/// }
-/// ```
-impl From<io::Error> for Error {
-    fn from(error: io::Error) -> Self {
-        error.downcast::<Self>().unwrap_or_else(|cause| Self::Io { cause: Arc::new(cause) })
-    }
-}
-
-/// For codecs and other users of `AsyncRead` and `AsyncWrite`; the error can be downcast again.
-impl From<Error> for io::Error {
-    fn from(error: Error) -> Self {
-        Self::new(error.kind(), error)
-    }
-}
-
 impl Attempt {
     pub(crate) fn new(address: SocketAddr, cause: io::Error) -> Self {
         Self { address: address.to_string(), cause: Arc::new(cause) }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_error_is_the_same_again_after_it_was_an_io_error() {
-        let back = |error: Error| Error::from(io::Error::from(error));
-        assert!(matches!(back(Error::Truncated), Error::Truncated));
-        assert!(matches!(back(Error::invalid("x", "y")), Error::Invalid { text, .. } if text == "x"));
-        let other = Error::from(io::Error::from_raw_os_error(2));
-        assert_eq!(other.to_string(), "no such file or directory");
-        assert_eq!(io::Error::from(other).kind(), io::ErrorKind::NotFound);
     }
 }
