@@ -8,7 +8,7 @@ use super::{Limits, SETUP_TIMEOUT, StreamReader, StreamWriter, fresh, streams};
 use crate::endpoint::{Endpoint, Family};
 use crate::error::Error;
 use crate::policy::Deadline;
-use crate::transport::starttls::{Dialogue, StartTls};
+use crate::transport::starttls::{Request, StartTls};
 use crate::transport::tls::TlsClient;
 use crate::transport::{Dial, Known, Transport, dial, is_target};
 
@@ -159,10 +159,11 @@ pub async fn open_connection(
     let mut io = transport;
     if let Some(protocol) = options.starttls {
         let server = &connector.server_name();
-        Dialogue { protocol, server, local: &local, peer: &name, deadline }.hold(&mut io).await?;
+        let request = Request { protocol, server, local: &local, peer: &name, deadline };
+        io = request.send(io.into()).await?;
     }
     // Its state is large, and goes when it is done.
-    let shaking_hands = Box::pin(connector.connect(io, &name));
+    let shaking_hands = Box::pin(connector.connect(io.into(), &name));
     let (secured, info) = deadline.bound(shaking_hands, || format!("TLS handshake with {name}")).await??;
     Ok(streams(Transport::secured(secured, info), Link::new(peer, local, options.limits)))
 }

@@ -106,7 +106,7 @@ async fn shake_hands<H>(
 ) -> Result<Option<Client>, Error> {
     let name = peer.to_string();
     let accepting = Deadline::after(service.timeout)
-        .bound(acceptor.accept(transport, &name), || format!("TLS handshake with {peer}"));
+        .bound(acceptor.accept(transport.into(), &name), || format!("TLS handshake with {peer}"));
     let (secured, info) = tokio::select! {
         accepted = accepting => accepted??,
         () = server.dismissed() => return Ok(None),

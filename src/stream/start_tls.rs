@@ -6,9 +6,9 @@ use super::{SETUP_TIMEOUT, StreamReader, StreamWriter, streams};
 use crate::endpoint::Address;
 use crate::error::Error;
 use crate::policy::Deadline;
-use crate::transport::Transport;
 use crate::transport::starttls::UNASKED;
 use crate::transport::tls::{TlsClient, TlsServer};
+use crate::transport::{Prefixed, Transport};
 
 /// Which side of a handshake this end takes.
 #[derive(Debug, Clone, Copy)]
@@ -80,7 +80,7 @@ async fn shake_hands(
     let io = io.ok_or_else(|| refused(&link.peer, "the streams are of two connections"))?;
     // The same link, so that a guard, or a server, has a hold on the connection under TLS too.
     link.renew();
-    let (io, name) = (io.for_tls().after(ahead), link.peer.to_string());
+    let (io, name) = (Prefixed { ahead, io: io.for_tls() }, link.peer.to_string());
     // Its state is large, and goes when it is done.
     let handshake = Box::pin(async {
         match side {

@@ -3,6 +3,7 @@
 mod aligned;
 pub(crate) mod blocking;
 mod dial;
+mod dialogue;
 mod ending;
 mod halves;
 mod listener;
@@ -23,13 +24,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
 use crate::endpoint::Address;
-use prefixed::Prefixed;
 use tls::TlsInfo;
 
 pub(crate) use aligned::Aligned;
@@ -37,6 +36,7 @@ pub(crate) use dial::{Dial, Known, dial, is_target};
 pub(crate) use halves::{ReadHalf, WriteHalf};
 pub(crate) use listener::{Accepted, Listening, bind};
 pub(crate) use loss::lost;
+pub(crate) use prefixed::Prefixed;
 pub(crate) use shared::{Io, Shared};
 pub(crate) use socket::{AsyncSocket, BlockingSocket};
 pub(crate) use watched::{Watched, readiness};
@@ -88,11 +88,6 @@ impl Transport {
         }
     }
 
-    /// The same connection, whose first bytes are those that were read ahead.
-    pub(crate) fn after(self, ahead: Bytes) -> Self {
-        if ahead.is_empty() { self } else { Self::memory(Prefixed::new(ahead, self)) }
-    }
-
     /// The same connection, to be ended by TLS: the alert of a handshake that fails must reach the peer, which
     /// a reset could destroy.
     pub(crate) fn for_tls(self) -> Self {
@@ -107,7 +102,7 @@ impl Transport {
         match self {
             Self::Tcp(stream) => socket::send_now(stream, data),
             Self::Unix(stream) => socket::send_now(stream, data),
-            Self::Shared(shared) => shared.lock().send_now(data),
+            Self::Shared(_) => Err(io::ErrorKind::WouldBlock.into()),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Streams whose two directions cannot be had apart: TLS and memory. They share one lock.
 
-use std::io::{self, ErrorKind, IoSlice};
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
@@ -23,11 +23,6 @@ pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {
     /// anything.
     fn push(&mut self) -> bool {
         false
-    }
-
-    /// The same for the bytes of the socket itself; how many of them it took.
-    fn send_now(&self, _data: &[u8]) -> io::Result<usize> {
-        Err(ErrorKind::WouldBlock.into())
     }
 
     /// Ends the transport beneath in both directions, without an end of the stream itself.

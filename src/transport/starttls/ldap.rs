@@ -1,9 +1,9 @@
 //! LDAP: the extended operation `StartTLS` (RFC 4511, 4.14), in BER.
 
-use super::{Heard, MAX_REPLY, Say, Turn};
+use super::{MAX_ANSWER, Reply, Say, Turn};
 
 pub(super) const TURNS: [Turn; 1] =
-    [Turn { say: Say::Bytes(REQUEST), awaits: "the answer to StartTLS", hear: answer }];
+    [Turn { say: Say::Bytes(REQUEST), awaits: "the answer to StartTLS", read: answer }];
 
 /// Message 1, an `ExtendedRequest` with this name.
 const REQUEST: &[u8] = b"\x30\x1d\x02\x01\x01\x77\x18\x80\x161.3.6.1.4.1.1466.20037";
@@ -14,26 +14,26 @@ const OCTETS: u8 = 0x04;
 const ENUMERATED: u8 = 0x0a;
 const EXTENDED_RESPONSE: u8 = 0x78;
 
-fn answer(said: &[u8]) -> Heard {
+fn answer(said: &[u8]) -> Reply {
     match value(said, SEQUENCE) {
         Found::Whole(message, rest) => {
-            result(message, said.len() - rest.len()).unwrap_or_else(|| Heard::strange(said))
+            result(message, said.len() - rest.len()).unwrap_or_else(|| Reply::strange(said))
         }
-        Found::Part => Heard::More,
-        Found::Other => Heard::strange(said),
+        Found::Part => Reply::More,
+        Found::Other => Reply::strange(said),
     }
 }
 
 /// An `ExtendedResponse`, to us or of its own accord: a Notice of Disconnection, which has no number.
-fn result(message: &[u8], end: usize) -> Option<Heard> {
+fn result(message: &[u8], end: usize) -> Option<Reply> {
     let (number, rest) = value(message, INTEGER).whole()?;
     let (response, _) = value(rest, EXTENDED_RESPONSE).whole()?;
     let (code, rest) = value(response, ENUMERATED).whole()?;
     let (_, rest) = value(rest, OCTETS).whole()?;
     let (words, _) = value(rest, OCTETS).whole()?;
     Some(match (number, code) {
-        ([1], [0]) => Heard::Yes(end),
-        ([0 | 1], &[code]) => Heard::declined(&[format!("result {code} ").as_bytes(), words].concat()),
+        ([1], [0]) => Reply::Done(end),
+        ([0 | 1], &[code]) => Reply::declined(&[format!("result {code} ").as_bytes(), words].concat()),
         _ => return None,
     })
 }
@@ -71,7 +71,7 @@ fn value(bytes: &[u8], tag: u8) -> Found<'_> {
     };
     match rest.split_at_checked(length) {
         Some((held, rest)) => Found::Whole(held, rest),
-        None if length < MAX_REPLY => Found::Part,
+        None if length < MAX_ANSWER => Found::Part,
         None => Found::Other,
     }
 }

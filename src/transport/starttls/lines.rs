@@ -2,64 +2,64 @@
 
 use memchr::{memchr, memrchr};
 
-use super::{Heard, Say, Turn};
+use super::{Reply, Say, Turn};
 
 const GREETING: &str = "the greeting";
 const ANSWER: &str = "the answer to STARTTLS";
 
 pub(super) const SMTP: [Turn; 3] = [
-    Turn { say: Say::Text(""), awaits: GREETING, hear: |said| coded(said, "220") },
-    Turn { say: Say::Text("EHLO {us}\r\n"), awaits: "the answer to EHLO", hear: offers_starttls },
-    Turn { say: Say::Text("STARTTLS\r\n"), awaits: ANSWER, hear: |said| coded(said, "220") },
+    Turn { say: Say::Text(""), awaits: GREETING, read: |said| coded(said, "220") },
+    Turn { say: Say::Text("EHLO {us}\r\n"), awaits: "the answer to EHLO", read: offers_starttls },
+    Turn { say: Say::Text("STARTTLS\r\n"), awaits: ANSWER, read: |said| coded(said, "220") },
 ];
 
 pub(super) const LMTP: [Turn; 3] = [
-    Turn { say: Say::Text(""), awaits: GREETING, hear: |said| coded(said, "220") },
-    Turn { say: Say::Text("LHLO {us}\r\n"), awaits: "the answer to LHLO", hear: offers_starttls },
-    Turn { say: Say::Text("STARTTLS\r\n"), awaits: ANSWER, hear: |said| coded(said, "220") },
+    Turn { say: Say::Text(""), awaits: GREETING, read: |said| coded(said, "220") },
+    Turn { say: Say::Text("LHLO {us}\r\n"), awaits: "the answer to LHLO", read: offers_starttls },
+    Turn { say: Say::Text("STARTTLS\r\n"), awaits: ANSWER, read: |said| coded(said, "220") },
 ];
 
 pub(super) const FTP: [Turn; 2] = [
-    Turn { say: Say::Text(""), awaits: GREETING, hear: |said| coded(said, "220") },
+    Turn { say: Say::Text(""), awaits: GREETING, read: |said| coded(said, "220") },
     Turn {
         say: Say::Text("AUTH TLS\r\n"),
         awaits: "the answer to AUTH TLS",
-        hear: |said| coded(said, "234"),
+        read: |said| coded(said, "234"),
     },
 ];
 
 pub(super) const NNTP: [Turn; 2] = [
     // 200, or 201 where nothing may be posted.
-    Turn { say: Say::Text(""), awaits: GREETING, hear: |said| coded(said, "20") },
-    Turn { say: Say::Text("STARTTLS\r\n"), awaits: ANSWER, hear: |said| coded(said, "382") },
+    Turn { say: Say::Text(""), awaits: GREETING, read: |said| coded(said, "20") },
+    Turn { say: Say::Text("STARTTLS\r\n"), awaits: ANSWER, read: |said| coded(said, "382") },
 ];
 
 pub(super) const POP3: [Turn; 2] = [
-    Turn { say: Say::Text(""), awaits: GREETING, hear: ok_or_err },
-    Turn { say: Say::Text("STLS\r\n"), awaits: "the answer to STLS", hear: ok_or_err },
+    Turn { say: Say::Text(""), awaits: GREETING, read: ok_or_err },
+    Turn { say: Say::Text("STLS\r\n"), awaits: "the answer to STLS", read: ok_or_err },
 ];
 
 pub(super) const IMAP: [Turn; 2] = [
-    Turn { say: Say::Text(""), awaits: GREETING, hear: imap_greeting },
-    Turn { say: Say::Text("a STARTTLS\r\n"), awaits: ANSWER, hear: imap_answer },
+    Turn { say: Say::Text(""), awaits: GREETING, read: imap_greeting },
+    Turn { say: Say::Text("a STARTTLS\r\n"), awaits: ANSWER, read: imap_answer },
 ];
 
 pub(super) const SIEVE: [Turn; 2] = [
-    Turn { say: Say::Text(""), awaits: "the capabilities", hear: |said| sieve(said, true) },
-    Turn { say: Say::Text("STARTTLS\r\n"), awaits: ANSWER, hear: |said| sieve(said, false) },
+    Turn { say: Say::Text(""), awaits: "the capabilities", read: |said| sieve(said, true) },
+    Turn { say: Say::Text("STARTTLS\r\n"), awaits: ANSWER, read: |said| sieve(said, false) },
 ];
 
 /// A reply whose code begins with `wanted`.
-fn coded(said: &[u8], wanted: &str) -> Heard {
+fn coded(said: &[u8], wanted: &str) -> Reply {
     match reply(said) {
-        Ok(reply) if reply.starts_with(wanted.as_bytes()) => Heard::Yes(reply.len()),
-        Ok(reply) => Heard::declined(reply),
+        Ok(reply) if reply.starts_with(wanted.as_bytes()) => Reply::Done(reply.len()),
+        Ok(reply) => Reply::declined(reply),
         Err(other) => other,
     }
 }
 
 /// The answer to EHLO: after the server's name a line for each extension (RFC 5321, 4.1.1.1).
-fn offers_starttls(said: &[u8]) -> Heard {
+fn offers_starttls(said: &[u8]) -> Reply {
     let reply = match reply(said) {
         Ok(reply) => reply,
         Err(other) => return other,
@@ -68,69 +68,69 @@ fn offers_starttls(said: &[u8]) -> Heard {
         line.get(4..).is_some_and(|extension| word(extension).eq_ignore_ascii_case(b"STARTTLS"))
     };
     match coded(said, "250") {
-        Heard::Yes(_) if !lines(reply).skip(1).any(is_starttls) => Heard::not_offered(reply),
-        heard => heard,
+        Reply::Done(_) if !lines(reply).skip(1).any(is_starttls) => Reply::not_offered(reply),
+        other => other,
     }
 }
 
 /// A reply that begins with a code: it ends with the line that has the same code and no `-` after
 /// it; what stands before needs no code (RFC 959, 4.2).
-fn reply(said: &[u8]) -> Result<&[u8], Heard> {
+fn reply(said: &[u8]) -> Result<&[u8], Reply> {
     let is_number = said.iter().take(3).all(u8::is_ascii_digit);
     if !is_number || !matches!(said.get(3), None | Some(b' ' | b'-' | b'\r' | b'\n')) {
-        return Err(Heard::strange(said));
+        return Err(Reply::strange(said));
     }
-    let code = said.get(..3).ok_or(Heard::More)?;
+    let code = said.get(..3).ok_or(Reply::More)?;
     let is_last = |line: &[u8]| line.starts_with(code) && matches!(line.get(3), None | Some(b' '));
-    let (_, end) = lines(said).find(|(line, _)| is_last(line)).ok_or(Heard::More)?;
+    let (_, end) = lines(said).find(|(line, _)| is_last(line)).ok_or(Reply::More)?;
     Ok(&said[..end])
 }
 
-fn ok_or_err(said: &[u8]) -> Heard {
+fn ok_or_err(said: &[u8]) -> Reply {
     match said.first() {
-        None => return Heard::More,
+        None => return Reply::More,
         Some(b'+' | b'-') => {}
-        Some(_) => return Heard::strange(said),
+        Some(_) => return Reply::strange(said),
     }
     match lines(said).next() {
-        None => Heard::More,
-        Some((line, end)) if word(line) == b"+OK" => Heard::Yes(end),
-        Some((line, _)) if word(line) == b"-ERR" => Heard::declined(line),
-        Some((line, _)) => Heard::strange(line),
+        None => Reply::More,
+        Some((line, end)) if word(line) == b"+OK" => Reply::Done(end),
+        Some((line, _)) if word(line) == b"-ERR" => Reply::declined(line),
+        Some((line, _)) => Reply::strange(line),
     }
 }
 
-fn imap_greeting(said: &[u8]) -> Heard {
+fn imap_greeting(said: &[u8]) -> Reply {
     if said.first().is_some_and(|&first| first != b'*') {
-        return Heard::strange(said);
+        return Reply::strange(said);
     }
-    let Some((line, end)) = whole_lines(said).next() else { return Heard::More };
+    let Some((line, end)) = whole_lines(said).next() else { return Reply::More };
     match &untagged(line).unwrap_or_default().to_ascii_uppercase()[..] {
-        b"OK" => Heard::Yes(end),
+        b"OK" => Reply::Done(end),
         // TLS can begin only before the log-in (RFC 9051, 6.2.1).
-        b"PREAUTH" => Heard::not_offered(line),
-        b"BYE" => Heard::declined(line),
-        _ => Heard::strange(line),
+        b"PREAUTH" => Reply::not_offered(line),
+        b"BYE" => Reply::declined(line),
+        _ => Reply::strange(line),
     }
 }
 
 /// The answer has our tag; whatever else the server has to tell comes without.
-fn imap_answer(said: &[u8]) -> Heard {
+fn imap_answer(said: &[u8]) -> Reply {
     if said.first().is_some_and(|first| !b"*a".contains(first)) {
-        return Heard::strange(said);
+        return Reply::strange(said);
     }
     for (line, end) in whole_lines(said) {
         match (untagged(line), line.strip_prefix(b"a ").map(word)) {
-            (Some(word), _) if word.eq_ignore_ascii_case(b"BYE") => return Heard::declined(line),
+            (Some(word), _) if word.eq_ignore_ascii_case(b"BYE") => return Reply::declined(line),
             (Some(_), _) => {}
-            (_, Some(word)) if word.eq_ignore_ascii_case(b"OK") => return Heard::Yes(end),
+            (_, Some(word)) if word.eq_ignore_ascii_case(b"OK") => return Reply::Done(end),
             (_, Some(word)) if [&b"NO"[..], b"BAD"].iter().any(|no| word.eq_ignore_ascii_case(no)) => {
-                return Heard::declined(line);
+                return Reply::declined(line);
             }
-            _ => return Heard::strange(line),
+            _ => return Reply::strange(line),
         }
     }
-    Heard::More
+    Reply::More
 }
 
 /// The first word of a line that begins with `* `.
@@ -139,21 +139,21 @@ fn untagged(line: &[u8]) -> Option<&[u8]> {
 }
 
 /// Capabilities, each on a line that begins with a quote, and then OK, NO or BYE.
-fn sieve(said: &[u8], must_offer: bool) -> Heard {
+fn sieve(said: &[u8], must_offer: bool) -> Reply {
     if said.first().is_some_and(|first| !b"\"ONBonb".contains(first)) {
-        return Heard::strange(said);
+        return Reply::strange(said);
     }
     let mut offered = !must_offer;
     for (line, end) in whole_lines(said) {
         match &word(line).to_ascii_uppercase()[..] {
-            b"OK" if offered => return Heard::Yes(end),
-            b"OK" => return Heard::not_offered(&said[..end]),
-            b"NO" | b"BYE" => return Heard::declined(line),
+            b"OK" if offered => return Reply::Done(end),
+            b"OK" => return Reply::not_offered(&said[..end]),
+            b"NO" | b"BYE" => return Reply::declined(line),
             capability if capability.starts_with(b"\"") => offered |= capability == b"\"STARTTLS\"",
-            _ => return Heard::strange(line),
+            _ => return Reply::strange(line),
         }
     }
-    Heard::More
+    Reply::More
 }
 
 /// A line up to its first space.

@@ -1,7 +1,4 @@
 //! STARTTLS: the few words in a protocol of its own after which a server speaks TLS.
-//!
-//! A dialogue is a list of turns: something to say, and a function that looks at what has come since.
-//! Only [`Dialogue::hold`] does any input or output, so that a reply may be split anywhere.
 
 mod ldap;
 mod lines;
@@ -12,30 +9,25 @@ mod protocol;
 mod splits;
 mod xmpp;
 
-use std::io;
+use std::borrow::Cow;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
+use super::dialogue::{Dialogue, MAX_ANSWER, Reply};
 use super::tls::is_alert;
-use super::{Transport, quoted};
+use super::{Prefixed, Transport, quoted};
 use crate::endpoint::Address;
 use crate::error::{Error, TlsFault};
 use crate::policy::Deadline;
 pub use protocol::StartTls;
 
-/// What is told of bytes that came before the handshake: anybody could have slipped them in
-/// (CVE-2011-0411).
+/// Why bytes that came before the handshake are refused: anybody could have slipped them in (CVE-2011-0411).
 pub(crate) const UNASKED: &str = "the peer sent bytes before the handshake, which were refused";
 
-/// How long a reply may be, with all of its lines.
-const MAX_REPLY: usize = 16 * 1024;
-
-/// One thing to say, and what has to come for it.
+/// One thing to say, and the answer to it.
 struct Turn {
     say: Say,
-    /// What has to come, for messages.
+    /// What the answer is called in messages.
     awaits: &'static str,
-    hear: fn(&[u8]) -> Heard,
+    read: fn(&[u8]) -> Reply,
 }
 
 enum Say {
@@ -44,18 +36,7 @@ enum Say {
     Bytes(&'static [u8]),
 }
 
-/// What is to be thought of what has come.
-#[derive(Debug, PartialEq)]
-enum Heard {
-    /// It is not whole yet.
-    More,
-    /// It is what was hoped for, and ends after so many bytes.
-    Yes(usize),
-    /// It is something else, and why that is the end.
-    No(String),
-}
-
-impl Heard {
+impl Reply {
     fn declined(said: &[u8]) -> Self {
         Self::No(format!("the server declined: {}", quoted(said)))
     }
@@ -69,8 +50,8 @@ impl Heard {
     }
 }
 
-/// A dialogue with a server that is asked for TLS.
-pub(crate) struct Dialogue<'a> {
+/// What it takes to ask a server for TLS.
+pub(crate) struct Request<'a> {
     pub(crate) protocol: StartTls,
     /// The server's name, as it will be verified.
     pub(crate) server: &'a str,
@@ -81,76 +62,36 @@ pub(crate) struct Dialogue<'a> {
     pub(crate) deadline: Deadline,
 }
 
-impl Dialogue<'_> {
-    /// Leaves `io` at the handshake.
-    pub(crate) async fn hold(&self, io: &mut Transport) -> Result<(), Error> {
-        let mut received = Vec::new();
-        for turn in self.protocol.turns() {
-            let waiting = || format!("{}: waiting for {}", self.doing(), turn.awaits);
-            let taken = self.deadline.bound(self.turn(io, turn, &mut received), waiting).await??;
-            if taken > 0 {
-                tracing::debug!("{} said {}", self.peer, quoted(&received[..taken]));
-            }
-            received.drain(..taken);
-        }
-        if received.is_empty() { Ok(()) } else { Err(self.error(UNASKED)) }
-    }
-
-    /// One turn; how many bytes of what was received are its reply.
-    async fn turn(&self, io: &mut Transport, turn: &Turn, received: &mut Vec<u8>) -> Result<usize, Error> {
-        let lost = |error: io::Error| {
-            let error = error.to_string().split(" (os error").next().unwrap_or_default().to_lowercase();
-            self.error(&format!("{error} while waiting for {}", turn.awaits))
-        };
-        io.write_all(&self.said(&turn.say)).await.map_err(lost)?;
-        io.flush().await.map_err(lost)?;
-        loop {
-            match (turn.hear)(received) {
-                _ if is_alert(received) => return Err(self.speaks_tls()),
-                Heard::Yes(taken) => return Ok(taken),
-                Heard::No(reason) => return Err(self.error(&reason)),
-                Heard::More if received.len() >= MAX_REPLY => {
-                    let told = format!("{} does not end: {}", turn.awaits, quoted(received));
-                    return Err(self.error(&told));
-                }
-                Heard::More => received.reserve(1024),
-            }
-            io.acknowledge_at_once();
-            if io.read_buf(received).await.map_err(lost)? == 0 {
-                let told = format!("the server closed the connection before {}", turn.awaits);
-                return Err(self.error(&match received.len() {
-                    0 => told,
-                    _ => format!("{told} was whole: {}", quoted(received)),
-                }));
+impl Request<'_> {
+    /// Asks, and gives the connection at the point where the handshake begins.
+    pub(crate) async fn send(&self, connection: Prefixed) -> Result<Transport, Error> {
+        let doing = format!("STARTTLS ({}) with {}", self.protocol, self.peer);
+        let failed = |doing: &str, reason: String| Error::tls(doing, reason);
+        let mut dialogue = Dialogue::new(connection, self.deadline, doing.clone(), failed);
+        for Turn { say, awaits, read } in self.protocol.turns() {
+            match dialogue.turn(&self.said(say), awaits, read).await {
+                Err(_) if is_alert(dialogue.received()) => return Err(speaks_tls(doing)),
+                answered => drop(answered?),
             }
         }
+        let Prefixed { ahead, io } = dialogue.end();
+        if ahead.is_empty() { Ok(io) } else { Err(Error::tls(doing, UNASKED)) }
     }
 
-    fn said(&self, say: &Say) -> Vec<u8> {
+    fn said(&self, say: &Say) -> Cow<'static, [u8]> {
         match say {
             Say::Text(text) => {
-                text.replace("{us}", &literal(self.local)).replace("{server}", self.server).into_bytes()
+                let text = text.replace("{us}", &literal(self.local)).replace("{server}", self.server);
+                text.into_bytes().into()
             }
-            Say::Bytes(bytes) => bytes.to_vec(),
+            Say::Bytes(bytes) => (*bytes).into(),
         }
     }
+}
 
-    fn doing(&self) -> String {
-        format!("STARTTLS ({}) with {}", self.protocol, self.peer)
-    }
-
-    fn error(&self, reason: &str) -> Error {
-        Error::tls(self.doing(), reason)
-    }
-
-    fn speaks_tls(&self) -> Error {
-        Error::Tls {
-            doing: self.doing(),
-            reason: "the server speaks TLS from the start".to_owned(),
-            fault: TlsFault::FromStart,
-            peer_certificates: Vec::new(),
-        }
-    }
+fn speaks_tls(doing: String) -> Error {
+    let reason = "the server speaks TLS from the start".to_owned();
+    Error::Tls { doing, reason, fault: TlsFault::FromStart, peer_certificates: Vec::new() }
 }
 
 /// Our own name for a mail server. The address is always at hand and always true, which the name of
@@ -167,6 +108,7 @@ fn literal(local: &Address) -> String {
 mod tests {
     use super::*;
     use std::time::Duration;
+    use tokio::io::AsyncWriteExt;
     use tokio::time::{Instant, sleep};
 
     #[test]
@@ -182,10 +124,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_server_that_always_has_a_little_more_is_left_at_the_limit_of_the_whole() {
         let (client, mut server) = tokio::io::duplex(100);
-        let mut client = Transport::memory(client);
         let start = Instant::now();
         let timeout = Duration::from_secs(3);
-        let dialogue = Dialogue {
+        let request = Request {
             protocol: StartTls::Smtp,
             server: "localhost",
             local: &Address::Memory,
@@ -200,7 +141,7 @@ mod tests {
             }
         };
         let error = tokio::select! {
-            ended = dialogue.hold(&mut client) => ended.unwrap_err(),
+            ended = request.send(Transport::memory(client).into()) => ended.err().unwrap(),
             () = trickle => unreachable!("the client is there"),
         };
         assert_eq!(

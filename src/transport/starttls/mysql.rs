@@ -1,11 +1,11 @@
 //! `MySQL` and `MariaDB`: the greeting says whether the server speaks TLS, and an `SSLRequest` begins it.
 
-use super::{Heard, MAX_REPLY, Say, Turn};
+use super::{MAX_ANSWER, Reply, Say, Turn};
 
 pub(super) const TURNS: [Turn; 2] = [
-    Turn { say: Say::Text(""), awaits: "the greeting", hear: greeting },
+    Turn { say: Say::Text(""), awaits: "the greeting", read: greeting },
     // Answered by the handshake itself.
-    Turn { say: Say::Bytes(&SSL_REQUEST), awaits: "nothing", hear: |_| Heard::Yes(0) },
+    Turn { say: Say::Bytes(&SSL_REQUEST), awaits: "nothing", read: |_| Reply::Done(0) },
 ];
 
 /// A packet's length in three bytes and its number in one.
@@ -25,27 +25,27 @@ const SSL_REQUEST: [u8; 36] = {
     packet
 };
 
-fn greeting(said: &[u8]) -> Heard {
-    let Some((header, rest)) = said.split_first_chunk::<HEADER>() else { return Heard::More };
+fn greeting(said: &[u8]) -> Reply {
+    let Some((header, rest)) = said.split_first_chunk::<HEADER>() else { return Reply::More };
     let [low, middle, high, number] = *header;
     let length = u32::from_le_bytes([low, middle, high, 0]) as usize;
-    if number != 0 || length > MAX_REPLY - HEADER {
-        return Heard::strange(said);
+    if number != 0 || length > MAX_ANSWER - HEADER {
+        return Reply::strange(said);
     }
-    let Some(packet) = rest.get(..length) else { return Heard::More };
+    let Some(packet) = rest.get(..length) else { return Reply::More };
     match packet {
         // An error, whose words come after its number.
-        [0xff, _, _, words @ ..] => Heard::declined(words),
-        [10, greeting @ ..] => offer(greeting, HEADER + length).unwrap_or_else(|| Heard::strange(said)),
-        _ => Heard::strange(said),
+        [0xff, _, _, words @ ..] => Reply::declined(words),
+        [10, greeting @ ..] => offer(greeting, HEADER + length).unwrap_or_else(|| Reply::strange(said)),
+        _ => Reply::strange(said),
     }
 }
 
 /// After the server's version, which ends with a zero, come a thread's number (4), random bytes (8), a
 /// zero, and the lower half of the capabilities.
-fn offer(greeting: &[u8], end: usize) -> Option<Heard> {
+fn offer(greeting: &[u8], end: usize) -> Option<Reply> {
     let version = greeting.split(|&byte| byte == 0).next()?;
     let capabilities = greeting.get(version.len() + 1 + 4 + 8 + 1..)?;
     let offers = capabilities.get(1)? & SSL != 0;
-    Some(if offers { Heard::Yes(end) } else { Heard::not_offered(version) })
+    Some(if offers { Reply::Done(end) } else { Reply::not_offered(version) })
 }

@@ -17,8 +17,8 @@ fn turns_of(protocol: &str) -> &'static [Turn] {
 /// Why this is the end of a known.
 #[track_caller]
 fn refusal(protocol: &str, turn: usize, said: &[u8]) -> String {
-    match (turns_of(protocol)[turn].hear)(said) {
-        Heard::No(reason) => reason,
+    match (turns_of(protocol)[turn].read)(said) {
+        Reply::No(reason) => reason,
         other => panic!("{protocol}: {}: {other:?}", quoted(said)),
     }
 }
@@ -31,11 +31,11 @@ fn a_reply_is_taken_when_it_is_whole_and_not_a_byte_further() {
         for (turn, (_, reply)) in known.iter().zip(turns) {
             for split in 0..reply.len() {
                 let shown = quoted(&reply[..split]);
-                assert_eq!((turn.hear)(&reply[..split]), Heard::More, "{protocol}: {shown}");
+                assert_eq!((turn.read)(&reply[..split]), Reply::More, "{protocol}: {shown}");
             }
             for more in [&b""[..], b"e", b" ", b"\r\n", b"<evil>", *reply] {
                 let said = [reply, more].concat();
-                assert_eq!((turn.hear)(&said), Heard::Yes(reply.len()), "{protocol}: {}", quoted(&said));
+                assert_eq!((turn.read)(&said), Reply::Done(reply.len()), "{protocol}: {}", quoted(&said));
             }
         }
     }
@@ -106,8 +106,8 @@ fn a_server_that_will_not_is_told_with_its_words() {
         let reason = refusal(protocol, turn, said);
         assert!(reason.contains(told), "{protocol}: {reason}");
         for split in 0..said.len() {
-            let early = (turns_of(protocol)[turn].hear)(&said[..split]);
-            assert!(!matches!(early, Heard::Yes(_)), "{protocol}: {}", quoted(&said[..split]));
+            let early = (turns_of(protocol)[turn].read)(&said[..split]);
+            assert!(!matches!(early, Reply::Done(_)), "{protocol}: {}", quoted(&said[..split]));
         }
     }
 }
@@ -210,16 +210,16 @@ proptest! {
         let said = pieces.concat();
         for protocol in StartTls::ALL {
             for turn in protocol.turns() {
-                let mut verdict = Heard::More;
+                let mut verdict = Reply::More;
                 for split in 0..=said.len() {
-                    let heard = (turn.hear)(&said[..split]);
-                    match (&verdict, &heard) {
-                        (Heard::Yes(taken), heard) => prop_assert_eq!(heard, &Heard::Yes(*taken)),
-                        (Heard::No(_), heard) => prop_assert!(matches!(heard, Heard::No(_))),
-                        (Heard::More, Heard::Yes(taken)) => prop_assert!(*taken <= split),
-                        (Heard::More, _) => {}
+                    let reply = (turn.read)(&said[..split]);
+                    match (&verdict, &reply) {
+                        (Reply::Done(taken), reply) => prop_assert_eq!(reply, &Reply::Done(*taken)),
+                        (Reply::No(_), reply) => prop_assert!(matches!(reply, Reply::No(_))),
+                        (Reply::More, Reply::Done(taken)) => prop_assert!(*taken <= split),
+                        (Reply::More, _) => {}
                     }
-                    verdict = heard;
+                    verdict = reply;
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use memchr::memchr;
 
-use super::{Heard, Say, Turn};
+use super::{Reply, Say, Turn};
 
 pub(super) const TURNS: [Turn; 2] = [
     Turn {
@@ -11,35 +11,35 @@ pub(super) const TURNS: [Turn; 2] = [
              xmlns:stream='http://etherx.jabber.org/streams' to='{server}' version='1.0'>",
         ),
         awaits: "the stream's features",
-        hear: features,
+        read: features,
     },
     Turn {
         say: Say::Text("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"),
         awaits: "the answer to starttls",
-        hear: answer,
+        read: answer,
     },
 ];
 
-fn features(said: &[u8]) -> Heard {
+fn features(said: &[u8]) -> Reply {
     let mut offered = false;
     for tag in tags(said) {
         match (tag.name, tag.kind) {
-            (b"features", Kind::Empty | Kind::Close) if offered => return Heard::Yes(tag.end),
-            (b"features", Kind::Empty | Kind::Close) => return Heard::not_offered(&said[..tag.end]),
+            (b"features", Kind::Empty | Kind::Close) if offered => return Reply::Done(tag.end),
+            (b"features", Kind::Empty | Kind::Close) => return Reply::not_offered(&said[..tag.end]),
             (b"starttls", Kind::Empty | Kind::Open) => offered = true,
-            (b"error" | b"stream", Kind::Close) => return Heard::declined(&said[..tag.end]),
+            (b"error" | b"stream", Kind::Close) => return Reply::declined(&said[..tag.end]),
             _ => {}
         }
     }
     more_if_xml(said)
 }
 
-fn answer(said: &[u8]) -> Heard {
+fn answer(said: &[u8]) -> Reply {
     for tag in tags(said) {
         match (tag.name, tag.kind) {
-            (b"proceed", Kind::Empty | Kind::Close) => return Heard::Yes(tag.end),
+            (b"proceed", Kind::Empty | Kind::Close) => return Reply::Done(tag.end),
             (b"failure", Kind::Empty | Kind::Close) | (b"error" | b"stream", Kind::Close) => {
-                return Heard::declined(&said[..tag.end]);
+                return Reply::declined(&said[..tag.end]);
             }
             _ => {}
         }
@@ -47,10 +47,10 @@ fn answer(said: &[u8]) -> Heard {
     more_if_xml(said)
 }
 
-fn more_if_xml(said: &[u8]) -> Heard {
+fn more_if_xml(said: &[u8]) -> Reply {
     match said.trim_ascii_start().first() {
-        None | Some(b'<') => Heard::More,
-        Some(_) => Heard::strange(said),
+        None | Some(b'<') => Reply::More,
+        Some(_) => Reply::strange(said),
     }
 }
 

@@ -17,10 +17,10 @@ use super::negotiation::Negotiation;
 use super::pem::{PemCertificate, PemFile};
 use super::revocation::{CrlFile, Revocations};
 use super::verify::{Seen, ServerVerifier, Showing, Trust};
-use super::{Heard, Identity, TlsInfo, TlsVersion, handshake_error, provider, server_name};
+use super::{HandshakeIo, Identity, TlsInfo, TlsVersion, handshake_error, provider, server_name};
 use crate::certificate::{Pin, Purpose};
 use crate::error::{Error, TlsFault};
-use crate::transport::{Shared, Transport};
+use crate::transport::{Prefixed, Shared};
 
 /// How to speak TLS to a server. By default its chain, its name or IP address and its validity are
 /// verified against the system's roots (`SSL_CERT_FILE` and `SSL_CERT_DIR` replace them).
@@ -173,8 +173,8 @@ impl Connector {
         self.name.as_ref().map_or_else(|| self.host.clone(), |name| name.to_str().into_owned())
     }
 
-    /// The handshake over `io`; `peer` is for messages.
-    pub(crate) async fn connect(self, io: Transport, peer: &str) -> Result<(Shared, TlsInfo), Error> {
+    /// The handshake over `io`, whose bytes read ahead are its beginning; `peer` is for messages.
+    pub(crate) async fn connect(self, io: Prefixed, peer: &str) -> Result<(Shared, TlsInfo), Error> {
         let Self { host, name, anchors, revocations, key_log, client } = self;
         let chain = match anchors {
             Loading::None => None,
@@ -203,7 +203,8 @@ impl Connector {
             config.key_log = log.clone();
         }
         let name = name.map_or_else(|| server_name::read("localhost"), Ok)?;
-        let connecting = TlsConnector::from(Arc::new(config)).connect(name, Heard::new(io)).into_fallible();
+        let connecting =
+            TlsConnector::from(Arc::new(config)).connect(name, HandshakeIo::new(io)).into_fallible();
         let mut stream = connecting.await.map_err(|failed| handshake_error(peer, &failed, &seen))?;
         key_log.map_or(Ok(()), |log| log.check())?;
         stream.get_mut().0.handshake_done();

@@ -6,7 +6,7 @@ use rustls::{AlertDescription as Alert, CertificateError, InvalidMessage, PeerIn
 
 use super::hello::NO_PROTOCOL_NAMED;
 use super::verify::Seen;
-use super::{Heard, TlsVersion};
+use super::{HandshakeIo, TlsVersion};
 use crate::error::{Error, TlsFault};
 
 /// An error of an open TLS stream: an alert, a bad record, an end without `close_notify`, or a loss.
@@ -21,7 +21,11 @@ pub(crate) fn error(doing: &'static str, error: io::Error, version: TlsVersion) 
 }
 
 /// An error of a handshake, in which this was seen.
-pub(super) fn handshake_error(peer: &str, (error, heard): &(io::Error, Heard), seen: &Seen) -> Error {
+pub(super) fn handshake_error(
+    peer: &str,
+    (error, handshake): &(io::Error, HandshakeIo),
+    seen: &Seen,
+) -> Error {
     let doing = format!("TLS handshake with {peer}");
     let told = match (inner(error), seen.refusal()) {
         (Some(rustls::Error::InvalidCertificate(_)), Some((reason, fault))) => {
@@ -33,21 +37,21 @@ pub(super) fn handshake_error(peer: &str, (error, heard): &(io::Error, Heard), s
                 .to_owned();
             Error::Tls { doing, reason, fault: TlsFault::Identity, peer_certificates: Vec::new() }
         }
-        _ => other_failure(doing, error, heard),
+        _ => other_failure(doing, error, handshake),
     };
     told.with_certificates(seen.certificates())
 }
 
-fn other_failure(doing: String, error: &io::Error, heard: &Heard) -> Error {
+fn other_failure(doing: String, error: &io::Error, handshake: &HandshakeIo) -> Error {
     let is_lost = matches!(inner(error), None | Some(rustls::Error::InvalidMessage(_)));
-    if let Some(words) = heard.other_words().filter(|_| is_lost) {
+    if let Some(words) = handshake.other_words().filter(|_| is_lost) {
         let reason = format!("the peer does not speak TLS; it said {words}");
         return Error::Tls { doing, reason, fault: TlsFault::NoTls, peer_certificates: Vec::new() };
     }
     let has_closed = error.kind() == io::ErrorKind::UnexpectedEof;
     match inner(error) {
         Some(tls) => told(doing, tls, Stage::Handshake),
-        None if has_closed && heard.is_silent() => {
+        None if has_closed && handshake.is_silent() => {
             Error::tls(doing, "the peer closed the connection; does it speak TLS?")
         }
         None if has_closed => Error::tls(doing, "the peer closed the connection in the middle of it"),

@@ -10,7 +10,7 @@ use rustls::server::{Accepted, AcceptedAlert, Acceptor};
 use rustls::{AlertDescription, Error, PeerIncompatible};
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 
-use super::Heard;
+use super::HandshakeIo;
 use super::negotiation::Negotiation;
 
 /// What a client is refused for that names no application protocol where one is demanded.
@@ -21,7 +21,7 @@ const TLS_1_2: u8 = 3;
 
 /// Reads the `ClientHello` and nothing after it. What is negotiated in it is up to rustls, but for what that
 /// answers with a misleading alert.
-pub(super) async fn receive(io: &mut Heard, ours: &Negotiation) -> io::Result<Accepted> {
+pub(super) async fn receive(io: &mut HandshakeIo, ours: &Negotiation) -> io::Result<Accepted> {
     let (mut acceptor, mut record) = (Acceptor::default(), Record::default());
     loop {
         if poll_fn(|cx| poll_read(&mut acceptor, &mut Arrived { io, cx, record: &mut record })).await? == 0 {
@@ -84,7 +84,7 @@ fn bytes(mut alert: AcceptedAlert) -> Vec<u8> {
 
 /// Reads what else has come, which the message may quote, and which would otherwise turn the close into a reset
 /// that destroys the alert.
-fn drain(io: &mut Heard, cx: &mut Context<'_>) -> Poll<()> {
+fn drain(io: &mut HandshakeIo, cx: &mut Context<'_>) -> Poll<()> {
     let mut scratch = [0; 4096];
     let _ = Pin::new(io).poll_read(cx, &mut ReadBuf::new(&mut scratch));
     Poll::Ready(())
@@ -93,7 +93,7 @@ fn drain(io: &mut Heard, cx: &mut Context<'_>) -> Poll<()> {
 /// What has come by now, up to the end of a record: what comes after the message is for the session, which
 /// does not look at what was read before it was made.
 struct Arrived<'a, 'b> {
-    io: &'a mut Heard,
+    io: &'a mut HandshakeIo,
     cx: &'a mut Context<'b>,
     record: &'a mut Record,
 }

@@ -9,7 +9,7 @@ mod failure;
 mod flaw;
 #[cfg(feature = "generate")]
 mod generate;
-mod heard;
+mod handshake_io;
 mod hello;
 mod identity;
 mod info;
@@ -30,7 +30,7 @@ use rustls::crypto::CryptoProvider;
 pub use client::TlsClient;
 pub(crate) use failure::error;
 use failure::handshake_error;
-use heard::Heard;
+use handshake_io::HandshakeIo;
 pub use identity::Identity;
 pub use info::TlsInfo;
 pub use negotiation::TlsVersion;

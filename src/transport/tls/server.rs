@@ -16,10 +16,10 @@ use super::negotiation::Negotiation;
 use super::pem::{PemCertificate, PemFile};
 use super::revocation::{CrlFile, Revocations};
 use super::verify::{ClientVerifier, Seen, issuer_names};
-use super::{Heard, Identity, TlsInfo, TlsVersion, handshake_error, hello, provider};
+use super::{HandshakeIo, Identity, TlsInfo, TlsVersion, handshake_error, hello, provider};
 use crate::certificate::{Pin, Purpose};
 use crate::error::Error;
-use crate::transport::{Shared, Transport};
+use crate::transport::{Prefixed, Shared};
 
 /// How to speak TLS to clients.
 #[derive(Debug, Clone)]
@@ -147,9 +147,9 @@ struct Clients {
 }
 
 impl Acceptor {
-    /// The handshake over `io`; `peer` is for messages.
-    pub(crate) async fn accept(&self, io: Transport, peer: &str) -> Result<(Shared, TlsInfo), Error> {
-        let (seen, mut io) = (Seen::default(), Heard::new(io));
+    /// The handshake over `io`, whose bytes read ahead are its beginning; `peer` is for messages.
+    pub(crate) async fn accept(&self, io: Prefixed, peer: &str) -> Result<(Shared, TlsInfo), Error> {
+        let (seen, mut io) = (Seen::default(), HandshakeIo::new(io));
         let hello = match hello::receive(&mut io, &self.server.negotiation).await {
             Ok(hello) => hello,
             Err(error) => return Err(handshake_error(peer, &(error, io), &seen)),

@@ -14,7 +14,7 @@ use socket2::Socket;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 
-use super::heard::Heard;
+use super::handshake_io::HandshakeIo;
 use super::{TlsVersion, failure};
 use crate::error::Error;
 use crate::transport::blocking::{receive, wait};
@@ -43,7 +43,7 @@ struct Arrived {
     failure: Option<rustls::Error>,
 }
 
-impl Io for TlsStream<Heard> {
+impl Io for TlsStream<HandshakeIo> {
     fn tcp(&self) -> Option<&TcpStream> {
         self.get_ref().0.transport().tcp_stream()
     }
@@ -51,12 +51,12 @@ impl Io for TlsStream<Heard> {
     fn push(&mut self) -> bool {
         let pushed = match self {
             Self::Client(stream) => {
-                let (heard, connection) = stream.get_mut();
-                connection.write_tls(&mut Now(heard.transport()))
+                let (io, connection) = stream.get_mut();
+                connection.write_tls(&mut Now(io.transport()))
             }
             Self::Server(stream) => {
-                let (heard, connection) = stream.get_mut();
-                connection.write_tls(&mut Now(heard.transport()))
+                let (io, connection) = stream.get_mut();
+                connection.write_tls(&mut Now(io.transport()))
             }
         };
         matches!(pushed, Ok(1..))
@@ -67,18 +67,19 @@ impl Io for TlsStream<Heard> {
     }
 
     fn can_block(&self) -> bool {
-        matches!(self.get_ref().0.transport(), Transport::Tcp(_) | Transport::Unix(_))
+        let io = self.get_ref().0;
+        io.is_bare() && matches!(io.transport(), Transport::Tcp(_) | Transport::Unix(_))
     }
 
     fn into_blocking(self: Box<Self>, ignore_unexpected_eof: bool) -> Option<io::Result<BlockingSocket>> {
         let (transport, mut connection) = match *self {
             Self::Client(stream) => {
-                let (heard, connection) = stream.into_inner();
-                (heard.into_transport(), Connection::from(connection))
+                let (io, connection) = stream.into_inner();
+                (io.into_transport(), Connection::from(connection))
             }
             Self::Server(stream) => {
-                let (heard, connection) = stream.into_inner();
-                (heard.into_transport(), Connection::from(connection))
+                let (io, connection) = stream.into_inner();
+                (io.into_transport(), Connection::from(connection))
             }
         };
         connection.set_buffer_limit(Some(CHUNK));

@@ -1,26 +1,31 @@
-//! What a peer said first, for the message if that was no TLS.
+//! What a handshake runs over: what was read ahead comes first, and what the peer sends first is kept for the
+//! message in case it is not TLS.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::transport::{Transport, quoted};
+use crate::transport::{Prefixed, Transport, quoted};
 
 /// How much of it is kept.
 const MAX: usize = 80;
 
-/// A byte stream whose first bytes are kept while a handshake lasts.
-pub(super) struct Heard {
+/// A connection whose first bytes are recorded while the handshake lasts.
+pub(super) struct HandshakeIo {
+    /// Read before the handshake began; given before anything else.
+    ahead: Bytes,
     io: Transport,
     first: Vec<u8>,
     is_handshaking: bool,
 }
 
-impl Heard {
-    pub(super) fn new(io: Transport) -> Self {
-        Self { io, first: Vec::new(), is_handshaking: true }
+impl HandshakeIo {
+    pub(super) fn new(connection: impl Into<Prefixed>) -> Self {
+        let Prefixed { ahead, io } = connection.into();
+        Self { ahead, io, first: Vec::new(), is_handshaking: true }
     }
 
     /// The handshake is complete. Its last message may have been the peer's, and whoever has the connection
@@ -37,6 +42,21 @@ impl Heard {
 
     pub(super) fn into_transport(self) -> Transport {
         self.io
+    }
+
+    /// Whether everything that was read ahead has been taken.
+    pub(super) fn is_bare(&self) -> bool {
+        self.ahead.is_empty()
+    }
+
+    fn poll_read_next(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.ahead.is_empty() {
+            return Pin::new(&mut self.io).poll_read(cx, buf);
+        }
+        let taken = self.ahead.len().min(buf.remaining());
+        buf.put_slice(&self.ahead[..taken]);
+        self.ahead.advance(taken);
+        Poll::Ready(Ok(()))
     }
 
     pub(super) fn is_silent(&self) -> bool {
@@ -60,14 +80,14 @@ impl Heard {
     }
 }
 
-impl AsyncRead for Heard {
+impl AsyncRead for HandshakeIo {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let known = buf.filled().len();
-        let read = Pin::new(&mut self.io).poll_read(cx, buf);
+        let read = self.poll_read_next(cx, buf);
         if self.is_handshaking && read.is_pending() {
             self.io.acknowledge_at_once();
         } else if self.is_handshaking {
@@ -79,7 +99,7 @@ impl AsyncRead for Heard {
     }
 }
 
-impl AsyncWrite for Heard {
+impl AsyncWrite for HandshakeIo {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.io).poll_write(cx, data)
     }

@@ -1,0 +1,187 @@
+//! The dialogue before a stream: STARTTLS, and whatever else asks the other side for something first.
+//!
+//! An answer is judged by a plain function of all bytes received so far, so it may arrive in any pieces, and
+//! tests can try every one of them without a connection. [`Dialogue`] does all input and output.
+
+use std::io;
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::{Prefixed, Transport, quoted};
+use crate::error::{Error, reason};
+use crate::policy::Deadline;
+
+/// An answer that is not complete after this many bytes is not read any further.
+pub(super) const MAX_ANSWER: usize = 64 * 1024;
+
+/// What the bytes received so far are.
+#[derive(Debug, PartialEq)]
+pub(super) enum Reply {
+    /// The beginning of an answer.
+    More,
+    /// A complete answer of this many bytes. What comes after it belongs to whatever follows.
+    Done(usize),
+    /// Something with which the dialogue cannot go on, and why.
+    No(String),
+}
+
+/// A dialogue over a connection, in turns: something is sent, and its answer is received.
+pub(super) struct Dialogue {
+    io: Transport,
+    received: BytesMut,
+    deadline: Deadline,
+    /// What is being done and with whom, for messages.
+    doing: String,
+    /// Makes the error of a dialogue that fails, from `doing` and the reason.
+    error: fn(&str, String) -> Error,
+}
+
+impl Dialogue {
+    /// Begins with what was read ahead, if there is anything.
+    pub(super) fn new(
+        connection: impl Into<Prefixed>,
+        deadline: Deadline,
+        doing: String,
+        error: fn(&str, String) -> Error,
+    ) -> Self {
+        let Prefixed { ahead, io } = connection.into();
+        Self { io, received: ahead.into(), deadline, doing, error }
+    }
+
+    /// Sends `say`, receives the answer and takes it, without a byte of what comes after it. `awaits` names the
+    /// answer in messages.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] at the deadline. Otherwise what `error` makes of the reason: the answer is not the
+    /// right one, does not end, or the connection is closed or lost before its end.
+    pub(super) async fn turn(
+        &mut self,
+        say: &[u8],
+        awaits: &str,
+        read: impl Fn(&[u8]) -> Reply,
+    ) -> Result<Bytes, Error> {
+        let waiting = format!("{}: waiting for {awaits}", self.doing);
+        let answered = self.deadline.bound(self.exchange(say, awaits, read), || waiting).await?;
+        let length = answered.map_err(|reason| (self.error)(&self.doing, reason))?;
+        if length > 0 {
+            tracing::debug!("{}: received {}", self.doing, quoted(&self.received[..length]));
+        }
+        Ok(self.received.split_to(length).freeze())
+    }
+
+    /// What was received and is not part of an answer that was taken.
+    pub(super) fn received(&self) -> &[u8] {
+        &self.received
+    }
+
+    /// The connection after the dialogue, with what was received after the last answer.
+    pub(super) fn end(self) -> Prefixed {
+        Prefixed { ahead: self.received.freeze(), io: self.io }
+    }
+
+    /// The length of the answer, or why there is none.
+    async fn exchange(
+        &mut self,
+        say: &[u8],
+        awaits: &str,
+        read: impl Fn(&[u8]) -> Reply,
+    ) -> Result<usize, String> {
+        let lost = |error: io::Error| format!("{} while waiting for {awaits}", reason(&error));
+        self.io.write_all(say).await.map_err(lost)?;
+        self.io.flush().await.map_err(lost)?;
+        loop {
+            match read(&self.received) {
+                Reply::Done(length) => return Ok(length),
+                Reply::No(reason) => return Err(reason),
+                Reply::More if self.received.len() >= MAX_ANSWER => {
+                    return Err(format!("{awaits} does not end: {}", quoted(&self.received)));
+                }
+                Reply::More => self.received.reserve(1024),
+            }
+            self.io.acknowledge_at_once();
+            if self.io.read_buf(&mut self.received).await.map_err(lost)? == 0 {
+                return Err(self.closed(awaits));
+            }
+        }
+    }
+
+    fn closed(&self, awaits: &str) -> String {
+        let closed = format!("the connection was closed before {awaits}");
+        match &self.received[..] {
+            [] => closed,
+            part => format!("{closed} was complete: {}", quoted(part)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
+
+    use super::*;
+
+    /// A dialogue, and the other side, of which everything was received before the dialogue read anything.
+    async fn dialogue(sent: &[u8]) -> (Dialogue, DuplexStream) {
+        let (ours, mut theirs) = duplex(2 * MAX_ANSWER);
+        theirs.write_all(sent).await.unwrap();
+        let deadline = Deadline::after(Some(Duration::from_secs(3)));
+        let error = |doing: &str, reason: String| Error::tls(doing, reason);
+        (Dialogue::new(Transport::memory(ours), deadline, "a test".to_owned(), error), theirs)
+    }
+
+    fn line(received: &[u8]) -> Reply {
+        match received.iter().position(|&byte| byte == b'\n') {
+            _ if received.starts_with(b"-") => Reply::No("refused".to_owned()),
+            Some(end) => Reply::Done(end + 1),
+            None => Reply::More,
+        }
+    }
+
+    #[tokio::test]
+    async fn answers_are_taken_in_turn_and_what_comes_after_the_last_is_handed_on() {
+        let (mut dialogue, mut theirs) = dialogue(b"one\ntwo\nthe stream").await;
+        assert_eq!(dialogue.turn(b"1", "one", line).await.unwrap(), "one\n");
+        assert_eq!(dialogue.turn(b"2", "two", line).await.unwrap(), "two\n");
+        let Prefixed { ahead, mut io } = dialogue.end();
+        assert_eq!(ahead, "the stream");
+        let mut said = [0; 2];
+        theirs.read_exact(&mut said).await.unwrap();
+        assert_eq!(&said, b"12");
+        theirs.write_all(b" goes on").await.unwrap();
+        drop(theirs);
+        let mut rest = Vec::new();
+        io.read_to_end(&mut rest).await.unwrap();
+        assert_eq!(rest, b" goes on");
+    }
+
+    #[tokio::test]
+    async fn what_was_read_ahead_is_the_beginning_of_the_first_answer() {
+        let (read_ahead, theirs) = dialogue(b"e\n").await;
+        let connection = Prefixed { ahead: Bytes::from_static(b"on"), io: read_ahead.io };
+        let mut dialogue = Dialogue::new(connection, read_ahead.deadline, read_ahead.doing, read_ahead.error);
+        assert_eq!(dialogue.turn(b"", "one", line).await.unwrap(), "one\n");
+        drop(theirs);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whatever_is_no_answer_is_an_error_that_names_what_was_waited_for() {
+        let endless = vec![b'x'; MAX_ANSWER];
+        for (sent, closes, wanted) in [
+            (&b"-no\n"[..], false, "a test: refused"),
+            (b"", true, "a test: the connection was closed before the answer"),
+            (b"half", true, "a test: the connection was closed before the answer was complete: \"half\""),
+            (b"half", false, "a test: waiting for the answer: nothing within 3 s"),
+            (&endless, false, "a test: the answer does not end: \"xxx"),
+        ] {
+            let (mut dialogue, mut theirs) = dialogue(sent).await;
+            if closes {
+                theirs.shutdown().await.unwrap();
+            }
+            let error = dialogue.turn(b"", "the answer", line).await.unwrap_err().to_string();
+            assert!(error.starts_with(wanted), "{error}");
+        }
+    }
+}
