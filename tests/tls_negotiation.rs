@@ -137,7 +137,7 @@ fn a_client_that_names_no_application_protocol_is_refused_with_the_alert_for_tha
         client.write_tls(&mut hello).unwrap();
         let (alert, told) = answer(&["--alpn", "h2,http/1.1"], &hello);
         assert_eq!(alert, [21, 3, 3, 0, 2, 2, NO_APPLICATION_PROTOCOL]);
-        assert!(told.contains("named no application protocol"), "{told}");
+        assert!(told.contains("offered no application protocol"), "{told}");
     }
 }
 
@@ -184,7 +184,7 @@ fn without_a_common_application_protocol_both_sides_refuse() {
     // One that names none may be meant for another server.
     let silent = connect(&port, &pin, &[]).status(6).stdout(b"");
     silent.says(&["alert NoApplicationProtocol", "--alpn"]);
-    listener.stderr_line("named no application protocol");
+    listener.stderr_line("offered no application protocol");
     connect(&port, &pin, &["--alpn", "http/1.1"]).status(0).stdout(b"hello");
     listener.wait().status(0);
 }

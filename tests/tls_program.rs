@@ -213,7 +213,7 @@ fn a_fresh_key_is_verified_by_the_pin_that_is_told() {
     let (port, pin) = listener_pin(&listener);
     let wrong = pin.replace(|c: char| c.is_ascii_uppercase(), "A");
     let refused = astream(["connect", "127.0.0.1", &port, "--tls", "--pin", &wrong]).run();
-    refused.status(6).says(&["not a pinned one", &pin]);
+    refused.status(6).says(&["does not match the pin", &pin]);
     // The refused connection has used nothing up.
     astream(["connect", "127.0.0.1", &port, "--tls", "--pin", &pin])
         .input("x")
@@ -446,7 +446,7 @@ fn a_peer_that_does_not_speak_tls_is_told_apart() {
         let _ = read_all(&mut stream);
     });
     let client = astream(["connect", "127.0.0.1", &http.port(), "--tls"]).run();
-    client.status(6).says(&["does not speak TLS; it said \"HTTP/1.1 400 Bad Request\""]);
+    client.status(6).says(&["does not speak TLS; it sent \"HTTP/1.1 400 Bad Request\""]);
 }
 
 #[test]

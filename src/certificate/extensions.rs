@@ -4,7 +4,7 @@
 use super::UNREADABLE;
 use super::tlv::{BOOLEAN, OBJECT_IDENTIFIER, OCTET_STRING, Value, object_identifier};
 
-/// One of the extensions that the standard itself defines, 2.5.29 and this number.
+/// The object identifier 2.5.29.`number` of an extension that RFC 5280 defines, as the content of its DER.
 pub(super) const fn standard(number: u8) -> [u8; 3] {
     [0x55, 0x1d, number]
 }
@@ -12,7 +12,7 @@ pub(super) const fn standard(number: u8) -> [u8; 3] {
 pub(super) struct Extension<'a> {
     /// The content of an object identifier.
     kind: &'a [u8],
-    /// Nothing that does not understand it may use what it is an extension of.
+    /// A reader that does not understand it must reject what carries it.
     is_critical: bool,
     /// In DER.
     pub(super) value: &'a [u8],
@@ -21,7 +21,7 @@ pub(super) struct Extension<'a> {
 pub(super) struct Extensions<'a>(Vec<Extension<'a>>);
 
 impl<'a> Extensions<'a> {
-    /// All of them; of each kind there is one at most.
+    /// Every extension. None if one is malformed or a kind occurs twice.
     pub(super) fn read(extensions: Value<'a>) -> Option<Self> {
         let mut values = extensions.sequence()?;
         let mut all = Self(Vec::new());
@@ -39,8 +39,8 @@ impl<'a> Extensions<'a> {
         self.0.iter().find(|extension| extension.kind == kind)
     }
 
-    /// A critical one that is none of these, as people write it.
-    pub(super) fn critical_beside(&self, known: &[[u8; 3]]) -> Option<String> {
+    /// The object identifier of the first critical extension that is not among `known`.
+    pub(super) fn unknown_critical(&self, known: &[[u8; 3]]) -> Option<String> {
         let is_known = |extension: &Extension<'_>| known.iter().any(|known| known == extension.kind);
         let unknown = self.0.iter().find(|extension| extension.is_critical && !is_known(extension))?;
         Some(object_identifier(unknown.kind).unwrap_or_else(|| UNREADABLE.to_owned()))

@@ -15,7 +15,7 @@ const RSA: &str = "1.2.840.113549.1.1.1";
 const RSA_PSS: &str = "1.2.840.113549.1.1.10";
 const EC: &str = "1.2.840.10045.2.1";
 
-/// Keys and curves that have a name and one size.
+/// Kinds of keys, and curves, whose name implies their size.
 const KEYS: [(&str, &str); 9] = [
     ("1.2.840.10045.3.1.7", "P-256"),
     ("1.3.132.0.34", "P-384"),
@@ -28,7 +28,7 @@ const KEYS: [(&str, &str); 9] = [
     ("2.16.840.1.101.3.4.3.19", "ML-DSA-87"),
 ];
 
-/// The parts of a certificate that are told.
+/// The fields of a certificate that are used here.
 pub(super) struct Fields<'a> {
     pub(super) serial: &'a [u8],
     pub(super) issuer: Value<'a>,
@@ -36,9 +36,9 @@ pub(super) struct Fields<'a> {
     pub(super) not_after: Value<'a>,
     pub(super) subject: Value<'a>,
     key: Value<'a>,
-    /// Before the third version of X.509 there were none.
-    is_old: bool,
-    /// None also where they cannot be read.
+    /// As before the third version of X.509.
+    lacks_extensions: bool,
+    /// None also if they cannot be read.
     extensions: Option<Extensions<'a>>,
 }
 
@@ -48,24 +48,24 @@ impl<'a> Fields<'a> {
         let certificate = Value::only(der).filter(|whole| whole.tag == SEQUENCE)?;
         let [signed, _algorithm, _signature] = certificate.items()?[..] else { return None };
         let mut fields = signed.items()?;
-        // The first version has no number.
+        // A certificate of the first version of X.509 has no version field.
         if fields.first()?.tag == constructed(0) {
             fields.remove(0);
         }
         let [serial, _signature, issuer, validity, subject, key, ..] = fields[..] else { return None };
         let [not_before, not_after] = validity.items()?[..] else { return None };
         let extensions = fields[6..].iter().find(|field| field.tag == constructed(3));
-        let is_old = extensions.is_none();
+        let lacks_extensions = extensions.is_none();
         let extensions = extensions.and_then(|field| Extensions::read(Value::only(field.content)?));
         let serial = match serial.content {
-            // It only keeps the number from being read as negative.
+            // A leading zero only keeps the number from being read as negative.
             [0, rest @ ..] if !rest.is_empty() => rest,
             whole => whole,
         };
-        Some(Self { serial, issuer, not_before, not_after, subject, key, is_old, extensions })
+        Some(Self { serial, issuer, not_before, not_after, subject, key, lacks_extensions, extensions })
     }
 
-    /// The public key with what it is for, in DER.
+    /// The public key with its algorithm (`SubjectPublicKeyInfo`), in DER.
     pub(super) fn key_info(&self) -> &'a [u8] {
         self.key.whole
     }
@@ -82,7 +82,7 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// The size of a key of RSA, in bits.
+    /// The size of the key in bits, if it is an RSA key.
     pub(super) fn rsa_bits(&self) -> Option<usize> {
         let [algorithm, key] = self.key.items()?[..] else { return None };
         let kind = algorithm.items()?.first()?.object_identifier()?;
@@ -95,20 +95,20 @@ impl<'a> Fields<'a> {
         names.into_iter().flatten().filter_map(name).collect()
     }
 
-    /// Whether the key may be used for this, a bit of the key usage (RFC 5280, 4.2.1.3). Where there is
-    /// none it may be used for everything.
+    /// Whether the key usage (RFC 5280, 4.2.1.3) has this bit. A certificate without a key usage allows every
+    /// use.
     pub(super) fn allows(&self, usage: u8) -> bool {
-        let Some(extensions) = &self.extensions else { return self.is_old };
+        let Some(extensions) = &self.extensions else { return self.lacks_extensions };
         let Some(extension) = extensions.get(&KEY_USAGE) else { return true };
         let bits = Value::only(extension.value).filter(|bits| bits.tag == BIT_STRING);
-        // The first byte says how many bits the last one lacks.
+        // The first byte counts the unused bits of the last one.
         bits.and_then(|bits| bits.content.get(1).copied()).is_some_and(|bits| bits & usage != 0)
     }
 
-    /// Whether it is one of an authority (RFC 5280, 4.2.1.9), and how many others may come between that
-    /// and what it stands for. Before the third version of X.509 nothing said so.
-    pub(super) fn authority(&self) -> Option<u64> {
-        if self.is_old {
+    /// How many intermediates an authority may have below it (RFC 5280, 4.2.1.9); None if the certificate is
+    /// not an authority's. Before the third version of X.509 nothing in a certificate limited it.
+    pub(super) fn path_length(&self) -> Option<u64> {
+        if self.lacks_extensions {
             return Some(u64::MAX);
         }
         let constraints = self.extension(&BASIC_CONSTRAINTS)?.items()?;
@@ -120,29 +120,29 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Where its revocation lists are to be had, if it says so (RFC 5280, 4.2.1.13).
+    /// Where its revocation lists are published, if it says so (RFC 5280, 4.2.1.13).
     pub(super) fn distribution_points(&self) -> Option<Vec<Value<'a>>> {
         self.extension(&DISTRIBUTION_POINTS)?.items()
     }
 
-    /// What of it cannot be read, of all that counts in one that is trusted.
+    /// The first unreadable part of those that matter in a trusted certificate.
     pub(super) fn unreadable_part(&self) -> Option<&'static str> {
         let is_time = |time| Timestamp::read(time).is_some();
         let parts = [
             ("validity", is_time(self.not_before) && is_time(self.not_after)),
             ("public key", is_key(self.key).unwrap_or(false)),
-            ("extensions", self.is_old || self.extensions.is_some()),
-            ("name constraints", self.constrains_names_well()),
+            ("extensions", self.lacks_extensions || self.extensions.is_some()),
+            ("name constraints", self.are_name_constraints_readable()),
         ];
         parts.into_iter().find(|(_, is_readable)| !is_readable).map(|(part, _)| part)
     }
 
-    fn constrains_names_well(&self) -> bool {
+    fn are_name_constraints_readable(&self) -> bool {
         let constraints = self.extensions.as_ref().and_then(|extensions| extensions.get(&NAME_CONSTRAINTS));
         constraints.is_none_or(|constraints| are_constraints(constraints.value).unwrap_or(false))
     }
 
-    /// What an extension holds, which is one value.
+    /// The one value that an extension holds.
     fn extension(&self, wanted: &[u8]) -> Option<Value<'a>> {
         Value::only(self.extensions.as_ref()?.get(wanted)?.value)
     }
@@ -155,7 +155,7 @@ fn is_key(key: Value<'_>) -> Option<bool> {
     Some(kind.is_some() && bits.tag == BIT_STRING && bits.content.first() == Some(&0))
 }
 
-/// Whether these are name constraints (RFC 5280, 4.2.1.10): names that are permitted, and that are excluded.
+/// Whether these are name constraints (RFC 5280, 4.2.1.10): lists of permitted and of excluded names.
 fn are_constraints(der: &[u8]) -> Option<bool> {
     let lists = Value::only(der)?.items()?;
     let is_list = |list: &Value<'_>| [constructed(0), constructed(1)].contains(&list.tag);
@@ -170,7 +170,7 @@ fn are_constraints(der: &[u8]) -> Option<bool> {
     Some(lists.iter().all(is_list) && names.iter().all(is_name))
 }
 
-/// One name, of the kinds that are text or an address.
+/// One name, if it is of a kind that is text or an IP address.
 fn name(name: Value<'_>) -> Option<String> {
     let text = || String::from_utf8_lossy(name.content).escape_debug().to_string();
     match name.tag & !0x20 {
@@ -192,7 +192,7 @@ fn key_by_name(kind: &str) -> String {
 
 /// The size of an RSA key (RFC 8017, A.1.1).
 fn modulus_bits(key: Value<'_>) -> Option<usize> {
-    // A bit string begins with how many bits its last byte lacks, which is none.
+    // A bit string begins with the number of unused bits in its last byte, here none.
     let key = Value::only(key.content.strip_prefix(&[0])?)?;
     let modulus = without_zeros(key.items()?.first()?.content);
     Some(modulus.len() * 8 - modulus.first()?.leading_zeros() as usize)

@@ -1,4 +1,4 @@
-//! What bytes are that somebody gave where PEM was wanted, to say how it is made of them.
+//! Recognizes DER in a file that must be PEM, so that the error can say how to convert it.
 
 use super::RevocationList;
 use super::fields::Fields;
@@ -7,13 +7,13 @@ use super::tlv::{INTEGER, OCTET_STRING, SEQUENCE, Value};
 const PKCS7_DATA: &str = "1.2.840.113549.1.7.1";
 const PKCS7_SIGNED: &str = "1.2.840.113549.1.7.2";
 
-/// Something in DER.
+/// What a file in DER contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     Certificate,
     RevocationList,
     Key,
-    /// A certificate and its key, under a password (RFC 7292).
+    /// A certificate and its key, encrypted with a password (RFC 7292).
     Pkcs12,
     /// A bundle of certificates (RFC 2315).
     Pkcs7,
@@ -22,7 +22,7 @@ pub(crate) enum Form {
 }
 
 impl Form {
-    /// None if it is not DER.
+    /// None if the bytes are not DER.
     pub(crate) fn of(bytes: &[u8]) -> Option<Self> {
         let fields = Value::only(bytes).filter(|whole| whole.tag == SEQUENCE)?.items()?;
         let identifier = |value: Option<&Value<'_>>| value?.object_identifier();

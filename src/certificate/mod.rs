@@ -1,5 +1,5 @@
-//! What a certificate says (RFC 5280), as text. It is for people and their tools: whom to trust is
-//! decided elsewhere, from the same bytes.
+//! The contents of a certificate (RFC 5280) as text, for people and their tools. `transport/tls` decides
+//! whether to trust it, from the same bytes.
 
 mod crl;
 mod extensions;
@@ -24,20 +24,21 @@ pub use pin::{InvalidPin, Pin};
 pub use time::Timestamp;
 pub(crate) use trusted::{Purpose, TrustSettings};
 
-/// What stands for a field of bytes that are no certificate.
+/// Printed in place of a field that cannot be read.
 const UNREADABLE: &str = "(unreadable)";
 
-/// Bits of the key usage (RFC 5280, 4.2.1.3), of which the first is the highest.
+/// Bits of the key usage (RFC 5280, 4.2.1.3); its first bit is the highest.
 const DIGITAL_SIGNATURE: u8 = 0x80;
 const KEY_CERT_SIGN: u8 = 0x04;
 const CRL_SIGN: u8 = 0x02;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A certificate that somebody has shown. Only its bytes are kept, which costs little: each method
-/// reads them. They need not be a certificate; what cannot be read is `(unreadable)` or `None`.
+/// A certificate, as a peer presented it. Only its bytes are kept, and each method parses them, so that a
+/// certificate that nobody looks at costs little. The bytes need not be valid: a field that cannot be read is
+/// `(unreadable)` or `None`.
 ///
-/// What the text holds was written by a stranger, so its control characters are escaped.
+/// The texts come from a peer that may be malicious, so control characters in them are escaped.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Certificate(Arc<[u8]>);
 
@@ -47,44 +48,44 @@ impl Certificate {
         Self(der.into())
     }
 
-    /// Its bytes in DER.
+    /// Its DER bytes.
     pub fn der(&self) -> &[u8] {
         &self.0
     }
 
-    /// The same in PEM (RFC 7468), ending in a line feed.
+    /// The certificate in PEM (RFC 7468), ending in a line feed.
     pub fn to_pem(&self) -> String {
         pem::block("CERTIFICATE", &self.0)
     }
 
-    /// Whose it is, `CN=www.example.org,O=Example` say (RFC 4514).
+    /// Its subject, for example `CN=www.example.org,O=Example` (RFC 4514).
     pub fn subject(&self) -> String {
         self.text(|fields| name::text(fields.subject))
     }
 
-    /// Who has issued it.
+    /// The name of its issuer, in the same form.
     pub fn issuer(&self) -> String {
         self.text(|fields| name::text(fields.issuer))
     }
 
-    /// What it is for, its subject alternative names: DNS names, IP addresses, mail addresses and
-    /// URIs. A DNS name that looks like an IP address, which it does not stand for, has `DNS:` before
-    /// it. Empty where there are none.
+    /// Its subject alternative names: DNS names, IP addresses, mail addresses and URIs; empty if there are
+    /// none. A DNS name that looks like an IP address is written `DNS:192.0.2.1`, because it does not match
+    /// that address.
     pub fn names(&self) -> Vec<String> {
         self.fields().map(|fields| fields.names()).unwrap_or_default()
     }
 
-    /// When its validity begins.
+    /// The time at which its validity begins.
     pub fn not_before(&self) -> Option<Timestamp> {
         self.fields().and_then(|fields| Timestamp::read(fields.not_before))
     }
 
-    /// When its validity ends.
+    /// The time at which its validity ends.
     pub fn not_after(&self) -> Option<Timestamp> {
         self.fields().and_then(|fields| Timestamp::read(fields.not_after))
     }
 
-    /// The whole days from `now` to its end; negative once that has passed.
+    /// The whole days from `now` to the end of its validity; negative once that has passed.
     pub fn days_left(&self, now: SystemTime) -> Option<i64> {
         let end = SystemTime::from(self.not_after()?);
         let days = |time: Duration| i64::try_from(time.as_secs() / DAY.as_secs()).unwrap_or(i64::MAX);
@@ -94,8 +95,8 @@ impl Certificate {
         })
     }
 
-    /// The kind and size of its public key: `EC P-256`, `RSA 2048`, `Ed25519`; an object identifier
-    /// if it is none of those that are known by name.
+    /// The kind and size of its public key, such as `EC P-256`, `RSA 2048` or `Ed25519`; an object identifier
+    /// for other kinds.
     pub fn key(&self) -> String {
         self.text(Fields::key_name)
     }
@@ -120,23 +121,23 @@ impl Certificate {
         self.fields().is_some()
     }
 
-    /// What of it cannot be read, of all that counts in one that is trusted.
+    /// The first unreadable part of those that matter in a trusted certificate.
     pub(crate) fn unreadable_part(&self) -> Option<&'static str> {
         self.fields().map_or(Some("structure"), |fields| fields.unreadable_part())
     }
 
-    /// Its public key with what it is for, in DER.
+    /// Its public key with the algorithm (`SubjectPublicKeyInfo`), in DER.
     pub(crate) fn key_info(&self) -> Option<&[u8]> {
         self.fields().map(|fields| fields.key_info())
     }
 
-    /// Whether its issuer has the name of this subject.
+    /// Whether the name of its issuer is the subject of `issuer`. The signature is not checked.
     pub(crate) fn is_issued_by(&self, issuer: &Self) -> bool {
         let names = self.fields().zip(issuer.fields());
         names.is_some_and(|(own, other)| name::is_same(own.issuer, other.subject))
     }
 
-    /// Whether its validity holds at this time, in seconds since 1970.
+    /// Whether it is valid at this time, in seconds since 1970.
     pub(crate) fn is_valid_at(&self, now: u64) -> bool {
         let now = i64::try_from(now).unwrap_or(i64::MAX);
         let validity = self.not_before().zip(self.not_after());
@@ -154,12 +155,12 @@ impl Certificate {
     }
 
     /// Whether it may issue certificates with this many intermediates below it.
-    pub(crate) fn may_issue(&self, between: u64) -> bool {
-        let may = |fields: Fields<'_>| Some(fields.allows(KEY_CERT_SIGN) && fields.authority()? >= between);
+    pub(crate) fn may_issue(&self, below: u64) -> bool {
+        let may = |fields: Fields<'_>| Some(fields.allows(KEY_CERT_SIGN) && fields.path_length()? >= below);
         self.fields().and_then(may).unwrap_or(false)
     }
 
-    /// The size of its key in bits, if that is one of RSA.
+    /// The size of its key in bits, if it is an RSA key.
     pub(crate) fn rsa_bits(&self) -> Option<usize> {
         self.fields().and_then(|fields| fields.rsa_bits())
     }

@@ -3,7 +3,7 @@
 use super::hex;
 use super::tlv::Value;
 
-/// The attributes that are written by name (RFC 4514, 3), and those that everybody else names too.
+/// The attributes that RFC 4514, 3 writes by name, and three more that other tools write by name.
 const ATTRIBUTES: [(&str, &str); 12] = [
     ("2.5.4.3", "CN"),
     ("2.5.4.7", "L"),
@@ -19,7 +19,7 @@ const ATTRIBUTES: [(&str, &str); 12] = [
     ("1.2.840.113549.1.9.1", "emailAddress"),
 ];
 
-/// `CN=name,O=organisation,C=land`: the last part of the name comes first.
+/// `CN=name,O=organisation,C=country`: the last part of the name is written first.
 pub(super) fn text(name: Value<'_>) -> Option<String> {
     let parts: Option<Vec<_>> = name.items()?.into_iter().rev().map(part).collect();
     Some(parts?.join(","))
@@ -40,7 +40,7 @@ fn attribute(attribute: Value<'_>) -> Option<String> {
     })
 }
 
-/// A string of one of X.680's types.
+/// The text of a value of one of X.680's string types.
 fn string(value: Value<'_>) -> Option<String> {
     const UTF8: u8 = 12;
     const NUMERIC: u8 = 18;
@@ -66,14 +66,14 @@ fn string(value: Value<'_>) -> Option<String> {
     }
 }
 
-/// Whether two names are the same, however their strings are encoded (RFC 5280, 7.1): an authority may
-/// write its own in one way in its certificate and in another one in its revocation lists.
+/// Whether two names are the same, however their strings are encoded (RFC 5280, 7.1): an authority may encode
+/// its own name differently in its certificate and in its revocation lists.
 pub(super) fn is_same(one: Value<'_>, other: Value<'_>) -> bool {
     let parts = |name| folded(name).filter(|parts| !parts.is_empty());
     one.whole == other.whole || parts(one).is_some_and(|one| parts(other) == Some(one))
 }
 
-/// What an attribute is, and its value without what makes no difference.
+/// The kind of an attribute, and its value without differences of case and white space.
 type Folded<'a> = (&'a [u8], String);
 
 /// The attributes of each part.
@@ -96,7 +96,7 @@ fn folded_attribute(attribute: Value<'_>) -> Option<Folded<'_>> {
     Some((kind.content, text))
 }
 
-/// RFC 4514, 2.4. What a terminal would act upon is escaped like NUL: each byte as `\XX`.
+/// RFC 4514, 2.4. Characters that a terminal would act upon are escaped as NUL is: each byte as `\XX`.
 fn escaped(value: &str) -> String {
     let last = value.chars().count().saturating_sub(1);
     let mut text = String::new();
@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_means_something_and_what_a_terminal_acts_upon_is_escaped() {
+    fn special_and_control_characters_are_escaped() {
         for (value, written) in [
             ("James \"Jim\" Smith, III", r#"James \"Jim\" Smith\, III"#),
             ("# a ", r"\# a\ "),
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn names_are_the_same_whatever_the_case_and_the_type_of_their_strings() {
         let name = named(&value(19, b"The Authority"));
-        for (other, is_its) in [
+        for (other, same) in [
             (named(&value(19, b"The Authority")), true),
             (named(&value(12, b"the  authority ")), true),
             (named(&value(30, b"\0T\0h\0e\0 \0A\0u\0t\0h\0o\0r\0i\0t\0y")), true),
@@ -164,7 +164,7 @@ mod tests {
             (named(&value(4, b"The Authority")), false),
             (value(0x30, &[]), false),
         ] {
-            assert_eq!(is_same(Value::only(&name).unwrap(), Value::only(&other).unwrap()), is_its);
+            assert_eq!(is_same(Value::only(&name).unwrap(), Value::only(&other).unwrap()), same);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! PEM, the text form of certificates, keys and revocation lists (RFC 7468): what is in a file and where.
+//! PEM, the text form of certificates, keys and revocation lists (RFC 7468).
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ const BEGIN: &[u8] = b"-----BEGIN";
 const END: &[u8] = b"-----END";
 const DASHES: &[u8] = b"-----";
 
-/// One block: what it says that it is, and what it holds.
+/// One block: its label and its contents.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Block {
     pub(crate) label: String,
@@ -21,7 +21,7 @@ pub(crate) struct Block {
     pub(crate) is_encrypted: bool,
 }
 
-/// Something that begins or ends as a block does, and is none.
+/// Text that begins or ends as a block does, but is not one.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Malformed {
     line: usize,
@@ -34,8 +34,8 @@ impl fmt::Display for Malformed {
     }
 }
 
-/// The blocks of a text, wherever they stand: after a byte order mark, indented, with text around them, or one
-/// directly after the other. Nothing that begins with `-----BEGIN` is passed over.
+/// The blocks of a text, wherever they stand: after a byte order mark, indented, with text around them, or
+/// one directly after the other. Every `-----BEGIN` yields a block or an error.
 pub(crate) fn blocks(text: &[u8]) -> impl Iterator<Item = Result<Block, Malformed>> {
     Blocks { text, at: 0, line: 1, counted: 0 }
 }
@@ -50,9 +50,9 @@ pub(crate) fn block(label: &str, der: &[u8]) -> String {
 
 struct Blocks<'a> {
     text: &'a [u8],
-    /// What comes before it has been read.
+    /// Everything before this offset has been read.
     at: usize,
-    /// The line of the byte that lines were counted to.
+    /// The line of the byte at `counted`.
     line: usize,
     counted: usize,
 }
@@ -87,7 +87,7 @@ impl Blocks<'_> {
     }
 }
 
-/// The parts of a block, from behind its BEGIN.
+/// The parts of a block after its `-----BEGIN`.
 struct Found<'a> {
     label: &'a str,
     body: &'a [u8],
@@ -96,17 +96,17 @@ struct Found<'a> {
 
 impl<'a> Found<'a> {
     fn read(text: &'a [u8]) -> Result<Self, String> {
-        let (label, rest) = label(text).ok_or("the line of a BEGIN is not whole")?;
+        let (label, rest) = label(text).ok_or("the BEGIN line is incomplete")?;
         let without_end = || format!("{} has no END", label.escape_debug());
         let end = memmem::find(rest, END).ok_or_else(without_end)?;
         let (before, after) = rest.split_at(end);
         let body = before.strip_prefix(DASHES).filter(|_| memmem::find(before, BEGIN).is_none());
         let body = body.ok_or_else(without_end)?;
-        let (closing, after) = self::label(&after[END.len()..]).ok_or("the line of an END is not whole")?;
+        let (closing, after) = self::label(&after[END.len()..]).ok_or("the END line is incomplete")?;
         if closing != label {
             return Err(format!("{} ends as {}", label.escape_debug(), closing.escape_debug()));
         }
-        // Dashes too few for two lines belong to the second one, so that nothing is lost.
+        // Dashes too few for two lines belong to the second line, so that its block is found.
         let near = &after[..after.len().min(DASHES.len() + BEGIN.len())];
         let next = [BEGIN, END].into_iter().filter_map(|mark| memmem::find(near, mark)).min();
         let after = &after[next.unwrap_or(DASHES.len()).min(DASHES.len())..];
@@ -125,12 +125,13 @@ impl<'a> Found<'a> {
             }
         }
         let der = STANDARD.decode(text);
-        let der = der.map_err(|_| format!("what is in {} is not base64", self.label.escape_debug()))?;
+        let der = der.map_err(|_| format!("the content of {} is not base64", self.label.escape_debug()))?;
         Ok(Block { label: self.label.to_owned(), line, der, is_encrypted })
     }
 }
 
-/// What stands between a BEGIN or an END and its five dashes, on the same line, and the text from those on.
+/// The label between a BEGIN or an END and its five dashes on the same line, and the text from those dashes
+/// on.
 fn label(text: &[u8]) -> Option<(&str, &[u8])> {
     let end = memmem::find(text, DASHES)?;
     let label = std::str::from_utf8(&text[..end]).ok()?.strip_prefix(' ')?;
@@ -178,21 +179,15 @@ mod tests {
     }
 
     #[test]
-    fn what_begins_as_a_block_and_is_none_is_told_with_its_line_and_the_next_is_read() {
+    fn a_malformed_block_is_reported_with_its_line_and_the_next_one_is_read() {
         for (text, fault) in [
-            (
-                "-----BEGIN ONE\nAQ==\n-----END ONE-----".to_owned(),
-                "line 4: the line of a BEGIN is not whole",
-            ),
-            ("-----BEGIN".to_owned(), "line 4: the line of a BEGIN is not whole"),
+            ("-----BEGIN ONE\nAQ==\n-----END ONE-----".to_owned(), "line 4: the BEGIN line is incomplete"),
+            ("-----BEGIN".to_owned(), "line 4: the BEGIN line is incomplete"),
             ("-----BEGIN ONE-----\nAQ==\n".to_owned(), "line 4: ONE has no END"),
-            (
-                "-----BEGIN ONE-----\nAQ==\n-----END ONE\n".to_owned(),
-                "line 4: the line of an END is not whole",
-            ),
+            ("-----BEGIN ONE-----\nAQ==\n-----END ONE\n".to_owned(), "line 4: the END line is incomplete"),
             (ONE.replace("END ONE", "END TWO"), "line 4: ONE ends as TWO"),
-            (ONE.replace("AQ==", "A!Q=="), "line 4: what is in ONE is not base64"),
-            (ONE.replace("AQ==", "AQ"), "line 4: what is in ONE is not base64"),
+            (ONE.replace("AQ==", "A!Q=="), "line 4: the content of ONE is not base64"),
+            (ONE.replace("AQ==", "AQ"), "line 4: the content of ONE is not base64"),
             (ONE.replace("-----BEGIN", "----BEGIN"), "line 6: an END has no BEGIN before it"),
         ] {
             let found = read(&format!("{TWO}\n{text}\n{TWO}"));
@@ -205,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn an_encrypted_one_is_told_apart() {
+    fn an_encrypted_block_is_recognized() {
         let text = ONE.replace("AQ==", "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAQ==");
         assert!(blocks(text.as_bytes()).next().unwrap().unwrap().is_encrypted);
     }

@@ -1,4 +1,4 @@
-//! The pin of a public key: what two machines need to know each other by.
+//! The pin of a public key: the hash by which one machine recognizes another.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// The SHA-256 of a public key, written `sha256//BASE64` as curl's `--pinnedpubkey` is.
+/// The SHA-256 of a public key, written `sha256//BASE64` as for curl's `--pinnedpubkey`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Pin([u8; 32]);
 

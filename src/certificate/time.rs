@@ -7,7 +7,7 @@ use super::tlv::{GENERALIZED_TIME, UTC_TIME, Value};
 
 const SECONDS_OF_A_DAY: i64 = 24 * 60 * 60;
 
-/// A time to the second, in UTC; written as RFC 3339 does, `2026-11-24T22:00:00Z`.
+/// A time in UTC, to the second; printed in the form of RFC 3339, `2026-11-24T22:00:00Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp {
     year: i64,
@@ -43,7 +43,7 @@ impl Timestamp {
 
     /// The seconds since 1970; negative before.
     pub(crate) fn seconds(self) -> i64 {
-        // Years that begin in March, so that the day of a leap year is their last.
+        // Counted in years that begin in March, so that a leap day is the last day of its year.
         let (year, month) =
             if self.month > 2 { (self.year, self.month - 3) } else { (self.year - 1, self.month + 9) };
         let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
@@ -80,7 +80,7 @@ impl From<Timestamp> for SystemTime {
         } else {
             Self::UNIX_EPOCH.checked_add(distance)
         };
-        // Not every system can say the year 0.
+        // Not every system can represent the year 0.
         moved.unwrap_or(Self::UNIX_EPOCH)
     }
 }
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_not_read() {
+    fn malformed_times_are_rejected() {
         for (tag, text) in [
             (UTC_TIME, "700230000000Z"),
             (UTC_TIME, "701301000000Z"),

@@ -1,5 +1,5 @@
-//! The values that DER (X.690) consists of, read one after another. A tag may be any: certificates hold
-//! strings that no library names.
+//! Reads DER (X.690) value by value. Any tag is accepted: certificates hold strings of types that DER
+//! libraries do not know.
 
 pub(super) const BOOLEAN: u8 = 0x01;
 pub(super) const INTEGER: u8 = 0x02;
@@ -11,12 +11,12 @@ pub(super) const UTC_TIME: u8 = 0x17;
 pub(super) const GENERALIZED_TIME: u8 = 0x18;
 pub(super) const SEQUENCE: u8 = 0x30;
 
-/// What a field with this number is tagged with, if it is constructed.
+/// The context-specific tag of a constructed field with this number.
 pub(super) const fn constructed(number: u8) -> u8 {
     0xa0 | number
 }
 
-/// The same for one that is not.
+/// The context-specific tag of a primitive field with this number.
 pub(super) const fn primitive(number: u8) -> u8 {
     0x80 | number
 }
@@ -26,12 +26,12 @@ pub(super) const fn primitive(number: u8) -> u8 {
 pub(super) struct Value<'a> {
     pub(super) tag: u8,
     pub(super) content: &'a [u8],
-    /// With its tag and its length.
+    /// The content with its tag and its length.
     pub(super) whole: &'a [u8],
 }
 
 impl<'a> Value<'a> {
-    /// The one value that these bytes are.
+    /// The value, if the bytes are exactly one.
     pub(super) fn only(bytes: &'a [u8]) -> Option<Self> {
         let mut values = Values(bytes);
         values.next().filter(|_| values.is_empty())
@@ -42,7 +42,7 @@ impl<'a> Value<'a> {
         (self.tag == SEQUENCE).then_some(Values(self.content))
     }
 
-    /// All that it holds.
+    /// The values that it holds, whatever its own tag is.
     pub(super) fn items(self) -> Option<Vec<Self>> {
         let mut values = Values(self.content);
         let mut items = Vec::new();
@@ -68,13 +68,13 @@ impl<'a> Value<'a> {
             .then(|| bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
     }
 
-    /// An object identifier as people write it, `2.5.4.3`.
+    /// An object identifier in dotted form, `2.5.4.3`.
     pub(super) fn object_identifier(self) -> Option<String> {
         object_identifier(self.content).filter(|_| self.tag == OBJECT_IDENTIFIER)
     }
 }
 
-/// The content of an object identifier as people write it.
+/// The dotted form of the content of an object identifier.
 pub(super) fn object_identifier(content: &[u8]) -> Option<String> {
     let mut arcs = Vec::new();
     let mut arc: u128 = 0;
@@ -104,7 +104,7 @@ impl<'a> Values<'a> {
     /// The next one, which must be whole.
     pub(super) fn next(&mut self) -> Option<Value<'a>> {
         let (&tag, rest) = self.0.split_first()?;
-        // A tag of several bytes stands nowhere in a certificate.
+        // No certificate uses a tag of several bytes.
         let is_short = tag & 0x1f != 0x1f;
         let (length, rest) = length(rest).filter(|_| is_short)?;
         let (content, rest) = rest.split_at_checked(length)?;

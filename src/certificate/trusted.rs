@@ -1,4 +1,4 @@
-//! OpenSSL's trusted certificates: a certificate, and behind it what its owner trusts it for
+//! OpenSSL's trusted certificates: a certificate followed by the purposes that its owner trusts it for
 //! (`X509_CERT_AUX`, written by `openssl x509 -trustout`).
 
 use super::tlv::{SEQUENCE, Values, constructed};
@@ -25,7 +25,7 @@ impl Purpose {
 /// What a certificate is trusted for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct TrustSettings {
-    /// Nothing else, if it is there.
+    /// If present, the certificate is trusted for these purposes only.
     trusted: Option<Vec<String>>,
     rejected: Vec<String>,
 }
@@ -50,7 +50,7 @@ impl TrustSettings {
         values.is_empty().then_some((certificate, Self { trusted, rejected }))
     }
 
-    /// Whether it may stand for certificates of this purpose, as OpenSSL decides it.
+    /// Whether it is trusted for this purpose, by OpenSSL's rules.
     pub(crate) fn allow(&self, purpose: Purpose) -> bool {
         let has = |purposes: &[String]| {
             purposes.iter().any(|one| one == purpose.identifier() || one == ANY_PURPOSE)

@@ -19,12 +19,12 @@ fn what_is_no_tls_is_told_with_its_first_words() {
     for handler in HANDLERS {
         let victim = victim(handler, "1m");
         for (said, told) in [
-            (&b"GET /secret HTTP/1.1\r\nHost: here\r\n\r\n"[..], r#"it said "GET /secret HTTP/1.1""#),
-            (b"SSH-2.0-\x1b[31mOpenSSH\r\n", r#"it said "SSH-2.0-\u{1b}[31mOpenSSH""#),
-            (&[0; 16 * 1024], r#"it said "\0\0\0\0\0"#),
-            (&vec![b'x'; 100_000], &format!("it said \"{}\"", "x".repeat(80))),
+            (&b"GET /secret HTTP/1.1\r\nHost: here\r\n\r\n"[..], r#"it sent "GET /secret HTTP/1.1""#),
+            (b"SSH-2.0-\x1b[31mOpenSSH\r\n", r#"it sent "SSH-2.0-\u{1b}[31mOpenSSH""#),
+            (&[0; 16 * 1024], r#"it sent "\0\0\0\0\0"#),
+            (&vec![b'x'; 100_000], &format!("it sent \"{}\"", "x".repeat(80))),
             // Whole in one segment, and too short for the head of a record.
-            (b"hi\n", r#"it said "hi""#),
+            (b"hi\n", r#"it sent "hi""#),
         ] {
             let stream = victim.dial();
             if said.len() < 5 {
@@ -81,7 +81,7 @@ fn half_a_client_hello_and_an_end_are_told() {
             let mut stream = victim.dial();
             stream.write_all(&hello[..length]).unwrap();
             stream.shutdown(Shutdown::Write).unwrap();
-            victim.tells(if length == 0 { "does it speak TLS?" } else { "in the middle of it" });
+            victim.tells(if length == 0 { "does it speak TLS?" } else { "before it was complete" });
         }
         victim.serves();
     }

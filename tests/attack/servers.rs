@@ -36,7 +36,7 @@ fn what_is_no_tls_is_told_with_its_first_words() {
         (&[0; 16 * 1024], r#""\0\0\0"#),
     ] {
         let told = told_of(answer).says(&["TLS handshake with", "--starttls"]);
-        let words = format!("the peer does not speak TLS; it said {said}");
+        let words = format!("the peer does not speak TLS; it sent {said}");
         assert!(told.stderr.contains(&words), "{words}\n{}", told.told());
         assert!(told.stderr.len() < 500, "{}", told.told());
     }

@@ -63,7 +63,7 @@ fn a_curl_that_does_not_trust_us_uses_nothing_up() {
         server.stderr_line("TLS handshake with");
         // The scheme of the wrong port: its words are told.
         peer("curl").args(["-sS", &url("http", &port, "page")]).run();
-        server.stderr_line("the peer does not speak TLS; it said \"GET /page HTTP/1.1\"");
+        server.stderr_line("the peer does not speak TLS; it sent \"GET /page HTTP/1.1\"");
         curl(&site, version, &url("https", &port, "")).run().status(0).stdout(b"ok");
         server.wait().status(0);
     }

@@ -143,7 +143,8 @@ fn a_client_that_s_server_refuses_has_status_6_and_a_reason() {
             let (server, port) = demanding(&site, version);
             let client = site.connect(&port).args(options).input("secret\n").run().status(6).stdout(b"");
             let told = client.stderr.lines().last().unwrap_or_default();
-            let is_told = [alert, "demands a certificate", "--cert"].iter().all(|words| told.contains(words));
+            let is_told =
+                [alert, "requires a client certificate", "--cert"].iter().all(|words| told.contains(words));
             assert!(told.starts_with("astream: TLS") && is_told, "{}", client.told());
             server.wait().stdout(b"");
         }
@@ -199,7 +200,7 @@ fn s_client_of_an_old_version_is_refused_with_the_alert_for_that_and_told_apart(
         let old = ["s_client", "-connect", &at, version, "-cipher", "DEFAULT@SECLEVEL=0"];
         let client = peer("openssl").args(old).run();
         assert!(client.code() != 0 && client.stderr.contains("alert protocol version"), "{}", client.told());
-        server.stderr_line("the peer speaks none of our versions of TLS");
+        server.stderr_line("the peer supports none of our versions of TLS");
     }
     let client = peer("openssl").args(["s_client", "-connect", &at, "-quiet", "-CAfile", site.ca()]);
     client.run().status(0).stdout(b"hello");

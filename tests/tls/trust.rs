@@ -147,7 +147,7 @@ async fn a_pin_counts_also_where_a_chain_would_do() {
     let authority = Authority::new();
     let server = serve(TlsServer::new(authority.issue(&["localhost"]))).await;
     let client = TlsClient::new().roots(authority.roots()).pin(IDENTITY.pin());
-    assert_told(&outcome("localhost", &server, client).await, "not a pinned one");
+    assert_told(&outcome("localhost", &server, client).await, "does not match the pin");
 }
 
 #[tokio::test]
@@ -199,7 +199,9 @@ async fn files_that_are_no_certificates_are_named_before_anybody_is_connected_to
     let (missing, empty) = (folder.path().join("missing.pem"), folder.path().join("empty.pem"));
     std::fs::write(&empty, "").unwrap();
     let nobody: Endpoint = "127.0.0.1:1".parse().unwrap();
-    for (file, told) in [(missing, "cannot read it: no such file"), (empty, "no certificate in PEM form")] {
+    for (file, told) in
+        [(missing, "cannot read it: no such file"), (empty, "it contains no certificate in PEM form")]
+    {
         let client = TlsClient::new().roots(&file);
         let error = open_connection(&nobody, &ConnectOptions::new().tls(client)).await.unwrap_err();
         assert_told(&error.to_string(), &format!("{}: {told}", file.display()));

@@ -59,8 +59,12 @@ fn an_absent_certificate() {
     let made = make(&Plan::new(&["a client"]));
     for version in VERSIONS {
         let (server, client) = meet(None, &made, version);
-        client.status(6).stdout(b"").says(&["alert CertificateRequired", "demands a certificate", "--cert"]);
-        server.stderr_line("the peer shows no certificate");
+        client.status(6).stdout(b"").says(&[
+            "alert CertificateRequired",
+            "requires a client certificate",
+            "--cert",
+        ]);
+        server.stderr_line("the peer presented no certificate");
     }
 }
 
@@ -75,9 +79,9 @@ fn issuers() {
     let unknown = |plan: &mut Plan| plan.is_root_unknown = true;
     check(good, unknown, &["not trusted", "CN=the root"], &["UnknownCA", "does not know the issuer"]);
     let itself = |plan: &mut Plan| plan.is_self_signed = true;
-    check(good, itself, &["signed by itself"], &["UnknownCA"]);
+    check(good, itself, &["self-signed"], &["UnknownCA"]);
     let alone = |plan: &mut Plan| plan.is_sent_alone = true;
-    check(good, alone, &["no certificate of it was sent"], &["UnknownCA"]);
+    check(good, alone, &["the peer did not send the issuer's certificate"], &["UnknownCA"]);
 }
 
 #[test]

@@ -109,19 +109,19 @@ fn what_is_not_used_is_told_with_its_line() {
     let list = List::by(&made.issuers[1], "between").pem();
     let as_label = |label: &str| list.replace("X509 CRL", label);
     for (option, content, told) in [
-        ("--cacert", certificate.clone() + &list, "a revocation list (X509 CRL) is not used here"),
-        ("--cacert", certificate.clone() + &key, "a private key (PRIVATE KEY) is not used here"),
-        ("--cacert", certificate.clone() + &as_label("NOTHING KNOWN"), "a block (NOTHING KNOWN) is not used"),
+        ("--cacert", certificate.clone() + &list, "found a revocation list (X509 CRL)"),
+        ("--cacert", certificate.clone() + &key, "found a private key (PRIVATE KEY)"),
+        ("--cacert", certificate.clone() + &as_label("NOTHING KNOWN"), "found a block (NOTHING KNOWN)"),
         ("--cacert", certificate.clone() + &as_label("PKCS7"), "openssl pkcs7 -print_certs"),
         ("--cacert", certificate.clone() + &as_label("CERTIFICATE"), "this certificate cannot be read"),
         ("--cacert", certificate.clone() + "-----BEGIN CERTIFICATE-----\nMII\n", "CERTIFICATE has no END"),
-        ("--cert", certificate.clone() + &key, "a private key (PRIVATE KEY) is not used here"),
+        ("--cert", certificate.clone() + &key, "found a private key (PRIVATE KEY)"),
         ("--cert", certificate.clone() + &as_label("DH PARAMETERS"), "parameters for keys (DH PARAMETERS)"),
-        ("--key", certificate.clone(), "a certificate (CERTIFICATE) is not used here, only a private key is"),
+        ("--key", certificate.clone(), "expected a private key, found a certificate (CERTIFICATE)"),
         ("--key", key.clone() + &key, "a second private key"),
-        ("--key", as_label("PUBLIC KEY"), "a public key (PUBLIC KEY) is not used here"),
+        ("--key", as_label("PUBLIC KEY"), "found a public key (PUBLIC KEY)"),
         ("--key", as_label("ENCRYPTED PRIVATE KEY"), "the key is encrypted; decrypt it first: openssl pkey"),
-        ("--crl", list.clone() + &certificate, "a certificate (CERTIFICATE) is not used here, only a CRL is"),
+        ("--crl", list.clone() + &certificate, "expected a CRL, found a certificate (CERTIFICATE)"),
         (
             "--crl",
             list.clone() + &certificate.replace(" CERTIFICATE", " X509 CRL"),
@@ -157,8 +157,8 @@ fn another_form_is_told_with_the_command_that_makes_pem_of_it() {
         (store, "it is PKCS#12, not PEM: openssl pkcs12 -in"),
         (utf16, "it is text in UTF-16: iconv -f UTF-16 -t UTF-8"),
         (reversed, "it is text in UTF-16: iconv -f UTF-16 -t UTF-8"),
-        (b"hello".to_vec(), "in PEM form in it"),
-        (Vec::new(), "in PEM form in it"),
+        (b"hello".to_vec(), "in PEM form"),
+        (Vec::new(), "in PEM form"),
     ] {
         let path = file(&made, "other", content);
         for option in ["--cacert", "--crl", "--cert", "--key"] {
@@ -199,8 +199,7 @@ fn a_trusted_certificate_counts_for_what_its_settings_allow() {
         (vec![allow(&any), reject(&purpose(2))], true, false),
     ] {
         let path = file(&made, "trusted-root.pem", trusted(root, &settings));
-        let told =
-            |whom: &str| format!("{path}: line 1: its trust settings do not allow to trust it for {whom}");
+        let told = |whom: &str| format!("{path}: line 1: its trust settings do not trust it for {whom}");
         let client = meet(&made, arg(&made.shown.cert), &path, &[]);
         if servers {
             client.status(0)

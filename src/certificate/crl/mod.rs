@@ -1,4 +1,4 @@
-//! Revocation lists (RFC 5280, 5): what one says. Whether it is to be believed is decided elsewhere.
+//! The contents of revocation lists (RFC 5280, 5). `transport/tls` checks their signatures.
 
 mod scope;
 
@@ -21,7 +21,7 @@ const ISSUING_POINT: [u8; 3] = standard(28);
 const CERTIFICATE_ISSUER: [u8; 3] = standard(29);
 const AUTHORITY_KEY: [u8; 3] = standard(35);
 
-/// The second version is written as one, and the first as nothing.
+/// The second version is encoded as 1; the first is left out.
 const SECOND_VERSION: u64 = 1;
 
 /// Reasons of an entry (RFC 5280, 5.3.1).
@@ -32,16 +32,16 @@ const REMOVE_FROM_LIST: u8 = 8;
 /// each certificate, so that a long list costs little memory.
 #[derive(Debug)]
 pub(crate) struct RevocationList {
-    /// What its issuer has signed.
+    /// The signed bytes (`tbsCertList`).
     signed: Vec<u8>,
     /// The content of an `AlgorithmIdentifier`.
     algorithm: Vec<u8>,
     signature: Vec<u8>,
-    /// Of `signed`, in DER.
+    /// The name of the issuer within `signed`, in DER.
     issuer: Range<usize>,
     begin: Timestamp,
     end: Option<Timestamp>,
-    /// The entries in `signed`.
+    /// The entries within `signed`.
     entries: Range<usize>,
     scope: Scope,
     obstacle: Option<String>,
@@ -66,7 +66,7 @@ impl RevocationList {
         let is_signed_as_it_says = fields.algorithm == algorithm && signature.tag == BIT_STRING;
         let signature = signature.content.strip_prefix(&[0]).filter(|_| is_signed_as_it_says)?;
         let (scope, mut obstacle) = match &fields.extensions {
-            Some(extensions) => about(extensions)?,
+            Some(extensions) => scope_and_obstacle(extensions)?,
             None => (Scope::default(), None),
         };
         read_all(Values(fields.entries), &mut obstacle)?;
@@ -74,38 +74,39 @@ impl RevocationList {
             signed: signed.whole.to_vec(),
             algorithm: algorithm.content.to_vec(),
             signature: signature.to_vec(),
-            issuer: place(fields.issuer.whole, signed.whole),
+            issuer: range_within(fields.issuer.whole, signed.whole),
             begin: fields.begin,
             end: fields.end,
-            entries: place(fields.entries, signed.whole),
+            entries: range_within(fields.entries, signed.whole),
             scope,
             obstacle,
         })
     }
 
-    /// What is signed, the content of the `AlgorithmIdentifier` that says how, and the signature.
+    /// The signed bytes, the content of their `AlgorithmIdentifier`, and the signature.
     pub(crate) fn signature(&self) -> (&[u8], &[u8], &[u8]) {
         (&self.signed, &self.algorithm, &self.signature)
     }
 
-    /// Whether its issuer has the name of this certificate's.
+    /// Whether its issuer has the name of the certificate's issuer. Lists of attribute certificates do not
+    /// count.
     pub(crate) fn is_by_issuer_of(&self, certificate: &Certificate) -> bool {
         let own = Value::only(&self.signed[self.issuer.clone()]);
         let other = certificate.fields().map(|fields| fields.issuer);
         own.zip(other).is_some_and(|(own, other)| name::is_same(own, other)) && !self.scope.only_attributes
     }
 
-    /// Since when it holds (`thisUpdate`).
+    /// When it was issued (`thisUpdate`).
     pub(crate) fn begin(&self) -> Timestamp {
         self.begin
     }
 
-    /// When the next one is due at the latest (`nextUpdate`).
+    /// When the next list is due at the latest (`nextUpdate`).
     pub(crate) fn end(&self) -> Option<Timestamp> {
         self.end
     }
 
-    /// Why nobody can say that a certificate is good because it is not on this list.
+    /// Why the absence of a certificate from this list does not prove it to be good.
     pub(crate) fn obstacle(&self) -> Option<&str> {
         self.obstacle.as_deref()
     }
@@ -120,7 +121,8 @@ impl RevocationList {
         let entries = &self.signed[self.entries.clone()];
         let Some(fields) = certificate.fields() else { return Listed::Revoked };
         let serial = without_zeros(fields.serial);
-        // Where these bytes are nowhere at all, as in nearly every list, no entry has to be looked at.
+        // For nearly every certificate its serial number is nowhere in these bytes, and no entry has to be
+        // parsed.
         if memchr::memmem::find(entries, serial).is_none() {
             return Listed::No;
         }
@@ -128,7 +130,7 @@ impl RevocationList {
         let mut listed = Listed::No;
         while let Some(entry) = entries.next().and_then(Entry::read) {
             if entry.has(&CERTIFICATE_ISSUER) {
-                // This entry and those that follow are of certificates of another issuer.
+                // This entry and those that follow concern certificates of another issuer.
                 break;
             }
             if without_zeros(entry.serial) == serial {
@@ -143,7 +145,7 @@ impl RevocationList {
     }
 }
 
-/// What is signed (RFC 5280, 5.1.2).
+/// The fields of the signed part (RFC 5280, 5.1.2).
 struct Signed<'a> {
     algorithm: Value<'a>,
     issuer: Value<'a>,
@@ -176,26 +178,25 @@ fn time(fields: &mut Values<'_>) -> Option<Timestamp> {
     fields.next().and_then(Timestamp::read)
 }
 
-/// Where a part of these bytes is in them.
-fn place(part: &[u8], whole: &[u8]) -> Range<usize> {
+/// The range of `part` within `whole`, of which it is a slice.
+fn range_within(part: &[u8], whole: &[u8]) -> Range<usize> {
     let start = part.as_ptr().addr() - whole.as_ptr().addr();
     start..start + part.len()
 }
 
-/// What a list is about, and what keeps it from saying that a certificate is good.
-fn about(extensions: &Extensions<'_>) -> Option<(Scope, Option<String>)> {
+/// The scope of a list, and why absence from it would prove nothing (see [`RevocationList::obstacle`]).
+fn scope_and_obstacle(extensions: &Extensions<'_>) -> Option<(Scope, Option<String>)> {
     let scope = match extensions.get(&ISSUING_POINT) {
         Some(extension) => Scope::read(Value::only(extension.value)?)?,
         None => Scope::default(),
     };
     let unknown = extensions
-        .critical_beside(&[NUMBER, AUTHORITY_KEY, ISSUING_POINT, DELTA])
+        .unknown_critical(&[NUMBER, AUTHORITY_KEY, ISSUING_POINT, DELTA])
         .map(|kind| not_understood(&kind));
     let is_delta = extensions.get(&DELTA).is_some();
-    let delta = is_delta.then(|| "it is a delta list, which has only what changed in another one".to_owned());
+    let delta = is_delta.then(|| "it is a delta list, with only the changes to another list".to_owned());
     let indirect = scope.is_indirect.then(|| "it is an indirect list, for several issuers".to_owned());
-    let partial =
-        scope.only_some_reasons.then(|| "it is a list for some reasons of revocation only".to_owned());
+    let partial = scope.only_some_reasons.then(|| "it covers only some reasons for revocation".to_owned());
     Some((scope, unknown.or(delta).or(indirect).or(partial)))
 }
 
@@ -203,13 +204,13 @@ fn not_understood(kind: &str) -> String {
     format!("it has a critical extension that is not understood, {kind}")
 }
 
-/// Reads all entries once, so that none is found to be malformed in the middle of a connection. One with a
+/// Reads all entries once, so that a malformed one is found now and not during a connection. An entry with a
 /// critical extension that is not understood is an obstacle.
 fn read_all(mut entries: Values<'_>, obstacle: &mut Option<String>) -> Option<()> {
     while !entries.is_empty() {
         let extensions = Entry::read(entries.next()?)?.extensions;
         let unknown =
-            extensions.and_then(|extensions| extensions.critical_beside(&[REASON, INVALIDITY_DATE]));
+            extensions.and_then(|extensions| extensions.unknown_critical(&[REASON, INVALIDITY_DATE]));
         if let Some(kind) = unknown.filter(|_| obstacle.is_none()) {
             *obstacle = Some(not_understood(&kind));
         }

@@ -1,12 +1,13 @@
-//! Which certificates a revocation list is about.
+//! Which certificates a revocation list covers.
 
 use crate::certificate::fields::Fields;
 use crate::certificate::tlv::{Value, Values, constructed, primitive};
 
-/// Which certificates of its issuer a list is about (RFC 5280, 5.2.5): all of them where it does not say.
+/// The certificates of its issuer that a list covers (RFC 5280, 5.2.5): all, unless it says otherwise.
 #[derive(Debug, Default)]
 pub(super) struct Scope {
-    /// The name of the point that it is published at, in DER: it is about the certificates that name it.
+    /// The distribution point at which it is published, in DER: only certificates that name this point are
+    /// covered.
     point: Option<Vec<u8>>,
     only_users: bool,
     only_authorities: bool,
@@ -45,8 +46,8 @@ fn flag(fields: &mut Values<'_>, number: u8) -> Option<bool> {
     }
 }
 
-/// Whether a certificate names this point (RFC 5280, 6.3.3, b, 2), by itself: for all reasons, and as one of its
-/// own issuer.
+/// Whether a certificate names this point (RFC 5280, 6.3.3, b, 2) without restricting it to some reasons or
+/// to another issuer.
 fn names_point(fields: &Fields<'_>, point: &[u8]) -> bool {
     let points = fields.distribution_points().unwrap_or_default();
     points.into_iter().any(|its| {
@@ -55,7 +56,7 @@ fn names_point(fields: &Fields<'_>, point: &[u8]) -> bool {
     })
 }
 
-/// Whether two points have a name in common, in the form of full names; a name relative to its issuer is one.
+/// Whether two points have a full name in common, or are identical, as names relative to their issuer may be.
 fn share_a_name(one: &[u8], other: &[u8]) -> bool {
     let full = |point| Value::only(point).filter(|names| names.tag == constructed(0)).and_then(Value::items);
     let names = full(one).unwrap_or_default();

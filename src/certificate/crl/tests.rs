@@ -25,7 +25,7 @@ fn algorithm() -> Vec<u8> {
     value(SEQUENCE, &[bytes(6, &[0x2b, 0x65, 0x70])])
 }
 
-/// What is signed, in this way.
+/// A signed structure of these fields.
 fn signed(fields: &[Vec<u8>]) -> Vec<u8> {
     value(SEQUENCE, &[value(SEQUENCE, fields), algorithm(), bytes(BIT_STRING, &[0, 1, 2])])
 }
@@ -40,7 +40,7 @@ fn point() -> Vec<u8> {
     value(0xa0, &[value(0xa0, &[bytes(0x86, b"http://here/")])])
 }
 
-/// A list of certificates of end users with these serial numbers.
+/// A list that revokes the end-entity certificates with these serial numbers.
 fn list(serials: &[u8]) -> Vec<u8> {
     let time = |text: &str| bytes(UTC_TIME, text.as_bytes());
     let entry = |serial: &u8| {
@@ -65,7 +65,7 @@ fn certificate(serial: u8) -> Certificate {
     Certificate::from_der(signed(&fields))
 }
 
-/// Asks a list everything.
+/// Calls every method of a list.
 fn ask(list: &RevocationList, certificate: &Certificate) -> (bool, bool, Listed) {
     let _ = (list.begin(), list.end(), list.obstacle(), list.signature());
     let covers = list.covers(certificate, false);
@@ -73,7 +73,7 @@ fn ask(list: &RevocationList, certificate: &Certificate) -> (bool, bool, Listed)
 }
 
 #[test]
-fn a_list_says_what_was_put_in() {
+fn a_list_returns_what_was_put_in() {
     let list = RevocationList::from_der(&list(&[7, 8])).unwrap();
     assert_eq!(ask(&list, &certificate(7)), (true, true, Listed::Revoked));
     assert_eq!(ask(&list, &certificate(9)), (true, true, Listed::No));
@@ -83,7 +83,7 @@ fn a_list_says_what_was_put_in() {
 }
 
 #[test]
-fn a_list_that_is_cut_short_is_none() {
+fn a_truncated_list_is_rejected() {
     let der = list(&[7]);
     for length in 0..der.len() {
         assert!(RevocationList::from_der(&der[..length]).is_none());
@@ -93,7 +93,7 @@ fn a_list_that_is_cut_short_is_none() {
 
 proptest! {
     #[test]
-    fn a_damaged_list_is_no_panic(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4)) {
+    fn a_damaged_list_does_not_panic(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4)) {
         let mut der = list(&[7, 8]);
         for (at, byte) in changes {
             let at = at.index(der.len());
@@ -105,7 +105,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_no_panic(der in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn arbitrary_bytes_do_not_panic(der in prop::collection::vec(any::<u8>(), 0..200)) {
         let _ = RevocationList::from_der(&der);
         let _ = super::super::Form::of(&der);
         let _ = super::super::TrustSettings::split(&der);

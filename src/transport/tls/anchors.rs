@@ -1,4 +1,4 @@
-//! The certificates that are trusted: those of a file, or the system's.
+//! The trusted certificates: those of given files, or the system's.
 
 use std::collections::HashSet;
 use std::fs::Metadata;
@@ -13,7 +13,7 @@ use super::pem::{self, PemCertificate, PemFile};
 use crate::certificate::{Certificate, Purpose};
 use crate::error::{Error, TlsFault};
 
-/// Where distributions keep all roots in one file: reading it is ten times as fast as the folder.
+/// Where distributions keep all roots in one file, which is read ten times as fast as the folder.
 const BUNDLES: [&str; 4] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -25,12 +25,12 @@ const BUNDLES: [&str; 4] = [
 #[derive(Debug)]
 pub(super) struct Anchors {
     pub(super) store: RootCertStore,
-    /// The same in the same order.
+    /// The certificates of `store`, in the same order.
     pub(super) certificates: Vec<CertificateDer<'static>>,
 }
 
 impl Anchors {
-    /// The certificates of these files, which must all be usable for this purpose: somebody named them.
+    /// The certificates of these files. Each must be usable for this purpose, because the caller named it.
     pub(super) fn of_files(files: &[PemFile<PemCertificate>], purpose: Purpose) -> Result<Self, Error> {
         let mut anchors = Self::none();
         for file in files {
@@ -44,8 +44,8 @@ impl Anchors {
         Ok(anchors)
     }
 
-    /// The system's, or in their place what `SSL_CERT_FILE` and `SSL_CERT_DIR` name: all of that, and
-    /// nothing else.
+    /// The system's certificates, or only those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name, if either is
+    /// set.
     pub(super) fn of_system() -> Result<Self, Error> {
         let (file, folders) = (variable("SSL_CERT_FILE")?, variable("SSL_CERT_DIR")?);
         let mut found = if file.is_none() && folders.is_none() {
@@ -57,7 +57,7 @@ impl Anchors {
         found.dedup_by(|one, other| one.der == other.der);
         let mut anchors = Self::none();
         for certificate in &found {
-            // Of so many that nobody has chosen one by one some may be of no use.
+            // The caller did not choose these, so an unusable one is skipped.
             let _ = anchors.add(certificate, Purpose::Servers);
         }
         if anchors.certificates.is_empty() {
@@ -74,11 +74,9 @@ impl Anchors {
         let der = &certificate.der;
         if !certificate.is_for(purpose) {
             let whom = if purpose == Purpose::Servers { "servers" } else { "clients" };
-            return Err(format!(
-                "its trust settings do not allow to trust it for {whom} (openssl x509 -text)"
-            ));
+            return Err(format!("its trust settings do not trust it for {whom} (openssl x509 -text)"));
         }
-        // What is wrong with it must not look later like a fault of the peer's.
+        // Reported now, because later it would look like a fault of the peer.
         if let Some(part) = Certificate::from_der(der.as_ref()).unreadable_part() {
             return Err(format!("the {part} of this certificate cannot be read"));
         }
@@ -90,18 +88,20 @@ impl Anchors {
     }
 }
 
-/// What a variable names; one that is empty names nothing, which is no reason to trust others.
+/// The path in an environment variable. An empty one is an error: it must not silently mean the system's
+/// certificates.
 fn variable(name: &str) -> Result<Option<PathBuf>, Error> {
     match std::env::var_os(name) {
-        Some(value) if value.is_empty() => {
-            Err(Error::file(Path::new(name), "it is set and empty; unset it for the system's certificates"))
-        }
+        Some(value) if value.is_empty() => Err(Error::file(
+            Path::new(name),
+            "it is set but empty; unset it to use the system's certificates",
+        )),
         value => Ok(value.map(PathBuf::from)),
     }
 }
 
-/// All certificates of a file and of the files in folders. What is not there is passed over as OpenSSL does,
-/// as long as there is a certificate anywhere.
+/// All certificates of a file and of the files in folders. As OpenSSL does, it skips what is missing if there
+/// is a certificate anywhere else.
 fn named(file: Option<&Path>, folders: Option<&Path>) -> Result<Vec<PemCertificate>, Error> {
     let mut found = Vec::new();
     let mut missing = None;
@@ -140,9 +140,9 @@ fn named_by(error: Error, variable: &str) -> Error {
     }
 }
 
-/// The certificates of all files of a folder; the other files of it are nobody's business.
+/// The certificates of all files in a folder. Files without one are skipped.
 fn in_folder(folder: &Path) -> io::Result<Vec<PemCertificate>> {
-    // A folder for OpenSSL has each file by several names.
+    // A folder prepared for OpenSSL has each file under several names.
     let mut known = HashSet::new();
     let mut found = Vec::new();
     for path in std::fs::read_dir(folder)?.flatten().map(|entry| entry.path()) {
@@ -161,12 +161,12 @@ fn installed() -> Result<Vec<PemCertificate>, Error> {
     if found.is_empty() { native() } else { Ok(found) }
 }
 
-/// Those of a system that keeps them elsewhere.
+/// The certificates of a system that keeps them in other places.
 fn native() -> Result<Vec<PemCertificate>, Error> {
     let found = rustls_native_certs::load_native_certs();
     if found.certs.is_empty() {
-        let told = found.errors.first().map_or_else(String::new, |error| format!(": {error}"));
-        let reason = format!("this system has no root certificates{told}; install ca-certificates");
+        let cause = found.errors.first().map_or_else(String::new, |error| format!(": {error}"));
+        let reason = format!("this system has no root certificates{cause}; install ca-certificates");
         let (doing, fault) = ("TLS".to_owned(), TlsFault::Untrusted);
         return Err(Error::Tls { doing, reason, fault, peer_certificates: Vec::new() });
     }

@@ -1,5 +1,5 @@
-//! Whether a certificate is good: its chain to a trusted one, its validity, purpose and name, and that
-//! nobody has revoked it.
+//! Decides whether a certificate is good: its chain to a trusted one, its validity, purpose and name, and its
+//! revocation.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -15,19 +15,19 @@ use super::revocation::Revocations;
 use super::unknown::Unknown;
 use crate::certificate::Certificate;
 
-/// What a peer has shown: its own certificate, and those that lead from it to a trusted one.
+/// The certificates that a peer presented: its own, and those that lead from it to a trusted one.
 #[derive(Clone, Copy)]
 pub(super) struct Presented<'a> {
     pub(super) own: &'a CertificateDer<'a>,
     pub(super) intermediates: &'a [CertificateDer<'a>],
 }
 
-/// Accepts certificates that the trusted ones stand for.
+/// Accepts certificates that chain to a trusted one.
 ///
-/// Three things are done beyond what webpki does. A peer may show a certificate which is itself one of
-/// the trusted ones, whoever has issued it, also one of an authority: `openssl req -x509` makes nothing
-/// else, and OpenSSL accepts it. The key usage is looked at (RFC 5280, 4.2.1.3; RFC 8446, 4.4.2.2). And a trusted
-/// certificate must itself be valid and one of an authority to stand for others.
+/// It goes beyond webpki in three points. A peer may present a certificate that is itself trusted, no matter
+/// who issued it and even if it is an authority's: `openssl req -x509` makes such certificates, and OpenSSL
+/// accepts them. The key usage is checked (RFC 5280, 4.2.1.3; RFC 8446, 4.4.2.2). A trusted certificate must
+/// be valid now, and an authority's, for others to chain to it.
 #[derive(Debug, Clone)]
 pub(super) struct Chain {
     anchors: Arc<Anchors>,
@@ -44,57 +44,61 @@ impl Chain {
         &self.anchors
     }
 
-    /// A server's, which must be for `name`. Gives the path that was taken, from its own certificate to the
-    /// trusted one.
+    /// Checks a server's certificate, which must be for `name`. Returns the path from it to the trusted one.
     pub(super) fn check_server(
         &self,
-        shown: Presented<'_>,
+        presented: Presented<'_>,
         name: &ServerName<'_>,
         now: UnixTime,
     ) -> Result<Vec<Certificate>, Flaw> {
-        let own = EndEntityCert::try_from(shown.own)?;
-        let path = self.check_path(&own, shown, KeyUsage::server_auth(), now)?;
+        let own = EndEntityCert::try_from(presented.own)?;
+        let path = self.check_path(&own, presented, KeyUsage::server_auth(), now)?;
         own.verify_is_valid_for_subject_name(name)?;
         Ok(path)
     }
 
-    /// A client's, with the same path.
-    pub(super) fn check_client(&self, shown: Presented<'_>, now: UnixTime) -> Result<Vec<Certificate>, Flaw> {
-        self.check_path(&EndEntityCert::try_from(shown.own)?, shown, KeyUsage::client_auth(), now)
+    /// Checks a client's certificate. Returns the same path.
+    pub(super) fn check_client(
+        &self,
+        presented: Presented<'_>,
+        now: UnixTime,
+    ) -> Result<Vec<Certificate>, Flaw> {
+        self.check_path(&EndEntityCert::try_from(presented.own)?, presented, KeyUsage::client_auth(), now)
     }
 
     fn check_path(
         &self,
         own: &EndEntityCert<'_>,
-        shown: Presented<'_>,
+        presented: Presented<'_>,
         usage: KeyUsage,
         now: UnixTime,
     ) -> Result<Vec<Certificate>, Flaw> {
-        let is_trusted_itself = self.anchors.certificates.contains(shown.own);
+        let is_trusted_itself = self.anchors.certificates.contains(presented.own);
         let flaw = RefCell::new(None);
         let verify = |path: &VerifiedPath<'_>| {
-            let checked = self.check_verified(&self.certificates(shown, path), is_trusted_itself, now);
+            let checked = self.check_verified(&self.certificates(presented, path), is_trusted_itself, now);
             checked.map_err(|found| {
                 *flaw.borrow_mut() = Some(found);
-                // Another way to a trusted certificate may be better.
+                // Lets webpki try another path to a trusted certificate.
                 webpki::Error::CertDistrusted
             })
         };
         let (all, roots) = (self.algorithms.all, &self.anchors.store.roots);
-        let own_alone = || vec![read(shown.own)];
-        let verified = own.verify_for_usage(all, roots, shown.intermediates, now, usage, None, Some(&verify));
+        let own_alone = || vec![read(presented.own)];
+        let verified =
+            own.verify_for_usage(all, roots, presented.intermediates, now, usage, None, Some(&verify));
         let path = match verified {
-            Ok(path) if !is_trusted_itself => self.certificates(shown, &path),
+            Ok(path) if !is_trusted_itself => self.certificates(presented, &path),
             // Trusted itself, it needs no issuer.
             Ok(_) => own_alone(),
-            // Which webpki finds out after looking at the validity and before anything else.
+            // webpki reports this after checking the validity and before anything else.
             Err(webpki::Error::CaUsedAsEndEntity) if is_trusted_itself => {
-                self.check_trusted(shown.own, now)?;
+                self.check_trusted(presented.own, now)?;
                 own_alone()
             }
-            // All that does not depend on the issuer is well.
+            // Everything that does not depend on the issuer has been checked.
             Err(webpki::Error::UnknownIssuer) if is_trusted_itself => {
-                self.check_trusted(shown.own, now)?;
+                self.check_trusted(presented.own, now)?;
                 if !self.revocations.is_empty() {
                     return Err(Flaw::StatusUnknown(Unknown::NoList));
                 }
@@ -102,7 +106,8 @@ impl Chain {
             }
             Err(error) => {
                 let short = || {
-                    self.short_issuer(shown).filter(|_| error == webpki::Error::InvalidSignatureForPublicKey)
+                    self.short_issuer(presented)
+                        .filter(|_| error == webpki::Error::InvalidSignatureForPublicKey)
                 };
                 return Err(flaw.take().or_else(short).unwrap_or(Flaw::Webpki(error)));
             }
@@ -110,12 +115,12 @@ impl Chain {
         if path[0].may_sign() { Ok(path) } else { Err(Flaw::KeyUsage) }
     }
 
-    /// The certificates of a path that webpki is content with, from the peer's own to the trusted one.
-    fn certificates(&self, shown: Presented<'_>, path: &VerifiedPath<'_>) -> Vec<Certificate> {
+    /// The certificates of a path that webpki accepts, from the peer's own to the trusted one.
+    fn certificates(&self, presented: Presented<'_>, path: &VerifiedPath<'_>) -> Vec<Certificate> {
         let anchor = self.anchors.store.roots.iter().position(|anchor| std::ptr::eq(anchor, path.anchor()));
         let anchor = anchor.map(|at| read(&self.anchors.certificates[at]));
         let intermediates = path.intermediate_certificates().map(|one| read(&one.der()));
-        std::iter::once(read(shown.own)).chain(intermediates).chain(anchor).collect()
+        std::iter::once(read(presented.own)).chain(intermediates).chain(anchor).collect()
     }
 
     fn check_verified(
@@ -135,15 +140,15 @@ impl Chain {
         }
     }
 
-    /// One that needs no issuer, because it is trusted itself.
+    /// Checks a certificate that needs no issuer because it is trusted itself.
     fn check_trusted(&self, own: &CertificateDer<'_>, now: UnixTime) -> Result<(), Flaw> {
         if self.is_listed(&read(own), now) { Err(Flaw::Revoked) } else { Ok(()) }
     }
 
-    /// Whether a trusted certificate is on the list of one that is trusted too.
+    /// Whether a trusted certificate is on the revocation list of another trusted one.
     fn is_listed(&self, certificate: &Certificate, now: UnixTime) -> bool {
         let trusted = self.anchors.certificates.iter().filter(|_| !self.revocations.is_empty()).map(read);
-        self.revocations.name_trusted(certificate, trusted, &self.algorithms, seconds(now))
+        self.revocations.revoke_trusted(certificate, trusted, &self.algorithms, seconds(now))
     }
 }
 
@@ -156,17 +161,18 @@ fn seconds(now: UnixTime) -> i64 {
 }
 
 impl Chain {
-    /// An issuer whose key is too short for its signature to be looked at.
-    fn short_issuer(&self, shown: Presented<'_>) -> Option<Flaw> {
-        let below: Vec<_> = std::iter::once(shown.own).chain(shown.intermediates).map(read).collect();
-        let above = self.anchors.certificates.iter().chain(shown.intermediates).map(read);
+    /// An issuer whose RSA key is so short that webpki does not check its signature.
+    fn short_issuer(&self, presented: Presented<'_>) -> Option<Flaw> {
+        let below: Vec<_> = std::iter::once(presented.own).chain(presented.intermediates).map(read).collect();
+        let above = self.anchors.certificates.iter().chain(presented.intermediates).map(read);
         above
             .filter(|issuer| below.iter().any(|one| one.issuer() == issuer.subject()))
             .find_map(Flaw::of_issuer)
     }
 }
 
-/// The issuers of a path, up to the trusted one, which nothing is asked of if the peer's own is trusted itself.
+/// Checks the issuers of a path. The trusted one at its end is exempt if the peer's own certificate is
+/// trusted itself.
 fn check_issuers(path: &[Certificate], is_trusted_itself: bool, now: UnixTime) -> Result<(), Flaw> {
     let mut issuers = path.get(1..).unwrap_or_default();
     match issuers.split_last() {

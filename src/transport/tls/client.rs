@@ -1,4 +1,4 @@
-//! The client's side: whom to trust, what to show, and the handshake.
+//! The client's side: what to trust, what to present, and the handshake.
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use super::key_log::KeyLog;
 use super::negotiation::Negotiation;
 use super::pem::{PemCertificate, PemFile};
 use super::revocation::{CrlFile, Revocations};
-use super::verify::{Seen, ServerVerifier, Showing, Trust};
+use super::verify::{ClientCertResolver, HandshakeRecord, ServerVerifier, Trust};
 use super::{HandshakeIo, Identity, TlsInfo, TlsVersion, handshake_error, provider, server_name};
 use crate::certificate::{Pin, Purpose};
 use crate::error::{Error, TlsFault};
@@ -27,7 +27,7 @@ use crate::transport::{Prefixed, Shared};
 #[derive(Debug, Clone, Default)]
 pub struct TlsClient {
     roots: Vec<PemFile<PemCertificate>>,
-    /// The system's, once they are read.
+    /// The system's certificates, once they are read.
     system: Arc<OnceLock<Result<Arc<Anchors>, Error>>>,
     crls: Vec<CrlFile>,
     identity: Option<Identity>,
@@ -44,26 +44,26 @@ impl TlsClient {
         Self::default()
     }
 
-    /// Trusts the certificates of this PEM file instead of the system's roots; may be given repeatedly. It
-    /// is read for the first connection and then kept, as the system's are.
+    /// Trusts the certificates of this PEM file instead of the system's roots; may be given repeatedly. The
+    /// file is read for the first connection and then kept, as the system's roots are.
     #[must_use]
     pub fn roots(mut self, file: impl Into<PathBuf>) -> Self {
         self.roots.push(PemFile::new(file.into()));
         self
     }
 
-    /// Refuses certificates that a revocation list of this PEM file names (RFC 5280, 5); may be given
-    /// repeatedly, and a file may hold several: what any list names that the issuer's key has signed is
-    /// refused. The server's own certificate must then be covered by such a list that is current; those of its
-    /// issuers must where there is a list by their issuer. Pins, and a certificate of an authority that is itself
-    /// trusted, need none.
+    /// Refuses revoked certificates, by the revocation lists of this PEM file (RFC 5280, 5), which may hold
+    /// several; may be given repeatedly. A certificate is refused if any list names it that its issuer's key
+    /// signed, even an expired list. Moreover the server's own certificate must be covered by such a list
+    /// that is current; the certificates of its issuers must be if there is a list by their issuer. Pins, and
+    /// a server's certificate that is itself a trusted authority's, need no list.
     #[must_use]
     pub fn revocations(mut self, file: impl Into<PathBuf>) -> Self {
         self.crls.push(PemFile::new(file.into()));
         self
     }
 
-    /// Shows this certificate if the server asks for one.
+    /// Presents this certificate if the server asks for one.
     #[must_use]
     pub fn identity(mut self, identity: Identity) -> Self {
         self.identity = Some(identity);
@@ -84,7 +84,7 @@ impl TlsClient {
         self
     }
 
-    /// Accepts any server: whoever sits in between can read and change everything.
+    /// Accepts any server: anyone on the network path can read and change everything.
     #[must_use]
     pub fn danger_no_verification(mut self, yes: bool) -> Self {
         self.danger_no_verification = yes;
@@ -106,15 +106,15 @@ impl TlsClient {
         self
     }
 
-    /// Takes an end without `close_notify` for a clean one. Safe only where the protocol tells for
-    /// itself where its data end.
+    /// Treats an end without `close_notify` as a clean one. Safe only if the protocol itself marks where its
+    /// data end.
     #[must_use]
     pub fn ignore_unexpected_eof(mut self, yes: bool) -> Self {
         self.ignore_unexpected_eof = yes;
         self
     }
 
-    /// Reads what has to be read; what takes long goes on beside the connecting.
+    /// Reads the files. The system's certificates, which take long, are read while the connection is made.
     pub(crate) fn connector(&self, host: Option<&str>) -> Result<Connector, Error> {
         self.negotiation.check()?;
         let is_verified = !self.danger_no_verification && self.pins.is_empty();
@@ -132,7 +132,7 @@ impl TlsClient {
         Ok(Connector { host, name, anchors, revocations, key_log, client: self.clone() })
     }
 
-    /// Begins to read the system's certificates, once for all connections.
+    /// Starts to read the system's certificates, once for all connections.
     fn load_system(&self) -> Result<Loading, Error> {
         let load = |system: &OnceLock<_>| system.get_or_init(|| Anchors::of_system().map(Arc::new)).clone();
         if self.system.get().is_some() {
@@ -144,22 +144,22 @@ impl TlsClient {
             .name("roots".to_owned())
             .spawn(move || sender.send(load(&system)))
             .map_err(|error| Error::tls("reading the system's certificates", error))?;
-        Ok(Loading::Coming(receiver))
+        Ok(Loading::Pending(receiver))
     }
 }
 
 /// The certificates to trust.
 enum Loading {
-    /// Nobody asks for them.
+    /// Pins are trusted instead.
     None,
     Done(Arc<Anchors>),
-    Coming(oneshot::Receiver<Result<Arc<Anchors>, Error>>),
+    Pending(oneshot::Receiver<Result<Arc<Anchors>, Error>>),
 }
 
 /// A client that has read its files and waits for a connection.
 pub(crate) struct Connector {
     host: String,
-    /// None if nobody verifies it and it is none.
+    /// None if it is not verified and no certificate could hold it.
     name: Option<ServerName<'static>>,
     anchors: Loading,
     revocations: Revocations,
@@ -179,8 +179,8 @@ impl Connector {
         let chain = match anchors {
             Loading::None => None,
             Loading::Done(anchors) => Some(Ok(anchors)),
-            Loading::Coming(coming) => Some(
-                coming
+            Loading::Pending(pending) => Some(
+                pending
                     .await
                     .unwrap_or_else(|_| Err(Error::tls("TLS", "reading the system's certificates failed"))),
             ),
@@ -196,8 +196,8 @@ impl Connector {
             }
             Some(chain) => Trust::Chain(chain?),
         };
-        let seen = Seen::default();
-        let mut config = client.config(ServerVerifier::new(trust, &seen), seen.clone())?;
+        let record = HandshakeRecord::default();
+        let mut config = client.config(ServerVerifier::new(trust, &record), record.clone())?;
         config.enable_sni = name.is_some();
         if let Some(log) = &key_log {
             config.key_log = log.clone();
@@ -205,13 +205,13 @@ impl Connector {
         let name = name.map_or_else(|| server_name::read("localhost"), Ok)?;
         let connecting =
             TlsConnector::from(Arc::new(config)).connect(name, HandshakeIo::new(io)).into_fallible();
-        let mut stream = connecting.await.map_err(|failed| handshake_error(peer, &failed, &seen))?;
+        let mut stream = connecting.await.map_err(|failed| handshake_error(peer, &failed, &record))?;
         key_log.map_or(Ok(()), |log| log.check())?;
         stream.get_mut().0.handshake_done();
         let mut info = TlsInfo::of(stream.get_ref().1);
-        info.verified_path = seen.path();
-        info.unverified = seen.put_up_with();
-        info.tell(peer);
+        info.verified_path = record.path();
+        info.unverified = record.overridden_flaw();
+        info.log(peer);
         let protocols = &client.negotiation.protocols;
         if info.alpn.is_none() && !protocols.is_empty() {
             let reason = format!("the peer chose none of the protocols {}", protocols.join(", "));
@@ -225,16 +225,16 @@ impl Connector {
 }
 
 impl TlsClient {
-    fn config(&self, verifier: ServerVerifier, seen: Seen) -> Result<ClientConfig, Error> {
+    fn config(&self, verifier: ServerVerifier, record: HandshakeRecord) -> Result<ClientConfig, Error> {
         let key = self.identity.as_ref().map(Identity::certified_key);
         let mut config = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(&self.negotiation.supported())
             .map_err(|error| Error::tls("TLS", error))?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_client_cert_resolver(Arc::new(Showing { key, seen }));
+            .with_client_cert_resolver(Arc::new(ClientCertResolver { key, record }));
         config.alpn_protocols = self.negotiation.alpn();
-        // One connection is made with it: there is nothing to resume.
+        // It serves one connection: there is nothing to resume.
         config.resumption = Resumption::disabled();
         Ok(config)
     }

@@ -1,18 +1,18 @@
-//! What went wrong, in words, and as far as somebody can do something about it.
+//! Turns TLS failures into messages, and into the faults that hints are chosen by.
 
 use std::io;
 
 use rustls::{AlertDescription as Alert, CertificateError, InvalidMessage, PeerIncompatible, PeerMisbehaved};
 
-use super::hello::NO_PROTOCOL_NAMED;
-use super::verify::Seen;
+use super::hello::NO_PROTOCOL_OFFERED;
+use super::verify::HandshakeRecord;
 use super::{HandshakeIo, TlsVersion};
 use crate::error::{Error, TlsFault};
 
 /// An error of an open TLS stream: an alert, a bad record, an end without `close_notify`, or a loss.
 pub(crate) fn error(doing: &'static str, error: io::Error, version: TlsVersion) -> Error {
     if let Some(tls) = inner(&error) {
-        return told("TLS".to_owned(), tls, Stage::Open(version));
+        return tls_error("TLS".to_owned(), tls, Stage::Open(version));
     }
     match error.kind() {
         io::ErrorKind::UnexpectedEof => Error::Truncated,
@@ -20,44 +20,42 @@ pub(crate) fn error(doing: &'static str, error: io::Error, version: TlsVersion) 
     }
 }
 
-/// An error of a handshake, in which this was seen.
+/// An error of a handshake, with the certificates on record.
 pub(super) fn handshake_error(
     peer: &str,
     (error, handshake): &(io::Error, HandshakeIo),
-    seen: &Seen,
+    record: &HandshakeRecord,
 ) -> Error {
     let doing = format!("TLS handshake with {peer}");
-    let told = match (inner(error), seen.refusal()) {
+    let error = match (inner(error), record.refusal()) {
         (Some(rustls::Error::InvalidCertificate(_)), Some((reason, fault))) => {
             Error::Tls { doing, reason, fault, peer_certificates: Vec::new() }
         }
-        // Before TLS 1.3 there was no alert of its own for that.
-        (Some(rustls::Error::AlertReceived(Alert::HandshakeFailure)), _) if seen.is_asked_in_vain() => {
-            let reason = "the peer refused with the alert HandshakeFailure: it demands a certificate of ours"
+        // Before TLS 1.3 no alert said so.
+        (Some(rustls::Error::AlertReceived(Alert::HandshakeFailure)), _) if record.lacks_client_cert() => {
+            let reason = "the peer refused with the alert HandshakeFailure: it requires a client certificate"
                 .to_owned();
             Error::Tls { doing, reason, fault: TlsFault::Identity, peer_certificates: Vec::new() }
         }
         _ => other_failure(doing, error, handshake),
     };
-    told.with_certificates(seen.certificates())
+    error.with_certificates(record.certificates())
 }
 
 fn other_failure(doing: String, error: &io::Error, handshake: &HandshakeIo) -> Error {
     let is_lost = matches!(inner(error), None | Some(rustls::Error::InvalidMessage(_)));
     if let Some(words) = handshake.other_words().filter(|_| is_lost) {
-        let reason = format!("the peer does not speak TLS; it said {words}");
+        let reason = format!("the peer does not speak TLS; it sent {words}");
         return Error::Tls { doing, reason, fault: TlsFault::NoTls, peer_certificates: Vec::new() };
     }
     let has_closed = error.kind() == io::ErrorKind::UnexpectedEof;
     match inner(error) {
-        Some(tls) => told(doing, tls, Stage::Handshake),
+        Some(tls) => tls_error(doing, tls, Stage::Handshake),
         None if has_closed && handshake.is_silent() => {
             Error::tls(doing, "the peer closed the connection; does it speak TLS?")
         }
-        None if has_closed => Error::tls(doing, "the peer closed the connection in the middle of it"),
-        None => {
-            Error::tls(doing, error.to_string().split(" (os error").next().unwrap_or_default().to_lowercase())
-        }
+        None if has_closed => Error::tls(doing, "the peer closed the connection before it was complete"),
+        None => Error::tls(doing, crate::error::reason(error)),
     }
 }
 
@@ -65,28 +63,28 @@ fn inner(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
 }
 
-/// When an error came, on which the meaning of an alert depends.
+/// When an error occurred, on which the meaning of an alert depends.
 #[derive(Clone, Copy)]
 enum Stage {
     Handshake,
     Open(TlsVersion),
 }
 
-fn told(doing: String, error: &rustls::Error, stage: Stage) -> Error {
+fn tls_error(doing: String, error: &rustls::Error, stage: Stage) -> Error {
     use rustls::Error as Tls;
     let (reason, fault) = match error {
         Tls::AlertReceived(alert) => return refused(doing, *alert, stage),
         Tls::InvalidMessage(InvalidMessage::InvalidContentType) => {
-            ("the peer sent something that is no TLS".to_owned(), TlsFault::Other)
+            ("the peer sent something that is not TLS".to_owned(), TlsFault::Other)
         }
         Tls::InvalidCertificate(CertificateError::BadSignature) => {
-            ("the peer has not the key of its certificate".to_owned(), TlsFault::Other)
+            ("the peer does not have the key of its certificate".to_owned(), TlsFault::Other)
         }
         Tls::NoCertificatesPresented => {
-            ("the peer shows no certificate, which is demanded of it".to_owned(), TlsFault::Other)
+            ("the peer presented no certificate, but one is required".to_owned(), TlsFault::Other)
         }
         Tls::NoApplicationProtocol => {
-            ("the peer named only other application protocols (ALPN)".to_owned(), TlsFault::Protocol)
+            ("the peer offered only other application protocols (ALPN)".to_owned(), TlsFault::Protocol)
         }
         Tls::PeerIncompatible(
             PeerIncompatible::ServerDoesNotSupportTls12Or13
@@ -94,9 +92,9 @@ fn told(doing: String, error: &rustls::Error, stage: Stage) -> Error {
             | PeerIncompatible::SupportedVersionsExtensionRequired
             | PeerIncompatible::Tls12NotOffered
             | PeerIncompatible::Tls12NotOfferedOrEnabled,
-        ) => ("the peer speaks none of our versions of TLS".to_owned(), TlsFault::Version),
+        ) => ("the peer supports none of our versions of TLS".to_owned(), TlsFault::Version),
         Tls::PeerIncompatible(PeerIncompatible::SignatureAlgorithmsExtensionRequired) => {
-            ("the peer knows signatures with SHA-1 only, which can be forged".to_owned(), TlsFault::Other)
+            ("the peer supports only signatures with SHA-1, which can be forged".to_owned(), TlsFault::Other)
         }
         Tls::PeerIncompatible(
             PeerIncompatible::NoCipherSuitesInCommon
@@ -107,36 +105,38 @@ fn told(doing: String, error: &rustls::Error, stage: Stage) -> Error {
             "the peer asked to renegotiate again and again, which is not supported here".to_owned(),
             TlsFault::Other,
         ),
-        Tls::General(text) if text == NO_PROTOCOL_NAMED => (text.clone(), TlsFault::Protocol),
+        Tls::General(text) if text == NO_PROTOCOL_OFFERED => (text.clone(), TlsFault::Protocol),
         Tls::General(text) => (text.clone(), TlsFault::Other),
         _ => (other(error), TlsFault::Other),
     };
     Error::Tls { doing, reason, fault, peer_certificates: Vec::new() }
 }
 
-/// What rustls says, which may hold words of the peer's.
+/// The message of rustls, escaped because it may contain text of the peer.
 fn other(error: &rustls::Error) -> String {
     error.to_string().escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'")
 }
 
-/// What a handshake fails for with a peer that supports only what is no longer safe.
-const NOTHING_IN_COMMON: &str = "there is no cipher suite or key exchange that both support; here CBC, DHE and static RSA are not supported";
+/// Why a handshake fails with a peer that supports only what is no longer safe.
+const NOTHING_IN_COMMON: &str = "no cipher suite or key exchange is supported by both sides; CBC, DHE and static RSA are not supported here";
 
-/// The peer's reason is one byte (RFC 8446, 6.2): what it means for us, where that is known.
+/// The peer's reason is one byte (RFC 8446, 6.2): what it means for us, if that is known.
 fn refused(doing: String, alert: Alert, stage: Stage) -> Error {
     let (meaning, fault) = match alert {
         Alert::HandshakeFailure | Alert::NoRenegotiation => handshake_failure(stage),
         Alert::InsufficientSecurity => (NOTHING_IN_COMMON, TlsFault::Other),
-        Alert::CertificateRequired => ("it demands a certificate of ours", TlsFault::Identity),
+        Alert::CertificateRequired => ("it requires a client certificate", TlsFault::Identity),
         Alert::UnknownCA => ("it does not know the issuer of our certificate", TlsFault::Identity),
-        Alert::CertificateExpired => ("our certificate is not valid at this time", TlsFault::Identity),
+        Alert::CertificateExpired => ("our certificate has expired or is not valid yet", TlsFault::Identity),
         Alert::CertificateRevoked => ("our certificate is revoked", TlsFault::Identity),
         Alert::UnsupportedCertificate => ("our certificate is not for this purpose", TlsFault::Identity),
         Alert::BadCertificate | Alert::CertificateUnknown => {
             ("it does not accept our certificate", TlsFault::Identity)
         }
-        Alert::ProtocolVersion => ("it speaks none of our versions of TLS", TlsFault::Version),
-        Alert::NoApplicationProtocol => ("it has other application protocols (ALPN)", TlsFault::Protocol),
+        Alert::ProtocolVersion => ("it supports none of our versions of TLS", TlsFault::Version),
+        Alert::NoApplicationProtocol => {
+            ("it supports other application protocols (ALPN)", TlsFault::Protocol)
+        }
         Alert::UnrecognisedName => ("it does not know the name it was asked for", TlsFault::Name),
         _ => ("", TlsFault::Other),
     };
@@ -149,11 +149,12 @@ fn refused(doing: String, alert: Alert, stage: Stage) -> Error {
 fn handshake_failure(stage: Stage) -> (&'static str, TlsFault) {
     match stage {
         Stage::Handshake => (NOTHING_IN_COMMON, TlsFault::Other),
-        // The handshake was complete, so this is about another one. OpenSSL ends a session that declines it.
+        // The handshake was complete, so this is about another one: OpenSSL ends a session that declines to
+        // renegotiate.
         Stage::Open(TlsVersion::V1_2) => {
             ("it asked to renegotiate, which is not supported here", TlsFault::Other)
         }
-        // A server looks at our certificate only when we have completed the handshake.
-        Stage::Open(TlsVersion::V1_3) => ("it may demand a certificate of ours", TlsFault::Identity),
+        // A TLS 1.3 server checks our certificate only after we have completed the handshake.
+        Stage::Open(TlsVersion::V1_3) => ("it may require a client certificate", TlsFault::Identity),
     }
 }

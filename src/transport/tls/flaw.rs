@@ -1,4 +1,5 @@
-//! What is wrong with a peer's certificate: in words, as an alert, and what can be done about it.
+//! What is wrong with a peer's certificate, as a message, as an alert, and as the fault that hints are chosen
+//! by.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -11,9 +12,9 @@ use crate::certificate::{Certificate, Pin};
 use crate::error::TlsFault;
 
 /// The least size of an RSA key, in bits.
-const LEAST_RSA: usize = 2048;
+const MIN_RSA_BITS: usize = 2048;
 
-/// Signatures that can be forged, by a part of their object identifiers in DER.
+/// Signature algorithms that can be forged, by a part of their object identifiers in DER.
 const FORGEABLE: [(&[u8], &str); 4] = [
     (b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x04", "MD5"),
     (b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x05", "SHA-1"),
@@ -21,9 +22,9 @@ const FORGEABLE: [(&[u8], &str); 4] = [
     (b"\x2a\x86\x48\xce\x38\x04\x03", "SHA-1"),
 ];
 
-/// How many names of a certificate are told, and how much of each.
-const MOST_NAMES: usize = 5;
-const MOST_LETTERS: usize = 80;
+/// The most names of a certificate in a message, and the most characters of each.
+const MAX_NAMES: usize = 5;
+const MAX_LETTERS: usize = 80;
 
 /// Why a certificate is not accepted.
 #[derive(Debug)]
@@ -39,14 +40,14 @@ pub(super) enum Flaw {
     IssuerRevoked(Certificate),
     /// No revocation list says that it is good.
     StatusUnknown(Unknown),
-    /// The same of one of its issuers.
+    /// The same for one of its issuers.
     IssuerStatusUnknown(Certificate, Unknown),
-    /// So many bits.
+    /// The size of its RSA key, in bits.
     ShortKey(usize),
-    /// The same of one of its issuers, whose signatures are worth nothing.
+    /// The same for one of its issuers, whose signatures prove nothing then.
     ShortIssuerKey(Certificate, usize),
     NotPinned,
-    /// There is nobody to trust, and why.
+    /// There is no trusted certificate, and why.
     NobodyTrusted(String),
 }
 
@@ -57,25 +58,25 @@ impl From<webpki::Error> for Flaw {
 }
 
 impl Flaw {
-    /// A key that no handshake can be made with, whoever trusts it.
+    /// A key that is too short for any handshake, even if the certificate is trusted.
     pub(super) fn of_key(certificate: &CertificateDer<'_>) -> Option<Self> {
         short_key(&Certificate::from_der(certificate.as_ref())).map(Self::ShortKey)
     }
 
-    /// An issuer of which no signature counts.
+    /// An issuer whose key is too short for its signatures to count.
     pub(super) fn of_issuer(issuer: Certificate) -> Option<Self> {
         short_key(&issuer).map(|bits| Self::ShortIssuerKey(issuer, bits))
     }
 
-    /// What is wrong, with what the peer has shown, and what that is for.
-    pub(super) fn words(&self, name: Option<&ServerName<'_>>, shown: &[Certificate]) -> String {
-        let own = shown.first();
+    /// The message, with a description of the certificate that the peer presented.
+    pub(super) fn message(&self, name: Option<&ServerName<'_>>, presented: &[Certificate]) -> String {
+        let own = presented.first();
         let flaw = match self {
-            Self::Webpki(error) => webpki_words(error, name, shown),
+            Self::Webpki(error) => webpki_message(error, name, presented),
             Self::KeyUsage => "the certificate's key may not sign a handshake (key usage)".to_owned(),
             Self::NoAuthority(issuer) => {
                 format!(
-                    "the certificate is not trusted: {} may not stand for it (basic constraints, key usage)",
+                    "the certificate is not trusted: {} may not issue it (basic constraints, key usage)",
                     cut(&issuer.subject())
                 )
             }
@@ -84,26 +85,26 @@ impl Flaw {
             }
             Self::Revoked => "the certificate is revoked".to_owned(),
             Self::IssuerRevoked(issuer) => {
-                format!("the certificate of one of its issuers is revoked, {}", cut(&issuer.subject()))
+                format!("the certificate of its issuer {} is revoked", cut(&issuer.subject()))
             }
             Self::StatusUnknown(why) => {
-                format!("whether the certificate is revoked is unknown: {why}")
+                format!("it is not known whether the certificate is revoked: {why}")
             }
             Self::IssuerStatusUnknown(issuer, why) => format!(
-                "whether the certificate of its issuer {} is revoked is unknown: {why}",
+                "it is not known whether the certificate of its issuer {} is revoked: {why}",
                 cut(&issuer.subject())
             ),
             Self::ShortKey(bits) => {
-                format!("the certificate's RSA key has {bits} bits; at least {LEAST_RSA} are required")
+                format!("the certificate's RSA key has {bits} bits; at least {MIN_RSA_BITS} are required")
             }
             Self::ShortIssuerKey(issuer, bits) => format!(
                 "the certificate is not trusted: the RSA key of its issuer {} has {bits} bits; at least \
-                 {LEAST_RSA} are required",
+                 {MIN_RSA_BITS} are required",
                 cut(&issuer.subject())
             ),
             Self::NotPinned => {
                 let pin = own.and_then(Certificate::pin).as_ref().map_or_else(String::new, Pin::to_string);
-                format!("the peer's key is not a pinned one; its pin is {pin}")
+                format!("the peer's key does not match the pin; its pin is {pin}")
             }
             Self::NobodyTrusted(reason) => reason.clone(),
         };
@@ -116,7 +117,7 @@ impl Flaw {
             Self::Webpki(E::UnknownIssuer | E::CaUsedAsEndEntity | E::InvalidSignatureForPublicKey)
             | Self::TrustedTime(_) => TlsFault::Untrusted,
             Self::Webpki(E::CertNotValidForName(_)) => TlsFault::Name,
-            // Nobody should be told how to accept it all the same.
+            // No hint may say how to accept it all the same.
             Self::Revoked
             | Self::IssuerRevoked(_)
             | Self::StatusUnknown(_)
@@ -130,10 +131,10 @@ impl Flaw {
 }
 
 fn short_key(certificate: &Certificate) -> Option<usize> {
-    certificate.rsa_bits().filter(|bits| *bits < LEAST_RSA)
+    certificate.rsa_bits().filter(|bits| *bits < MIN_RSA_BITS)
 }
 
-/// Chooses the alert that the peer is sent.
+/// The alert that is sent to the peer.
 impl From<&Flaw> for rustls::Error {
     fn from(flaw: &Flaw) -> Self {
         use webpki::Error as E;
@@ -143,7 +144,7 @@ impl From<&Flaw> for rustls::Error {
             }
             Flaw::Revoked | Flaw::IssuerRevoked(_) => CertificateError::Revoked,
             Flaw::Webpki(E::UnknownIssuer) | Flaw::TrustedTime(_) => CertificateError::UnknownIssuer,
-            // Which is a matter of our lists, and says nothing of the certificate: `certificate_unknown`.
+            // The fault is in our lists and not in the certificate, so the alert is `certificate_unknown`.
             Flaw::StatusUnknown(_) | Flaw::IssuerStatusUnknown(..) => {
                 CertificateError::Other(OtherError(Arc::new(webpki::Error::UnknownRevocationStatus)))
             }
@@ -162,36 +163,30 @@ impl From<&Flaw> for rustls::Error {
     }
 }
 
-fn webpki_words(error: &webpki::Error, name: Option<&ServerName<'_>>, shown: &[Certificate]) -> String {
+fn webpki_message(error: &webpki::Error, name: Option<&ServerName<'_>>, presented: &[Certificate]) -> String {
     use webpki::Error as E;
     match error {
         E::CertNotValidForName(_) => {
             let name = name.map_or_else(String::new, |name| name.to_str().into_owned());
             format!("the certificate is not for '{}'", cut(&name))
         }
-        E::CertExpired { time, .. } => format!("{} has expired", invalid(time.as_secs(), shown)),
-        E::CertNotValidYet { time, .. } => {
-            let since = shown.first().and_then(Certificate::not_before);
-            let since = since.map_or_else(String::new, |since| format!(", only from {since} on"));
-            format!("{} is not valid yet{since}", invalid(time.as_secs(), shown))
-        }
-        E::InvalidCertValidity => format!("{} ends before it begins", ended(shown)),
-        E::UnknownIssuer => format!("the certificate is not trusted: {}", unknown_issuer(shown)),
+        E::CertExpired { .. } | E::CertNotValidYet { .. } | E::InvalidCertValidity => time(error, presented),
+        E::UnknownIssuer => format!("the certificate is not trusted: {}", unknown_issuer(presented)),
         E::InvalidSignatureForPublicKey => {
             "the certificate is not trusted: its issuer's key did not sign it".to_owned()
         }
         E::CaUsedAsEndEntity => {
-            "the certificate is not trusted: it is one of an authority, and not one of the trusted".to_owned()
+            "the certificate is not trusted: it is an authority's, and not one of the trusted ones".to_owned()
         }
         E::EndEntityUsedAsCa => {
-            "the certificate is not trusted: its issuer is no authority (basic constraints)".to_owned()
+            "the certificate is not trusted: its issuer is not an authority (basic constraints)".to_owned()
         }
         E::PathLenConstraintViolated => {
             "the certificate is not trusted: its chain is too long for an authority in it (path length)"
                 .to_owned()
         }
         E::NameConstraintViolation => {
-            "the certificate is not trusted: its issuer may not stand for this name (name constraints)"
+            "the certificate is not trusted: its issuer may not certify this name (name constraints)"
                 .to_owned()
         }
         E::RequiredEkuNotFoundContext(_) => match name {
@@ -203,12 +198,12 @@ fn webpki_words(error: &webpki::Error, name: Option<&ServerName<'_>>, shown: &[C
             signature(&context.signature_algorithm_id)
         }
         E::UnsupportedCertVersion => {
-            "the certificate is of an old version of X.509, not of the third".to_owned()
+            "the certificate has an old version of X.509; only the third is accepted".to_owned()
         }
         E::UnsupportedCriticalExtension => {
-            "the certificate has a critical extension that is not known here".to_owned()
+            "the certificate has a critical extension that is not understood".to_owned()
         }
-        E::BadDerTime if has_old_time(shown) => {
+        E::BadDerTime if has_old_time(presented) => {
             "the certificate or an issuer's has a time before 1970, which is not supported".to_owned()
         }
         E::BadDer | E::BadDerTime | E::TrailingData(_) => "the certificate is malformed".to_owned(),
@@ -216,43 +211,50 @@ fn webpki_words(error: &webpki::Error, name: Option<&ServerName<'_>>, shown: &[C
             "the certificate has malformed extensions, or unique identifiers, which are not supported"
                 .to_owned()
         }
-        // Its name says it, and holds nothing of the peer's.
+        // The name of the error says it, and contains no text of the peer.
         other => format!("the certificate is not accepted: {other}"),
     }
 }
 
-/// Whose validity it is that does not hold.
-fn invalid(now: u64, shown: &[Certificate]) -> String {
-    match shown.split_first() {
-        Some((own, issuers)) if own.is_valid_at(now) => {
-            let issuer = issuers.iter().find(|issuer| !issuer.is_valid_at(now));
-            let issuer = issuer.map_or_else(String::new, |issuer| format!(" {}", cut(&issuer.subject())));
-            format!("the certificate of its issuer{issuer}")
+fn time(error: &webpki::Error, presented: &[Certificate]) -> String {
+    use webpki::Error as E;
+    let (E::CertExpired { time, .. } | E::CertNotValidYet { time, .. }) = error else {
+        let (whose, _) = first(presented, |one| one.not_before() > one.not_after());
+        return format!("the validity of {whose} ends before it begins");
+    };
+    let (whose, found) = first(presented, |one| !one.is_valid_at(time.as_secs()));
+    match found.and_then(Certificate::not_before) {
+        Some(begin) if matches!(error, E::CertNotValidYet { .. }) => {
+            format!("{whose} is not valid yet, only from {begin} on")
         }
+        _ => format!("{whose} has expired"),
+    }
+}
+
+/// The first certificate with this flaw, and how a message refers to it.
+fn first(
+    presented: &[Certificate],
+    has_flaw: impl Fn(&Certificate) -> bool,
+) -> (String, Option<&Certificate>) {
+    let found = presented.iter().enumerate().find(|(_, one)| has_flaw(one));
+    let whose = match found {
+        Some((1.., issuer)) => format!("the certificate of its issuer {}", cut(&issuer.subject())),
         _ => "the certificate".to_owned(),
-    }
+    };
+    (whose, found.map(|(_, one)| one))
 }
 
-/// Whose validity has no time at all.
-fn ended(shown: &[Certificate]) -> String {
-    let has_none = |one: &&Certificate| one.not_before() > one.not_after();
-    match shown.iter().position(|one| has_none(&one)) {
-        Some(at @ 1..) => format!("the validity of its issuer {}", cut(&shown[at].subject())),
-        _ => "the validity of the certificate".to_owned(),
-    }
-}
-
-fn unknown_issuer(shown: &[Certificate]) -> String {
+fn unknown_issuer(presented: &[Certificate]) -> String {
     let is_self_signed = |own: &Certificate| own.subject() == own.issuer();
-    match shown {
-        [own, ..] if is_self_signed(own) => "it is signed by itself, its issuer is unknown".to_owned(),
-        [_, .., last] => format!("its issuer is unknown, the chain ends at {}", cut(&last.issuer())),
-        _ => "its issuer is unknown, and no certificate of it was sent".to_owned(),
+    match presented {
+        [own, ..] if is_self_signed(own) => "it is self-signed, and not one of the trusted ones".to_owned(),
+        [_, .., last] => format!("its issuer is unknown; the chain ends at {}", cut(&last.issuer())),
+        _ => "its issuer is unknown, and the peer did not send the issuer's certificate".to_owned(),
     }
 }
 
-fn has_old_time(shown: &[Certificate]) -> bool {
-    shown.iter().filter_map(Certificate::not_before).any(|begin| begin.seconds() < 0)
+fn has_old_time(presented: &[Certificate]) -> bool {
+    presented.iter().filter_map(Certificate::not_before).any(|begin| begin.seconds() < 0)
 }
 
 /// What is wrong with the time of a trusted certificate.
@@ -263,44 +265,44 @@ fn trusted_time(anchor: &Certificate, now: SystemTime) -> String {
             format!("the trusted certificate of its issuer {} is not valid before {begin}", cut(&subject))
         }
         Some((_, end)) => {
-            format!("the trusted certificate of its issuer {} has expired on {end}", cut(&subject))
+            format!("the trusted certificate of its issuer {} expired on {end}", cut(&subject))
         }
-        None => format!("the trusted certificate of its issuer {} has no validity", cut(&subject)),
+        None => format!("the trusted certificate of its issuer {} has an unreadable validity", cut(&subject)),
     }
 }
 
-/// The digest of a signature that does not prove anything any more.
-pub(super) fn digest_that_can_be_forged(algorithm: &[u8]) -> Option<&'static str> {
+/// The digest of a signature algorithm, if that can be forged.
+pub(super) fn forgeable_digest(algorithm: &[u8]) -> Option<&'static str> {
     let found = FORGEABLE.iter().find(|(id, _)| memchr::memmem::find(algorithm, id).is_some());
     found.map(|(_, digest)| *digest)
 }
 
 fn signature(algorithm: &[u8]) -> String {
-    match digest_that_can_be_forged(algorithm) {
+    match forgeable_digest(algorithm) {
         Some(digest) => {
             format!("the certificate or an issuer's is signed with {digest}, which can be forged")
         }
-        None => "the certificate or an issuer's is signed in a way that is not known here".to_owned(),
+        None => "the signature of the certificate or of an issuer's is of an unsupported kind".to_owned(),
     }
 }
 
-/// What a certificate is for, by whom, and until when, on one line of a bounded length.
+/// The names, the issuer and the end of a certificate, on one line of bounded length.
 fn description(certificate: &Certificate) -> String {
     let names = certificate.names();
     let whose = if names.is_empty() {
-        format!("it is {}, and for no name", cut(&certificate.subject()))
+        format!("it is {}, without a name of a host", cut(&certificate.subject()))
     } else {
-        let told: Vec<_> = names.iter().take(MOST_NAMES).map(|name| cut(name)).collect();
-        let more = names.len() - told.len();
+        let some: Vec<_> = names.iter().take(MAX_NAMES).map(|name| cut(name)).collect();
+        let more = names.len() - some.len();
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        format!("it is for {}{more}", told.join(", "))
+        format!("it is for {}{more}", some.join(", "))
     };
     let end = certificate.not_after().map_or_else(String::new, |end| format!(", until {end}"));
     format!("{whose}, issued by {}{end}", cut(&certificate.issuer()))
 }
 
 fn cut(text: &str) -> String {
-    match text.char_indices().nth(MOST_LETTERS) {
+    match text.char_indices().nth(MAX_LETTERS) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }

@@ -1,4 +1,4 @@
-//! A key and a certificate that are made on the spot.
+//! Makes a fresh key and a certificate.
 
 use rustls::pki_types::PrivatePkcs8KeyDer;
 

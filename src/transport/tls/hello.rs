@@ -1,5 +1,5 @@
-//! A client's first message, which is read before anything is answered: who cannot be served is refused with
-//! the alert that says why.
+//! Reads a client's first message before anything is answered, so that a client that cannot be served is
+//! refused with the alert that says why.
 
 use std::future::poll_fn;
 use std::io::{self, ErrorKind, Read};
@@ -13,23 +13,25 @@ use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use super::HandshakeIo;
 use super::negotiation::Negotiation;
 
-/// What a client is refused for that names no application protocol where one is demanded.
-pub(super) const NO_PROTOCOL_NAMED: &str = "the peer named no application protocol (ALPN)";
+/// Why a client is refused that offers no application protocol where one is required.
+pub(super) const NO_PROTOCOL_OFFERED: &str = "the peer offered no application protocol (ALPN)";
 
-/// The last part of the number of a version (RFC 8446, 4.2.1).
+/// The last byte of the number of TLS 1.2 (RFC 8446, 4.2.1).
 const TLS_1_2: u8 = 3;
 
-/// Reads the `ClientHello` and nothing after it. What is negotiated in it is up to rustls, but for what that
-/// answers with a misleading alert.
+/// Reads the `ClientHello` and nothing after it. rustls negotiates, except where its alert would be
+/// misleading.
 pub(super) async fn receive(io: &mut HandshakeIo, ours: &Negotiation) -> io::Result<Accepted> {
-    let (mut acceptor, mut record) = (Acceptor::default(), Record::default());
+    let (mut acceptor, mut record) = (Acceptor::default(), RecordProgress::default());
     loop {
-        if poll_fn(|cx| poll_read(&mut acceptor, &mut Arrived { io, cx, record: &mut record })).await? == 0 {
+        let read =
+            poll_fn(|cx| poll_read(&mut acceptor, &mut RecordReader { io, cx, record: &mut record })).await?;
+        if read == 0 {
             return Err(ErrorKind::UnexpectedEof.into());
         }
         let (error, alert) = match acceptor.accept() {
             Ok(None) => continue,
-            Ok(Some(hello)) if leaves_protocol_open(&hello, ours) => no_protocol_named(),
+            Ok(Some(hello)) if leaves_protocol_open(&hello, ours) => no_protocol_offered(),
             Ok(Some(hello)) => return Ok(hello),
             Err((error, alert)) => refusal(error, alert, io.hello_version()),
         };
@@ -40,25 +42,24 @@ pub(super) async fn receive(io: &mut HandshakeIo, ours: &Negotiation) -> io::Res
     }
 }
 
-fn poll_read(acceptor: &mut Acceptor, arrived: &mut Arrived<'_, '_>) -> Poll<io::Result<usize>> {
-    match acceptor.read_tls(arrived) {
+fn poll_read(acceptor: &mut Acceptor, reader: &mut RecordReader<'_, '_>) -> Poll<io::Result<usize>> {
+    match acceptor.read_tls(reader) {
         Err(error) if error.kind() == ErrorKind::WouldBlock => Poll::Pending,
         done => Poll::Ready(done),
     }
 }
 
-/// Such a client may have been led to another server than the one it means (ALPACA, 2021).
+/// A client that names no protocol may have been diverted from another server (ALPACA, 2021).
 fn leaves_protocol_open(hello: &Accepted, ours: &Negotiation) -> bool {
     !ours.protocols.is_empty() && hello.client_hello().alpn().is_none()
 }
 
-fn no_protocol_named() -> (Error, Vec<u8>) {
-    let error = Error::General(NO_PROTOCOL_NAMED.to_owned());
+fn no_protocol_offered() -> (Error, Vec<u8>) {
+    let error = Error::General(NO_PROTOCOL_OFFERED.to_owned());
     (error, fatal(TLS_1_2, AlertDescription::NoApplicationProtocol))
 }
 
-/// What rustls misses first in the message of an old version is the extension for signatures, which came with
-/// TLS 1.2.
+/// In a message of an old version rustls first misses the extension for signatures, which came with TLS 1.2.
 fn refusal(error: Error, alert: AcceptedAlert, version: Option<u8>) -> (Error, Vec<u8>) {
     match (error, version) {
         (Error::PeerIncompatible(PeerIncompatible::SignatureAlgorithmsExtensionRequired), Some(version))
@@ -71,7 +72,7 @@ fn refusal(error: Error, alert: AcceptedAlert, version: Option<u8>) -> (Error, V
     }
 }
 
-/// The record of a fatal alert (RFC 8446, 5.1 and 6), before anything is encrypted.
+/// The unencrypted record of a fatal alert (RFC 8446, 5.1 and 6).
 fn fatal(version: u8, alert: AlertDescription) -> Vec<u8> {
     vec![21, 3, version, 0, 2, 2, alert.into()]
 }
@@ -82,7 +83,7 @@ fn bytes(mut alert: AcceptedAlert) -> Vec<u8> {
     bytes
 }
 
-/// Reads what else has come, which the message may quote, and which would otherwise turn the close into a reset
+/// Reads what else has arrived: the message may quote it, and unread it would turn the close into a reset
 /// that destroys the alert.
 fn drain(io: &mut HandshakeIo, cx: &mut Context<'_>) -> Poll<()> {
     let mut scratch = [0; 4096];
@@ -90,15 +91,15 @@ fn drain(io: &mut HandshakeIo, cx: &mut Context<'_>) -> Poll<()> {
     Poll::Ready(())
 }
 
-/// What has come by now, up to the end of a record: what comes after the message is for the session, which
-/// does not look at what was read before it was made.
-struct Arrived<'a, 'b> {
+/// Reads what has arrived, but not past the end of a record: what follows the message is for the session,
+/// which does not look at what was read before it was made.
+struct RecordReader<'a, 'b> {
     io: &'a mut HandshakeIo,
     cx: &'a mut Context<'b>,
-    record: &'a mut Record,
+    record: &'a mut RecordProgress,
 }
 
-impl Read for Arrived<'_, '_> {
+impl Read for RecordReader<'_, '_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let most = buffer.len().min(self.record.left());
         let mut buffer = ReadBuf::new(&mut buffer[..most]);
@@ -115,20 +116,20 @@ impl Read for Arrived<'_, '_> {
 
 /// How much of a record has been read (RFC 8446, 5.1).
 #[derive(Default)]
-struct Record {
+struct RecordProgress {
     head: [u8; 5],
     read: usize,
 }
 
-impl Record {
-    /// How much of its head, or else of the rest, is still to come.
+impl RecordProgress {
+    /// The bytes that are missing from its header, or else from its body.
     fn left(&self) -> usize {
         let head = self.head.len();
         let rest = usize::from(u16::from_be_bytes([self.head[3], self.head[4]]));
         if self.read < head { head - self.read } else { head + rest - self.read }
     }
 
-    /// More of it has been read, no more than was left.
+    /// Counts these bytes as read. They are no more than were left.
     fn advance(&mut self, bytes: &[u8]) {
         let unread = self.head.iter_mut().skip(self.read);
         unread.zip(bytes).for_each(|(head, byte)| *head = *byte);

@@ -1,4 +1,4 @@
-//! A certificate chain with its key, from PEM files.
+//! A certificate chain with its key, read from PEM files.
 
 use std::fmt;
 use std::path::Path;
@@ -20,8 +20,8 @@ use crate::error::Error;
 pub struct Identity(Arc<CertifiedKey>);
 
 impl Identity {
-    /// Reads a chain, the own certificate first, and its key (PKCS#8, PKCS#1 or SEC1) from PEM
-    /// files; both may be in one. What else is in them is an error.
+    /// Reads a chain, its own certificate first, and the key (PKCS#8, PKCS#1 or SEC1) from PEM files, which
+    /// may be one and the same. Anything else in them is an error.
     ///
     /// # Errors
     /// [`Error::File`] if a file cannot be read, holds no certificate or no key, or if the key
@@ -36,7 +36,7 @@ impl Identity {
         };
         let chain: Vec<_> = chain.into_iter().map(|certificate| certificate.der).collect();
         if let Some(flaw) = Flaw::of_key(&chain[0]) {
-            return Err(Error::file(certificate, flaw.words(None, &[])));
+            return Err(Error::file(certificate, flaw.message(None, &[])));
         }
         Self::new(chain, secret).map_err(|error| match error {
             rustls::Error::InconsistentKeys(_) => Error::file(
@@ -50,7 +50,7 @@ impl Identity {
         })
     }
 
-    /// The public key's pin, for the other side.
+    /// The pin of the public key, by which a peer can verify it.
     pub fn pin(&self) -> Pin {
         self.0.end_entity_cert().ok().and_then(|cert| pin_of(cert)).unwrap_or_default()
     }
@@ -76,7 +76,7 @@ impl fmt::Debug for Identity {
 /// A private key of a PEM file.
 struct PemKey {
     line: usize,
-    /// None for what stands before a key and says only what its curve is.
+    /// None for parameters, which may come before a key and only name its curve.
     der: Option<PrivateKeyDer<'static>>,
 }
 

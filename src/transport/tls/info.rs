@@ -1,11 +1,11 @@
-//! What was agreed in a handshake, and who has shown what.
+//! What a handshake agreed on, and which certificates the peer presented.
 
 use std::fmt;
 use std::time::SystemTime;
 
 use crate::certificate::{Certificate, Timestamp};
 
-/// What was agreed in a handshake.
+/// What a handshake agreed on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TlsInfo {
@@ -13,20 +13,20 @@ pub struct TlsInfo {
     pub version: String,
     /// The cipher suite, as IANA names it.
     pub cipher: String,
-    /// The key exchange, `X25519MLKEM768` say.
+    /// The key exchange, for example `X25519MLKEM768`.
     pub key_exchange: String,
-    /// The protocol that was agreed on by ALPN (RFC 7301), where both had one to offer.
+    /// The application protocol that was agreed on (ALPN, RFC 7301), if any.
     pub alpn: Option<String>,
-    /// Whether an earlier session was gone on with. No certificates are sent then; those of that
-    /// session are told.
+    /// Whether an earlier session was resumed. The peer sends no certificates then; those of the earlier
+    /// session are given.
     pub resumed: bool,
-    /// The peer's certificates as it sent them, its own first; empty where none was asked for.
+    /// The peer's certificates as it sent them, its own first; empty if it was not asked for any.
     pub peer_certificates: Vec<Certificate>,
-    /// The path that verification took, from the peer's own certificate to the trusted one, which is not always
-    /// what the peer sent: it may send some that are not needed, and need not send the trusted one. Empty where
-    /// nothing was verified, as with a pin, or where verification failed and was overridden.
+    /// The path that verification took, from the peer's own certificate to the trusted one. It is not always
+    /// what the peer sent, which may include certificates that are not needed and leave out the trusted one.
+    /// Empty if nothing was verified, as with a pin, or if verification failed and was overridden.
     pub verified_path: Vec<Certificate>,
-    /// Why the peer would not have been trusted, had anybody wanted to know
+    /// Why verification failed, if it did and was overridden
     /// ([`TlsClient::danger_no_verification`](crate::TlsClient::danger_no_verification)).
     pub unverified: Option<String>,
 }
@@ -54,8 +54,8 @@ impl TlsInfo {
         }
     }
 
-    /// Tells the log what was agreed and what the peer has shown, a line each.
-    pub(super) fn tell(&self, peer: &str) {
+    /// Logs what was agreed on and what the peer presented, a line each.
+    pub(super) fn log(&self, peer: &str) {
         if !tracing::enabled!(tracing::Level::INFO) {
             return;
         }
@@ -84,16 +84,16 @@ impl fmt::Display for TlsInfo {
     }
 }
 
-/// More names than these only make a line long.
-const NAMES: usize = 20;
+/// The most names of a certificate in a line of the log.
+const MAX_NAMES: usize = 20;
 
 fn described(certificate: &Certificate, now: SystemTime) -> String {
     let names = certificate.names();
-    let more = match names.len().saturating_sub(NAMES) {
+    let more = match names.len().saturating_sub(MAX_NAMES) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    let names = match &names[..names.len().min(NAMES)] {
+    let names = match &names[..names.len().min(MAX_NAMES)] {
         [] => "no name".to_owned(),
         some => some.join(", ") + &more,
     };

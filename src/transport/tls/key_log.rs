@@ -1,4 +1,5 @@
-//! The log of secrets that Wireshark reads, where `SSLKEYLOGFILE` asks for it.
+//! Writes the secrets of connections to the file that `SSLKEYLOGFILE` names, so that Wireshark can decrypt
+//! them.
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -7,9 +8,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use super::pem::words;
 use crate::certificate::hex;
-use crate::error::Error;
+use crate::error::{Error, reason};
 
 const VARIABLE: &str = "SSLKEYLOGFILE";
 
@@ -17,7 +17,7 @@ const VARIABLE: &str = "SSLKEYLOGFILE";
 pub(super) struct KeyLog {
     path: PathBuf,
     file: Mutex<File>,
-    /// Why it could not be written, the first time.
+    /// The first error of writing to it.
     failure: OnceLock<Error>,
 }
 
@@ -31,19 +31,19 @@ impl KeyLog {
         Ok(Some(Arc::new(Self { path, file: Mutex::new(file), failure: OnceLock::new() })))
     }
 
-    /// Whether all that was to be written has been.
+    /// Fails if a secret could not be written.
     pub(super) fn check(&self) -> Result<(), Error> {
         self.failure.get().map_or(Ok(()), |error| Err(error.clone()))
     }
 }
 
-/// Nobody else may read it: who has it can read the connections.
+/// Only its owner may read it: with the secrets anyone can decrypt the connections.
 fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).mode(0o600).open(path)
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Error {
-    Error::file(path, format_args!("cannot write it: {} ({VARIABLE})", words(error)))
+    Error::file(path, format_args!("cannot write it: {} ({VARIABLE})", reason(error)))
 }
 
 impl rustls::KeyLog for KeyLog {

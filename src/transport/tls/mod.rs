@@ -1,4 +1,4 @@
-//! TLS by rustls: verified by default, half-close by `close_notify`, truncation told.
+//! TLS with rustls: verified by default, half-closed by `close_notify`, truncation reported.
 //!
 //! No type of rustls leaves this folder.
 
@@ -47,8 +47,8 @@ fn provider() -> Arc<CryptoProvider> {
 /// The length of an alert that is not encrypted.
 pub(crate) const ALERT_LENGTH: usize = 7;
 
-/// Whether this begins as an alert does that is not encrypted (RFC 8446, 5.1 and 6): so a server answers what it
-/// took for a handshake.
+/// Whether this begins as an unencrypted alert does (RFC 8446, 5.1 and 6), which a TLS server sends in answer
+/// to bytes that are not a handshake.
 pub(crate) fn is_alert(received: &[u8]) -> bool {
     matches!(received, [21, 3, 0..=4, 0, 2, ..])
 }

@@ -1,4 +1,4 @@
-//! What both sides put to the other: versions of TLS, and application protocols.
+//! What is negotiated: versions of TLS, and application protocols.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -9,8 +9,8 @@ use rustls::{CommonState, ProtocolVersion, SupportedProtocolVersion};
 
 use crate::error::Error;
 
-/// How long the names of application protocols may be in all: with the rest of its message they must fit what
-/// every peer reads, which is 32 KiB with Java.
+/// The limit of all names of application protocols together, in bytes: the message that carries them must be
+/// one that every peer reads, and Java reads up to 32 KiB.
 const MAX_PROTOCOLS: usize = 16 * 1024;
 
 /// A version of TLS that is still safe to speak.
@@ -24,7 +24,7 @@ pub enum TlsVersion {
 }
 
 impl TlsVersion {
-    /// What a session speaks whose handshake is complete.
+    /// The version of a session whose handshake is complete.
     pub(super) fn of(session: &CommonState) -> Self {
         match session.protocol_version() {
             Some(ProtocolVersion::TLSv1_2) => Self::V1_2,
@@ -54,11 +54,11 @@ impl FromStr for TlsVersion {
     }
 }
 
-/// What one side accepts; the two sides agree on the best of both.
+/// What one side accepts; both sides agree on the best that they share.
 #[derive(Debug, Clone)]
 pub(super) struct Negotiation {
     pub(super) versions: RangeInclusive<TlsVersion>,
-    /// In order of preference; one of them must be agreed on, unless there are none.
+    /// In order of preference. Unless empty, one of them must be agreed on.
     pub(super) protocols: Vec<String>,
 }
 
@@ -69,11 +69,11 @@ impl Default for Negotiation {
 }
 
 impl Negotiation {
-    /// Fails where nothing could ever be agreed on.
+    /// Fails if nothing could ever be agreed on.
     pub(super) fn check(&self) -> Result<(), Error> {
         let versions = &self.versions;
         if versions.is_empty() {
-            let reason = format!("the least version of TLS is above the most, {}", versions.end());
+            let reason = format!("the lowest version of TLS is above the highest, {}", versions.end());
             return Err(Error::invalid(versions.start(), reason));
         }
         // RFC 7301, 3.1: a name has a length of one byte.
@@ -105,7 +105,7 @@ impl Negotiation {
 /// `TLS 1.2 and 1.3`, `TLS 1.3`.
 impl fmt::Display for Negotiation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (least, most) = (self.versions.start(), self.versions.end());
-        if least == most { write!(f, "TLS {least}") } else { write!(f, "TLS {least} and {most}") }
+        let (lowest, highest) = (self.versions.start(), self.versions.end());
+        if lowest == highest { write!(f, "TLS {lowest}") } else { write!(f, "TLS {lowest} and {highest}") }
     }
 }

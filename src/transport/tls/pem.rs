@@ -1,5 +1,6 @@
-//! PEM files: read once, bounded, and what is wrong with them for the person who named them. What is in a file
-//! and is not used is an error: a revocation list that is passed over in silence accepts what it names.
+//! Reads PEM files: once, up to a limit, and with errors for the person who named them. Anything in a file
+//! that is not used is an error: if a revocation list were skipped in silence, what it names would be
+//! accepted.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -10,21 +11,22 @@ use rustls::pki_types::CertificateDer;
 
 use crate::certificate::pem::{Block, blocks};
 use crate::certificate::{Certificate, Form, Purpose, TrustSettings};
-use crate::error::Error;
+use crate::error::{Error, reason};
 
-/// No bundle of certificates comes near it.
-const MOST_BYTES: u64 = 64 << 20;
+/// Far more than any bundle of certificates has.
+const MAX_BYTES: u64 = 64 << 20;
 
-/// What is found in PEM files.
+/// A kind of contents of PEM files.
 pub(super) trait Content: Sized {
-    /// What it is, for messages.
+    /// Its name in messages.
     const NAME: &str;
 
     /// None for a block of another kind.
     fn read(block: &Block) -> Option<Result<Self, String>>;
 }
 
-/// What a PEM file holds of one kind, read when first needed and then kept: a pipe gives it only once.
+/// The contents of a PEM file, all of one kind, read when first needed and then kept: a pipe can be read only
+/// once.
 #[derive(Debug)]
 pub(super) struct PemFile<T> {
     path: PathBuf,
@@ -62,12 +64,12 @@ pub(super) struct PemCertificate {
 }
 
 impl PemCertificate {
-    /// One that was in no file.
+    /// A certificate that came from no file.
     pub(super) fn of_system(der: CertificateDer<'static>) -> Self {
         Self { line: 0, der, settings: TrustSettings::default() }
     }
 
-    /// Whether its owner trusts it for this.
+    /// Whether its owner trusts it for this purpose.
     pub(super) fn is_for(&self, purpose: Purpose) -> bool {
         self.settings.allow(purpose)
     }
@@ -93,15 +95,15 @@ impl Content for PemCertificate {
 /// The bytes of a file.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes));
+    let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
     match read {
         Err(error) => Err(Error::file(path, unreadable(&error))),
-        Ok(count) if count as u64 > MOST_BYTES => Err(Error::file(path, "it is too large for a PEM file")),
+        Ok(count) if count as u64 > MAX_BYTES => Err(Error::file(path, "it is too large for a PEM file")),
         Ok(_) => Ok(bytes),
     }
 }
 
-/// Everything that is in the `bytes` of `path`: all of this kind, at least one.
+/// Everything in the `bytes` of `path`, which must all be of this kind, and at least one.
 pub(super) fn items<T: Content>(path: &Path, bytes: &[u8]) -> Result<Vec<T>, Error> {
     let mut items = Vec::new();
     for block in every_block(path, bytes)? {
@@ -110,18 +112,18 @@ pub(super) fn items<T: Content>(path: &Path, bytes: &[u8]) -> Result<Vec<T>, Err
     if items.is_empty() { Err(without(path, T::NAME)) } else { Ok(items) }
 }
 
-/// What a block of `path` holds, if it is of this kind.
+/// The contents of a block of `path`, if it is of this kind.
 pub(super) fn item<T: Content>(path: &Path, block: &Block) -> Result<Option<T>, Error> {
     let at_line = |reason| Error::file(path, format_args!("line {}: {reason}", block.line));
     T::read(block).transpose().map_err(at_line)
 }
 
-/// What can be read of this kind in a file that nobody has named; all else is passed over.
+/// The readable contents of this kind in a file that the caller did not name; everything else is skipped.
 pub(super) fn readable_items<T: Content>(bytes: &[u8]) -> impl Iterator<Item = T> {
     blocks(bytes).flatten().filter_map(|block| T::read(&block)?.ok())
 }
 
-/// The blocks of a file, each of which somebody must use.
+/// The blocks of a file. The caller must use each of them or report it.
 pub(super) fn every_block(path: &Path, bytes: &[u8]) -> Result<Vec<Block>, Error> {
     if let Some(reason) = other_form(path, bytes) {
         return Err(Error::file(path, reason));
@@ -129,31 +131,25 @@ pub(super) fn every_block(path: &Path, bytes: &[u8]) -> Result<Vec<Block>, Error
     blocks(bytes).collect::<Result<_, _>>().map_err(|flaw| Error::file(path, flaw))
 }
 
-/// A file that has nothing of what it was named for.
+/// The error for a file that contains none of what was wanted.
 pub(super) fn without(path: &Path, wanted: &str) -> Error {
-    Error::file(path, format_args!("no {wanted} in PEM form in it"))
+    Error::file(path, format_args!("it contains no {wanted} in PEM form"))
 }
 
-/// A block that is of no use where only `wanted` is read.
+/// The error for a block that is not what was wanted.
 pub(super) fn unused(path: &Path, block: &Block, wanted: &str) -> Error {
     let Block { label, line, .. } = block;
     let (kind, label) = (kind(label), label.escape_debug());
     let remedy = match kind {
         "a bundle of certificates" => {
-            format!(
-                "; openssl pkcs7 -print_certs -in {0} -out {0}.pem makes certificates of it",
-                path.display()
-            )
+            format!("; convert it: openssl pkcs7 -print_certs -in {0} -out {0}.pem", path.display())
         }
         _ => String::new(),
     };
-    Error::file(
-        path,
-        format_args!("line {line}: {kind} ({label}) is not used here, only a {wanted} is{remedy}"),
-    )
+    Error::file(path, format_args!("line {line}: expected a {wanted}, found {kind} ({label}){remedy}"))
 }
 
-/// What a label stands for (RFC 7468), in words.
+/// What a label stands for (RFC 7468), in messages.
 fn kind(label: &str) -> &'static str {
     match label {
         "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => "a certificate",
@@ -167,10 +163,10 @@ fn kind(label: &str) -> &'static str {
     }
 }
 
-/// What a file is that has no text, or one of another encoding, with the command that makes PEM of it.
+/// What a file is that is not PEM, with the command that converts it.
 fn other_form(path: &Path, bytes: &[u8]) -> Option<String> {
     let at = path.display();
-    // With either byte first.
+    // In either byte order.
     if memchr::memmem::find(bytes, b"B\0E\0G\0I\0N\0").is_some() {
         return Some(format!("it is text in UTF-16: iconv -f UTF-16 -t UTF-8 {at} > {at}.pem"));
     }
@@ -191,10 +187,5 @@ fn other_form(path: &Path, bytes: &[u8]) -> Option<String> {
 
 /// Why a file cannot be read.
 pub(super) fn unreadable(error: &io::Error) -> String {
-    format!("cannot read it: {}", words(error))
-}
-
-/// The system's words without its number.
-pub(super) fn words(error: &io::Error) -> String {
-    error.to_string().split(" (os error").next().unwrap_or_default().to_lowercase()
+    format!("cannot read it: {}", reason(error))
 }

@@ -1,9 +1,8 @@
-//! Whether a certificate has been revoked, as far as the revocation lists that were given can say.
+//! Decides whether a certificate is revoked, by the revocation lists that were given.
 //!
-//! Two rules. A certificate that any list names is revoked, if the key that issued the certificate has signed
-//! the list: an old list does not become wrong, and neither does one that is about some certificates only.
-//! A certificate is known to be good if a list of that kind does not name it which is current and
-//! would name it.
+//! Two rules. A certificate is revoked if any list names it that was signed by the key that issued the
+//! certificate, even a list that has expired or covers only some certificates. A certificate is known to be
+//! good if such a list does not name it, is current and covers it.
 
 use std::sync::{Arc, OnceLock};
 
@@ -11,7 +10,7 @@ use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::SubjectPublicKeyInfoDer;
 use webpki::RawPublicKeyEntity;
 
-use super::flaw::{Flaw, digest_that_can_be_forged};
+use super::flaw::{Flaw, forgeable_digest};
 use super::pem::{Content, PemFile};
 use super::unknown::Unknown;
 use crate::certificate::pem::Block;
@@ -28,7 +27,7 @@ pub(super) struct Revocations(Arc<[Arc<List>]>);
 #[derive(Debug)]
 pub(super) struct List {
     list: RevocationList,
-    /// The key that has signed it, once that is found: the signature of a long list takes its time.
+    /// The key that signed it, once that is found: verifying the signature of a long list takes long.
     signer: OnceLock<Vec<u8>>,
 }
 
@@ -46,8 +45,8 @@ impl Revocations {
         self.0.is_empty()
     }
 
-    /// Checks the certificates of a path, from the peer's own to a trusted one. The peer's own must be known to
-    /// be good; those of its issuers where there is a list for them.
+    /// Checks the certificates of a path, from the peer's own to a trusted one. The peer's own must be known
+    /// to be good; those of its issuers must be if there is a list for them.
     pub(super) fn check_path(
         &self,
         path: &[Certificate],
@@ -56,8 +55,8 @@ impl Revocations {
     ) -> Result<(), Flaw> {
         for (depth, pair) in path.windows(2).enumerate() {
             let [certificate, issuer] = pair else { continue };
-            let asked = Asked { certificate, issuer, is_authority: depth > 0, now };
-            match self.status(&asked, algorithms) {
+            let query = Query { certificate, issuer, is_authority: depth > 0, now };
+            match self.status(&query, algorithms) {
                 Status::Good => {}
                 Status::Revoked if depth > 0 => return Err(Flaw::IssuerRevoked(certificate.clone())),
                 Status::Revoked => return Err(Flaw::Revoked),
@@ -71,9 +70,9 @@ impl Revocations {
         Ok(())
     }
 
-    /// Whether a list names a certificate that has no issuer in its path, because it is trusted itself: its
-    /// issuer may be one of the other trusted ones.
-    pub(super) fn name_trusted(
+    /// Whether a list revokes a certificate that has no issuer in its path because it is trusted itself: its
+    /// issuer may be another trusted one.
+    pub(super) fn revoke_trusted(
         &self,
         certificate: &Certificate,
         mut trusted: impl Iterator<Item = Certificate>,
@@ -81,18 +80,18 @@ impl Revocations {
         now: i64,
     ) -> bool {
         trusted.any(|issuer| {
-            let asked = Asked { certificate, issuer: &issuer, is_authority: true, now };
-            certificate.is_issued_by(&issuer) && self.status(&asked, algorithms) == Status::Revoked
+            let query = Query { certificate, issuer: &issuer, is_authority: true, now };
+            certificate.is_issued_by(&issuer) && self.status(&query, algorithms) == Status::Revoked
         })
     }
 
-    fn status(&self, asked: &Asked<'_>, algorithms: &WebPkiSupportedAlgorithms) -> Status {
+    fn status(&self, query: &Query<'_>, algorithms: &WebPkiSupportedAlgorithms) -> Status {
         let (mut is_good, mut why) = (false, Unknown::NoList);
-        for list in self.0.iter().filter(|list| list.list.is_by_issuer_of(asked.certificate)) {
-            let reason = match list.check_signer(asked.issuer, algorithms) {
+        for list in self.0.iter().filter(|list| list.list.is_by_issuer_of(query.certificate)) {
+            let reason = match list.check_signer(query.issuer, algorithms) {
                 Err(reason) => Some(reason),
-                Ok(()) if list.names(asked) => return Status::Revoked,
-                Ok(()) => list.why_not_good(asked),
+                Ok(()) if list.names(query) => return Status::Revoked,
+                Ok(()) => list.why_not_good(query),
             };
             match reason {
                 None => is_good = true,
@@ -121,8 +120,8 @@ enum Status {
     Unknown(Unknown),
 }
 
-/// Which certificate it is about.
-struct Asked<'a> {
+/// A question about one certificate.
+struct Query<'a> {
     certificate: &'a Certificate,
     issuer: &'a Certificate,
     is_authority: bool,
@@ -145,29 +144,30 @@ impl List {
         Ok(())
     }
 
-    /// A list of the future does not count, and a certificate on hold may have come off the list since it ended.
-    fn names(&self, asked: &Asked<'_>) -> bool {
-        match self.list.find(asked.certificate) {
-            _ if !self.has_begun(asked.now) => false,
+    /// Whether the list revokes the certificate. A list that is not valid yet does not count, and a
+    /// certificate on hold may have been released since the list expired.
+    fn names(&self, query: &Query<'_>) -> bool {
+        match self.list.find(query.certificate) {
+            _ if !self.has_begun(query.now) => false,
             Listed::No => false,
-            Listed::OnHold => !self.has_ended(asked.now),
+            Listed::OnHold => !self.has_ended(query.now),
             Listed::Revoked => true,
         }
     }
 
-    /// Why it does not follow that a certificate is good, though the list does not name it.
-    fn why_not_good(&self, asked: &Asked<'_>) -> Option<Unknown> {
+    /// Why the certificate is not known to be good although the list does not name it; None if it is.
+    fn why_not_good(&self, query: &Query<'_>) -> Option<Unknown> {
         let list = &self.list;
-        if !list.covers(asked.certificate, asked.is_authority) {
+        if !list.covers(query.certificate, query.is_authority) {
             Some(Unknown::OtherScope)
         } else if let Some(obstacle) = list.obstacle() {
             Some(Unknown::Obstacle(obstacle.to_owned()))
-        } else if !asked.issuer.may_sign_lists() {
+        } else if !query.issuer.may_sign_lists() {
             Some(Unknown::NoListSigner)
-        } else if !self.has_begun(asked.now) {
+        } else if !self.has_begun(query.now) {
             Some(Unknown::NotYetValid(list.begin()))
         } else {
-            list.end().filter(|_| self.has_ended(asked.now)).map(Unknown::Expired)
+            list.end().filter(|_| self.has_ended(query.now)).map(Unknown::Expired)
         }
     }
 
@@ -181,7 +181,8 @@ impl List {
     }
 }
 
-/// Whether this key, with what it is for, has made the signature, in a way that is accepted of certificates too.
+/// Checks that this key (a `SubjectPublicKeyInfo`) made the signature, with an algorithm that is accepted for
+/// certificates too.
 fn verify(
     (signed, algorithm, signature): (&[u8], &[u8], &[u8]),
     key: &[u8],
@@ -192,7 +193,7 @@ fn verify(
     let mut known =
         algorithms.all.iter().filter(|known| known.signature_alg_id().as_ref() == algorithm).peekable();
     if known.peek().is_none() {
-        return Err(Unknown::OtherSignature(digest_that_can_be_forged(algorithm)));
+        return Err(Unknown::OtherSignature(forgeable_digest(algorithm)));
     }
     let is_by_key = known.any(|known| key.verify_signature(*known, signed, signature).is_ok());
     if is_by_key { Ok(()) } else { Err(Unknown::OtherKey) }

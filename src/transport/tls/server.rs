@@ -1,4 +1,4 @@
-//! The server's side: what to show, whom to ask for a certificate, and the handshake.
+//! The server's side: what to present, which client certificates to accept, and the handshake.
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use super::key_log::KeyLog;
 use super::negotiation::Negotiation;
 use super::pem::{PemCertificate, PemFile};
 use super::revocation::{CrlFile, Revocations};
-use super::verify::{ClientVerifier, Seen, issuer_names};
+use super::verify::{ClientVerifier, HandshakeRecord, issuer_names};
 use super::{HandshakeIo, Identity, TlsInfo, TlsVersion, handshake_error, hello, provider};
 use crate::certificate::{Pin, Purpose};
 use crate::error::Error;
@@ -32,7 +32,7 @@ pub struct TlsServer {
 }
 
 impl TlsServer {
-    /// A server that shows `identity` and asks its clients for nothing.
+    /// A server that presents `identity` and asks its clients for no certificate.
     pub fn new(identity: Identity) -> Self {
         Self {
             identity,
@@ -43,21 +43,21 @@ impl TlsServer {
         }
     }
 
-    /// The pin of the key that is shown, for clients.
+    /// The pin of the server's key, for clients.
     pub fn pin(&self) -> Pin {
         self.identity.pin()
     }
 
-    /// Demands a certificate of every client, issued under the certificates of this PEM file; may be given
-    /// repeatedly.
+    /// Requires every client to present a certificate issued under the certificates of this PEM file; may be
+    /// given repeatedly.
     #[must_use]
     pub fn client_roots(mut self, file: impl Into<PathBuf>) -> Self {
         self.client_roots.push(PemFile::new(file.into()));
         self
     }
 
-    /// Refuses clients whose certificates a revocation list of this PEM file names, as
-    /// [`TlsClient::revocations`](crate::TlsClient::revocations) does servers.
+    /// Refuses clients by the revocation lists of this PEM file, as
+    /// [`TlsClient::revocations`](crate::TlsClient::revocations) refuses servers; may be given repeatedly.
     #[must_use]
     pub fn client_revocations(mut self, file: impl Into<PathBuf>) -> Self {
         self.crls.push(PemFile::new(file.into()));
@@ -71,7 +71,7 @@ impl TlsServer {
         self
     }
 
-    /// The application protocols to agree on, the best first (ALPN, RFC 7301). A client that names none of
+    /// The application protocols to agree on, the best first (ALPN, RFC 7301). A client that offers none of
     /// them is refused.
     #[must_use]
     pub fn alpn(mut self, protocols: impl IntoIterator<Item = impl Into<String>>) -> Self {
@@ -79,15 +79,15 @@ impl TlsServer {
         self
     }
 
-    /// Takes an end without `close_notify` for a clean one. Safe only where the protocol tells for
-    /// itself where its data end.
+    /// Treats an end without `close_notify` as a clean one. Safe only if the protocol itself marks where its
+    /// data end.
     #[must_use]
     pub fn ignore_unexpected_eof(mut self, yes: bool) -> Self {
         self.ignore_unexpected_eof = yes;
         self
     }
 
-    /// Reads what has to be read.
+    /// Reads the files.
     pub(crate) fn acceptor(&self) -> Result<Acceptor, Error> {
         self.negotiation.check()?;
         let clients = match &self.client_roots[..] {
@@ -115,7 +115,7 @@ impl TlsServer {
             Some(verifier) => builder.with_client_cert_verifier(Arc::new(verifier)),
             None => builder.with_no_client_auth(),
         };
-        let mut config = builder.with_cert_resolver(Arc::new(Shown(self.identity.certified_key())));
+        let mut config = builder.with_cert_resolver(Arc::new(CertResolver(self.identity.certified_key())));
         config.alpn_protocols = self.negotiation.alpn();
         // A client that only writes leaves tickets unread, and its close would then reset the
         // connection and destroy what we have not read yet.
@@ -131,53 +131,53 @@ impl TlsServer {
 /// A server that has read its files and waits for connections.
 #[derive(Clone)]
 pub(crate) struct Acceptor {
-    /// For clients that are asked for nothing.
+    /// For clients that are not asked for a certificate.
     config: Arc<ServerConfig>,
     clients: Option<Clients>,
     key_log: Option<Arc<KeyLog>>,
     server: TlsServer,
 }
 
-/// Whose certificates are accepted of clients.
+/// Which client certificates are accepted.
 #[derive(Clone)]
 struct Clients {
     chain: Chain,
-    /// What they are told of that.
+    /// The issuers that are named to clients.
     issuers: Arc<[DistinguishedName]>,
 }
 
 impl Acceptor {
-    /// The handshake over `io`, whose bytes read ahead are its beginning; `peer` is for messages.
+    /// The handshake over `io`, beginning with the bytes that were read ahead; `peer` is for messages.
     pub(crate) async fn accept(&self, io: Prefixed, peer: &str) -> Result<(Shared, TlsInfo), Error> {
-        let (seen, mut io) = (Seen::default(), HandshakeIo::new(io));
+        let (record, mut io) = (HandshakeRecord::default(), HandshakeIo::new(io));
         let hello = match hello::receive(&mut io, &self.server.negotiation).await {
             Ok(hello) => hello,
-            Err(error) => return Err(handshake_error(peer, &(error, io), &seen)),
+            Err(error) => return Err(handshake_error(peer, &(error, io), &record)),
         };
-        let config = self.config(&seen)?;
+        let config = self.config(&record)?;
         let accepting = StartHandshake::from_parts(hello, io).into_stream(config).into_fallible();
-        let mut stream = accepting.await.map_err(|failed| handshake_error(peer, &failed, &seen))?;
+        let mut stream = accepting.await.map_err(|failed| handshake_error(peer, &failed, &record))?;
         stream.get_mut().0.handshake_done();
         let mut info = TlsInfo::of(stream.get_ref().1);
-        info.verified_path = seen.path();
-        info.tell(peer);
+        info.verified_path = record.path();
+        info.log(peer);
         let version = TlsVersion::of(stream.get_ref().1);
         Ok((Shared::tls(Box::new(TlsStream::from(stream)), version, self.server.ignore_unexpected_eof), info))
     }
 
-    /// For one client: its verifier keeps what that client has shown.
-    fn config(&self, seen: &Seen) -> Result<Arc<ServerConfig>, Error> {
+    /// The configuration for one client, whose verifier records what that client presents.
+    fn config(&self, record: &HandshakeRecord) -> Result<Arc<ServerConfig>, Error> {
         let Some(Clients { chain, issuers }) = &self.clients else { return Ok(Arc::clone(&self.config)) };
-        let verifier = ClientVerifier::new(chain.clone(), Arc::clone(issuers), seen);
+        let verifier = ClientVerifier::new(chain.clone(), Arc::clone(issuers), record);
         self.server.config(Some(verifier), self.key_log.as_ref()).map(Arc::new)
     }
 }
 
-/// The one certificate, for whatever name is asked for.
+/// Presents the same certificate for every name.
 #[derive(Debug)]
-struct Shown(Arc<CertifiedKey>);
+struct CertResolver(Arc<CertifiedKey>);
 
-impl ResolvesServerCert for Shown {
+impl ResolvesServerCert for CertResolver {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(Arc::clone(&self.0))
     }

@@ -1,16 +1,16 @@
-//! The name that a server is asked for and verified by.
+//! The name that is sent to a server (SNI) and verified.
 
 use rustls::pki_types::ServerName;
 
 use crate::error::{Error, TlsFault};
 use crate::transport::resolve::NOT_ASCII;
 
-/// Resolvers know names that are none for RFC 5890: with a hyphen at the end, say.
+/// Resolvers accept names that are invalid by RFC 5890, for example with a hyphen at the end.
 const NO_CERTIFICATE: &str =
     "a name that no certificate can hold; pin the server's key, or verify it by another name";
 
-/// The name that was given, or the host's. Where none is verified, there need be none: a host's may be one that
-/// no certificate can hold.
+/// The given name, or else the host's. None only if the name is not verified and no certificate can hold the
+/// host's.
 pub(super) fn choose(
     given: Option<&str>,
     host: Option<&str>,
@@ -25,7 +25,7 @@ pub(super) fn choose(
     }
 }
 
-/// The path of a Unix socket is no name that a certificate could hold.
+/// A Unix socket has no name that a certificate could hold.
 fn unknown() -> Error {
     let (doing, reason) = ("TLS".to_owned(), "the server's name is not known".to_owned());
     Error::Tls { doing, reason, fault: TlsFault::Name, peer_certificates: Vec::new() }
@@ -33,12 +33,12 @@ fn unknown() -> Error {
 
 pub(super) fn read(host: &str) -> Result<ServerName<'static>, Error> {
     let host = host.strip_suffix('.').unwrap_or(host);
-    // An address may carry a zone, which is no part of its name.
+    // The zone of an address is not part of the name.
     let host = host.split('%').next().unwrap_or(host);
     ServerName::try_from(host.to_owned()).map_err(|_| Error::invalid(host, flaw(host)))
 }
 
-/// What a host is that cannot be verified by its name.
+/// Why a host cannot be verified by its name.
 pub(super) fn flaw(host: &str) -> &'static str {
     if host.is_ascii() { NO_CERTIFICATE } else { NOT_ASCII }
 }

@@ -1,5 +1,5 @@
-//! A TLS session over a socket, for a thread for each way: each decrypts or encrypts what it moves,
-//! and waits without holding anything that the other one needs.
+//! A TLS session over a socket, shared by two threads, one for each direction. Each encrypts or decrypts what
+//! it moves, and while it waits holds nothing that the other one needs.
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::ops::Range;
@@ -20,24 +20,24 @@ use crate::error::Error;
 use crate::transport::blocking::{receive, wait};
 use crate::transport::{Aligned, BlockingSocket, Io, Transport};
 
-/// How much comes from the socket, or is encrypted, at once.
+/// How many bytes are read from the socket, or encrypted, at once.
 const CHUNK: usize = 256 * 1024;
 
-/// What is agreed with the peer, and what is on its way.
+/// The session, and what has been received for it.
 pub(crate) struct Session {
-    /// Held while bytes are encrypted, decrypted, or given to a socket that does not block.
+    /// Held while bytes are encrypted, decrypted, or written to a socket that does not block.
     connection: Mutex<Connection>,
     version: TlsVersion,
-    arrived: Mutex<Arrived>,
+    ciphertext: Mutex<Ciphertext>,
     ignore_unexpected_eof: bool,
-    /// Set when writing has met a reset. The system tells it once, and speaks of an end to whoever reads
-    /// after that. Changed and looked at by who holds the connection.
+    /// Set when a write fails with a reset: the system reports a reset once, and an end of stream to reads
+    /// after that. Accessed only while `connection` is held.
     was_reset: AtomicBool,
 }
 
-/// What has come from the socket and was not decrypted yet. Held by the one who reads.
+/// What was received and is not decrypted yet. Held by the reading thread.
 #[derive(Default)]
-struct Arrived {
+struct Ciphertext {
     bytes: Aligned,
     unread: Range<usize>,
     failure: Option<rustls::Error>,
@@ -52,11 +52,11 @@ impl Io for TlsStream<HandshakeIo> {
         let pushed = match self {
             Self::Client(stream) => {
                 let (io, connection) = stream.get_mut();
-                connection.write_tls(&mut Now(io.transport()))
+                connection.write_tls(&mut DirectWriter(io.transport()))
             }
             Self::Server(stream) => {
                 let (io, connection) = stream.get_mut();
-                connection.write_tls(&mut Now(io.transport()))
+                connection.write_tls(&mut DirectWriter(io.transport()))
             }
         };
         matches!(pushed, Ok(1..))
@@ -83,13 +83,13 @@ impl Io for TlsStream<HandshakeIo> {
             }
         };
         connection.set_buffer_limit(Some(CHUNK));
-        // What is freed at the end of the heap goes back to the system, page by page, and each record
+        // Memory that is freed at the end of the heap goes back to the system, page by page, and each record
         // would fetch it again; glibc keeps twice the largest block that was ever freed.
         drop(std::hint::black_box(Vec::<u8>::with_capacity(2 * CHUNK)));
         let session = Session {
             version: TlsVersion::of(&connection),
             connection: Mutex::new(connection),
-            arrived: Mutex::default(),
+            ciphertext: Mutex::default(),
             ignore_unexpected_eof,
             was_reset: AtomicBool::new(false),
         };
@@ -99,26 +99,26 @@ impl Io for TlsStream<HandshakeIo> {
 
 impl Session {
     fn connection(&self) -> MutexGuard<'_, Connection> {
-        // A panic elsewhere leaves a session that still gives its own errors.
+        // After a panic elsewhere the session still reports its own errors.
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What reading has met.
+    /// An error of reading.
     fn error(&self, cause: io::Error) -> Error {
         failure::error("reading", cause, self.version)
     }
 
-    /// Reads what has arrived; 0 is the peer's `close_notify`. Never waits: it would block if nothing has.
+    /// Reads what has arrived, without waiting: `WouldBlock` if nothing has. 0 is the peer's `close_notify`.
     pub(crate) fn read(&self, socket: &Socket, plain: &mut [u8]) -> io::Result<usize> {
-        let mut arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cipher = self.ciphertext.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            if let Some(n) = self.decrypt(socket, &mut arrived, plain)? {
+            if let Some(n) = self.decrypt(socket, &mut cipher, plain)? {
                 return Ok(n);
             }
-            if arrived.bytes.is_empty() {
-                arrived.bytes = Aligned::new(CHUNK);
+            if cipher.bytes.is_empty() {
+                cipher.bytes = Aligned::new(CHUNK);
             }
-            let n = match receive(socket, &mut arrived.bytes, RecvFlags::empty()) {
+            let n = match receive(socket, &mut cipher.bytes, RecvFlags::empty()) {
                 Err(Errno::AGAIN) => return Err(Errno::AGAIN.into()),
                 received => received.map_err(|errno| self.error(errno.into()))?,
             };
@@ -127,16 +127,21 @@ impl Session {
                 if self.was_reset.load(Ordering::Relaxed) {
                     return Err(self.error(Errno::CONNRESET.into()).into());
                 }
-                // It is told what it means by the next turn.
+                // The next turn of the loop reports what this end means.
                 let _ = connection.read_tls(&mut io::empty());
             }
-            arrived.unread = 0..n;
+            cipher.unread = 0..n;
         }
     }
 
-    /// Decrypts what has arrived; none if it gives nothing yet. What came before an error is given
-    /// before it.
-    fn decrypt(&self, socket: &Socket, arrived: &mut Arrived, plain: &mut [u8]) -> io::Result<Option<usize>> {
+    /// Decrypts what has arrived; None if that gives no data yet. Data before an error are returned before
+    /// it.
+    fn decrypt(
+        &self,
+        socket: &Socket,
+        cipher: &mut Ciphertext,
+        plain: &mut [u8],
+    ) -> io::Result<Option<usize>> {
         let mut connection = self.connection();
         let mut got = 0;
         loop {
@@ -147,20 +152,20 @@ impl Session {
                     let is_end = got > 0 || self.ignore_unexpected_eof;
                     break if is_end { Ok(Some(got)) } else { Err(self.error(cause).into()) };
                 }
-                Err(_) if arrived.failure.is_some() => {
-                    break arrived.fail(got).map_err(|cause| self.error(cause).into());
+                Err(_) if cipher.failure.is_some() => {
+                    break cipher.fail(got).map_err(|cause| self.error(cause).into());
                 }
-                Err(_) if arrived.unread.is_empty() => break Ok((got > 0).then_some(got)),
+                Err(_) if cipher.unread.is_empty() => break Ok((got > 0).then_some(got)),
                 Err(_) => {
-                    arrived.feed(&mut connection)?;
-                    // An alert, or new keys: what the kernel does not take goes before what is written next.
+                    cipher.feed(&mut connection)?;
+                    // An alert or a key update. What the kernel does not take now goes before the next write.
                     let _ = self.send(&mut connection, socket);
                 }
             }
         }
     }
 
-    /// Hands everything to the kernel; `progress` is called whenever that has room again.
+    /// Writes everything; `progress` is called whenever the kernel has room again.
     pub(crate) fn write_all(&self, socket: &Socket, mut data: &[u8], progress: impl Fn()) -> io::Result<()> {
         while !data.is_empty() {
             let taken = self.connection().writer().write(data)?;
@@ -170,13 +175,13 @@ impl Session {
         Ok(())
     }
 
-    /// Tells the peer that nothing more comes.
+    /// Sends `close_notify`.
     pub(crate) fn end(&self, socket: &Socket) -> io::Result<()> {
         self.connection().send_close_notify();
         self.flush(socket, || ())
     }
 
-    /// The same, only if the kernel takes it at once.
+    /// Sends `close_notify` if the kernel takes it at once.
     pub(crate) fn end_at_once(&self, socket: &Socket) {
         let mut connection = self.connection();
         connection.send_close_notify();
@@ -194,7 +199,7 @@ impl Session {
         }
     }
 
-    /// Gives the socket what is encrypted.
+    /// Writes what is encrypted to the socket.
     fn send(&self, connection: &mut Connection, socket: &Socket) -> io::Result<()> {
         while connection.wants_write() {
             connection.write_tls(&mut Unbuffered(socket)).inspect_err(|error| {
@@ -207,8 +212,8 @@ impl Session {
     }
 }
 
-impl Arrived {
-    /// Gives the session some of what has arrived.
+impl Ciphertext {
+    /// Passes some of the received bytes to the session.
     fn feed(&mut self, connection: &mut Connection) -> io::Result<()> {
         let mut unread = &self.bytes[self.unread.clone()];
         self.unread.start += connection.read_tls(&mut unread)?;
@@ -216,7 +221,7 @@ impl Arrived {
         Ok(())
     }
 
-    /// What came before a failure, and then the failure.
+    /// The data that came before a failure, and only then the failure.
     fn fail(&self, got: usize) -> io::Result<Option<usize>> {
         match &self.failure {
             Some(failure) if got == 0 => Err(io::Error::new(ErrorKind::InvalidData, failure.clone())),
@@ -225,10 +230,10 @@ impl Arrived {
     }
 }
 
-/// A transport that is written to without asking the runtime whether it has room.
-struct Now<'a>(&'a Transport);
+/// Writes to a transport without asking the runtime whether it has room.
+struct DirectWriter<'a>(&'a Transport);
 
-impl Write for Now<'_> {
+impl Write for DirectWriter<'_> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         self.0.send_now(data)
     }
@@ -238,7 +243,7 @@ impl Write for Now<'_> {
     }
 }
 
-/// A socket that takes several records with one call.
+/// Writes several records to a socket with one call.
 struct Unbuffered<'a>(&'a Socket);
 
 impl Write for Unbuffered<'_> {

@@ -1,4 +1,4 @@
-//! The verifiers of one handshake: whom it trusts, what it has been shown, and what it found.
+//! The verifiers of one handshake, and the record of what they were presented with and found.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -19,7 +19,7 @@ use super::provider;
 use crate::certificate::{Certificate, Pin};
 use crate::error::TlsFault;
 
-/// The pin of a certificate's public key, as webpki finds it: the key that signs the handshake.
+/// The pin of the public key that webpki finds in a certificate, which is the key that signs the handshake.
 pub(super) fn pin_of(certificate: &CertificateDer<'_>) -> Option<Pin> {
     let parsed = ParsedCertificate::try_from(certificate).ok()?;
     Some(Pin::of_key(parsed.subject_public_key_info().as_ref()))
@@ -30,23 +30,23 @@ pub(super) fn pin_of(certificate: &CertificateDer<'_>) -> Option<Pin> {
 pub(super) enum Trust {
     /// Its chain, its name and its validity.
     Chain(Chain),
-    /// Its key alone. It still proves that it has it.
+    /// Its key alone, which the handshake proves that it has.
     Pins(Vec<Pin>),
-    /// Nothing at all; what a chain would have said is kept, or why there is none.
+    /// Nothing: every server is accepted. The result of a chain is only recorded, or why there is none.
     Anybody(Result<Chain, String>),
 }
 
 impl Trust {
-    /// Gives the path to a trusted certificate, where that is what counts.
+    /// Returns the path to a trusted certificate, which is empty with pins.
     fn check(
         &self,
-        shown: Presented<'_>,
+        presented: Presented<'_>,
         name: &ServerName<'_>,
         now: UnixTime,
     ) -> Result<Vec<Certificate>, Flaw> {
         match self {
-            Self::Chain(chain) | Self::Anybody(Ok(chain)) => chain.check_server(shown, name, now),
-            Self::Pins(pins) => match pin_of(shown.own) {
+            Self::Chain(chain) | Self::Anybody(Ok(chain)) => chain.check_server(presented, name, now),
+            Self::Pins(pins) => match pin_of(presented.own) {
                 Some(pin) if pins.contains(&pin) => Ok(Vec::new()),
                 Some(_) => Err(Flaw::NotPinned),
                 None => Err(Flaw::Webpki(webpki::Error::BadDer)),
@@ -56,66 +56,71 @@ impl Trust {
     }
 }
 
-/// What was seen in one handshake, also where it failed.
+/// What one handshake presented and found, kept also if the handshake fails.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Seen {
-    sight: Arc<OnceLock<Sight>>,
-    /// The server wanted a certificate of ours, and there was none.
-    is_asked_in_vain: Arc<AtomicBool>,
+pub(super) struct HandshakeRecord {
+    verification: Arc<OnceLock<Verification>>,
+    /// The server asked for a client certificate, and there is none.
+    lacks_client_cert: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
-struct Sight {
+struct Verification {
     certificates: Vec<Certificate>,
     /// The path that verification took, if it found one.
     path: Vec<Certificate>,
-    /// What is wrong with them, and what can be done about that.
+    /// What is wrong with the certificates: the message, and the fault that hints are chosen by.
     flaw: Option<(String, TlsFault)>,
-    /// Whether that was a reason to refuse them.
-    is_refused: bool,
+    /// Whether the check was binding, so that a flaw refuses the peer.
+    is_binding: bool,
 }
 
-impl Seen {
+impl HandshakeRecord {
     /// The peer's certificates, its own first.
     pub(super) fn certificates(&self) -> Vec<Certificate> {
-        self.sight.get().map(|sight| sight.certificates.clone()).unwrap_or_default()
+        self.verification.get().map(|found| found.certificates.clone()).unwrap_or_default()
     }
 
     /// The path from the peer's own certificate to the trusted one, if verification found one.
     pub(super) fn path(&self) -> Vec<Certificate> {
-        self.sight.get().map(|sight| sight.path.clone()).unwrap_or_default()
+        self.verification.get().map(|found| found.path.clone()).unwrap_or_default()
     }
 
-    /// Why they were refused, if they were, and what can be done about that.
+    /// Why the certificates were refused, if they were.
     pub(super) fn refusal(&self) -> Option<(String, TlsFault)> {
-        self.sight.get().filter(|sight| sight.is_refused)?.flaw.clone()
+        self.verification.get().filter(|found| found.is_binding)?.flaw.clone()
     }
 
-    /// What is wrong with them though they were not refused.
-    pub(super) fn put_up_with(&self) -> Option<String> {
-        self.sight.get().filter(|sight| !sight.is_refused)?.flaw.as_ref().map(|(words, _)| words.clone())
+    /// What is wrong with the certificates although they were accepted.
+    pub(super) fn overridden_flaw(&self) -> Option<String> {
+        self.verification
+            .get()
+            .filter(|found| !found.is_binding)?
+            .flaw
+            .as_ref()
+            .map(|(words, _)| words.clone())
     }
 
-    pub(super) fn is_asked_in_vain(&self) -> bool {
-        self.is_asked_in_vain.load(Ordering::Relaxed)
+    pub(super) fn lacks_client_cert(&self) -> bool {
+        self.lacks_client_cert.load(Ordering::Relaxed)
     }
 
-    /// Keeps what a check came to, and refuses where that is binding.
+    /// Records the result of a check, and refuses the peer if the check is binding.
     fn keep(
         &self,
-        shown: Presented<'_>,
+        presented: Presented<'_>,
         name: Option<&ServerName<'_>>,
         checked: Result<Vec<Certificate>, Flaw>,
         is_binding: bool,
     ) -> Result<(), Error> {
-        let all = std::iter::once(shown.own).chain(shown.intermediates);
+        let all = std::iter::once(presented.own).chain(presented.intermediates);
         let certificates: Vec<_> = all.map(|one| Certificate::from_der(one.as_ref())).collect();
         let (path, found) = match checked {
             Ok(path) => (path, None),
             Err(flaw) => (Vec::new(), Some(flaw)),
         };
-        let flaw = found.as_ref().map(|flaw| (flaw.words(name, &certificates), flaw.fault()));
-        let _ = self.sight.set(Sight { certificates, path, flaw, is_refused: is_binding });
+        let flaw = found.as_ref().map(|flaw| (flaw.message(name, &certificates), flaw.fault()));
+        let _ = self.verification.set(Verification { certificates, path, flaw, is_binding });
         match found {
             Some(flaw) if is_binding => Err(Error::from(&flaw)),
             _ => Ok(()),
@@ -127,13 +132,13 @@ impl Seen {
 #[derive(Debug)]
 pub(super) struct ServerVerifier {
     trust: Trust,
-    seen: Seen,
+    record: HandshakeRecord,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl ServerVerifier {
-    pub(super) fn new(trust: Trust, seen: &Seen) -> Self {
-        Self { trust, seen: seen.clone(), algorithms: provider().signature_verification_algorithms }
+    pub(super) fn new(trust: Trust, record: &HandshakeRecord) -> Self {
+        Self { trust, record: record.clone(), algorithms: provider().signature_verification_algorithms }
     }
 }
 
@@ -146,11 +151,11 @@ impl ServerCertVerifier for ServerVerifier {
         _ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let shown = Presented { own, intermediates };
+        let presented = Presented { own, intermediates };
         let unusable = Flaw::of_key(own);
         let is_binding = unusable.is_some() || !matches!(self.trust, Trust::Anybody(_));
-        let checked = unusable.map_or_else(|| self.trust.check(shown, name, now), Err);
-        self.seen.keep(shown, Some(name), checked, is_binding)?;
+        let checked = unusable.map_or_else(|| self.trust.check(presented, name, now), Err);
+        self.record.keep(presented, Some(name), checked, is_binding)?;
         Ok(ServerCertVerified::assertion())
     }
 
@@ -177,16 +182,16 @@ impl ServerCertVerifier for ServerVerifier {
     }
 }
 
-/// What a client shows, if it is asked and has something to show.
+/// Presents the client's certificate, if it has one, to a server that asks.
 #[derive(Debug)]
-pub(super) struct Showing {
+pub(super) struct ClientCertResolver {
     pub(super) key: Option<Arc<CertifiedKey>>,
-    pub(super) seen: Seen,
+    pub(super) record: HandshakeRecord,
 }
 
-impl ResolvesClientCert for Showing {
+impl ResolvesClientCert for ClientCertResolver {
     fn resolve(&self, _issuers: &[&[u8]], _schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        self.seen.is_asked_in_vain.store(self.key.is_none(), Ordering::Relaxed);
+        self.record.lacks_client_cert.store(self.key.is_none(), Ordering::Relaxed);
         self.key.clone()
     }
 
@@ -195,39 +200,36 @@ impl ResolvesClientCert for Showing {
     }
 }
 
-/// How long the names of issuers may be in all, so that the request with them is a message that every client
-/// reads: Java reads one of 32 KiB, rustls and Go of 64 KiB, OpenSSL of 100 KiB.
+/// The limit of all names of issuers together, in bytes, so that every client can read the request that
+/// contains them: Java reads 32 KiB, rustls and Go 64 KiB, OpenSSL 100 KiB.
 const MAX_ISSUER_NAMES: usize = 31 * 1024;
 
-/// The issuers that are named to clients, which choose their certificate by them. They are only a hint
-/// (RFC 8446, 4.2.4): where there are too many none is named.
+/// The issuers that are named to clients, as a hint for their choice of a certificate (RFC 8446, 4.2.4). If
+/// their names are too long, none is named.
 pub(super) fn issuer_names(anchors: &Anchors) -> Arc<[DistinguishedName]> {
     let names = anchors.store.subjects();
-    // Each has its length before it.
+    // Each is sent with a length of two bytes.
     let size: usize = names.iter().map(|name| name.as_ref().len() + 2).sum();
     if size <= MAX_ISSUER_NAMES {
         return names.into();
     }
-    tracing::info!(
-        "clients are not told the names of the {} trusted issuers, which are too long",
-        names.len()
-    );
+    tracing::info!("the names of the {} trusted issuers are too long to be sent to clients", names.len());
     Arc::default()
 }
 
-/// Verifies a client, which must show a certificate.
+/// Verifies a client, which must present a certificate.
 #[derive(Debug)]
 pub(super) struct ClientVerifier {
     chain: Chain,
     issuers: Arc<[DistinguishedName]>,
-    seen: Seen,
+    record: HandshakeRecord,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl ClientVerifier {
-    pub(super) fn new(chain: Chain, issuers: Arc<[DistinguishedName]>, seen: &Seen) -> Self {
+    pub(super) fn new(chain: Chain, issuers: Arc<[DistinguishedName]>, record: &HandshakeRecord) -> Self {
         let algorithms = provider().signature_verification_algorithms;
-        Self { chain, issuers, seen: seen.clone(), algorithms }
+        Self { chain, issuers, record: record.clone(), algorithms }
     }
 }
 
@@ -242,9 +244,9 @@ impl ClientCertVerifier for ClientVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        let shown = Presented { own, intermediates };
-        let checked = Flaw::of_key(own).map_or_else(|| self.chain.check_client(shown, now), Err);
-        self.seen.keep(shown, None, checked, true)?;
+        let presented = Presented { own, intermediates };
+        let checked = Flaw::of_key(own).map_or_else(|| self.chain.check_client(presented, now), Err);
+        self.record.keep(presented, None, checked, true)?;
         Ok(ClientCertVerified::assertion())
     }
 
