@@ -210,7 +210,7 @@ fn exit_on_close_with_input_undelivered_is_status_1() {
     let client = astream(["connect", "127.0.0.1", &server.port(), "--exit-on-close"]).stdin(stdin).start();
     fill(&typed);
     stuck.send(()).unwrap();
-    client.wait().status(1).says(&["before all input was handed over"]);
+    client.wait().status(1).says(&["before all input was written"]);
     stop.send(()).unwrap();
     server.join().unwrap();
 }

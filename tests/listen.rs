@@ -336,7 +336,7 @@ fn a_client_that_says_nothing_to_a_one_shot_listener_is_idle() {
         let listener = listen(more).open_stdin().start();
         let mut client = dial(&listener);
         let told = listener.wait().status(5);
-        assert!(told.stderr.contains("idle: nothing within 200 ms"), "{}", told.told());
+        assert!(told.stderr.contains("idle: nothing sent or received for 200 ms"), "{}", told.told());
         assert!(client.read(&mut [0]).is_err(), "a clean end");
     }
 }

@@ -97,7 +97,10 @@ fn a_client_that_is_idle_is_named_once() {
         let client = std::net::TcpStream::connect(listener.address()).unwrap();
         let line = listener.stderr_line("idle");
         let name = client.local_addr().unwrap();
-        assert_eq!(line, format!("astream: {name}: idle: nothing within 200 ms (-i TIME waits longer)"));
+        assert_eq!(
+            line,
+            format!("astream: {name}: idle: nothing sent or received for 200 ms (-i TIME waits longer)")
+        );
     }
 }
 

@@ -220,7 +220,7 @@ fn a_reply_without_an_end_is_status_6_and_is_not_read_for_ever() {
 #[test]
 fn a_silent_server_is_status_5_and_what_was_waited_for_is_told() {
     for (protocol, told) in [
-        ("smtp", "waiting for the greeting: nothing within 300 ms"),
+        ("smtp", "waiting for the greeting: timed out after 300 ms"),
         ("sieve", "waiting for the capabilities"),
         ("xmpp", "waiting for the stream's features"),
         ("postgres", "waiting for the answer to SSLRequest"),

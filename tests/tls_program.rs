@@ -433,7 +433,7 @@ fn a_client_that_never_shakes_hands_does_not_use_a_listener_up() {
     let mut garbage = std::net::TcpStream::connect(("127.0.0.1", port.parse().unwrap())).unwrap();
     garbage.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
     listener.stderr_line("does not speak TLS");
-    listener.stderr_line("nothing within 300 ms");
+    listener.stderr_line("timed out after 300 ms");
     astream(["connect", "127.0.0.1", &port, "--tls", "--pin", &pin]).run().status(0).stdout(b"hello");
     listener.wait().status(0);
     drop(mute);

@@ -1,4 +1,4 @@
-//! An error as a person reads it, in one line.
+//! The message of an error, in one line.
 
 use std::fmt;
 use std::io;
@@ -17,8 +17,8 @@ impl fmt::Display for Error {
             }
             Self::Connect { target, attempts } => connect_failed(f, target, attempts),
             Self::Bind { target, cause } => write!(f, "cannot listen on {target}: {}", reason(cause)),
-            Self::Timeout { doing, after } => write!(f, "{doing}: nothing within {}", seconds(*after)),
-            Self::Idle { after } => write!(f, "idle: nothing within {}", seconds(*after)),
+            Self::Timeout { doing, after } => write!(f, "{doing}: timed out after {}", seconds(*after)),
+            Self::Idle { after } => write!(f, "idle: nothing sent or received for {}", seconds(*after)),
             Self::Tls { doing, reason, .. } => write!(f, "{doing}: {reason}"),
             Self::File { path, reason } => write!(f, "{}: {reason}", Printable(path)),
             Self::Truncated => {
@@ -44,13 +44,13 @@ impl fmt::Display for Error {
             Self::Local { doing, cause } => write!(f, "cannot {doing}: {}", reason(cause)),
             Self::Io { cause } => f.write_str(&reason(cause)),
             Self::Relay { side, cause } => write!(f, "{side}: {cause}"),
-            Self::Undelivered => f.write_str("left before all input was handed over"),
+            Self::Undelivered => f.write_str("the connection was ended before all input was written to it"),
             Self::FellBehind => f.write_str("the peer fell behind the others and was dropped"),
         }
     }
 }
 
-/// Every address that was tried, those that failed alike together.
+/// Every address that was tried, grouped by the reason of the failure.
 fn connect_failed(f: &mut fmt::Formatter<'_>, target: &str, attempts: &[Attempt]) -> fmt::Result {
     let mut by_reason: Vec<(String, Vec<&str>)> = Vec::new();
     for Attempt { address, cause } in attempts {
@@ -60,17 +60,17 @@ fn connect_failed(f: &mut fmt::Formatter<'_>, target: &str, attempts: &[Attempt]
             None => by_reason.push((reason, vec![address])),
         }
     }
-    let told = by_reason.iter().map(|(reason, addresses)| match addresses[..] {
+    let groups = by_reason.iter().map(|(reason, addresses)| match addresses[..] {
         [only] if only == target => reason.clone(),
         _ => format!("{}: {reason}", addresses.join(" and ")),
     });
-    write!(f, "cannot connect to {target}: {}", told.collect::<Vec<_>>().join("; "))
+    write!(f, "cannot connect to {target}: {}", groups.collect::<Vec<_>>().join("; "))
 }
 
-/// The system's words without its number and its capital: "connection refused".
+/// The message of the system without its number and its capital letter: "connection refused".
 pub(crate) fn reason(error: &io::Error) -> String {
     match error.raw_os_error().map(Errno::from_raw_os_error) {
-        // What a socket says of itself once a reset was noticed.
+        // What calls on a socket return after its reset was reported.
         Some(Errno::NOTCONN) => "connection reset by peer".to_owned(),
         Some(Errno::PROTOTYPE) => "it is not a stream socket".to_owned(),
         _ => plain(&error.to_string()),
@@ -89,7 +89,7 @@ fn plain(text: &str) -> String {
     }
 }
 
-/// A duration as a person says it: `2 s`, `250 ms`.
+/// A duration for messages: `2 s`, `250 ms`.
 fn seconds(time: Duration) -> String {
     if time.subsec_millis() == 0 && time.as_secs() > 0 {
         format!("{} s", time.as_secs())
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn addresses_that_failed_alike_share_one_reason() {
         let (refused, unreachable) = (Errno::CONNREFUSED, Errno::NETUNREACH);
-        for (attempts, told) in [
+        for (attempts, expected) in [
             (vec![attempt("h:1", refused)], "cannot connect to h:1: connection refused"),
             (
                 vec![attempt("a", refused), attempt("b", refused)],
@@ -121,18 +121,18 @@ mod tests {
                 "cannot connect to h:1: a: connection refused; b: network is unreachable",
             ),
         ] {
-            assert_eq!(Error::Connect { target: "h:1".to_owned(), attempts }.to_string(), told);
+            assert_eq!(Error::Connect { target: "h:1".to_owned(), attempts }.to_string(), expected);
         }
     }
 
     #[test]
-    fn a_reason_is_the_systems_words_without_its_number() {
-        for (errno, told) in [
+    fn a_reason_is_the_message_of_the_system_without_its_number() {
+        for (errno, expected) in [
             (Errno::ADDRINUSE, "address already in use"),
             (Errno::NOTCONN, "connection reset by peer"),
             (Errno::PROTOTYPE, "it is not a stream socket"),
         ] {
-            assert_eq!(reason(&errno.into()), told);
+            assert_eq!(reason(&errno.into()), expected);
         }
         assert_eq!(reason(&io::Error::other("TLS is off")), "TLS is off");
     }

@@ -1,11 +1,11 @@
-//! Errors of this crate inside of those of the system, and the other way round.
+//! Conversions between errors of this crate and those of the system.
 
 use std::io;
 use std::sync::Arc;
 
 use super::Error;
 
-/// The error that travelled inside, as it comes from a codec; [`Error::Io`] if there is none.
+/// The error of this crate that is inside, as it comes from a codec; [`Error::Io`] if there is none.
 ///
 /// ```
 /// async fn read_all(path: &str) -> Result<Vec<u8>, astream::Error> {
@@ -26,7 +26,7 @@ impl From<Error> for io::Error {
 }
 
 impl Error {
-    /// The error that travelled inside an [`io::Error`], or the connection's loss.
+    /// The error of this crate that is inside of `error`, or the loss of the connection.
     pub(crate) fn from_io(doing: &'static str, error: io::Error) -> Self {
         match error.downcast::<Self>() {
             Ok(inner) => inner,

@@ -1,4 +1,4 @@
-//! What was being done, to what, and the cause.
+//! Errors: what was being done, to what, and the cause.
 
 mod display;
 mod io_error;
@@ -22,12 +22,11 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Everything that can go wrong, by what was being done.
 ///
-/// An error of a connection stays: each later call gives a clone of it.
+/// An error of a connection is permanent: each later call returns a clone of it.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Error {
-    /// A value is not what it should be: an address, a port, a version or a protocol of TLS, say; or it cannot
-    /// be used for this.
+    /// A value is invalid, or cannot be used here: an address, a port, a version or a protocol of TLS.
     #[non_exhaustive]
     Invalid {
         /// The value as text.
@@ -35,12 +34,12 @@ pub enum Error {
         /// What is wrong with it and what to write instead.
         reason: String,
     },
-    /// A name has no address.
+    /// A name could not be resolved.
     #[non_exhaustive]
     Resolve {
         /// The name.
         host: String,
-        /// What the resolver said.
+        /// The message of the resolver.
         reason: String,
         /// What can be done about it.
         fault: ResolveFault,
@@ -82,7 +81,7 @@ pub enum Error {
         doing: String,
         /// Why it failed.
         reason: String,
-        /// What the peer had shown by then, its own certificate first, whether it was trusted or not.
+        /// The certificates that the peer had presented by then, its own first, whether trusted or not.
         peer_certificates: Vec<Certificate>,
         /// What can be done about it.
         fault: TlsFault,
@@ -108,9 +107,9 @@ pub enum Error {
     /// The stream ended before what was asked for (asyncio's `IncompleteReadError`).
     #[non_exhaustive]
     Incomplete {
-        /// What had come; it has been taken from the stream.
+        /// The data that had arrived; it is consumed.
         partial: Bytes,
-        /// How many bytes were asked for; none where a separator was.
+        /// How many bytes were asked for; None for a read up to a separator.
         expected: Option<usize>,
     },
     /// No separator within the limit (asyncio's `LimitOverrunError`); nothing was consumed.
@@ -121,7 +120,7 @@ pub enum Error {
         /// Whether the separator was found, beyond the limit.
         found: bool,
     },
-    /// A line is longer than the limit; it is dropped, and the next one is read in step.
+    /// A line is longer than the limit; it is dropped, and the next read returns the next line.
     #[non_exhaustive]
     LineTooLong {
         /// The limit in bytes, the newline not counted.
@@ -133,16 +132,15 @@ pub enum Error {
     WriteAfterEof,
     /// The writer was closed before this call, or the connection was aborted.
     Closed,
-    /// The bytes of a local stream, stdin or stdout say, could not be read or written.
+    /// A local stream, such as stdin or stdout, could not be read or written.
     #[non_exhaustive]
     Local {
-        /// `read stdin`, `write to stdout`.
+        /// `read stdin` or `write to stdout`, for example.
         doing: &'static str,
         /// What the system said.
         cause: Arc<io::Error>,
     },
-    /// Something else that the system could not do, in a handler that reads a file say: what
-    /// `From<io::Error>` makes.
+    /// Another error of the system, for example of a handler that reads a file. `From<io::Error>` makes it.
     #[non_exhaustive]
     Io {
         /// What the system said.
@@ -153,16 +151,16 @@ pub enum Error {
     Relay {
         /// Which one: `the client`, or `the target`, with its address if `cause` does not have it.
         side: String,
-        /// How.
+        /// What failed.
         cause: Box<Error>,
     },
-    /// The connection was left before all input was handed over.
+    /// The connection was ended before all input was written to it.
     Undelivered,
     /// One of several receivers of the same bytes took them too slowly, and was dropped.
     FellBehind,
 }
 
-/// What a name that could not be resolved is about, as far as somebody can do something about it.
+/// Why a name could not be resolved, as far as there is a remedy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ResolveFault {
@@ -174,17 +172,17 @@ pub enum ResolveFault {
     Other,
 }
 
-/// What an error of TLS is about, as far as somebody can do something about it.
+/// What an error of TLS is about, as far as there is a remedy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TlsFault {
-    /// The peer's certificate leads to nobody who is trusted.
+    /// The peer's certificate does not lead to a trusted one.
     Untrusted,
-    /// The peer goes by another name.
+    /// The peer's certificate is for another name, or the server does not have the name.
     Name,
     /// The peer's certificate is flawed in some other way.
     Certificate,
-    /// The peer wants a certificate of ours, or another one.
+    /// The peer requires a client certificate, or a different one.
     Identity,
     /// There is no common version of TLS.
     Version,
@@ -192,7 +190,7 @@ pub enum TlsFault {
     Protocol,
     /// The peer speaks something else than TLS.
     NoTls,
-    /// The server was asked for TLS and speaks it already.
+    /// The server was asked to start TLS, but speaks it from the start.
     FromStart,
     /// Anything else.
     Other,
@@ -214,7 +212,7 @@ impl Error {
         Self::Invalid { text: text.to_string(), reason: reason.to_string() }
     }
 
-    /// [`Error::Local`]: what this end could not do, `read stdin` say.
+    /// [`Error::Local`]: what this end could not do, for example `read stdin`.
     pub fn local(doing: &'static str, cause: io::Error) -> Self {
         Self::Local { doing, cause: Arc::new(cause) }
     }
@@ -227,7 +225,7 @@ impl Error {
         Self::File { path: path.to_owned(), reason: reason.to_string() }
     }
 
-    /// [`Error::Tls`]: what was being done, and why it failed. It is about [`TlsFault::Other`].
+    /// [`Error::Tls`] with [`TlsFault::Other`]: what was being done, and why it failed.
     pub fn tls(doing: impl Into<String>, reason: impl fmt::Display) -> Self {
         Self::Tls {
             doing: doing.into(),
@@ -237,7 +235,7 @@ impl Error {
         }
     }
 
-    /// What the peer had shown in TLS by then, its own certificate first, whether it was trusted or not.
+    /// The certificates that the peer had presented when TLS failed, its own first, whether trusted or not.
     pub fn peer_certificates(&self) -> &[Certificate] {
         match self {
             Self::Tls { peer_certificates, .. } => peer_certificates,
@@ -246,26 +244,27 @@ impl Error {
         }
     }
 
-    /// An error of TLS with what the peer had shown by then; any other stays as it is.
+    /// An error of TLS, with the certificates that the peer had presented; any other is unchanged.
     #[must_use]
-    pub fn with_certificates(mut self, shown: Vec<Certificate>) -> Self {
+    pub fn with_certificates(mut self, presented: Vec<Certificate>) -> Self {
         if let Self::Tls { peer_certificates, .. } = &mut self {
-            *peer_certificates = shown;
+            *peer_certificates = presented;
         }
         self
     }
 
-    /// An error of TLS that is about this; any other stays as it is.
+    /// An error of TLS, with this fault; any other is unchanged.
     #[must_use]
-    pub fn with_fault(mut self, about: TlsFault) -> Self {
+    pub fn with_fault(mut self, new: TlsFault) -> Self {
         if let Self::Tls { fault, .. } = &mut self {
-            *fault = about;
+            *fault = new;
         }
         self
     }
 }
 
-/// Its text says everything, the cause included, so that no source repeats it. The causes are fields.
+/// The message contains everything, the cause included, so no source is given that would repeat it. The
+/// causes are fields.
 impl std::error::Error for Error {}
 
 impl Attempt {

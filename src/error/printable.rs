@@ -1,11 +1,11 @@
-//! Text that came from elsewhere, made fit for one line of a message.
+//! Text from outside, escaped for one line of a message.
 
 use std::fmt::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// A path with everything escaped that cannot be printed, as Rust writes it: `\n`, `\u{1b}`, and `\xff`
-/// for a byte that is not UTF-8.
+/// A path in which everything is escaped that cannot be printed, in Rust's notation: `\n`, `\u{1b}`, and
+/// `\xff` for a byte that is not UTF-8.
 pub(crate) struct Printable<'a>(pub(crate) &'a Path);
 
 impl fmt::Display for Printable<'_> {
@@ -31,14 +31,14 @@ mod tests {
     use std::ffi::OsStr;
 
     #[test]
-    fn a_path_is_one_line_without_anything_that_acts() {
-        for (path, shown) in [
+    fn a_path_is_printed_on_one_line_without_control_characters() {
+        for (path, printed) in [
             (&b"/tmp/a 'b' \\ \xc3\xa9"[..], "/tmp/a 'b' \\ é"),
             (b"a\nb\x1b[31m", "a\\nb\\u{1b}[31m"),
             (b"\xff\xfea", "\\xff\\xfea"),
             ("\u{202e}".as_bytes(), "\\u{202e}"),
         ] {
-            assert_eq!(Printable(Path::new(OsStr::from_bytes(path))).to_string(), shown);
+            assert_eq!(Printable(Path::new(OsStr::from_bytes(path))).to_string(), printed);
         }
     }
 }

@@ -52,7 +52,7 @@ mod tests {
         let deadline = Deadline::after(Some(Duration::from_secs(3)));
         assert!(deadline.bound(ready(()), || unreachable!()).await.is_ok());
         let error = deadline.bound(pending::<()>(), || "a step".to_owned()).await.unwrap_err();
-        assert_eq!(error.to_string(), "a step: nothing within 3 s");
+        assert_eq!(error.to_string(), "a step: timed out after 3 s");
     }
 
     #[tokio::test]

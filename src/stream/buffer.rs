@@ -1,5 +1,5 @@
-//! The buffer that a read fills: lent by the thread, kept by a reader only with data in it, so that an
-//! idle connection holds none.
+//! The buffer that a read fills. A reader borrows it from its thread and keeps it only while there is data in
+//! it, so that an idle connection has none.
 
 use std::cell::Cell;
 use std::ops::Deref;
@@ -10,25 +10,25 @@ use bytes::{Buf, Bytes, BytesMut};
 use crate::error::Error;
 use crate::transport::ReadHalf;
 
-/// How much is read at once.
+/// How many bytes are read at once.
 const READ_SIZE: usize = 64 * 1024;
 
 /// A buffer with less free room than this is enlarged before it is read into.
 const MIN_ROOM: usize = 4 * 1024;
 
-/// A buffer that has grown beyond this is not kept for others.
+/// A buffer that has grown beyond this is not kept for other readers.
 const MAX_SPARE: usize = 2 * READ_SIZE;
 
 thread_local! {
     static SPARE: Cell<BytesMut> = Cell::default();
 }
 
-/// What has arrived and was not read yet.
+/// Data that has arrived and was not read yet.
 #[derive(Default)]
 pub(super) struct Buffer {
     data: BytesMut,
-    /// So much of it was read. Taking that off each time would stall the next search, which loads as one
-    /// value what was stored as two.
+    /// How many bytes of `data` were read. Removing them each time would stall the next search, which loads
+    /// as one value what was stored as two.
     read: usize,
 }
 
@@ -42,8 +42,8 @@ impl Deref for Buffer {
 }
 
 impl Buffer {
-    /// Takes the first `n` bytes, which may be kept.
-    #[expect(clippy::inline_always, reason = "what is split off is else copied once more")]
+    /// Takes the first `n` bytes without a copy.
+    #[expect(clippy::inline_always, reason = "otherwise the result is copied once more")]
     #[inline(always)]
     pub(super) fn take(&mut self, n: usize) -> Bytes {
         if self.read > 0 {
@@ -52,7 +52,7 @@ impl Buffer {
         self.data.split_to(n).freeze()
     }
 
-    /// Leaves the first `n` bytes behind.
+    /// Drops the first `n` bytes.
     #[inline]
     pub(super) fn advance(&mut self, n: usize) {
         assert!(n <= self.len(), "{n} bytes of {}", self.len());
@@ -64,7 +64,7 @@ impl Buffer {
         self.data.advance(std::mem::take(&mut self.read));
     }
 
-    /// Reads once from `half`, 0 being the peer's end.
+    /// Reads once from `half`; 0 is the peer's end.
     pub(super) fn poll_read(
         &mut self,
         half: &mut ReadHalf,
@@ -72,7 +72,7 @@ impl Buffer {
     ) -> Poll<Result<usize, Error>> {
         self.settle();
         let data = &mut self.data;
-        // Once what was given away is gone, the room is free again.
+        // Room that was given away can be reclaimed once its bytes are dropped.
         if data.is_empty() && data.capacity() < MIN_ROOM && !data.try_reclaim(READ_SIZE) {
             *data = SPARE.take();
         }

@@ -1,4 +1,4 @@
-//! For tests: a reader whose peer is the test, so that bytes, an end or an error come when it says.
+//! For tests: a reader whose peer is the test, which decides when bytes, an end or an error arrive.
 
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::{Limits, StreamReader, fresh};
 use crate::transport::{Io, Transport};
 
-/// The peer of a reader. Whoever reads gets all that has arrived, as from a socket.
+/// The peer of a reader. A read gets everything that has arrived, as from a socket.
 #[derive(Clone, Default)]
 pub(super) struct Feed(Arc<Mutex<Arrived>>);
 
@@ -22,7 +22,7 @@ struct Arrived {
 }
 
 impl Feed {
-    /// A reader with this limit, and what feeds it.
+    /// A reader with this limit for a line, and its peer.
     pub(super) fn reader(limit: usize) -> (Self, StreamReader) {
         let feed = Self::default();
         let limits = Limits { line: limit, ..Limits::default() };
@@ -38,7 +38,7 @@ impl Feed {
         self.arrived().end.get_or_insert(Ok(()));
     }
 
-    /// It comes after the data, as a reset does.
+    /// An error that is reported after the data, as a reset is.
     pub(super) fn error(&self, kind: ErrorKind) {
         self.arrived().end = Some(Err(kind));
     }
@@ -56,7 +56,7 @@ impl Feed {
 impl Io for Feed {}
 
 impl AsyncRead for Feed {
-    /// Wakes nobody: the test polls again when it has fed.
+    /// Wakes no task: the test polls again after it has fed.
     fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let mut arrived = self.arrived();
         if arrived.data.is_empty() {
@@ -72,7 +72,7 @@ impl AsyncRead for Feed {
     }
 }
 
-/// Takes everything and keeps nothing.
+/// Accepts everything and drops it.
 impl AsyncWrite for Feed {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         Poll::Ready(Ok(data.len()))

@@ -2,11 +2,11 @@
 
 mod abort_guard;
 mod async_read;
-mod at_hand;
 mod buffer;
 mod clients;
 mod closing;
 mod connect;
+mod delimited;
 mod detach;
 #[cfg(test)]
 mod feed;

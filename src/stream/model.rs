@@ -97,8 +97,8 @@ fn polled_once(reader: &mut StreamReader, call: &Call) -> Poll<Result<Option<Byt
     pin!(future).poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// Compares what came with what the model says of `rest`, all that is still to be read; how much of
-/// it is taken.
+/// Compares a result with what the model gives for `rest`, which is all that is still unread. Returns how
+/// much of it was consumed.
 fn judged(
     rest: &[u8],
     limit: usize,
@@ -160,9 +160,9 @@ fn until(
             prop_assert_eq!(&data.unwrap()[..], &rest[..end]);
             Ok(end)
         }
-        (_, Err(Error::LimitOverrun { consumed, found: told })) => {
+        (_, Err(Error::LimitOverrun { consumed, found: is_found })) => {
             prop_assert!(limit < consumed && consumed <= clear);
-            prop_assert!(!told || consumed == clear && found.is_some());
+            prop_assert!(!is_found || consumed == clear && found.is_some());
             Ok(0)
         }
         (None, Err(Error::Incomplete { partial, expected: None })) if clear <= limit => {

@@ -27,7 +27,7 @@ pub(super) struct Outgoing {
 /// A direction that was not ended by now gets no end: what was sent is not all there is.
 impl Drop for Outgoing {
     fn drop(&mut self) {
-        std::mem::replace(&mut self.half, WriteHalf::Gone).let_go();
+        std::mem::replace(&mut self.half, WriteHalf::Gone).forget();
     }
 }
 

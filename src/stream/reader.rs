@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Lines;
-use super::at_hand::{Exactly, Line, Owned, Until};
+use super::delimited::{Exactly, Line, Owned, Until};
 use super::incoming::Incoming;
 use super::link::Link;
 use crate::endpoint::Address;

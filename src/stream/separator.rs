@@ -6,12 +6,12 @@ use std::ops::Range;
 use memchr::arch::x86_64::sse2::memchr::One;
 use memchr::{memchr, memmem};
 
-/// The separator that ends first in `data[from..]`; of those that end together the shortest.
+/// The separator that ends first in `data[from..]`; of several that end together, the shortest.
 pub(super) fn first_match(data: &[u8], from: usize, separators: &[&[u8]]) -> Option<Range<usize>> {
     if let [only] = separators {
         return find(data, from, only);
     }
-    // One that is not there is not looked for beyond the one that is most likely there.
+    // The shortest is the most likely one; the others are not searched for beyond its end.
     let shortest = separators.iter().min_by_key(|separator| separator.len())?;
     let until = find(data, from, shortest).map_or(data.len(), |found| found.end);
     let matches = separators.iter().filter_map(|separator| find(&data[..until], from, separator));
@@ -26,7 +26,7 @@ pub(super) fn find(data: &[u8], from: usize, separator: &[u8]) -> Option<Range<u
     let at = match separator {
         [] => None,
         [byte] => position(rest, *byte),
-        // Cheaper than what memmem does before it begins to search.
+        // Cheaper than what memmem prepares for a search.
         [first, last] => pair(rest, *first, *last),
         _ => longer(rest, separator),
     }?;
@@ -51,8 +51,8 @@ fn pair(data: &[u8], first: u8, last: u8) -> Option<usize> {
     }
 }
 
-/// Where `byte` is. memchr chooses at run time among what the processor can, which is for long data; a line
-/// is found sooner by what every such processor can, inlined.
+/// Where `byte` is. memchr chooses at run time among the instructions of the processor, which pays for long
+/// data; the end of a line is found sooner with those that every such processor has, inlined.
 #[cfg(target_arch = "x86_64")]
 #[inline]
 fn position(data: &[u8], byte: u8) -> Option<usize> {
@@ -72,7 +72,7 @@ fn position(data: &[u8], byte: u8) -> Option<usize> {
 mod tests {
     use super::*;
 
-    /// All data of `length` bytes, of two kinds.
+    /// All texts of `length` bytes that consist of two letters.
     fn all(length: u32) -> impl Iterator<Item = Vec<u8>> {
         (0..1_u32 << length).map(move |bits| (0..length).map(|at| b'a' + (bits >> at & 1) as u8).collect())
     }

@@ -14,16 +14,16 @@ use crate::error::Error;
 
 const VECTORS: &str = include_str!("../../tests/data/asyncio-streams.json");
 
-/// The vectors that do not hold, and what is so instead.
+/// The vectors in which this reader differs, and what it does instead.
 const DIFFERENT: [(&str, &str); 5] = [
     ("read exception", "what arrived before an error is read before it"),
     ("exception beats data and eof", "what arrived before an error is read before it"),
-    ("readuntil limit, not found", "no more is pulled in once the limit is passed, so it stays not found"),
+    ("readuntil limit, not found", "nothing more is received once the limit is passed, so it is not found"),
     ("readexactly negative", "a size is never negative"),
     ("two readers at once", "two calls at once do not compile"),
 ];
 
-/// How often asyncio was asked whether it has paused reading. Here nothing reads ahead.
+/// How many steps ask whether asyncio has paused reading. Here nothing reads ahead.
 const PAUSED: usize = 9;
 
 /// What happens to a call that has to wait.
@@ -44,8 +44,8 @@ fn the_vectors_hold_but_for_the_named_differences() {
     assert_eq!(steps.filter(|step| step[0] == "paused").count(), PAUSED);
     for waiting in [Waiting::Kept, Waiting::Cancelled] {
         let different = vectors.iter().filter_map(|vector| {
-            let told = Replay::new(vector, waiting).differs(vector)?;
-            Some((vector["name"].as_str().unwrap(), told))
+            let difference = Replay::new(vector, waiting).differs(vector)?;
+            Some((vector["name"].as_str().unwrap(), difference))
         });
         let different: Vec<_> = different.collect();
         let names: Vec<_> = different.iter().map(|(name, _)| *name).collect();
@@ -76,12 +76,12 @@ impl Replay {
         Self { feed, reader: Reader::Idle(reader), waiting, cancelled: None }
     }
 
-    /// What was expected and what came instead, at the first step where that differs.
+    /// The first difference between what was expected and the result of a step.
     fn differs(mut self, vector: &Value) -> Option<String> {
         let mut expected = vector["expect"].as_array().unwrap().iter();
         for step in vector["steps"].as_array().unwrap() {
             let Some(came) = self.step(step) else { continue };
-            let expected = in_our_words(expected.next().unwrap());
+            let expected = with_our_errors(expected.next().unwrap());
             if came != expected && !came.is_null() {
                 return Some(format!("{step}: {expected} expected, {came} came"));
             }
@@ -90,7 +90,7 @@ impl Replay {
         None
     }
 
-    /// What came of a step, none where nothing can; null where it cannot be asked now.
+    /// The result of a step: None if it has none, null if it cannot be checked now.
     fn step(&mut self, step: &Value) -> Option<Value> {
         match step[0].as_str().unwrap() {
             "feed" => self.feed.data(&bytes(&step[1])),
@@ -115,7 +115,7 @@ impl Replay {
         }
         let mut reader = reader;
         let came = match poll(&mut Box::pin(outcome(&mut reader, call))) {
-            Poll::Ready(came) => told(came),
+            Poll::Ready(came) => as_vector(came),
             Poll::Pending => {
                 self.cancelled = Some(call.clone());
                 json!({ "pending": true })
@@ -133,19 +133,19 @@ impl Replay {
         match poll(call) {
             Poll::Ready((reader, came)) => {
                 self.reader = Reader::Idle(reader);
-                told(came)
+                as_vector(came)
             }
             Poll::Pending => json!({ "pending": true }),
         }
     }
 
-    /// What was fed and not read: what is pulled from the system does not matter.
+    /// What was fed and not read, whether it has been received or not.
     fn unread(&self) -> Value {
         let Reader::Idle(reader) = &self.reader else { return Value::Null };
         json!({ "value": hex(&[reader.buffer(), &self.feed.unread()].concat()) })
     }
 
-    /// A reader learns of the end when it looks.
+    /// A reader notices the end when it reads.
     fn at_eof(&mut self) -> Value {
         let Reader::Idle(reader) = &mut self.reader else { return Value::Null };
         let _ = Pin::new(&mut *reader).poll_fill_buf(&mut Context::from_waker(Waker::noop()));
@@ -180,8 +180,8 @@ async fn outcome(reader: &mut StreamReader, call: &Value) -> Result<Option<Bytes
     }
 }
 
-/// An outcome as the vectors tell it.
-fn told(came: Result<Option<Bytes>, Error>) -> Value {
+/// An outcome in the form of the vectors.
+fn as_vector(came: Result<Option<Bytes>, Error>) -> Value {
     match came {
         Ok(data) => json!({ "ok": hex(&data.unwrap_or_default()) }),
         Err(Error::Incomplete { partial, expected }) => {
@@ -197,8 +197,8 @@ fn told(came: Result<Option<Bytes>, Error>) -> Value {
     }
 }
 
-/// An expected outcome with our errors for asyncio's.
-fn in_our_words(expected: &Value) -> Value {
+/// An expected outcome, with our errors in place of asyncio's.
+fn with_our_errors(expected: &Value) -> Value {
     let found = |message: &Value| message == "Separator is found, but chunk is longer than limit";
     match expected.as_object().and_then(|object| object.iter().next()).unwrap() {
         (kind, overrun) if kind == "limit_overrun" => {

@@ -2,11 +2,11 @@
 
 use std::ops::{Deref, DerefMut};
 
-/// What a processor fetches at once.
+/// How many bytes a processor fetches at once.
 const CACHE_LINE: usize = 64;
 
-/// Bytes from the beginning of a cache line on. A large allocation begins 16 bytes into one, and copying from
-/// and to that takes two to three times as long on some processors (AMD's Zen 3).
+/// A buffer that begins with a cache line. A large allocation begins 16 bytes after one, and copying to and
+/// from it takes two to three times as long on some processors (AMD's Zen 3).
 #[derive(Default)]
 pub(crate) struct Aligned {
     allocated: Vec<u8>,
@@ -16,7 +16,7 @@ pub(crate) struct Aligned {
 impl Aligned {
     pub(crate) fn new(size: usize) -> Self {
         let mut allocated = vec![0; size + CACHE_LINE];
-        // Where that is not known, any is as good.
+        // If the offset cannot be computed, any will do.
         let skipped = allocated.as_ptr().align_offset(CACHE_LINE) % CACHE_LINE;
         allocated.truncate(skipped + size);
         Self { allocated, skipped }

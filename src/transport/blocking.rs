@@ -1,4 +1,4 @@
-//! Reading and writing descriptors that block, and that somebody else may have made non-blocking.
+//! Blocking reads and writes, also of descriptors that another process has made non-blocking.
 
 use std::os::fd::AsFd;
 
@@ -31,7 +31,7 @@ pub(crate) fn write_all(to: impl AsFd, mut data: &[u8], progress: impl Fn()) -> 
     Ok(())
 }
 
-/// Calls again after an interruption, and after waiting where the descriptor does not block.
+/// Repeats a call that was interrupted, or, once it is ready, that of a descriptor which does not block.
 pub(crate) fn retry<T>(
     descriptor: impl AsFd,
     readiness: PollFlags,

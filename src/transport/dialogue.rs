@@ -173,7 +173,7 @@ mod tests {
             (&b"-no\n"[..], false, "a test: refused"),
             (b"", true, "a test: the connection was closed before the answer"),
             (b"half", true, "a test: the connection was closed before the answer was complete: \"half\""),
-            (b"half", false, "a test: waiting for the answer: nothing within 3 s"),
+            (b"half", false, "a test: waiting for the answer: timed out after 3 s"),
             (&endless, false, "a test: the answer does not end: \"xxx"),
         ] {
             let (mut dialogue, mut theirs) = dialogue(sent).await;

@@ -1,8 +1,8 @@
-//! How a plain TCP connection ends: with the end that was asked for, or else with a reset.
+//! How a plain TCP connection ends: with FIN if that was asked for, otherwise with a reset.
 //!
-//! From the moment somebody may send on it until its end is sent, closing the socket resets the connection.
-//! The system closes it even where nobody else can, after a SIGKILL say, and what was cut short must not look
-//! complete to the peer. TLS has an end of its own, `close_notify`, and needs none of this.
+//! Once bytes may be sent on it, and until its end is sent, closing the socket resets the connection. The
+//! system closes it even after a SIGKILL, and what was cut short must not look complete to the peer. TLS has
+//! an end of its own, `close_notify`, and needs none of this.
 
 use std::io::{self, ErrorKind};
 use std::net::Shutdown;
@@ -13,23 +13,23 @@ use socket2::SockRef;
 
 use super::loss::cause;
 
-/// Closing the socket resets the connection from now on, and takes back what is still to be sent.
+/// From now on closing the socket resets the connection and discards what is not sent yet.
 pub(super) fn reset_on_close(socket: &impl AsFd) {
     let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
 }
 
-/// Closing the socket sends what is left, and then the end.
+/// From now on closing the socket sends what is left, and then FIN.
 pub(super) fn end_on_close(socket: &impl AsFd) {
     let _ = SockRef::from(socket).set_linger(None);
 }
 
-/// Sends the end after all that is still to be sent, also if the process ends first.
+/// Sends FIN after everything that is still to be sent, even if the process ends first.
 pub(super) fn end(socket: &impl AsFd) -> io::Result<()> {
     end_on_close(socket);
     shut_down(socket)
 }
 
-/// Tells the peer that nothing more comes: FIN.
+/// Ends the sending direction, with FIN.
 pub(super) fn shut_down(socket: &impl AsFd) -> io::Result<()> {
     let socket = SockRef::from(socket);
     socket.shutdown(Shutdown::Write).map_err(|error| match error.kind() {
@@ -38,8 +38,8 @@ pub(super) fn shut_down(socket: &impl AsFd) -> io::Result<()> {
     })
 }
 
-/// Resets the connection at once, whoever else has the socket open; where the system has no call for that,
-/// when the last of them closes it.
+/// Resets the connection at once, even if the socket has other descriptors. A system that has no call for
+/// that resets it when the last of them is closed.
 pub(super) fn reset(socket: &impl AsFd) {
     reset_on_close(socket);
     #[cfg(target_os = "linux")]

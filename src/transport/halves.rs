@@ -17,7 +17,7 @@ use super::tls::TlsInfo;
 use super::{Shared, Transport, ending};
 use crate::error::Error;
 
-/// The direction from the peer.
+/// The receiving direction.
 pub(crate) enum ReadHalf {
     Tcp(tcp::OwnedReadHalf),
     Unix(unix::OwnedReadHalf),
@@ -25,8 +25,8 @@ pub(crate) enum ReadHalf {
 }
 
 impl ReadHalf {
-    /// Reads once into the free room of `buf`; 0 is the peer's end. Also before an error there may
-    /// be data.
+    /// Reads once into the free room of `buf`; 0 is the peer's end. An error may come after data that are in
+    /// `buf` nevertheless.
     pub(crate) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
@@ -39,7 +39,7 @@ impl ReadHalf {
             Self::Shared(shared) => {
                 let mut io = shared.lock();
                 let read = ready!(pin!(io.read_buf(buf)).poll(cx));
-                // TLS tells of a bad record before it gives what the records ahead of it held.
+                // TLS reports a bad record before it returns the data of earlier records.
                 while read.is_err() && matches!(pin!(io.read_buf(buf)).poll(cx), Poll::Ready(Ok(1..))) {}
                 Poll::Ready(read.map_err(|error| shared.error("reading", error)))
             }
@@ -51,12 +51,12 @@ impl ReadHalf {
         if let Self::Shared(shared) = self { shared.agreed() } else { None }
     }
 
-    /// Whether the bytes here are those of a socket.
+    /// Whether this is a plain socket.
     pub(crate) fn is_plain(&self) -> bool {
         matches!(self, Self::Tcp(_) | Self::Unix(_))
     }
 
-    /// Whether there is a socket beneath that a thread for each way can have.
+    /// Whether there is a socket beneath, which two threads can use, one for each direction.
     pub(crate) fn can_block(&self) -> bool {
         match self {
             Self::Tcp(_) | Self::Unix(_) => true,
@@ -64,7 +64,7 @@ impl ReadHalf {
         }
     }
 
-    /// Whether an end without `close_notify` is taken for a clean one.
+    /// Whether an end without `close_notify` is treated as a clean one.
     pub(crate) fn ignores_truncation(&self) -> bool {
         matches!(self, Self::Shared(shared) if shared.ignores_unexpected_eof())
     }
@@ -82,19 +82,19 @@ impl ReadHalf {
                 read.is_same(&write).then_some(Transport::Shared(read))
             }
             (_, other) => {
-                other.let_go();
+                other.forget();
                 None
             }
         }
     }
 }
 
-/// The direction to the peer.
+/// The sending direction.
 pub(crate) enum WriteHalf {
     Tcp(tcp::OwnedWriteHalf),
     Unix(unix::OwnedWriteHalf),
     Shared(Shared),
-    /// Taken, for a connection that goes on in another way.
+    /// Moved out, because the connection continues in another form.
     Gone,
 }
 
@@ -134,7 +134,7 @@ impl WriteHalf {
         })
     }
 
-    /// Hands everything to the kernel.
+    /// Passes everything that was written to the kernel.
     pub(crate) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         match self {
             Self::Tcp(_) | Self::Unix(_) => Poll::Ready(Ok(())),
@@ -146,7 +146,7 @@ impl WriteHalf {
         }
     }
 
-    /// Tells the peer that nothing more comes: FIN, under TLS `close_notify` first.
+    /// Ends the sending direction: FIN, under TLS after `close_notify`.
     pub(crate) fn poll_end(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         match self {
             Self::Tcp(half) => Poll::Ready(ending::end(half.as_ref()).map_err(lost_writing)),
@@ -159,14 +159,14 @@ impl WriteHalf {
         }
     }
 
-    /// Whether the system has sent what it was given, which a reset would take back; or has lost the
+    /// Waits until the system has sent what it was given, which a reset would discard, or has lost the
     /// connection.
     pub(crate) fn poll_sent(&self, cx: &mut Context<'_>) -> Poll<()> {
         match self {
             Self::Tcp(half) => poll_all_sent(half.as_ref(), cx),
             Self::Shared(shared) => {
                 let mut io = shared.lock();
-                // What comes meanwhile, session tickets say, would make a reset of the close.
+                // Data that arrives meanwhile, such as session tickets, would turn the close into a reset.
                 let mut scratch = [0; 4096];
                 loop {
                     let mut buf = ReadBuf::new(&mut scratch);
@@ -177,23 +177,23 @@ impl WriteHalf {
                 }
                 io.tcp().map_or(Poll::Ready(()), |stream| poll_all_sent(stream, cx))
             }
-            // What a Unix socket has taken is with its peer.
+            // What a Unix socket has accepted is with its peer.
             Self::Unix(_) | Self::Gone => Poll::Ready(()),
         }
     }
 
-    /// From now on a wait ends as soon as the peer has taken a little.
+    /// From now on a wait for room ends as soon as the peer has taken a little.
     pub(crate) fn watch_progress(&self) {
         match self {
             Self::Tcp(half) => watch_progress(half.as_ref()),
             Self::Shared(shared) => shared.lock().tcp().map_or((), watch_progress),
-            // What a Unix socket holds is little.
+            // A Unix socket holds little.
             Self::Unix(_) | Self::Gone => {}
         }
     }
 
-    /// Gives the system what it has room for now, though the runtime has not noticed that yet; whether it
-    /// took anything. A socket that was full is not writable for the runtime before much of it is gone.
+    /// Writes what the system has room for now, without waiting for the runtime to notice; true if anything
+    /// was taken. The runtime takes a full socket for writable only after much of it has been sent.
     pub(crate) fn push(&self, queue: &mut BytesMut) -> bool {
         let sent = match self {
             Self::Tcp(half) => send_now(half.as_ref(), queue),
@@ -205,8 +205,8 @@ impl WriteHalf {
         matches!(sent, Ok(1..))
     }
 
-    /// Ends the connection at once, in both directions and without telling an end where that is possible: a
-    /// reset over TCP, no `close_notify` under TLS. A Unix socket has only its end to tell.
+    /// Ends both directions at once, without a clean end if that is possible: a reset over TCP, no
+    /// `close_notify` under TLS. A Unix socket has only a clean end.
     pub(crate) fn abort(&self) {
         match self {
             Self::Tcp(half) => ending::reset(half.as_ref()),
@@ -216,8 +216,8 @@ impl WriteHalf {
         }
     }
 
-    /// Gives the half up, which sends nothing: an end is sent by [`poll_end`](Self::poll_end) alone.
-    pub(crate) fn let_go(self) {
+    /// Drops the half without sending anything: only [`poll_end`](Self::poll_end) sends an end.
+    pub(crate) fn forget(self) {
         match self {
             Self::Tcp(half) => half.forget(),
             Self::Unix(half) => half.forget(),
@@ -225,7 +225,7 @@ impl WriteHalf {
         }
     }
 
-    /// Reads and drops what the peer sends; 0 is its end. For closing, when nobody reads any more.
+    /// Reads and drops what the peer sends; 0 is its end. For closing, when the caller reads no more.
     pub(crate) fn poll_discard(
         &self,
         cx: &mut Context<'_>,

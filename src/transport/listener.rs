@@ -1,4 +1,5 @@
-//! Listening: one port for all addresses of a name, and an accept that survives what accept can say.
+//! Listening: one port for all addresses of a name, and an accept that survives every error that is not its
+//! own.
 
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
@@ -17,27 +18,27 @@ use super::{Transport, tcp_address, with_manners};
 use crate::endpoint::{Address, Endpoint, Family};
 use crate::error::{Error, reason};
 
-/// How many connections wait to be accepted, where the system allows that many.
+/// How many connections may wait to be accepted, if the system allows that many.
 const BACKLOG: i32 = 4096;
 
-/// How long accepting rests when descriptors or memory have run out.
+/// How long accepting pauses when descriptors or memory have run out.
 const REST: Duration = Duration::from_millis(100);
 
-/// How often that is told.
+/// How often that is logged.
 const TELL_EACH: Duration = Duration::from_secs(1);
 
-/// How often two families are tried on a port that the system chose for the first.
+/// How often to try again when the port that the system chose for one family is taken in the other.
 const PORT_TRIES: usize = 20;
 
-/// A socket that connections come from.
+/// A socket that accepts connections.
 #[derive(Debug)]
 enum Listener {
     Tcp(TcpListener),
-    /// The path goes with the listener.
+    /// The path is removed with the listener.
     Unix(UnixListener, #[expect(dead_code, reason = "removed when dropped")] Option<OwnedPath>),
 }
 
-/// A connection that has come, between whom.
+/// An accepted connection, and its two addresses.
 pub(crate) struct Accepted {
     pub(crate) transport: Transport,
     pub(crate) peer: Address,
@@ -45,12 +46,12 @@ pub(crate) struct Accepted {
 }
 
 impl Listener {
-    /// `local` is what is listened on.
+    /// `local` is the address that is listened on.
     fn poll_accept(&self, cx: &mut Context<'_>, local: &Address) -> Poll<io::Result<Accepted>> {
         match self {
             Self::Tcp(listener) => listener.poll_accept(cx).map_ok(|(stream, peer)| {
                 if !cfg!(target_os = "linux") {
-                    // There they come from the listener.
+                    // On Linux it inherits them from the listener.
                     with_manners(&SockRef::from(&stream));
                 }
                 let local = match local {
@@ -67,12 +68,12 @@ impl Listener {
     }
 }
 
-/// A listener that can be taken away from whoever waits for its connections.
+/// A listener that can be stopped while another task waits for its connections.
 #[derive(Debug, Clone)]
 pub(crate) struct Listening {
     local: Address,
     listener: Arc<Mutex<Option<Listener>>>,
-    /// When it was last told that no connection can be accepted.
+    /// When it was last logged that no connection can be accepted.
     told: Option<Instant>,
 }
 
@@ -94,8 +95,8 @@ impl Listening {
         self.listener().take();
     }
 
-    /// The next connection; none once it was stopped. Errors of one connection are passed over;
-    /// when descriptors or memory have run out, it rests and says so. May be cancelled.
+    /// The next connection; None once it was stopped. An error of one connection is skipped. When descriptors
+    /// or memory have run out, it logs that and tries again after a pause. May be cancelled.
     pub(crate) async fn accept(&mut self) -> Option<Accepted> {
         loop {
             match poll_fn(|cx| self.poll_accept(cx)).await? {
@@ -157,8 +158,8 @@ pub(crate) async fn bind(
     }
 }
 
-/// Binds all addresses on one port, also on one that the system chooses. Of several addresses those
-/// that this machine does not have are left out: `::1` where IPv6 is off.
+/// Binds all addresses on one port, which the system may choose. Of several addresses those that this machine
+/// does not have are skipped: `::1` where IPv6 is off.
 fn bind_all(addresses: &[SocketAddr]) -> Result<Vec<Listening>, (SocketAddr, io::Error)> {
     let mut tries = PORT_TRIES;
     'again: loop {
@@ -199,7 +200,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
-    // On Linux those who are accepted have them too.
+    // On Linux accepted connections inherit them.
     with_manners(&SockRef::from(&socket));
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;

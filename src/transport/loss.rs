@@ -1,4 +1,5 @@
-//! Connections while nobody reads them or writes to them: whether they have failed, or something has come.
+//! Connections that are neither read nor written at the moment: waiting until they fail, or until data
+//! arrives.
 
 use std::future::pending;
 use std::io::{self, ErrorKind};
@@ -14,8 +15,8 @@ use super::{ReadHalf, Watched, WriteHalf, readiness};
 use crate::error::Error;
 
 impl ReadHalf {
-    /// Waits until something has arrived, an end included. Fails if the connection fails before that. Of what
-    /// is not a plain socket nothing is known: it returns at once. May be cancelled.
+    /// Waits until data or an end has arrived. Fails if the connection fails before that. Returns at once if
+    /// this is not a plain socket, of which neither can be known. May be cancelled.
     pub(crate) async fn arrived(&self) -> Result<(), Error> {
         let arrived = match self {
             Self::Tcp(half) => {
@@ -33,7 +34,7 @@ impl ReadHalf {
 }
 
 impl WriteHalf {
-    /// Another descriptor for the socket, if there is one.
+    /// Another descriptor of the socket, if there is one.
     pub(crate) fn duplicate(&self) -> Option<OwnedFd> {
         match self {
             Self::Tcp(half) => half.as_ref().as_fd().try_clone_to_owned().ok(),
@@ -44,21 +45,21 @@ impl WriteHalf {
     }
 }
 
-/// Waits until the connection has failed: it was reset, or its peer does not answer any more. A peer that
-/// merely ends does not count. May be cancelled.
+/// Waits until the connection has failed: it was reset, or its peer no longer answers. An end of the peer's
+/// stream is not a failure. May be cancelled.
 pub(crate) async fn lost(socket: BorrowedFd<'_>) -> io::Error {
     match Watched::for_failure(socket) {
         Ok(watched) => match watched.broken().await {
             Ok(()) => cause(&SockRef::from(&socket)),
             Err(error) => error,
         },
-        // Refused, it is found by who writes next.
+        // It cannot be watched; the next write finds the failure.
         Err(_) => pending().await,
     }
 }
 
-/// Whether something has come from a connection, an end included; it would block if not, and fails if the
-/// connection has failed before that.
+/// Succeeds if data or an end has arrived. `WouldBlock` if not, and the connection's error if it failed
+/// before that.
 fn first_arrival(socket: impl AsFd) -> io::Result<()> {
     let ready = readiness(&socket, PollFlags::IN);
     if ready.is_empty() {
@@ -68,8 +69,8 @@ fn first_arrival(socket: impl AsFd) -> io::Result<()> {
     if ready.contains(PollFlags::ERR) && !has_bytes { Err(cause(&SockRef::from(&socket))) } else { Ok(()) }
 }
 
-/// Why a connection is no more. After the peer's end the system calls a reset a broken pipe, and whoever
-/// has met it before has taken the reason.
+/// Why a connection has failed. After the peer's end the system calls a reset a broken pipe, and it reports
+/// an error only once.
 pub(super) fn cause(socket: &SockRef<'_>) -> io::Error {
     match socket.take_error() {
         Ok(Some(error)) if error.kind() != ErrorKind::BrokenPipe => error,

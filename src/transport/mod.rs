@@ -9,6 +9,7 @@ mod halves;
 mod listener;
 mod loss;
 mod prefixed;
+mod quoted;
 mod resolve;
 mod shared;
 mod socket;
@@ -16,7 +17,6 @@ pub(crate) mod starttls;
 pub(crate) mod tls;
 mod unix;
 mod watched;
-mod words;
 
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
@@ -37,10 +37,10 @@ pub(crate) use halves::{ReadHalf, WriteHalf};
 pub(crate) use listener::{Accepted, Listening, bind};
 pub(crate) use loss::lost;
 pub(crate) use prefixed::Prefixed;
+pub(crate) use quoted::quoted;
 pub(crate) use shared::{Io, Shared};
 pub(crate) use socket::{AsyncSocket, BlockingSocket};
 pub(crate) use watched::{Watched, readiness};
-pub(crate) use words::quoted;
 
 /// A connection whose bytes are not yet anybody's.
 pub(crate) enum Transport {

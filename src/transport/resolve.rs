@@ -1,4 +1,5 @@
-//! Names to addresses, on a plain thread: `getaddrinfo` cannot be cancelled, so it is left behind.
+//! Resolves names, on a thread of its own: `getaddrinfo` cannot be cancelled, so a cancelled call leaves its
+//! thread behind.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -7,10 +8,10 @@ use tokio::sync::oneshot;
 use crate::endpoint::{Family, host};
 use crate::error::{Error, ResolveFault, reason};
 
-/// What to do about a name with other letters than those of ASCII, which is not looked up as it stands (RFC 5891).
+/// What to do about a name with letters outside ASCII (RFC 5891).
 pub(super) const NOT_ASCII: &str = "not an ASCII name; write it in the form that begins with xn-- (IDNA)";
 
-/// The addresses of `host`, in the resolver's order. Numbers need no look-up and no thread.
+/// The addresses of `host`, in the resolver's order. An IP address needs no look-up and no thread.
 pub(super) async fn resolve(
     host: &str,
     port: u16,
@@ -32,7 +33,7 @@ pub(super) async fn resolve(
             Err(failed(ResolveFault::Family, "it is an address of the other family"))
         };
     }
-    // Whoever made the endpoint by hand has not parsed it.
+    // An endpoint that was not parsed has not been checked.
     host::check(host)?;
     if numeric && !host.contains('%') {
         return Err(failed(ResolveFault::NotNumeric, "not an IP address, and names are not looked up"));
@@ -51,7 +52,7 @@ pub(super) async fn resolve(
     addresses.map_err(|reason| other(&explained(host, reason)))
 }
 
-/// A resolver may know a name that is not ASCII, .local has them: what to do about it is said where it does not.
+/// A resolver may know a name outside ASCII, as for `.local`. The advice is given only if it does not.
 fn explained(host: &str, reason: String) -> String {
     if host.is_ascii() { reason } else { format!("{reason}; it is {NOT_ASCII}") }
 }
@@ -82,7 +83,7 @@ fn look_up(host: &str, port: u16, family: Family) -> Result<Vec<SocketAddr>, Str
     if addresses.is_empty() { Err("it has no address".to_owned()) } else { Ok(addresses) }
 }
 
-/// Addresses as a person reads them.
+/// A list of addresses for messages.
 pub(super) fn list(addresses: &[SocketAddr]) -> String {
     addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

@@ -1,4 +1,4 @@
-//! Streams whose two directions cannot be had apart: TLS and memory. They share one lock.
+//! Streams whose two directions cannot be separated: TLS and memory. Both directions share one lock.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -12,15 +12,15 @@ use super::BlockingSocket;
 use super::tls::{self, TlsInfo, TlsVersion};
 use crate::error::Error;
 
-/// A byte stream whose directions cannot be had apart.
+/// A byte stream whose directions cannot be separated.
 pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {
     /// The TCP socket beneath, if there is one.
     fn tcp(&self) -> Option<&TcpStream> {
         None
     }
 
-    /// Gives the system what it has room for, though the runtime has not noticed that yet; whether it took
-    /// anything.
+    /// Writes what the system has room for now, without waiting for the runtime to notice; true if anything
+    /// was taken.
     fn push(&mut self) -> bool {
         false
     }
@@ -28,12 +28,12 @@ pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {
     /// Ends the transport beneath in both directions, without an end of the stream itself.
     fn hang_up(&self) {}
 
-    /// Whether [`into_blocking`](Self::into_blocking) gives something.
+    /// Whether [`into_blocking`](Self::into_blocking) returns a connection.
     fn can_block(&self) -> bool {
         false
     }
 
-    /// The connection for a thread for each way, if there is a socket beneath.
+    /// The connection for two threads, one for each direction, if there is a socket beneath.
     fn into_blocking(self: Box<Self>, _ignore_unexpected_eof: bool) -> Option<io::Result<BlockingSocket>> {
         None
     }
@@ -48,9 +48,9 @@ pub(crate) struct Shared(Arc<Stream>);
 struct Stream {
     io: Mutex<Box<dyn Io>>,
     tls: Option<TlsVersion>,
-    /// Whether an end without `close_notify` is taken for a clean one.
+    /// Whether an end without `close_notify` is treated as a clean one.
     ignores_unexpected_eof: bool,
-    /// In the handshake.
+    /// What the TLS handshake agreed on.
     agreed: OnceLock<Box<TlsInfo>>,
 }
 
@@ -77,7 +77,7 @@ impl Shared {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Box<dyn Io>> {
-        // A panic elsewhere leaves a stream that still gives its own errors.
+        // After a panic elsewhere the stream still reports its own errors.
         self.0.io.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -90,7 +90,7 @@ impl Shared {
         self.0.ignores_unexpected_eof
     }
 
-    /// The connection for a thread for each way, if this is the last one who shares it.
+    /// The connection for two threads, one for each direction, if nothing else shares it any more.
     pub(super) fn into_blocking(self) -> Option<io::Result<BlockingSocket>> {
         let Stream { io, ignores_unexpected_eof, .. } = Arc::into_inner(self.0)?;
         io.into_inner().unwrap_or_else(PoisonError::into_inner).into_blocking(ignores_unexpected_eof)

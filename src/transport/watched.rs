@@ -1,4 +1,4 @@
-//! Descriptors that a task waits for and that somebody else reads and writes, by calls that block.
+//! Descriptors that a task waits for while other code reads and writes them with calls that block.
 
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -7,7 +7,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// What a descriptor is ready for right now: of `wanted`, and whether it is broken.
+/// What a descriptor is ready for right now, out of `wanted`, and whether it is broken.
 pub(crate) fn readiness(descriptor: impl AsFd, wanted: PollFlags) -> PollFlags {
     let mut polled = [PollFd::new(&descriptor, wanted)];
     match poll(&mut polled, Some(&Timespec::default())) {
@@ -16,7 +16,7 @@ pub(crate) fn readiness(descriptor: impl AsFd, wanted: PollFlags) -> PollFlags {
     }
 }
 
-/// A descriptor in the runtime.
+/// A descriptor that is registered with the runtime.
 pub(crate) struct Watched<'a>(AsyncFd<BorrowedFd<'a>>);
 
 impl<'a> Watched<'a> {
@@ -48,7 +48,7 @@ impl<'a> Watched<'a> {
     }
 }
 
-/// Whether something has failed that nobody may have met yet; it would block if not.
+/// Succeeds if the descriptor has an error, which no call may have reported yet. `WouldBlock` if not.
 pub(super) fn is_broken(descriptor: &impl AsFd) -> io::Result<()> {
     ready(readiness(descriptor, PollFlags::empty()).contains(PollFlags::ERR))
 }

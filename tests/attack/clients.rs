@@ -94,7 +94,7 @@ fn half_a_client_hello_and_silence_are_cut_off_in_time() {
         let victim = victim(handler, "200ms");
         let mut stream = victim.dial();
         stream.write_all(&hello[..hello.len() / 2]).unwrap();
-        victim.tells("nothing within 200 ms");
+        victim.tells("timed out after 200 ms");
         assert_eq!(stream.read(&mut [0; 100]).unwrap_or(0), 0);
         victim.serves();
     }
@@ -115,7 +115,7 @@ fn a_client_hello_that_drips_is_cut_off_in_time() {
             _ => break,
         }
     }
-    victim.tells("nothing within 200 ms");
+    victim.tells("timed out after 200 ms");
     victim.serves();
 }
 

@@ -69,12 +69,12 @@ fn the_limits_of_a_server_end_what_is_stuck_and_nothing_else() {
         flood.set(Pace::Stuck);
         if path.server == Server::OneShot {
             let told = server.wait().status(5).stderr;
-            assert!(told.contains("idle: nothing within 1 s"), "{told}");
+            assert!(told.contains("idle: nothing sent or received for 1 s"), "{told}");
         } else {
-            server.stderr_line("idle: nothing within 1 s");
+            server.stderr_line("idle: nothing sent or received for 1 s");
             // Of an echo's two clients either may be the first.
             if path.server == Server::Echo {
-                server.stderr_line("idle: nothing within 1 s");
+                server.stderr_line("idle: nothing sent or received for 1 s");
             }
         }
         flood.set(Pace::Fast);
@@ -94,7 +94,7 @@ fn the_limits_of_a_client_end_what_is_stuck_and_nothing_else() {
         let flood = up.flood();
         outlast(path, &flood, &mut down);
         flood.set(Pace::Stuck);
-        client.wait().status(5).says(&["idle", "nothing within 1 s"]);
+        client.wait().status(5).says(&["idle", "nothing sent or received for 1 s"]);
     });
 }
 

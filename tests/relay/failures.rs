@@ -242,7 +242,7 @@ fn an_idle_pair_is_aborted_on_both_sides() {
         client.write_all(b"and here").unwrap();
         assert_cut(client.read_all(), b"so far");
         assert_cut(target.join(), b"and here");
-        relay.stderr_line("idle: nothing within 200 ms");
+        relay.stderr_line("idle: nothing sent or received for 200 ms");
     }
 }
 
@@ -254,7 +254,7 @@ fn a_client_that_takes_nothing_is_idle_too() {
         let relay = place.relay(pair, &format!("localhost:{}", target.port()), &["-i", "200ms"]);
         let mut client = place.client(pair, &relay);
         client.shake_hands();
-        relay.stderr_line("idle: nothing within 200 ms");
+        relay.stderr_line("idle: nothing sent or received for 200 ms");
         target.join();
     }
 }

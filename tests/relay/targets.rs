@@ -59,7 +59,7 @@ fn a_target_has_as_long_as_w_says() {
         let relay = place.relay(pair, &target.to_string(), &["-w", "200ms"]);
         let mut client = place.client(pair, &relay);
         assert_cut(client.read_all(), b"");
-        let line = relay.stderr_line("nothing within 200 ms");
+        let line = relay.stderr_line("timed out after 200 ms");
         assert!(line.contains(&format!("{told} {target}")), "{line}");
     }
 }

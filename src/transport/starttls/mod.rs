@@ -146,7 +146,7 @@ mod tests {
         };
         assert_eq!(
             error.to_string(),
-            "STARTTLS (smtp) with a server: waiting for the answer to EHLO: nothing within 3 s"
+            "STARTTLS (smtp) with a server: waiting for the answer to EHLO: timed out after 3 s"
         );
         assert_eq!(start.elapsed(), timeout);
     }

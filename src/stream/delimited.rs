@@ -1,6 +1,6 @@
-//! The reads that are called once for each line. What they want is mostly in the buffer already, and then
-//! they cost no more than the search: they are inlined, and all that waits or fails is out of the way and
-//! answers with what fits into registers.
+//! Reads that end at a separator or after a number of bytes. They are called once for each line, and mostly
+//! find what they want in the buffer. Then they cost no more than the search: they are inlined, and
+//! everything that waits or fails is kept out of the way and returns what fits into registers.
 #![expect(
     clippy::inline_always,
     reason = "each call between the buffer and the caller copies the line's handle"
@@ -15,7 +15,7 @@ use super::incoming::{Incoming, State};
 use super::separator::{find, first_match};
 use crate::error::Error;
 
-/// What becomes of the bytes that were found.
+/// Where the bytes go that a read has found.
 pub(super) trait Take {
     type Taken;
 
@@ -23,7 +23,7 @@ pub(super) trait Take {
     fn take(&mut self, incoming: &mut Incoming, n: usize) -> Self::Taken;
 }
 
-/// They are handed over as they are, and may be kept.
+/// Returns them without a copy.
 pub(super) struct Owned;
 
 impl Take for Owned {
@@ -35,7 +35,7 @@ impl Take for Owned {
     }
 }
 
-/// They are appended to the caller's own; what is told is how many.
+/// Appends them to the caller's bytes, and returns how many they are.
 impl Take for &mut Vec<u8> {
     type Taken = usize;
 
@@ -59,18 +59,18 @@ impl Future for Exactly<'_> {
     #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { incoming, n } = self.get_mut();
-        if incoming.buffer.len() < *n && !ready!(poll_hold(incoming, *n, cx)) {
+        if incoming.buffer.len() < *n && !ready!(poll_fill(incoming, *n, cx)) {
             return Poll::Ready(Err(incomplete(incoming, Some(*n))));
         }
         Poll::Ready(Ok(incoming.buffer.take(*n)))
     }
 }
 
-/// A line with its newline, or what is left at the end.
+/// A line with its newline, or what is left at the end of the stream.
 pub(super) struct Line<'a, T> {
     pub(super) incoming: &'a mut Incoming,
     pub(super) to: T,
-    /// No newline stands before this.
+    /// There is no newline before this offset.
     pub(super) searched: usize,
 }
 
@@ -80,24 +80,24 @@ impl<T: Take + Unpin> Future for Line<'_, T> {
     #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { incoming, to, searched } = self.get_mut();
-        let sought = match at_hand(incoming, b"\n", *searched) {
+        let found = match buffered_end(incoming, b"\n", *searched) {
             Some(end) => Ok(end),
-            None => ready!(poll_seek(incoming, &[b"\n"], searched, cx)),
+            None => ready!(poll_find(incoming, &[b"\n"], searched, cx)),
         };
-        Poll::Ready(match sought {
+        Poll::Ready(match found {
             Ok(end) => Ok(Some(to.take(incoming, end))),
-            Err(Unfound::Ended) if incoming.state != State::Failed => Ok(rest(incoming, to)),
-            Err(unfound) => Err(no_line(incoming, unfound)),
+            Err(NotFound::Ended) if incoming.state != State::Failed => Ok(rest(incoming, to)),
+            Err(not_found) => Err(no_line(incoming, not_found)),
         })
     }
 }
 
-/// Data up to and with a separator.
+/// Data up to and including a separator.
 pub(super) struct Until<'a, S, T> {
     pub(super) incoming: &'a mut Incoming,
     pub(super) to: T,
     pub(super) separators: S,
-    /// No separator begins before this.
+    /// No separator begins before this offset.
     pub(super) searched: usize,
 }
 
@@ -107,71 +107,71 @@ impl<'s, S: AsRef<[&'s [u8]]> + Copy + Unpin, T: Take + Unpin> Future for Until<
     #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { incoming, to, separators, searched } = self.get_mut();
-        // Lent out, the list is a copy: the only separator then stays in registers.
+        // The call below borrows a copy of the list: the only separator then stays in registers.
         let only = match separators.as_ref() {
-            [only] => at_hand(incoming, only, *searched),
+            [only] => buffered_end(incoming, only, *searched),
             _ => None,
         };
-        let sought = match only {
+        let found = match only {
             Some(end) => Ok(end),
-            None => ready!(poll_seek(incoming, { *separators }.as_ref(), searched, cx)),
+            None => ready!(poll_find(incoming, { *separators }.as_ref(), searched, cx)),
         };
-        Poll::Ready(match sought {
+        Poll::Ready(match found {
             Ok(end) => Ok(to.take(incoming, end)),
-            Err(unfound) => Err(no_data(incoming, unfound)),
+            Err(not_found) => Err(no_data(incoming, not_found)),
         })
     }
 }
 
 /// Why a search ends without a separator.
 #[derive(Clone, Copy)]
-enum Unfound {
+enum NotFound {
     Ended,
     Overrun { consumed: usize, found: bool },
-    NothingSought,
+    EmptySeparator,
 }
 
-/// Where the only separator ends, if it is in the buffer and within the limit.
+/// Where the separator ends, if it is in the buffer and within the limit.
 #[inline(always)]
-fn at_hand(incoming: &Incoming, separator: &[u8], searched: usize) -> Option<usize> {
+fn buffered_end(incoming: &Incoming, separator: &[u8], searched: usize) -> Option<usize> {
     let found = find(&incoming.buffer, searched, separator)?;
     (found.start <= incoming.link.limits.line).then_some(found.end)
 }
 
-/// Waits until the buffer holds a separator, and says where that ends.
+/// Waits until the buffer contains a separator, and returns where that ends.
 #[inline(never)]
-fn poll_seek(
+fn poll_find(
     incoming: &mut Incoming,
     separators: &[&[u8]],
     searched: &mut usize,
     cx: &mut Context<'_>,
-) -> Poll<Result<usize, Unfound>> {
+) -> Poll<Result<usize, NotFound>> {
     let lengths = separators.iter().map(|separator| separator.len());
     let (Some(1..), Some(longest)) = (lengths.clone().min(), lengths.max()) else {
-        return Poll::Ready(Err(Unfound::NothingSought));
+        return Poll::Ready(Err(NotFound::EmptySeparator));
     };
     let limit = incoming.link.limits.line;
     loop {
         if let Some(found) = first_match(&incoming.buffer, *searched, separators) {
             return Poll::Ready(if found.start > limit {
-                Err(Unfound::Overrun { consumed: found.start, found: true })
+                Err(NotFound::Overrun { consumed: found.start, found: true })
             } else {
                 Ok(found.end)
             });
         }
         *searched = (incoming.buffer.len() + 1).saturating_sub(longest).max(*searched);
         if *searched > limit {
-            return Poll::Ready(Err(Unfound::Overrun { consumed: *searched, found: false }));
+            return Poll::Ready(Err(NotFound::Overrun { consumed: *searched, found: false }));
         }
         if !ready!(incoming.poll_more(cx)) {
-            return Poll::Ready(Err(Unfound::Ended));
+            return Poll::Ready(Err(NotFound::Ended));
         }
     }
 }
 
-/// Waits until the buffer holds `n` bytes; false if the end comes before.
+/// Waits until the buffer contains `n` bytes; false if the end comes first.
 #[inline(never)]
-fn poll_hold(incoming: &mut Incoming, n: usize, cx: &mut Context<'_>) -> Poll<bool> {
+fn poll_fill(incoming: &mut Incoming, n: usize, cx: &mut Context<'_>) -> Poll<bool> {
     while incoming.buffer.len() < n {
         if !ready!(incoming.poll_more(cx)) {
             return Poll::Ready(false);
@@ -181,18 +181,18 @@ fn poll_hold(incoming: &mut Incoming, n: usize, cx: &mut Context<'_>) -> Poll<bo
 }
 
 #[cold]
-fn no_data(incoming: &mut Incoming, unfound: Unfound) -> Error {
-    match unfound {
-        Unfound::Ended => incomplete(incoming, None),
-        Unfound::Overrun { consumed, found } => Error::LimitOverrun { consumed, found },
-        Unfound::NothingSought => Error::EmptySeparator,
+fn no_data(incoming: &mut Incoming, not_found: NotFound) -> Error {
+    match not_found {
+        NotFound::Ended => incomplete(incoming, None),
+        NotFound::Overrun { consumed, found } => Error::LimitOverrun { consumed, found },
+        NotFound::EmptySeparator => Error::EmptySeparator,
     }
 }
 
 /// A line that is too long is dropped.
 #[cold]
-fn no_line(incoming: &mut Incoming, unfound: Unfound) -> Error {
-    match no_data(incoming, unfound) {
+fn no_line(incoming: &mut Incoming, not_found: NotFound) -> Error {
+    match no_data(incoming, not_found) {
         Error::LimitOverrun { consumed, found } => {
             incoming.drop_long_line(found.then_some(consumed));
             Error::LineTooLong { limit: incoming.link.limits.line }
@@ -201,7 +201,7 @@ fn no_line(incoming: &mut Incoming, unfound: Unfound) -> Error {
     }
 }
 
-/// Why there is no more than what is in the buffer.
+/// The error for a stream that has ended too early.
 #[cold]
 fn incomplete(incoming: &mut Incoming, expected: Option<usize>) -> Error {
     match incoming.end() {
@@ -210,7 +210,7 @@ fn incomplete(incoming: &mut Incoming, expected: Option<usize>) -> Error {
     }
 }
 
-/// All that is in the buffer.
+/// Everything that is in the buffer.
 #[cold]
 #[inline(never)]
 fn rest<T: Take>(incoming: &mut Incoming, to: &mut T) -> Option<T::Taken> {
