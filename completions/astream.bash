@@ -43,7 +43,7 @@ _astream() {
             return 0
             ;;
         astream__subcmd__connect)
-            opts="-4 -6 -n -z -w -C -i -v -h --ipv4 --ipv6 --numeric --probe --show-certs --expires-within --timeout --crlf --idle-timeout --send-only --recv-only --no-shutdown --shutdown --exit-on-close --verbose --quiet --json --tls --starttls --cacert --cert --key --servername --pin --insecure --crl --alpn --tls-min --tls-max --ignore-unexpected-eof --help"
+            opts="-4 -6 -z -n -w -C -i -v -h --ipv4 --ipv6 --probe --show-certs --expires-within --numeric --timeout --crlf --idle-timeout --send-only --recv-only --no-shutdown --shutdown --exit-on-close --verbose --quiet --json --tls --starttls --cacert --cert --key --servername --pin --insecure --crl --alpn --tls-min --tls-max --ignore-unexpected-eof --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -182,7 +182,7 @@ _astream() {
             return 0
             ;;
         astream__subcmd__listen)
-            opts="-4 -6 -n -k -w -C -i -v -h --ipv4 --ipv6 --numeric --keep-open --once --echo --grace --forward --forward-tls --forward-cacert --forward-servername --forward-pin --forward-insecure --forward-cert --forward-key --timeout --crlf --idle-timeout --send-only --recv-only --no-shutdown --shutdown --exit-on-close --verbose --quiet --json --tls --cert --key --cacert --crl --alpn --tls-min --tls-max --ignore-unexpected-eof --help"
+            opts="-4 -6 -k -n -w -C -i -v -h --ipv4 --ipv6 --keep-open --once --echo --grace --forward --forward-tls --forward-cacert --forward-servername --forward-pin --forward-insecure --forward-cert --forward-key --numeric --timeout --crlf --idle-timeout --send-only --recv-only --no-shutdown --shutdown --exit-on-close --verbose --quiet --json --tls --cert --key --cacert --crl --alpn --tls-min --tls-max --ignore-unexpected-eof --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -29,7 +29,7 @@ complete -c astream -n "__fish_astream_needs_command" -s V -l version -d 'Print 
 complete -c astream -n "__fish_astream_needs_command" -f -a "connect" -d 'Open a connection: stdin to the peer, the peer to stdout'
 complete -c astream -n "__fish_astream_needs_command" -f -a "listen" -d 'Wait for connections: stdin to the peer, the peer to stdout, or --echo'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l expires-within -d 'Fail if a certificate that was verified, the root\'s included, ends within TIME (30d), or within N% of the lifetime of the server\'s own; implies -z --tls' -r -f
-complete -c astream -n "__fish_astream_using_subcommand connect" -s w -l timeout -d 'Limit of the set-up: name, connect, TLS; 0: no limit' -r -f
+complete -c astream -n "__fish_astream_using_subcommand connect" -s w -l timeout -d 'Limit of each set-up, handshake included; 0: no limit' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -s i -l idle-timeout -d 'Limit of a time in which nothing moves (status 5); 0: no limit' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -l starttls -d 'Speak TLS once the server agreed, asked in the protocol PROTO' -r -f -a "smtp\t''
 lmtp\t''
@@ -55,9 +55,9 @@ complete -c astream -n "__fish_astream_using_subcommand connect" -l tls-max -d '
 1.3\t''"
 complete -c astream -n "__fish_astream_using_subcommand connect" -s 4 -l ipv4 -d 'IPv4 only'
 complete -c astream -n "__fish_astream_using_subcommand connect" -s 6 -l ipv6 -d 'IPv6 only'
-complete -c astream -n "__fish_astream_using_subcommand connect" -s n -l numeric -d 'No name look-ups'
 complete -c astream -n "__fish_astream_using_subcommand connect" -s z -l probe -d 'Only set up, TLS included, and report; PORT may be 20-25,443'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l show-certs -d 'Print the server\'s certificates (PEM), trusted or not; the report goes to stderr; implies -z --tls'
+complete -c astream -n "__fish_astream_using_subcommand connect" -s n -l numeric -d 'No name look-ups'
 complete -c astream -n "__fish_astream_using_subcommand connect" -s C -l crlf -d 'Send CRLF for LF; a CRLF stays one'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l send-only -d 'Send only; what the peer sends is dropped'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l recv-only -d 'Receive only; stdin is not read'
@@ -78,7 +78,7 @@ complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-serve
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-pin -d 'Trust this key alone there: sha256//BASE64' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-cert -d 'Our certificate there, if asked for one (PEM)' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-key -d 'Its key (PEM), if not in the same file' -r -F
-complete -c astream -n "__fish_astream_using_subcommand listen" -s w -l timeout -d 'Limit of a handshake, and of reaching --forward; 0: none' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -s w -l timeout -d 'Limit of each set-up, handshake included; 0: no limit' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -s i -l idle-timeout -d 'Limit of a time in which nothing moves (status 5); 0: no limit' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l cert -d 'Our certificate and chain (PEM), and its key unless --key has it' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -l key -d 'Its key (PEM), if not in the same file' -r -F
@@ -91,12 +91,12 @@ complete -c astream -n "__fish_astream_using_subcommand listen" -l tls-max -d 'H
 1.3\t''"
 complete -c astream -n "__fish_astream_using_subcommand listen" -s 4 -l ipv4 -d 'IPv4 only'
 complete -c astream -n "__fish_astream_using_subcommand listen" -s 6 -l ipv6 -d 'IPv6 only'
-complete -c astream -n "__fish_astream_using_subcommand listen" -s n -l numeric -d 'No name look-ups'
 complete -c astream -n "__fish_astream_using_subcommand listen" -s k -l keep-open -d 'Serve until stopped: stdin to all clients, all to stdout'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l once -d 'Serve one connection, also with --echo'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l echo -d 'Send everything back, until stopped'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-tls -d 'Speak TLS to ADDRESS; chain and name are verified'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-insecure -d 'Verify nothing there'
+complete -c astream -n "__fish_astream_using_subcommand listen" -s n -l numeric -d 'No name look-ups'
 complete -c astream -n "__fish_astream_using_subcommand listen" -s C -l crlf -d 'Send CRLF for LF; a CRLF stays one'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l send-only -d 'Send only; what the peer sends is dropped'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l recv-only -d 'Receive only; stdin is not read'

@@ -17,9 +17,9 @@ async fn main() -> Result<(), Error> {
     let handler = move |reader, writer: StreamWriter| {
         let forward = Arc::clone(&forward);
         async move {
-            let peer = writer.peer_addr().clone();
+            let (peer, traffic) = (writer.peer_addr().clone(), writer.traffic());
             let outcome = forward.handle(reader, writer).await;
-            println!("{peer}: {}", outcome.totals);
+            println!("{peer}: {}", traffic.totals());
             outcome.result
         }
     };

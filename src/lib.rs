@@ -35,6 +35,11 @@
 //! # }
 //! ```
 
+#![cfg_attr(
+    not(feature = "cli"),
+    expect(dead_code, unused_imports, reason = "what moves stdin and stdout is for the program alone")
+)]
+
 mod certificate;
 mod endpoint;
 mod error;
@@ -50,8 +55,9 @@ pub use endpoint::{Address, Endpoint, Family};
 pub use error::{Attempt, Error, ResolveFault, Result, TlsFault};
 pub use observe::{Answer, Totals};
 pub use stream::{
-    AbortGuard, ConnectOptions, DEFAULT_LIMIT, Lines, Server, ServerOptions, StreamReader, StreamWriter,
-    TlsSide, open_connection, pair, start_server, start_tls, start_tls_buffered,
+    AbortGuard, ConnectOptions, DEFAULT_LIMIT, Found, Lines, Probed, Server, ServerOptions, StreamReader,
+    StreamWriter, TlsSide, Traffic, open_connection, pair, probe, start_server, start_tls,
+    start_tls_buffered,
 };
 pub use transport::starttls::StartTls;
 pub use transport::tls::{Identity, TlsClient, TlsInfo, TlsServer, TlsVersion};

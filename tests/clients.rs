@@ -331,7 +331,7 @@ async fn clients_in_their_handshake_are_sent_away_too() {
 async fn relaying(by_streams: bool) -> (Server, TcpListener) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target = listener.local_addr().unwrap().to_string().parse().unwrap();
-    let forward = Forward::new(target, ConnectOptions::new()).unwrap().by_streams(by_streams);
+    let forward = Forward::new(target, ConnectOptions::new().by_streams(by_streams)).unwrap();
     let forward = Arc::new(forward);
     let server = serve(&ServerOptions::new(), move |reader, writer| {
         let forward = Arc::clone(&forward);

@@ -1,7 +1,6 @@
 //! Relays to another address.
 
 use std::future::Future;
-use std::time::Duration;
 
 use tokio::time::timeout;
 
@@ -10,7 +9,7 @@ use crate::endpoint::Endpoint;
 use crate::error::Error;
 #[cfg(target_os = "linux")]
 use crate::relay::pump;
-use crate::relay::{Fault, Meter, Party, Plan, Stop, Way, relay};
+use crate::relay::{Fault, Party, Plan, Stop, Way, relay};
 use crate::stream::{
     AbortGuard, CLOSE_TIMEOUT, ConnectOptions, StreamReader, StreamWriter, detach, is_bare, open_connection,
 };
@@ -25,8 +24,6 @@ use crate::stream::{
 pub struct Forward {
     target: Endpoint,
     options: ConnectOptions,
-    idle_timeout: Option<Duration>,
-    by_streams: bool,
 }
 
 impl Forward {
@@ -37,22 +34,7 @@ impl Forward {
     /// [`Error::Tls`] for settings of TLS that cannot be used.
     pub fn new(target: Endpoint, options: ConnectOptions) -> Result<Self, Error> {
         options.check(&target)?;
-        Ok(Self { target, options, idle_timeout: None, by_streams: false })
-    }
-
-    /// Ends a connection on which nothing moves either way for this long.
-    #[must_use]
-    pub fn idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
-        self.idle_timeout = limit.into();
-        self
-    }
-
-    /// Moves all bytes through the streams, also where the kernel could do it: to find out whose
-    /// fault something is.
-    #[must_use]
-    pub fn by_streams(mut self, yes: bool) -> Self {
-        self.by_streams = yes;
-        self
+        Ok(Self { target, options })
     }
 }
 
@@ -61,7 +43,6 @@ type Side = (StreamReader, StreamWriter);
 
 impl Handler for Forward {
     async fn handle(&self, reader: StreamReader, writer: StreamWriter) -> Outcome {
-        let meter = Meter::between_peers(self.idle_timeout);
         // While the target is not reached, or if it never is, the client sees no end either.
         let guard = writer.abort_guard();
         writer.set_relayed();
@@ -70,14 +51,12 @@ impl Handler for Forward {
                 if let Some(reason) = target.0.tls().and_then(|tls| tls.unverified.as_ref()) {
                     tracing::info!("the target is not verified: {reason}");
                 }
-                meter.watch(&writer);
-                meter.watch(&target.1);
-                let relayed = self.relay((reader, writer), target, &meter, &guard).await;
+                let relayed = relay_sides((reader, writer), target, &guard).await;
                 relayed.map_err(|stop| self.error(stop))
             }
             Err(error) => Err(error),
         };
-        Outcome { totals: meter.totals(), result: guard.judge(result) }
+        guard.judge(result).into()
     }
 }
 
@@ -91,32 +70,8 @@ impl Forward {
                 reached.map_err(|error| of("the target".to_owned(), error))
             }
             cause = client.lost() => Err(gone(Error::from_io("reading", cause))),
-            () = guard.closed() => Err(gone(Error::Closed)),
+            why = guard.closed() => Err(gone(why)),
         }
-    }
-
-    async fn relay(&self, client: Side, target: Side, meter: &Meter, guard: &AbortGuard) -> Result<(), Stop> {
-        let plan =
-            Plan { half_close: true, leave_with_peer: false, idle: self.idle_timeout, between_peers: true };
-        #[cfg(target_os = "linux")]
-        if !self.by_streams && is_bare(&client.0, &client.1) && is_bare(&target.0, &target.1) {
-            return Box::pin(through_pipes(client, target, plan, meter, guard)).await;
-        }
-        let ((mut reader, mut writer), (mut from, mut to)) = (client, target);
-        let guards = [writer.abort_guard(), to.abort_guard()];
-        let (client_lost, target_lost) = (writer.lost(), to.lost());
-        let target_lost = async { Fault::Read(target_lost.await) };
-        let (client, target) = ((&mut reader, &mut writer, client_lost), (&mut from, &mut to, target_lost));
-        let relayed = unless_closed(guard, Box::pin(relay(target, client, plan, meter))).await;
-        if let Err(stop) = relayed {
-            let rest = async { tokio::join!(writer.sent(), to.sent()) };
-            return Err(after_the_rest(stop, rest).await);
-        }
-        let (client, target) = tokio::join!(writer.wait_closed(), to.wait_closed());
-        client.map_err(|error| Stop::Write(Way::Up, error.into()))?;
-        target.map_err(|error| Stop::Write(Way::Down, error.into()))?;
-        guards.into_iter().for_each(AbortGuard::disarm);
-        Ok(())
     }
 
     /// What stopped a relay, by the side that failed.
@@ -126,24 +81,45 @@ impl Forward {
     }
 }
 
+const PLAN: Plan = Plan { half_close: true, leave_with_peer: false, between_peers: true };
+
+async fn relay_sides(client: Side, target: Side, guard: &AbortGuard) -> Result<(), Stop> {
+    #[cfg(target_os = "linux")]
+    if is_bare(&client.0, &client.1) && is_bare(&target.0, &target.1) {
+        return Box::pin(through_pipes(client, target, guard)).await;
+    }
+    let traffic = client.0.traffic();
+    let ((mut reader, mut writer), (mut from, mut to)) = (client, target);
+    let guards = [writer.abort_guard(), to.abort_guard()];
+    let (client_lost, target_lost) = (writer.lost(), to.lost());
+    let target_lost = async { Fault::Read(target_lost.await) };
+    let (client, target) = ((&mut reader, &mut writer, client_lost), (&mut from, &mut to, target_lost));
+    let relayed = unless_closed(guard, Box::pin(relay(target, client, PLAN, &traffic))).await;
+    if let Err(stop) = relayed {
+        let rest = async { tokio::join!(writer.sent(), to.sent()) };
+        return Err(after_the_rest(stop, rest).await);
+    }
+    let (client, target) = tokio::join!(writer.wait_closed(), to.wait_closed());
+    client.map_err(|error| Stop::Write(Way::Up, error.into()))?;
+    target.map_err(|error| Stop::Write(Way::Down, error.into()))?;
+    guards.into_iter().for_each(AbortGuard::disarm);
+    Ok(())
+}
+
 /// An error of one side.
 fn of(side: String, error: Error) -> Error {
     Error::Relay { side, cause: Box::new(error) }
 }
 
-/// The kernel's way, for two plain sockets.
+/// The kernel moves the bytes of two plain sockets.
 #[cfg(target_os = "linux")]
-async fn through_pipes(
-    client: Side,
-    target: Side,
-    plan: Plan,
-    meter: &Meter,
-    guard: &AbortGuard,
-) -> Result<(), Stop> {
+async fn through_pipes(client: Side, target: Side, guard: &AbortGuard) -> Result<(), Stop> {
     let lost = |way, error: Error| Stop::Read(way, error.into());
+    let traffic = [client.0.traffic(), target.0.traffic()];
     let client = detach(client.0, client.1).map_err(|error| lost(Way::Down, error))?;
     let target = detach(target.0, target.1).map_err(|error| lost(Way::Up, error))?;
-    match unless_closed(guard, pump(&target, &client, plan, meter)).await {
+    let pumping = pump((&target, &traffic[1]), (&client, &traffic[0]), PLAN);
+    match unless_closed(guard, pumping).await {
         Err(stop) => Err(after_the_rest(stop, async { tokio::join!(client.sent(), target.sent()) }).await),
         Ok(()) => Ok(()),
     }
@@ -157,7 +133,7 @@ async fn unless_closed(
 ) -> Result<(), Stop> {
     tokio::select! {
         biased;
-        () = guard.closed() => Err(Stop::Read(Way::Down, Error::Closed.into())),
+        why = guard.closed() => Err(Fault::Read(why.into()).going(Way::Down)),
         relayed = relaying => relayed,
     }
 }

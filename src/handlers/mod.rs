@@ -2,31 +2,30 @@
 
 mod echo;
 mod forward;
-mod shared_stdio;
+#[cfg(feature = "cli")]
+mod hub;
+#[cfg(feature = "cli")]
 mod stdio;
 
 use std::future::Future;
-use std::time::Duration;
-
-use tokio::time::timeout;
 
 use crate::error::Error;
-use crate::observe::Totals;
 use crate::stream::{StreamReader, StreamWriter};
 
 pub use echo::Echo;
 pub use forward::Forward;
-pub use shared_stdio::SharedStdio;
-pub use stdio::{Exchange, Stdio, stdin_is_null};
+#[cfg(feature = "cli")]
+pub use stdio::{Exchange, SharedStdio, Stdio, stdin_is_null};
 
 /// What to do with a connection.
 pub trait Handler {
-    /// Takes the connection to its end and closes it.
+    /// Takes the connection to its end and closes it. What it has moved can be read from the connection's
+    /// [`Traffic`](crate::Traffic), also meanwhile.
     fn handle(&self, reader: StreamReader, writer: StreamWriter) -> impl Future<Output = Outcome> + Send;
 
     /// Waits until a connection is in use: something has arrived, its end included, or is there to be sent.
-    /// Fails if the connection is lost before that, as that of somebody is who merely tries whether anyone
-    /// listens; no byte was taken from anybody then. Where that cannot be known, which is so unless a handler
+    /// Fails if the connection is lost before that, as that of a client that only tries whether there is a
+    /// listener; no byte was taken from any side then. Where that cannot be known, which is so unless a handler
     /// knows better, it returns at once. May be cancelled.
     fn in_use(&self, reader: &StreamReader) -> impl Future<Output = Result<Use, Error>> + Send {
         let _ = reader;
@@ -48,27 +47,15 @@ pub enum Use {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Outcome {
-    /// What went each way, also before an error.
-    pub totals: Totals,
     /// Whether everything was handed over and the peer's stream ended cleanly.
     pub result: Result<(), Error>,
+    /// The exit status for a program that has served only this connection, where `result` is `Ok`. Not 0 where
+    /// a handler knows more than the connection does: the status of a command that it has run, say.
+    pub status: u8,
 }
 
-impl Outcome {
-    /// How a connection went, for handlers of your own.
-    pub fn new(totals: Totals, result: Result<(), Error>) -> Self {
-        Self { totals, result }
+impl From<Result<(), Error>> for Outcome {
+    fn from(result: Result<(), Error>) -> Self {
+        Self { result, status: 0 }
     }
-}
-
-/// Waits until a connection is used, and not longer than it may be idle.
-async fn used_within(
-    limit: Option<Duration>,
-    used: impl Future<Output = Result<(), Error>>,
-) -> Result<Use, Error> {
-    match limit {
-        Some(limit) => timeout(limit, used).await.unwrap_or(Err(Error::Idle { after: limit }))?,
-        None => used.await?,
-    }
-    Ok(Use::Certain)
 }

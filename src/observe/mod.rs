@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 pub struct Totals {
     /// Bytes handed to the kernel for the peer.
     pub sent: u64,
-    /// Bytes received from the peer and delivered.
+    /// Bytes received from the peer.
     pub received: u64,
     /// Whether all that was received is a fatal alert of TLS: the peer speaks TLS, and what it was sent is no
     /// handshake to it.

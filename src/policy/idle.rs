@@ -1,25 +1,39 @@
-//! The idle clock: runs while the network is waited for, stands while our own side is.
+//! The idle clock: it runs while the network is waited for, and stands while our own side is.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
 
-/// How long everybody has to look at what has arrived before the time is up.
+/// After the limit, what has arrived meanwhile may still be looked at for this long.
 const MOMENT: Duration = Duration::from_millis(20);
 
-/// Notices that nothing has moved either way for a time. Without a limit it is nothing at all.
+/// Notices that nothing has moved either way for a time. Without a limit it does nothing.
+#[derive(Debug)]
 pub(crate) struct IdleClock(Option<Box<Clock>>);
 
+/// Why the clock runs, or stands.
+#[derive(Debug, Clone, Copy)]
+#[repr(u8)]
+pub(crate) enum Wait {
+    /// Bytes of the peer, or its end, are waited for.
+    ToReceive = 1,
+    /// The peer has to take bytes.
+    ToSend = 2,
+    /// Our own output does not take what the peer has sent.
+    ForOutput = 4,
+    /// Nothing is expected from the peer: that it sends nothing does not count.
+    ForNothing = 8,
+}
+
+#[derive(Debug)]
 struct Clock {
     limit: Duration,
     start: Instant,
     /// When something last moved, in milliseconds after `start`.
     moved: AtomicU64,
-    /// Set while our own output is not taking what the peer sent.
-    stopped: AtomicBool,
-    /// Set while our own input is all that is waited for.
-    resting: AtomicBool,
+    /// The sum of what is waited for.
+    waits: AtomicU8,
 }
 
 impl IdleClock {
@@ -38,21 +52,14 @@ impl IdleClock {
         }
     }
 
-    /// Our own output is stuck (the clock stands) or no longer (it starts anew).
-    pub(crate) fn stop(&self, stuck: bool) {
+    /// This is waited for from now on, or no longer.
+    pub(crate) fn wait(&self, wait: Wait, begins: bool) {
         if let Some(clock) = &self.0 {
-            clock.stand(&clock.stopped, stuck);
+            clock.wait(wait as u8, begins);
         }
     }
 
-    /// Our own input is all that is waited for (the clock stands) or no longer (it starts anew).
-    pub(crate) fn rest(&self, resting: bool) {
-        if let Some(clock) = &self.0 {
-            clock.stand(&clock.resting, resting);
-        }
-    }
-
-    /// Returns the limit when nothing has moved for it; never if there is none.
+    /// Returns the limit when nothing has moved for it; never if there is none. May be cancelled.
     pub(crate) async fn expired(&self) -> Duration {
         match &self.0 {
             Some(clock) => clock.expired().await,
@@ -63,13 +70,7 @@ impl IdleClock {
 
 impl Clock {
     fn new(limit: Duration) -> Self {
-        Self {
-            limit,
-            start: Instant::now(),
-            moved: AtomicU64::new(0),
-            stopped: AtomicBool::new(false),
-            resting: AtomicBool::new(false),
-        }
+        Self { limit, start: Instant::now(), moved: AtomicU64::new(0), waits: AtomicU8::new(0) }
     }
 
     fn touch(&self) {
@@ -77,8 +78,14 @@ impl Clock {
         self.moved.store(now, Ordering::Relaxed);
     }
 
-    fn stand(&self, why: &AtomicBool, stands: bool) {
-        if why.swap(stands, Ordering::Relaxed) && !stands {
+    fn wait(&self, wait: u8, begins: bool) {
+        let before = if begins {
+            self.waits.fetch_or(wait, Ordering::Relaxed)
+        } else {
+            self.waits.fetch_and(!wait, Ordering::Relaxed)
+        };
+        let after = if begins { before | wait } else { before & !wait };
+        if !runs(before) && runs(after) {
             self.touch();
         }
     }
@@ -87,7 +94,7 @@ impl Clock {
         loop {
             let moved = Duration::from_millis(self.moved.load(Ordering::Relaxed));
             let left = self.limit.saturating_sub(self.start.elapsed().saturating_sub(moved));
-            if self.stands() {
+            if !self.runs() {
                 sleep(self.limit).await;
             } else if !left.is_zero() {
                 sleep(left).await;
@@ -97,8 +104,8 @@ impl Clock {
         }
     }
 
-    fn stands(&self) -> bool {
-        self.stopped.load(Ordering::Relaxed) || self.resting.load(Ordering::Relaxed)
+    fn runs(&self) -> bool {
+        runs(self.waits.load(Ordering::Relaxed))
     }
 
     /// Whether nothing moves for a moment in which the process runs. If it was stopped (by ^Z, say), the limit
@@ -107,19 +114,61 @@ impl Clock {
         let (moved, end) = (self.moved.load(Ordering::Relaxed), Instant::now() + MOMENT);
         sleep_until(end).await;
         let was_stopped = end.elapsed() > MOMENT;
-        !was_stopped && !self.stands() && moved == self.moved.load(Ordering::Relaxed)
+        !was_stopped && self.runs() && moved == self.moved.load(Ordering::Relaxed)
     }
+}
+
+/// Whether the network is what these waits wait for.
+fn runs(waits: u8) -> bool {
+    let is = |wait: Wait| waits & wait as u8 != 0;
+    let on_network = is(Wait::ToSend) || (is(Wait::ToReceive) && !is(Wait::ForNothing));
+    on_network && !is(Wait::ForOutput)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const LIMIT: Duration = Duration::from_secs(10);
+
+    /// Whether the clock expires within `time`.
+    async fn expires(clock: &IdleClock, time: Duration) -> bool {
+        tokio::time::timeout(time, clock.expired()).await.is_ok()
+    }
+
     #[tokio::test(start_paused = true)]
     async fn the_longest_limit_never_ends() {
         let clock = IdleClock::new(Some(Duration::MAX));
-        clock.touch();
-        let year = Duration::from_secs(365 * 24 * 3600);
-        assert!(tokio::time::timeout(year, clock.expired()).await.is_err());
+        clock.wait(Wait::ToReceive, true);
+        assert!(!expires(&clock, Duration::from_secs(365 * 24 * 3600)).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_runs_only_while_the_network_is_waited_for() {
+        for (waits, runs) in [
+            (&[][..], false),
+            (&[Wait::ToReceive], true),
+            (&[Wait::ToSend], true),
+            (&[Wait::ToSend, Wait::ForOutput], false),
+            (&[Wait::ToReceive, Wait::ForNothing], false),
+            (&[Wait::ToReceive, Wait::ToSend, Wait::ForNothing], true),
+        ] {
+            let clock = IdleClock::new(Some(LIMIT));
+            for wait in waits {
+                clock.wait(*wait, true);
+            }
+            assert_eq!(expires(&clock, LIMIT * 3).await, runs, "{waits:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_that_begins_has_the_whole_limit() {
+        let clock = IdleClock::new(Some(LIMIT));
+        assert!(!expires(&clock, LIMIT * 3).await);
+        clock.wait(Wait::ToReceive, true);
+        assert!(!expires(&clock, LIMIT).await);
+        // Once more, after a call that was given up: the same wait goes on.
+        clock.wait(Wait::ToReceive, true);
+        assert!(expires(&clock, LIMIT).await);
     }
 }

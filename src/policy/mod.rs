@@ -4,4 +4,4 @@ mod deadline;
 mod idle;
 
 pub(crate) use deadline::{Deadline, within};
-pub(crate) use idle::IdleClock;
+pub(crate) use idle::{IdleClock, Wait};

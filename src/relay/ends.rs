@@ -10,9 +10,10 @@ use std::time::Duration;
 use tokio::sync::SetOnce;
 use tokio::time::sleep;
 
-use super::Meter;
 use super::fault::Fault;
 use crate::error::Error;
+use crate::policy::Wait;
+use crate::stream::Traffic;
 
 /// How long a peer may be silent after our own input has failed. It is sent no end, which would look as
 /// if all were there, and may wait for one for ever.
@@ -38,14 +39,17 @@ pub(crate) struct Plan {
     pub(crate) half_close: bool,
     /// Whether the peer's end ends the relay.
     pub(crate) leave_with_peer: bool,
-    /// How long nothing may move either way.
-    pub(crate) idle: Option<Duration>,
     /// Whether the local side is a peer as well, so that an error of writing to it ends that way only.
     pub(crate) between_peers: bool,
 }
 
 impl Fault {
-    fn going(self, way: Way) -> Stop {
+    /// Why a relay stops of which this direction has failed.
+    pub(crate) fn going(self, way: Way) -> Stop {
+        let (Self::Read(error) | Self::Write(error)) = &self;
+        if let Some(Error::Idle { after }) = error.get_ref().and_then(|error| error.downcast_ref()) {
+            return Stop::Idle(*after);
+        }
         match self {
             Self::Read(error) => Stop::Read(way, error),
             Self::Write(error) => Stop::Write(way, error),
@@ -106,7 +110,7 @@ impl Party {
 /// What has ended of one relay, and what follows from that.
 pub(crate) struct Ends<'a> {
     plan: Plan,
-    meter: &'a Meter,
+    traffic: &'a Traffic,
     /// Everything that the local side gives was sent.
     input_ended: SetOnce<()>,
     /// The local side could not be read.
@@ -118,10 +122,11 @@ pub(crate) struct Ends<'a> {
 }
 
 impl<'a> Ends<'a> {
-    pub(crate) fn new(plan: Plan, meter: &'a Meter) -> Self {
+    /// Of a relay whose remote side has this traffic.
+    pub(crate) fn new(plan: Plan, traffic: &'a Traffic) -> Self {
         Self {
             plan,
-            meter,
+            traffic,
             input_ended: SetOnce::new(),
             input_failed: SetOnce::new(),
             peer_ended: SetOnce::new(),
@@ -137,7 +142,7 @@ impl<'a> Ends<'a> {
         end: impl FnOnce(T) -> E,
     ) -> Result<(), Fault> {
         let sent = sent.await?;
-        self.meter.input_ended();
+        self.expect_the_end();
         happens(&self.input_ended);
         if !self.plan.half_close {
             self.peer_ended.wait().await;
@@ -152,7 +157,6 @@ impl<'a> Ends<'a> {
         end: impl FnOnce(T) -> E,
     ) -> Result<(), Fault> {
         let received = received.await?;
-        self.meter.peer_ended();
         self.is_output_ending.store(true, Ordering::Release);
         end(received).await?;
         happens(&self.peer_ended);
@@ -172,31 +176,29 @@ impl<'a> Ends<'a> {
                 self.input_ended.wait().await;
                 let fault = Box::pin(local).await;
                 unless(self.is_output_ending.load(Ordering::Acquire)).await;
-                match fault {
-                    Fault::Read(error) => Stop::Read(Way::Up, error),
-                    Fault::Write(error) => Stop::Write(Way::Down, error),
-                }
+                let way = if matches!(fault, Fault::Read(_)) { Way::Up } else { Way::Down };
+                fault.going(way)
             } => stop,
             error = async {
                 self.peer_ended.wait().await;
                 let error = Box::pin(remote).await;
-                unless(self.meter.is_our_end_sent()).await;
+                unless(self.traffic.is_our_end_sent()).await;
                 error
             } => Stop::Read(Way::Down, error),
         }
     }
 
-    /// Waits for both directions, and decides what the end of one means for the other. `is_held_up` says
-    /// whether nothing moves because of our own side; the clocks stand then.
+    /// Waits for both directions, and decides what the end of one means for the other. `idle` returns when nothing
+    /// has moved for too long.
     pub(crate) async fn join(
         &self,
         up: impl Future<Output = Result<(), Fault>>,
         down: impl Future<Output = Result<(), Fault>>,
         failure: impl Future<Output = Stop>,
-        is_held_up: impl Fn() -> bool,
+        idle: impl Future<Output = Duration>,
     ) -> Result<(), Stop> {
         let (mut up, mut down, mut failure) = (pin!(up), pin!(down), pin!(failure));
-        let mut silence = pin!(self.silence(is_held_up));
+        let mut silence = pin!(self.silence(idle));
         let (mut up_done, mut down_done, mut first) = (false, false, None);
         while !(up_done && down_done) {
             // Now one first, now another: a direction that never has to wait uses its task's turn up
@@ -232,42 +234,39 @@ impl<'a> Ends<'a> {
             (Way::Down, Fault::Write(_)) => between_peers,
         };
         let stop = fault.going(way);
-        if !goes_on {
+        if !goes_on || matches!(stop, Stop::Idle(_)) {
             return Err(what_to_report(first.take(), stop));
         }
         if matches!(stop, Stop::Read(..)) {
-            self.meter.input_ended();
+            self.expect_the_end();
             happens(&self.input_failed);
         }
         first.get_or_insert(stop);
         Ok(())
     }
 
+    /// Nothing more is sent: the peer's end, at least, is waited for.
+    fn expect_the_end(&self) {
+        self.traffic.wait(Wait::ForNothing, false);
+        self.traffic.touch();
+    }
+
     /// Returns when nothing has moved for too long.
-    async fn silence(&self, is_held_up: impl Fn() -> bool) -> Duration {
+    async fn silence(&self, idle: impl Future<Output = Duration>) -> Duration {
         tokio::select! {
-            limit = async {
-                loop {
-                    let limit = self.meter.idle().await;
-                    if !is_held_up() {
-                        return limit;
-                    }
-                    self.meter.touch();
-                }
-            } => limit,
+            limit = idle => limit,
             () = async {
                 self.input_failed.wait().await;
-                Box::pin(self.last_words(&is_held_up)).await;
+                Box::pin(self.last_words()).await;
             } => LAST_WORDS,
         }
     }
 
-    async fn last_words(&self, is_held_up: &impl Fn() -> bool) {
+    async fn last_words(&self) {
         loop {
-            let before = self.meter.received();
+            let before = self.traffic.received_so_far();
             sleep(LAST_WORDS).await;
-            let is_waiting = !self.meter.is_output_stuck() && !is_held_up();
-            if is_waiting && self.meter.received() == before {
+            if !self.traffic.is_output_stuck() && self.traffic.received_so_far() == before {
                 return;
             }
         }

@@ -6,9 +6,10 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader, duplex, repeat, sink};
 use tokio::time::timeout;
 
-use super::{Meter, Plan, Way, relay};
+use super::{Plan, Way, relay};
+use crate::stream::pair;
 
-const PLAN: Plan = Plan { half_close: true, leave_with_peer: false, idle: None, between_peers: true };
+const PLAN: Plan = Plan { half_close: true, leave_with_peer: false, between_peers: true };
 
 /// Sends bytes one way, each after the one before has arrived, while the other way is at full speed.
 async fn talk_against(endless_way: Way) {
@@ -16,18 +17,18 @@ async fn talk_against(endless_way: Way) {
     let (mut leaves, mut shown) = duplex(1);
     let (mut arrives, mut endless, mut sink) = (BufReader::new(arrives), BufReader::new(repeat(7)), sink());
     let relaying = tokio::spawn(async move {
-        let meter = Meter::between_peers(None);
+        let traffic = pair(1).0.0.traffic();
         let (never, never_either) = (pending(), pending());
         match endless_way {
             Way::Up => {
                 let (endless_one, quiet_one) =
                     ((&mut endless, &mut leaves, never), (&mut arrives, &mut sink, never_either));
-                relay(endless_one, quiet_one, PLAN, &meter).await
+                relay(endless_one, quiet_one, PLAN, &traffic).await
             }
             Way::Down => {
                 let (endless_one, quiet_one) =
                     ((&mut endless, &mut leaves, never_either), (&mut arrives, &mut sink, never));
-                relay(quiet_one, endless_one, PLAN, &meter).await
+                relay(quiet_one, endless_one, PLAN, &traffic).await
             }
         }
     });

@@ -123,13 +123,8 @@ impl Intake {
         taken.map(Some)
     }
 
-    /// Whether bytes are in our hands.
-    pub(crate) fn is_busy(&self) -> bool {
-        self.state.borrow().hand == Hand::Full
-    }
-
     /// Whether nothing can be taken right now.
-    pub(crate) fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         !self.is_ours() || rustix::io::ioctl_fionread(self.from).map_or(true, |n| n == 0)
     }
 

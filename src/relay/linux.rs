@@ -9,8 +9,8 @@ use rustix::io::Errno;
 use rustix::net::RecvFlags;
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 
+use super::Fault;
 use super::fault::{read_fault, write_fault};
-use super::{Fault, Meter};
 use crate::transport::BlockingSocket;
 use crate::transport::blocking::{read, receive, retry, write_all};
 
@@ -100,7 +100,6 @@ impl Call {
         &mut self,
         socket: &BlockingSocket,
         local: BorrowedFd<'_>,
-        meter: &Meter,
     ) -> Result<Option<usize>, Fault> {
         let mut is_refused = false;
         let moved = match &self.how {
@@ -109,12 +108,10 @@ impl Call {
             }
             How::FromPipe => splice_once(local, socket, PIPE, SpliceFlags::NONBLOCK).map_err(up_fault),
             How::ToPipe => to_pipe(socket, local),
-            How::Through { out, into } => {
-                through(socket, (out, into), local, meter).map(|(moved, by_kernel)| {
-                    is_refused = !by_kernel;
-                    moved
-                })
-            }
+            How::Through { out, into } => through(socket, (out, into), local).map(|(moved, by_kernel)| {
+                is_refused = !by_kernel;
+                moved
+            }),
             How::Refused => return Ok(None),
         };
         if is_refused {
@@ -169,13 +166,10 @@ fn through(
     socket: &BlockingSocket,
     (out, into): (&OwnedFd, &OwnedFd),
     to: BorrowedFd<'_>,
-    meter: &Meter,
 ) -> Result<(usize, bool), Fault> {
     let taken = retry(socket, PollFlags::IN, || splice_once(socket, into, PIPE, SpliceFlags::empty()))
         .map_err(read_fault)?;
-    meter.output_stuck(true);
     let by_kernel = empty(out, to, taken).map_err(write_fault)?;
-    meter.output_stuck(false);
     Ok((taken, by_kernel))
 }
 

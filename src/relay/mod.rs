@@ -8,21 +8,20 @@ mod fault;
 mod intake;
 #[cfg(target_os = "linux")]
 mod linux;
-mod meter;
 mod mover;
 #[cfg(target_os = "linux")]
 mod pump;
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::io;
 
 use tokio::io::{AsyncBufRead, AsyncWrite, AsyncWriteExt};
 
+use crate::stream::Traffic;
 use copy::copy;
 pub(crate) use ends::{Ends, Party, Plan, Stop, Way};
 pub(crate) use fault::Fault;
 pub(crate) use intake::Intake;
-pub(crate) use meter::Meter;
 pub(crate) use mover::Mover;
 #[cfg(target_os = "linux")]
 pub(crate) use pump::pump;
@@ -33,12 +32,12 @@ pub(crate) use pump::pump;
 /// writing to our own side, ends both ways. An error of our own input, or of writing to the peer, ends that
 /// way only: what the peer still has to say comes first. What has arrived is always written out.
 ///
-/// `local_failure` and `remote_failure` tell of a side that fails after its end.
+/// `local_failure` and `remote_failure` return when a side fails after its end. `traffic` is that of the remote side.
 pub(crate) async fn relay<LR, LW, RR, RW>(
     (local_reader, local_writer, local_failure): (&mut LR, &mut LW, impl Future<Output = Fault>),
     (remote_reader, remote_writer, remote_failure): (&mut RR, &mut RW, impl Future<Output = io::Error>),
     plan: Plan,
-    meter: &Meter,
+    traffic: &Traffic,
 ) -> Result<(), Stop>
 where
     LR: AsyncBufRead + Unpin,
@@ -46,22 +45,25 @@ where
     RR: AsyncBufRead + Unpin,
     RW: AsyncWrite + Unpin,
 {
-    let ends = Ends::new(plan, meter);
+    let ends = Ends::new(plan, traffic);
+    let output_stuck = |is_stuck| {
+        if !plan.between_peers {
+            traffic.output_stuck(is_stuck);
+        }
+    };
     let sent = async {
-        copy(local_reader, remote_writer, Way::Up, meter).await?;
+        copy(local_reader, remote_writer, |_| ()).await?;
         Ok(remote_writer)
     };
-    let up = ends.up(sent, |writer| async {
-        meter.our_end();
-        writer.shutdown().await.map_err(Fault::Write)
-    });
+    let up = ends.up(sent, |writer| async { writer.shutdown().await.map_err(Fault::Write) });
     let received = async {
-        copy(remote_reader, &mut *local_writer, Way::Down, meter).await?;
+        copy(remote_reader, &mut *local_writer, output_stuck).await?;
         Ok(&mut *local_writer)
     };
     let down = ends.down(received, |writer| async { writer.shutdown().await.map_err(Fault::Write) });
     let failure = ends.failure_after_an_end(local_failure, remote_failure);
-    let ended = ends.join(up, down, failure, || false).await;
+    // The streams fail by themselves when their connection is idle.
+    let ended = ends.join(up, down, failure, pending()).await;
     // A peer has got what it takes, and may never take the rest.
     if !plan.between_peers && !matches!(ended, Err(Stop::Write(Way::Down, _))) {
         local_writer.flush().await.map_err(|error| Stop::Write(Way::Down, error))?;

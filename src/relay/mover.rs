@@ -10,7 +10,9 @@ use tokio::task::coop::consume_budget;
 #[cfg(target_os = "linux")]
 use super::fault::{read_fault, write_fault};
 use super::linux::{Call, PipeSize};
-use super::{Fault, Intake, Meter, Way};
+use super::{Fault, Intake, Way};
+use crate::policy::Wait;
+use crate::stream::Traffic;
 use crate::transport::blocking::{wait, write_all};
 use crate::transport::tls::ALERT_LENGTH;
 use crate::transport::{Aligned, BlockingSocket, Watched};
@@ -25,11 +27,11 @@ const TLS_CHUNK: usize = 256 * 1024;
 /// take a fifth more CPU at full speed.
 const NEAR: Timespec = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
 
-/// A socket, and what is known about the bytes that go through it.
+/// A socket, and the counters of its connection.
 #[derive(Clone)]
 pub(crate) struct Mover {
     pub(crate) socket: Arc<BlockingSocket>,
-    pub(crate) meter: Arc<Meter>,
+    pub(crate) traffic: Traffic,
 }
 
 impl Mover {
@@ -43,7 +45,8 @@ impl Mover {
                 // Nothing was there, or the socket was full.
                 Err(Fault::Read(error)) if error.kind() == ErrorKind::WouldBlock => {
                     intake.wait().map_err(read_fault)?;
-                    wait(&*self.socket, PollFlags::OUT).map_err(write_fault)?;
+                    let room = || wait(&*self.socket, PollFlags::OUT);
+                    self.traffic.during(Wait::ToSend, room).map_err(write_fault)?;
                 }
                 Err(fault) => return Err(fault),
             }
@@ -56,7 +59,8 @@ impl Mover {
         let mut has_arrived = down.may_hold_more();
         loop {
             if !has_arrived {
-                wait(&*self.socket, PollFlags::IN).map_err(read_fault)?;
+                let arrival = || wait(&*self.socket, PollFlags::IN);
+                self.traffic.during(Wait::ToReceive, arrival).map_err(read_fault)?;
             }
             match down.receive_once()? {
                 Some(0) => return Ok(()),
@@ -74,7 +78,9 @@ impl Mover {
             // Whoever sends without a pause leaves the other direction its turns.
             consume_budget().await;
             if !has_arrived {
+                self.traffic.wait(Wait::ToReceive, true);
                 watched.readable().await.map_err(Fault::Read)?;
+                self.traffic.wait(Wait::ToReceive, false);
             }
             match down.receive_once()? {
                 Some(0) => return Ok(()),
@@ -127,7 +133,13 @@ impl<'a> Direction<'a> {
     #[cfg(target_os = "linux")]
     fn by_kernel(&mut self) -> Result<Option<usize>, Fault> {
         let (Some(call), Some(local)) = (&mut self.call, self.local) else { return Ok(None) };
-        let moved = call.once(&self.mover.socket, local, &self.mover.meter)?;
+        // From the socket it takes only what has arrived, so that all waiting is for the other side.
+        let traffic = &self.mover.traffic;
+        let once = || call.once(&self.mover.socket, local);
+        let moved = match self.way {
+            Way::Up => traffic.during(Wait::ToSend, once)?,
+            Way::Down => while_stuck(traffic, once)?,
+        };
         if moved.is_none() {
             self.call = None;
         }
@@ -149,11 +161,12 @@ impl<'a> Direction<'a> {
         intake.wait().map_err(read_fault)?;
         let moved = intake.take(|| {
             let n = intake.read(&mut self.buffer).map_err(read_fault)?;
-            let Mover { socket, meter } = self.mover;
+            let Mover { socket, traffic } = self.mover;
             if n > 0 {
-                meter.sending();
+                traffic.sending();
             }
-            socket.write_all(&self.buffer[..n], || meter.touch()).map_err(Fault::Write)?;
+            let write = || socket.write_all(&self.buffer[..n], || traffic.touch());
+            traffic.during(Wait::ToSend, write).map_err(Fault::Write)?;
             Ok(n)
         });
         moved?.ok_or_else(was_left)
@@ -177,12 +190,11 @@ impl<'a> Direction<'a> {
             return Ok(moved);
         }
         self.prepare_buffer();
-        let Mover { socket, meter } = self.mover;
-        let n = socket.read(&mut self.buffer).map_err(Fault::Read)?;
+        let Mover { socket, traffic } = self.mover;
+        let n = traffic.during(Wait::ToReceive, || socket.read(&mut self.buffer)).map_err(Fault::Read)?;
         if let Some(to) = self.local {
-            meter.output_stuck(true);
-            write_all(to, &self.buffer[..n], || ()).map_err(write_fault)?;
-            meter.output_stuck(false);
+            let write = || write_all(to, &self.buffer[..n], || ());
+            while_stuck(traffic, write).map_err(write_fault)?;
         }
         Ok(n)
     }
@@ -193,7 +205,7 @@ impl<'a> Direction<'a> {
         if !self.has_looked && self.mover.socket.is_plain() {
             let mut first = [0; ALERT_LENGTH];
             let n = self.mover.socket.peek(&mut first).map_err(Fault::Read)?;
-            self.mover.meter.first_received(&first[..n]);
+            self.mover.traffic.begins_with(&first[..n]);
         }
         self.has_looked = true;
         Ok(())
@@ -205,7 +217,10 @@ impl<'a> Direction<'a> {
     }
 
     fn moved(&mut self, bytes: usize) {
-        self.mover.meter.moved(self.way, bytes);
+        match self.way {
+            Way::Up => self.mover.traffic.sent(bytes),
+            Way::Down => self.mover.traffic.received_unseen(bytes),
+        }
         #[cfg(target_os = "linux")]
         self.pipe.after(bytes);
     }
@@ -220,6 +235,14 @@ impl<'a> Direction<'a> {
             self.buffer = Aligned::new(chunk);
         }
     }
+}
+
+/// Runs what waits for our own output.
+fn while_stuck<T>(traffic: &Traffic, run: impl FnOnce() -> T) -> T {
+    traffic.output_stuck(true);
+    let done = run();
+    traffic.output_stuck(false);
+    done
 }
 
 /// What ends the sending after the intake was closed, when nobody waits for it any more.

@@ -11,7 +11,9 @@ use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_getpipe_size, fcntl_setpipe_siz
 use tokio::io::Interest;
 
 use super::linux::splice_once;
-use super::{Ends, Fault, Meter, Plan, Stop, Way};
+use super::{Ends, Fault, Plan, Stop, Way};
+use crate::policy::Wait;
+use crate::stream::Traffic;
 use crate::transport::AsyncSocket;
 
 /// How much a pipe holds: of the size that it has by itself, it costs twice the CPU.
@@ -37,19 +39,26 @@ thread_local! {
 /// Feeds `remote` from `local` and the other way round until both have ended, as
 /// [`relay`](super::relay) does.
 pub(crate) async fn pump(
-    local: &AsyncSocket,
-    remote: &AsyncSocket,
+    (local, local_traffic): (&AsyncSocket, &Traffic),
+    (remote, remote_traffic): (&AsyncSocket, &Traffic),
     plan: Plan,
-    meter: &Meter,
 ) -> Result<(), Stop> {
-    let ends = Ends::new(plan, meter);
-    let (local, remote) = (&End::of(local), &End::of(remote));
-    let up = ends.up(one_way(local, remote, Way::Up, meter), |()| ready(remote.end()));
-    let down = ends.down(one_way(remote, local, Way::Down, meter), |()| ready(local.end()));
+    let ends = Ends::new(plan, remote_traffic);
+    let (local, remote) = (&End::of(local, local_traffic), &End::of(remote, remote_traffic));
+    // Boxed: each future that takes another as its argument holds it twice.
+    let (sent, received) = (one_way(local, remote, Way::Up), one_way(remote, local, Way::Down));
+    let up = ends.up(Box::pin(sent), |()| ready(remote.end()));
+    let down = ends.down(Box::pin(received), |()| ready(local.end()));
     let failure =
         ends.failure_after_an_end(async { Fault::Read(local.socket.lost().await) }, remote.socket.lost());
+    let idle = async {
+        tokio::select! {
+            after = local_traffic.idle() => after,
+            after = remote_traffic.idle() => after,
+        }
+    };
     let guard = Unfinished([local.socket, remote.socket]);
-    let ended = ends.join(up, down, failure, || false).await;
+    let ended = ends.join(up, down, failure, idle).await;
     if ended.is_ok() {
         std::mem::forget(guard);
     }
@@ -68,6 +77,7 @@ impl Drop for Unfinished<'_> {
 /// One of the two sockets.
 struct End<'a> {
     socket: &'a AsyncSocket,
+    traffic: &'a Traffic,
     /// Whether writing has met a reset. The system tells it once, and speaks of a clean end to whoever
     /// reads after that.
     was_reset: AtomicBool,
@@ -76,12 +86,13 @@ struct End<'a> {
 }
 
 impl<'a> End<'a> {
-    fn of(socket: &'a AsyncSocket) -> Self {
-        Self { socket, was_reset: AtomicBool::new(false), is_ended: AtomicBool::new(false) }
+    fn of(socket: &'a AsyncSocket, traffic: &'a Traffic) -> Self {
+        Self { socket, traffic, was_reset: AtomicBool::new(false), is_ended: AtomicBool::new(false) }
     }
 
     fn end(&self) -> Result<(), Fault> {
         self.is_ended.store(true, Ordering::Relaxed);
+        self.traffic.our_end();
         self.socket.end().map_err(Fault::Write)
     }
 
@@ -90,6 +101,24 @@ impl<'a> End<'a> {
     fn was_reset(&self) -> bool {
         self.was_reset.load(Ordering::Relaxed)
             || (!self.is_ended.load(Ordering::Relaxed) && self.socket.is_lost())
+    }
+
+    /// Receives by this call, which does not block.
+    async fn receive<T>(&self, call: impl FnMut() -> io::Result<T>) -> Result<T, Fault> {
+        self.traffic.wait(Wait::ToReceive, true);
+        let received = self.socket.when(Interest::READABLE, call).await.map_err(Fault::Read);
+        self.traffic.wait(Wait::ToReceive, false);
+        received
+    }
+
+    /// Sends by this call, which does not block.
+    async fn send(&self, call: impl FnMut() -> io::Result<usize>) -> Result<usize, Fault> {
+        self.traffic.sending();
+        self.traffic.wait(Wait::ToSend, true);
+        let sent = self.socket.when(Interest::WRITABLE, call).await.map_err(Fault::Write)?;
+        self.traffic.wait(Wait::ToSend, false);
+        self.traffic.sent(sent);
+        Ok(sent)
     }
 
     fn write_fault(&self, error: io::Error) -> Fault {
@@ -101,22 +130,26 @@ impl<'a> End<'a> {
 }
 
 /// Everything from one to the other, up to an end that is clean.
-async fn one_way(from: &End<'_>, to: &End<'_>, way: Way, meter: &Meter) -> Result<(), Fault> {
-    let moved = move_all(from.socket, to.socket, way, meter).await;
+async fn one_way(from: &End<'_>, to: &End<'_>, way: Way) -> Result<(), Fault> {
+    let moved = move_all(from, to, way).await;
     match moved {
         Ok(()) if from.was_reset() => Err(Fault::Read(ErrorKind::ConnectionReset.into())),
+        Ok(()) => {
+            from.traffic.peers_end();
+            Ok(())
+        }
         Err(Fault::Write(error)) => Err(to.write_fault(error)),
         other => other,
     }
 }
 
 /// Through a buffer first, and through a pipe once that much has gone that it is worth one.
-async fn move_all(from: &AsyncSocket, to: &AsyncSocket, way: Way, meter: &Meter) -> Result<(), Fault> {
+async fn move_all(from: &End<'_>, to: &End<'_>, way: Way) -> Result<(), Fault> {
     let (mut pipe, mut before_pipe) = (None, BEFORE_PIPE);
     loop {
         let moved = match &pipe {
-            Some(pipe) => through_pipe(from, pipe, to, way, meter).await?,
-            None => through_buffer(from, to, way, meter).await?,
+            Some(pipe) => through_pipe(from, pipe, to).await?,
+            None => through_buffer(from, to).await?,
         };
         if moved == 0 {
             return Ok(());
@@ -156,16 +189,11 @@ impl Drop for Pipe {
 }
 
 /// Reads once and writes that out; 0 is the end.
-async fn through_buffer(
-    from: &AsyncSocket,
-    to: &AsyncSocket,
-    way: Way,
-    meter: &Meter,
-) -> Result<usize, Fault> {
+async fn through_buffer(from: &End<'_>, to: &End<'_>) -> Result<usize, Fault> {
     let read = || {
         let mut buffer = SPARE.take();
         buffer.resize(CHUNK, 0);
-        match rustix::io::read(from, &mut buffer[..]) {
+        match rustix::io::read(from.socket, &mut buffer[..]) {
             Ok(n) => Ok((buffer, n)),
             Err(error) => {
                 // Nothing came: the next one who reads may have it.
@@ -174,38 +202,27 @@ async fn through_buffer(
             }
         }
     };
-    let (buffer, n) = from.when(Interest::READABLE, read).await.map_err(Fault::Read)?;
+    let (buffer, n) = from.receive(read).await?;
+    from.traffic.received(&buffer[..n]);
     let mut sent = 0;
     while sent < n {
-        let write = || Ok(rustix::io::write(to, &buffer[sent..n])?);
-        let written = to.when(Interest::WRITABLE, write).await.map_err(Fault::Write)?;
-        meter.moved(way, written);
-        sent += written;
+        sent += to.send(|| Ok(rustix::io::write(to.socket, &buffer[sent..n])?)).await?;
     }
     SPARE.set(buffer);
     Ok(n)
 }
 
 /// Moves what has arrived; 0 is the end.
-async fn through_pipe(
-    from: &AsyncSocket,
-    pipe: &Pipe,
-    to: &AsyncSocket,
-    way: Way,
-    meter: &Meter,
-) -> Result<usize, Fault> {
+async fn through_pipe(from: &End<'_>, pipe: &Pipe, to: &End<'_>) -> Result<usize, Fault> {
     let splice = |from: BorrowedFd<'_>, to: BorrowedFd<'_>, most| {
         splice_once(from, to, most, SpliceFlags::NONBLOCK).map_err(io::Error::from)
     };
     // The pipe is empty here, so what is not ready is the socket.
-    let taken = || splice(from.as_fd(), pipe.into.as_fd(), PIPE);
-    let taken = from.when(Interest::READABLE, taken).await.map_err(Fault::Read)?;
+    let taken = from.receive(|| splice(from.socket.as_fd(), pipe.into.as_fd(), PIPE)).await?;
+    from.traffic.received_unseen(taken);
     let mut left = taken;
     while left > 0 {
-        let given = || splice(pipe.out.as_fd(), to.as_fd(), left);
-        let given = to.when(Interest::WRITABLE, given).await.map_err(Fault::Write)?;
-        meter.moved(way, given);
-        left -= given;
+        left -= to.send(|| splice(pipe.out.as_fd(), to.socket.as_fd(), left)).await?;
     }
     Ok(taken)
 }

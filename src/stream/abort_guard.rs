@@ -49,9 +49,9 @@ impl AbortGuard {
         result
     }
 
-    /// Waits until the connection is closed or aborted from here. For a task that does not read it, or that
-    /// does so itself. May be cancelled.
-    pub(crate) async fn closed(&self) {
+    /// Waits until the connection is closed or aborted from here, or is idle. For a task that does not read it,
+    /// or that does so itself. May be cancelled.
+    pub(crate) async fn closed(&self) -> Error {
         match &self.0 {
             Some(link) => link.closed().await,
             None => pending().await,

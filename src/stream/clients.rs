@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 
 use tokio::sync::watch;
 
-use super::link::Link;
+use super::link::{Link, Owner};
 
 /// What a server still has to wait for, told to all who wait.
 #[derive(Debug)]
@@ -51,12 +51,10 @@ impl Clients {
         let _ = self.0.subscribe().wait_for(is_so).await;
     }
 
-    pub(super) fn add(&self, link: &Arc<Link>) {
+    /// From now on this connection is waited for.
+    pub(super) fn add(self: &Arc<Self>, link: &Arc<Link>) {
+        link.set_server(Arc::clone(self) as Arc<dyn Owner>);
         self.0.send_modify(|open| drop(open.links.insert(place(link), Arc::downgrade(link))));
-    }
-
-    pub(super) fn remove(&self, link: &Link) {
-        self.0.send_modify(|open| drop(open.links.remove(&place(link))));
     }
 
     /// Sends all clients away: those that still shake hands are dropped, the others returned.
@@ -69,6 +67,12 @@ impl Clients {
     pub(super) fn prepare(self: &Arc<Self>) -> Preparing {
         self.0.send_modify(|open| open.preparing += 1);
         Preparing { dismissals: self.0.borrow().dismissals, clients: Arc::clone(self) }
+    }
+}
+
+impl Owner for Clients {
+    fn release(&self, link: &Link) {
+        self.0.send_modify(|open| drop(open.links.remove(&place(link))));
     }
 }
 

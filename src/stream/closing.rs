@@ -9,12 +9,28 @@ use tokio::runtime::Handle;
 use tokio::task::coop::consume_budget;
 use tokio::time::timeout;
 
+use super::link::Sender;
 use super::outgoing::Outgoing;
 use crate::error::Error;
-use crate::policy::within;
+use crate::policy::{Wait, within};
 
 /// How often within the limit it is looked whether the peer has taken something.
 const LOOKS: u32 = 4;
+
+impl Sender for Outgoing {
+    fn reset(&self) {
+        self.half.abort();
+    }
+
+    fn close_unattended(self: Arc<Self>, runtime: &Handle) {
+        self.close();
+        runtime.spawn(async move {
+            // What came of it, those that use the streams find out.
+            let _ = self.finish().await;
+            self.link.leave_server();
+        });
+    }
+}
 
 impl Outgoing {
     /// Begins to close both directions.
@@ -94,7 +110,12 @@ impl Outgoing {
             if self.link.is_aborted() {
                 return Poll::Ready(Err(Error::Closed));
             }
-            self.half.poll_discard(cx, &mut [0; 4096])
+            if let Some(error) = self.link.failure() {
+                return Poll::Ready(Err(error));
+            }
+            let discarded = self.half.poll_discard(cx, &mut [0; 4096]);
+            self.link.traffic.wait(Wait::ToReceive, discarded.is_pending());
+            discarded
         };
         loop {
             match poll_fn(discard).await {

@@ -98,6 +98,22 @@ impl ConnectOptions {
         self.limits.close = limit.into();
         self
     }
+
+    /// Fails a connection on which nothing has moved either way for this long, by default never: what waits for it
+    /// gets [`Error::Idle`]. The clock runs only while a call waits for the network.
+    #[must_use]
+    pub fn idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.limits.idle = limit.into();
+        self
+    }
+
+    /// Moves all bytes through the streams, also where the kernel could move them by itself: to find out which of
+    /// the two a fault is in.
+    #[must_use]
+    pub fn by_streams(mut self, yes: bool) -> Self {
+        self.limits.by_streams = yes;
+        self
+    }
 }
 
 impl ConnectOptions {

@@ -14,9 +14,11 @@ pub(crate) fn detach(reader: StreamReader, writer: StreamWriter) -> Result<Async
     transport(reader, writer).and_then(Transport::into_socket).ok_or(Error::Closed)
 }
 
-/// Whether beneath is a socket, plain or under TLS, and nothing is buffered on either side.
+/// Whether beneath is a socket, plain or under TLS, nothing is buffered on either side, and its bytes need not go
+/// through the streams.
 pub(crate) fn can_block(reader: &StreamReader, writer: &StreamWriter) -> bool {
-    reader.half().can_block() && reader.is_untouched() && writer.is_bare()
+    let by_streams = reader.link().limits.by_streams;
+    !by_streams && reader.half().can_block() && reader.is_untouched() && writer.is_bare()
 }
 
 /// The connection beneath streams that can block, for a thread for each way.
@@ -26,6 +28,7 @@ pub(crate) fn into_blocking(reader: StreamReader, writer: StreamWriter) -> Resul
 }
 
 fn transport(reader: StreamReader, writer: StreamWriter) -> Option<Transport> {
+    reader.link().stop_idle_watch();
     let write = writer.into_half()?;
     reader.into_half().reunite(write)
 }

@@ -9,6 +9,7 @@ use memchr::memchr;
 use super::buffer::Buffer;
 use super::link::Link;
 use crate::error::Error;
+use crate::policy::Wait;
 use crate::transport::ReadHalf;
 
 /// The receiving side of one connection.
@@ -89,6 +90,7 @@ impl Incoming {
             }
             let known = self.buffer.len();
             let read = ready!(self.poll_read_once(cx));
+            self.link.traffic.received(&self.buffer[known..]);
             if let Some(end) = self.end_told_by(read) {
                 self.finish(end);
             }
@@ -118,8 +120,9 @@ impl Incoming {
 
     fn poll_read_once(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Error>> {
         let read = self.buffer.poll_read(&mut self.half, cx);
+        self.link.traffic.wait(Wait::ToReceive, read.is_pending());
         if read.is_pending() && self.link.reader_waits(cx) {
-            return Poll::Ready(Ok(0));
+            return Poll::Ready(self.link.failure().map_or(Ok(0), Err));
         }
         read
     }
@@ -127,6 +130,7 @@ impl Incoming {
     fn finish(&mut self, end: Result<(), Error>) {
         self.state = match end {
             Ok(()) => {
+                self.link.traffic.peers_end();
                 self.link.reader_done();
                 State::Ended
             }

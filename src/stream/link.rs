@@ -5,17 +5,35 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+
 use super::Limits;
-use super::clients::Clients;
-use super::outgoing::Outgoing;
 use super::sending::Sending;
+use super::traffic::Traffic;
 use crate::endpoint::Address;
 use crate::error::Error;
+
+/// The side of a connection that sends, for those that end the connection from elsewhere.
+pub(super) trait Sender: Send + Sync {
+    /// Resets the connection.
+    fn reset(&self);
+
+    /// Closes both directions in a task of `runtime`; the server does not wait for the connection after that.
+    fn close_unattended(self: Arc<Self>, runtime: &Handle);
+}
+
+/// A server that waits for its connections.
+pub(super) trait Owner: Send + Sync {
+    /// From now on it does not wait for this one.
+    fn release(&self, link: &Link);
+}
 
 pub(super) struct Link {
     pub(super) peer: Address,
     pub(super) local: Address,
     pub(super) limits: Limits,
+    pub(super) traffic: Traffic,
     /// Set by the writer's `close`: the reader is at its end.
     closing: AtomicBool,
     /// Set by the writer's `abort`: nothing more is sent, and no end is told.
@@ -38,25 +56,56 @@ struct State {
     /// Wakes a closing writer when the reader is done.
     writer: Option<Waker>,
     /// The writer's side, unless the connection goes on without its streams.
-    outgoing: Weak<Outgoing>,
+    sender: Option<Weak<dyn Sender>>,
     /// What is sent is another peer's stream: the end of this connection is not ours to send.
     is_relayed: bool,
     /// The server that waits for this connection.
-    server: Option<Arc<Clients>>,
+    server: Option<Arc<dyn Owner>>,
+    /// The task that fails the connection when it is idle, if there is a limit.
+    idle_watch: Option<AbortHandle>,
 }
 
 impl Link {
     pub(super) fn new(peer: Address, local: Address, limits: Limits) -> Arc<Self> {
-        Arc::new(Self {
+        let link = Arc::new(Self {
             peer,
             local,
             limits,
+            traffic: Traffic::new(limits.idle),
             closing: AtomicBool::new(false),
             aborted: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             state: Mutex::default(),
             sending: Mutex::default(),
-        })
+        });
+        link.watch_idle();
+        link
+    }
+
+    /// Fails the connection when it has been idle for its limit: all that waits for it gets [`Error::Idle`].
+    fn watch_idle(self: &Arc<Self>) {
+        let Some(runtime) = Handle::try_current().ok().filter(|_| self.traffic.has_limit()) else { return };
+        let (link, traffic) = (Arc::downgrade(self), self.traffic.clone());
+        let watch = runtime.spawn(async move {
+            let after = traffic.idle().await;
+            if let Some(link) = link.upgrade() {
+                link.fail(&Error::Idle { after });
+                link.wake_reader();
+            }
+        });
+        self.state().idle_watch = Some(watch.abort_handle());
+    }
+
+    /// The connection goes on without its streams, and is watched by what moves its bytes.
+    pub(super) fn stop_idle_watch(&self) {
+        if let Some(watch) = self.state().idle_watch.take() {
+            watch.abort();
+        }
+    }
+
+    fn wake_reader(&self) {
+        let waker = self.state().reader.take();
+        waker.into_iter().for_each(Waker::wake);
     }
 
     pub(super) fn sending(&self) -> MutexGuard<'_, Sending> {
@@ -74,8 +123,7 @@ impl Link {
 
     pub(super) fn close(&self) {
         self.closing.store(true, Ordering::Release);
-        let waker = self.state().reader.take();
-        waker.into_iter().for_each(Waker::wake);
+        self.wake_reader();
     }
 
     /// Ends the connection at once. Everybody who waits for it is woken and finds that out.
@@ -84,12 +132,12 @@ impl Link {
             return;
         }
         self.close();
-        let (outgoing, closer) = {
+        let (sender, closer) = {
             let mut state = self.state();
-            (state.outgoing.upgrade(), state.writer.take())
+            (state.sender.as_ref().and_then(Weak::upgrade), state.writer.take())
         };
-        if let Some(outgoing) = outgoing {
-            outgoing.abort();
+        if let Some(sender) = sender {
+            sender.reset();
         }
         let waiting = self.sending().take_waiting();
         waiting.into_iter().for_each(Wake::wake);
@@ -105,16 +153,15 @@ impl Link {
     }
 
     /// From now on `server` waits for this connection.
-    pub(super) fn join_server(self: &Arc<Self>, server: &Arc<Clients>) {
-        self.state().server = Some(Arc::clone(server));
-        server.add(self);
+    pub(super) fn set_server(&self, server: Arc<dyn Owner>) {
+        self.state().server = Some(server);
     }
 
     /// Its server does not wait for this connection any more.
     pub(super) fn leave_server(&self) {
         let server = self.state().server.take();
         if let Some(server) = server {
-            server.remove(self);
+            server.release(self);
         }
     }
 
@@ -124,8 +171,8 @@ impl Link {
         self.state().reader_done = false;
     }
 
-    pub(super) fn set_outgoing(&self, outgoing: &Arc<Outgoing>) {
-        self.state().outgoing = Arc::downgrade(outgoing);
+    pub(super) fn set_sender(&self, sender: Weak<dyn Sender>) {
+        self.state().sender = Some(sender);
     }
 
     pub(super) fn set_relayed(&self) {
@@ -133,9 +180,9 @@ impl Link {
     }
 
     /// The side that can end this connection cleanly, unless nobody here can.
-    pub(super) fn ending(&self) -> Option<Arc<Outgoing>> {
+    pub(super) fn ending(&self) -> Option<Arc<dyn Sender>> {
         let state = self.state();
-        if state.is_relayed { None } else { state.outgoing.upgrade() }
+        if state.is_relayed { None } else { state.sender.as_ref()?.upgrade() }
     }
 
     pub(super) fn is_aborted(&self) -> bool {
@@ -146,19 +193,20 @@ impl Link {
         self.closing.load(Ordering::Acquire)
     }
 
-    /// Called by a reader that has to wait; true if the writer was closed meanwhile.
+    /// Called by a reader that has to wait; true if the connection was closed or has failed meanwhile.
     pub(super) fn reader_waits(&self, cx: &Context<'_>) -> bool {
         let mut state = self.state();
         match &mut state.reader {
             Some(waker) => waker.clone_from(cx.waker()),
             none => *none = Some(cx.waker().clone()),
         }
-        self.is_closing()
+        self.is_closing() || self.failed.load(Ordering::Acquire)
     }
 
-    /// Waits until the connection is closed or aborted from here, in the place of its reader.
-    pub(super) async fn closed(&self) {
+    /// Waits until the connection is closed or aborted from here, or is idle, in the place of its reader.
+    pub(super) async fn closed(&self) -> Error {
         poll_fn(|cx| if self.reader_waits(cx) { Poll::Ready(()) } else { Poll::Pending }).await;
+        self.failure().unwrap_or(Error::Closed)
     }
 
     /// The reader has met an error; whoever waits to send is told.
@@ -192,5 +240,11 @@ impl Link {
         let mut state = self.state();
         state.writer = Some(cx.waker().clone());
         state.reader_done || self.is_closing()
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.stop_idle_watch();
     }
 }

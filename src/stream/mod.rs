@@ -18,12 +18,14 @@ mod link;
 mod model;
 mod outgoing;
 mod pair;
+mod probe;
 mod reader;
 mod sending;
 mod separator;
 mod serve;
 mod server;
 mod start_tls;
+mod traffic;
 #[cfg(test)]
 mod vectors;
 mod writer;
@@ -36,9 +38,11 @@ pub use connect::{ConnectOptions, open_connection};
 pub(crate) use detach::{can_block, detach, into_blocking, is_bare};
 pub use lines::Lines;
 pub use pair::pair;
+pub use probe::{Found, Probed, probe};
 pub use reader::StreamReader;
 pub use server::{Server, ServerOptions, start_server};
 pub use start_tls::{TlsSide, start_tls, start_tls_buffered};
+pub use traffic::Traffic;
 pub use writer::StreamWriter;
 
 use crate::transport::Transport;
@@ -53,22 +57,28 @@ const SETUP_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long closing waits for a peer that takes nothing of what is left, and then for its end: 30 s.
 pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The limits of one connection.
+/// The limits of one connection, and how its bytes are moved.
 #[derive(Debug, Clone, Copy)]
 struct Limits {
     line: usize,
     close: Option<Duration>,
+    idle: Option<Duration>,
+    /// Whether all bytes go through the streams, also where the kernel could move them.
+    by_streams: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { line: DEFAULT_LIMIT, close: Some(CLOSE_TIMEOUT) }
+        Self { line: DEFAULT_LIMIT, close: Some(CLOSE_TIMEOUT), idle: None, by_streams: false }
     }
 }
 
 /// A reader and a writer for a connection.
 fn streams(transport: Transport, link: Arc<Link>) -> (StreamReader, StreamWriter) {
     let (read, write) = transport.split();
+    if link.traffic.has_limit() {
+        write.watch_progress();
+    }
     (StreamReader::new(read, Arc::clone(&link)), StreamWriter::new(write, link))
 }
 

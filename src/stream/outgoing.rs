@@ -1,7 +1,7 @@
 //! What is on its way out: sent at once where the socket takes it, queued where it does not.
 
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, ready};
 
 use bytes::{Buf, BytesMut};
@@ -9,9 +9,10 @@ use tokio::runtime::Handle;
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::task::coop::poll_proceed;
 
-use super::link::Link;
+use super::link::{Link, Sender};
 use super::sending::{End, Sending, WakeAll};
 use crate::error::Error;
+use crate::policy::Wait;
 use crate::transport::WriteHalf;
 
 /// The sending side of one connection.
@@ -35,13 +36,8 @@ impl Outgoing {
     pub(super) fn new(half: WriteHalf, link: Arc<Link>) -> Arc<Self> {
         let runtime = Handle::try_current().ok();
         let outgoing = Arc::new(Self { half, link, closing: AsyncMutex::default(), runtime });
-        outgoing.link.set_outgoing(&outgoing);
+        outgoing.link.set_sender(Arc::downgrade(&outgoing) as Weak<dyn Sender>);
         outgoing
-    }
-
-    /// Resets the connection; that it was aborted, the link knows.
-    pub(super) fn abort(&self) {
-        self.half.abort();
     }
 
     pub(super) fn queued(&self) -> usize {
@@ -111,10 +107,27 @@ impl Outgoing {
     /// Gives the socket all of `data` that it takes.
     fn send(&self, data: &mut impl Buf, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         while data.has_remaining() {
-            let sent = ready!(self.half.poll_write(cx, data.chunk()))?;
+            let sent = ready!(self.poll_write_once(cx, data.chunk()))?;
             data.advance(sent);
         }
         Poll::Ready(Ok(()))
+    }
+
+    fn poll_write_once(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, Error>> {
+        let traffic = &self.link.traffic;
+        traffic.sending();
+        let written = self.half.poll_write(cx, data);
+        traffic.wait(Wait::ToSend, written.is_pending());
+        if let Poll::Ready(Ok(n)) = written {
+            traffic.sent(n);
+        }
+        written
+    }
+
+    fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let flushed = self.half.poll_flush(cx);
+        self.link.traffic.wait(Wait::ToSend, flushed.is_pending());
+        flushed
     }
 
     /// Sends the queue, flushes, and ends the direction if that was asked for.
@@ -129,9 +142,12 @@ impl Outgoing {
         // The queue is empty: what it held goes back, an idle connection holds nothing.
         state.queue = BytesMut::new();
         match state.end {
-            End::Open => self.half.poll_flush(cx),
+            End::Open => self.poll_flush(cx),
             End::Asked => {
-                ready!(self.half.poll_end(cx))?;
+                self.link.traffic.our_end();
+                let ended = self.half.poll_end(cx);
+                self.link.traffic.wait(Wait::ToSend, ended.is_pending());
+                ready!(ended)?;
                 state.end = End::Sent;
                 Poll::Ready(Ok(()))
             }
@@ -163,10 +179,6 @@ impl Outgoing {
     /// Another descriptor for the socket beneath, if there is one.
     pub(super) fn duplicate(&self) -> Option<OwnedFd> {
         self.half.duplicate()
-    }
-
-    pub(super) fn watch_progress(&self) {
-        self.half.watch_progress();
     }
 
     pub(super) fn poll_sent(&self, cx: &mut Context<'_>) -> Poll<()> {
@@ -205,7 +217,7 @@ impl Outgoing {
         if let Some(error) = self.link.failure().or_else(|| state.error.as_deref().cloned()) {
             return Poll::Ready(Err(error));
         }
-        let sent = ready!(state.poll_as_waiter(cx, |_, cx| self.half.poll_write(cx, data)));
+        let sent = ready!(state.poll_as_waiter(cx, |_, cx| self.poll_write_once(cx, data)));
         budget.made_progress();
         state.note(Poll::Ready(sent.clone().map(drop)));
         Poll::Ready(sent)

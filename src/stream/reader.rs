@@ -10,8 +10,10 @@ use super::Lines;
 use super::delimited::{Exactly, Line, Owned, Until};
 use super::incoming::Incoming;
 use super::link::Link;
+use super::traffic::Traffic;
 use crate::endpoint::Address;
 use crate::error::Error;
+use crate::policy::Wait;
 use crate::transport::ReadHalf;
 use crate::transport::tls::TlsInfo;
 
@@ -144,15 +146,27 @@ impl StreamReader {
         &self.incoming.link.local
     }
 
+    /// What this connection has sent and received; can be kept and read while others use the streams.
+    pub fn traffic(&self) -> Traffic {
+        self.incoming.link.traffic.clone()
+    }
+
     /// What was agreed in the TLS handshake; none without TLS.
     pub fn tls(&self) -> Option<&TlsInfo> {
         self.half().tls()
     }
 
     /// Waits until something has arrived, an end included, and reads nothing. Fails if the connection fails
-    /// before that. Under TLS, where a handshake has shown that somebody is there, it returns at once.
+    /// before that, or is idle. Under TLS, where a handshake has shown that somebody is there, it returns at once.
     pub(crate) async fn arrived(&self) -> Result<(), Error> {
-        self.half().arrived().await
+        let link = &self.incoming.link;
+        link.traffic.wait(Wait::ToReceive, true);
+        let arrived = tokio::select! {
+            arrived = self.half().arrived() => arrived,
+            why = link.closed() => Err(why),
+        };
+        link.traffic.wait(Wait::ToReceive, false);
+        arrived
     }
 
     /// Waits for more in the buffer; false at the end.

@@ -35,7 +35,7 @@ struct Client {
 impl Client {
     fn new((reader, writer): (StreamReader, StreamWriter), server: &Preparing) -> Self {
         let link = reader.link();
-        link.join_server(&server.clients);
+        server.clients.add(&link);
         Self { served: Served(Some(link)), reader, writer }
     }
 }

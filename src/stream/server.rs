@@ -8,7 +8,6 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::clients::Clients;
-use super::link::Link;
 use super::serve::{Service, accept_all};
 use super::{Limits, SETUP_TIMEOUT, StreamReader, StreamWriter};
 use crate::endpoint::{Address, Endpoint, Family};
@@ -86,6 +85,22 @@ impl ServerOptions {
         self.limits.close = limit.into();
         self
     }
+
+    /// Fails a connection on which nothing has moved either way for this long, by default never: what waits for it
+    /// gets [`Error::Idle`]. The clock runs only while a call waits for the network.
+    #[must_use]
+    pub fn idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.limits.idle = limit.into();
+        self
+    }
+
+    /// Moves all bytes through the streams, also where the kernel could move them by itself: to find out which of
+    /// the two a fault is in.
+    #[must_use]
+    pub fn by_streams(mut self, yes: bool) -> Self {
+        self.limits.by_streams = yes;
+        self
+    }
 }
 
 /// A server that is listening. Dropping it stops the listening; open connections go on.
@@ -122,17 +137,12 @@ impl Server {
     /// is being relayed. Never waits; [`wait_closed`](Self::wait_closed) does. Call [`close`](Self::close)
     /// before it, or new clients may come.
     pub fn close_clients(&self) {
-        self.clients.dismiss().into_iter().for_each(|link| self.close_client(link));
-    }
-
-    fn close_client(&self, link: Arc<Link>) {
-        let Some(outgoing) = link.ending() else { return link.abort() };
-        outgoing.close();
-        self.runtime.spawn(async move {
-            // What came of it is for the handler to find out.
-            let _ = outgoing.finish().await;
-            link.leave_server();
-        });
+        for link in self.clients.dismiss() {
+            match link.ending() {
+                Some(sender) => sender.close_unattended(&self.runtime),
+                None => link.abort(),
+            }
+        }
     }
 
     /// Aborts the connection of every client, as [`StreamWriter::abort`] does, also of those in their TLS

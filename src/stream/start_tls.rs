@@ -91,7 +91,7 @@ async fn shake_hands(
     let deadline = Deadline::after(Some(SETUP_TIMEOUT));
     let (secured, info) = tokio::select! {
         done = deadline.bound(handshake, || format!("TLS handshake with {name}")) => done??,
-        () = link.closed() => return Err(Error::Closed),
+        why = link.closed() => return Err(why),
     };
     Ok(streams(Transport::secured(secured, info), link))
 }

@@ -14,6 +14,7 @@ use super::abort_guard::AbortGuard;
 use super::handled;
 use super::link::Link;
 use super::outgoing::Outgoing;
+use super::traffic::Traffic;
 use crate::endpoint::Address;
 use crate::error::Error;
 use crate::transport::tls::TlsInfo;
@@ -116,12 +117,6 @@ impl StreamWriter {
         }
     }
 
-    /// From now on a wait for room ends as soon as the peer has taken a little, so that one who takes its
-    /// time does not look as if it were stuck.
-    pub(crate) fn watch_progress(&self) {
-        self.outgoing.watch_progress();
-    }
-
     /// A guard that [aborts](Self::abort) the connection when it is dropped, unless it was
     /// [disarmed](AbortGuard::disarm): for conversations that may fail, panic, or be cancelled half-way. A
     /// writer that is merely dropped ends its direction, and its peer takes what it has for all there is.
@@ -169,6 +164,11 @@ impl StreamWriter {
     /// This end's address. asyncio's `get_extra_info('sockname')`.
     pub fn local_addr(&self) -> &Address {
         &self.outgoing.link.local
+    }
+
+    /// What this connection has sent and received; can be kept and read while others use the streams.
+    pub fn traffic(&self) -> Traffic {
+        self.outgoing.link.traffic.clone()
     }
 
     /// What was agreed in the TLS handshake; none without TLS.

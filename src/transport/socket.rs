@@ -225,11 +225,6 @@ impl BlockingSocket {
             ending::reset_on_close(&self.socket);
         }
     }
-
-    /// Whether the peer has sent what was not read yet.
-    pub(crate) fn has_unread(&self) -> bool {
-        rustix::io::ioctl_fionread(&self.socket).is_ok_and(|n| n > 0)
-    }
 }
 
 impl AsFd for BlockingSocket {

@@ -3,40 +3,37 @@
 use std::time::{Duration, Instant};
 
 use astream::handlers::{Exchange, Handler, Outcome, Stdio};
-use astream::{Answer, ConnectOptions, Error, open_connection};
+use astream::{Answer, ConnectOptions, Error, Totals, open_connection};
 
 use crate::cli::Connect;
 use crate::probe;
-use crate::report;
+use crate::report::{self, Ending};
 
-/// For those who look for a fault: the kernel's short cuts can be left out.
-pub fn by_streams() -> bool {
-    std::env::var_os("ASTREAM_NO_SPLICE").is_some()
-}
-
-pub async fn run(args: &Connect) -> anyhow::Result<()> {
+pub async fn run(args: &Connect) -> anyhow::Result<Ending> {
     let options = options(args)?;
     if args.probe.is_asked() {
         return probe::run(args, options).await;
     }
     let endpoint = args.address.endpoint()?;
-    let handler = Stdio::new(exchange(args)).may_block(true).by_streams(by_streams());
+    let handler = Stdio::new(exchange(args)).may_block(true);
     let start = Instant::now();
     let (reader, writer) = open_connection(&endpoint, &options).await?;
     report::opened(&reader, false);
     if let Some(tls) = reader.tls().filter(|_| args.tls.insecure) {
         report::unverified(tls);
     }
-    let (peer, is_tls) = (reader.peer_addr().clone(), reader.tls().is_some());
-    let outcome = handler.handle(reader, writer).await;
-    report::closed(&peer, &outcome, start);
-    if !is_tls && outcome.totals.is_tls_alert {
+    let (peer, traffic, is_tls) = (reader.peer_addr().clone(), reader.traffic(), reader.tls().is_some());
+    let Outcome { result, status, .. } = handler.handle(reader, writer).await;
+    let totals = traffic.totals();
+    report::closed(&peer, totals, &result, start);
+    if !is_tls && totals.is_tls_alert {
         report::speaks_tls(&peer);
     }
-    if is_tls && args.exchange.expects_an_answer() && is_unanswered(&outcome) {
+    if is_tls && result.is_ok() && args.exchange.expects_an_answer() && is_unanswered(totals) {
         report::unanswered();
     }
-    Ok(outcome.result?)
+    result?;
+    Ok(Ending::Status(status))
 }
 
 /// A peer that ends so soon after us has ended because of us.
@@ -44,9 +41,8 @@ const MOMENT: Duration = Duration::from_secs(1);
 
 /// Whether the peer has sent nothing since our last bytes, and has ended at our end: servers do that which take
 /// our end for a hang-up.
-fn is_unanswered(outcome: &Outcome) -> bool {
-    let is_none = |answer: Answer| answer.received == 0 && answer.end < MOMENT;
-    outcome.result.is_ok() && outcome.totals.answer.is_some_and(is_none)
+fn is_unanswered(totals: Totals) -> bool {
+    totals.answer.is_some_and(|Answer { received, end, .. }| received == 0 && end < MOMENT)
 }
 
 /// Mail and directory servers take our end for a hang-up and answer nothing, so under STARTTLS it comes
@@ -56,10 +52,8 @@ fn exchange(args: &Connect) -> Exchange {
 }
 
 fn options(args: &Connect) -> Result<ConnectOptions, Error> {
-    let mut options = ConnectOptions::new()
-        .family(args.address.family())
-        .numeric(args.address.numeric)
-        .timeout(args.timeout.get());
+    let idle = args.exchange.idle_timeout();
+    let mut options = args.reach.options().family(args.address.family()).idle_timeout(idle);
     if let Some(tls) = args.tls.client(args.probe.needs_tls())? {
         options = options.tls(tls);
     }

@@ -12,6 +12,7 @@ mod stdout;
 use std::process::ExitCode;
 
 use cli::Command;
+use report::Ending;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 fn main() -> ExitCode {
@@ -27,7 +28,7 @@ fn main() -> ExitCode {
 /// Descriptors without which the runtime cannot even start.
 const NEEDED_DESCRIPTORS: u64 = 20;
 
-fn run(command: &Command) -> anyhow::Result<()> {
+fn run(command: &Command) -> anyhow::Result<Ending> {
     match command {
         Command::Connect(args) => report::start(args.report, report::Default::Silent),
         Command::Listen(args) => report::start(args.report, report::Default::Warnings),

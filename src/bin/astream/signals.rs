@@ -10,7 +10,7 @@ use signal_hook::low_level::pipe;
 use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 
-use crate::report::Killed;
+use crate::report::Ending;
 
 /// The signals that ask a program to end, but for those that whoever started us has shut off, as
 /// nohup does. tokio's own are told of each signal there is, and every start would pay for that.
@@ -38,9 +38,9 @@ impl Signals {
     }
 
     /// Waits for the next one; cancelled, it has taken none.
-    pub async fn next(&mut self) -> Killed {
+    pub async fn next(&mut self) -> Ending {
         match self.heard.read_u8().await {
-            Ok(_) => Killed(i32::try_from(self.last.load(Ordering::SeqCst)).unwrap_or(SIGTERM)),
+            Ok(_) => Ending::Signal(i32::try_from(self.last.load(Ordering::SeqCst)).unwrap_or(SIGTERM)),
             // None is heard, so none comes.
             Err(_) => pending().await,
         }

@@ -10,8 +10,8 @@ use tokio::sync::oneshot;
 
 use super::output::{close_stdout, reader_gone};
 use super::{Exchange, error, no_thread, stdin_is_null};
-use crate::handlers::Outcome;
-use crate::relay::{Ends, Fault, Intake, Meter, Mover, Plan, Stop};
+use crate::error::Error;
+use crate::relay::{Ends, Fault, Intake, Mover, Plan, Stop};
 use crate::stream::{StreamReader, StreamWriter, into_blocking};
 use crate::transport::{BlockingSocket, lost};
 
@@ -22,33 +22,29 @@ pub(super) async fn exchange(
     may_block: bool,
     reader: StreamReader,
     writer: StreamWriter,
-) -> Outcome {
-    let meter = Arc::new(Meter::of_stdio(plan.idle, exchange.receive));
-    meter.watch(&writer);
-    let socket = match into_blocking(reader, writer) {
-        Ok(socket) => Arc::new(socket),
-        Err(error) => return Outcome { totals: meter.totals(), result: Err(error) },
-    };
-    if meter.has_limit() {
-        // A call that waits moves much, and tells it at its end. Refused, the clock sees less.
+) -> Result<(), Error> {
+    let traffic = reader.traffic();
+    let socket = Arc::new(into_blocking(reader, writer)?);
+    if traffic.has_limit() {
+        // A call that waits moves much before it returns. Refused, the clock sees less.
         let _ = socket.set_nonblocking();
     }
     let mut unfinished = Unfinished(Some(Arc::clone(&socket)));
     let talk = Talk {
-        mover: Mover { socket, meter: Arc::clone(&meter) },
+        mover: Mover { socket, traffic },
         intake: (exchange.send && !stdin_is_null()).then(|| Arc::new(Intake::new(stdin()))),
         receives: exchange.receive,
         may_block,
         plan,
     };
-    let result = match talk.run().await {
+    let ended = match talk.run().await {
         Err(Stop::Left) => talk.leave().await,
         ended => ended,
     };
-    if result.is_ok() {
+    if ended.is_ok() {
         unfinished.0 = None;
     }
-    Outcome { totals: meter.totals(), result: result.map_err(error) }
+    ended.map_err(error)
 }
 
 /// A conversation that fails, or that is given up, is aborted: the peer shall not take what it has
@@ -76,20 +72,21 @@ struct Talk {
 
 impl Talk {
     async fn run(&self) -> Result<(), Stop> {
-        let Mover { socket, meter } = &self.mover;
-        let ends = Ends::new(self.plan, meter);
+        let Mover { socket, traffic } = &self.mover;
+        let ends = Ends::new(self.plan, traffic);
         let up = ends.up(self.send(), |()| async {
             // At once it was told by the one who sent.
             if self.plan.half_close { Ok(()) } else { end(&self.mover) }
         });
         let down = ends.down(self.receive(), |()| async {
+            traffic.peers_end();
             if self.receives {
                 close_stdout();
             }
             Ok(())
         });
         let failure = ends.failure_after_an_end(reader_gone(self.receives), lost(socket.as_fd()));
-        ends.join(up, down, failure, || self.is_held_up()).await
+        ends.join(up, down, failure, traffic.idle()).await
     }
 
     /// stdin to the peer, by a thread that ends the direction too: this task may be blocked.
@@ -115,14 +112,6 @@ impl Talk {
         on_thread("stdout", Fault::Write, move || mover.down(to)).await
     }
 
-    /// Whether nothing moves because of our own side: what waits in the socket is waiting for stdout, and
-    /// where nothing more comes from the peer, an empty stdin is all that is waited for.
-    fn is_held_up(&self) -> bool {
-        let Mover { socket, meter } = &self.mover;
-        let on_stdin = |intake: &Arc<Intake>| intake.is_empty() && !intake.is_busy();
-        socket.has_unread() || (meter.waits_for_stdin_only() && self.intake.as_ref().is_some_and(on_stdin))
-    }
-
     /// Ends the connection after the peer's end, if nothing of stdin is left or lost.
     async fn leave(&self) -> Result<(), Stop> {
         if let Some(intake) = &self.intake {
@@ -134,7 +123,7 @@ impl Talk {
 }
 
 fn end(mover: &Mover) -> Result<(), Fault> {
-    mover.meter.our_end();
+    mover.traffic.our_end();
     mover.socket.end().map_err(Fault::Write)
 }
 

@@ -4,41 +4,35 @@ mod crlf;
 mod direct;
 mod input;
 mod output;
+mod shared;
 
 use std::io::{self, IsTerminal};
-use std::time::Duration;
 
-pub(super) use input::Input;
 pub use input::stdin_is_null;
-pub(super) use output::Output;
-use output::reader_gone;
+pub use shared::SharedStdio;
 
-use super::{Handler, Outcome, Use, used_within};
+use input::Input;
+use output::{Output, reader_gone};
+
+use super::{Handler, Outcome, Use};
 use crate::error::Error;
-use crate::relay::{Meter, Party, Plan, Stop, relay};
+use crate::policy::Wait;
+use crate::relay::{Party, Plan, Stop, relay};
 use crate::stream::{StreamReader, StreamWriter, can_block};
 
 /// How bytes are exchanged with a peer: what is sent and received, and what ends it.
 #[derive(Debug, Clone)]
 pub struct Exchange {
-    pub(super) send: bool,
-    pub(super) receive: bool,
-    pub(super) half_close: bool,
-    pub(super) exit_on_close: bool,
-    pub(super) crlf: bool,
-    pub(super) idle_timeout: Option<Duration>,
+    send: bool,
+    receive: bool,
+    half_close: bool,
+    exit_on_close: bool,
+    crlf: bool,
 }
 
 impl Default for Exchange {
     fn default() -> Self {
-        Self {
-            send: true,
-            receive: true,
-            half_close: true,
-            exit_on_close: false,
-            crlf: false,
-            idle_timeout: None,
-        }
+        Self { send: true, receive: true, half_close: true, exit_on_close: false, crlf: false }
     }
 }
 
@@ -83,18 +77,10 @@ impl Exchange {
         self
     }
 
-    /// Ends the connection when nothing moves either way for this long.
-    #[must_use]
-    pub fn idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
-        self.idle_timeout = limit.into();
-        self
-    }
-
-    pub(super) fn plan(&self) -> Plan {
+    fn plan(&self) -> Plan {
         Plan {
             half_close: self.half_close && self.send,
             leave_with_peer: self.exit_on_close || (self.send && io::stdin().is_terminal()),
-            idle: self.idle_timeout,
             between_peers: false,
         }
     }
@@ -108,7 +94,6 @@ impl Exchange {
 pub struct Stdio {
     exchange: Exchange,
     may_block: bool,
-    by_streams: bool,
 }
 
 impl Stdio {
@@ -124,30 +109,22 @@ impl Stdio {
         self.may_block = yes;
         self
     }
-
-    /// Moves all bytes through the streams, also where the kernel could do it: to find out whose
-    /// fault something is.
-    #[must_use]
-    pub fn by_streams(mut self, yes: bool) -> Self {
-        self.by_streams = yes;
-        self
-    }
 }
 
 impl Handler for Stdio {
     async fn handle(&self, mut reader: StreamReader, mut writer: StreamWriter) -> Outcome {
-        let plan = self.exchange.plan();
-        if !self.by_streams && !self.exchange.crlf && can_block(&reader, &writer) {
-            return direct::exchange(&self.exchange, plan, self.may_block, reader, writer).await;
+        let (plan, traffic) = (self.exchange.plan(), reader.traffic());
+        // What the peer of one who only sends does not send is not missed.
+        traffic.wait(Wait::ForNothing, !self.exchange.receive);
+        if !self.exchange.crlf && can_block(&reader, &writer) {
+            return direct::exchange(&self.exchange, plan, self.may_block, reader, writer).await.into();
         }
-        let meter = Meter::of_stdio(plan.idle, self.exchange.receive);
-        meter.watch(&writer);
         let guard = writer.abort_guard();
         let mut input = if self.exchange.send { Input::stdin(self.exchange.crlf) } else { Input::nothing() };
         let mut output = if self.exchange.receive { Output::stdout() } else { Output::nowhere() };
         let (gone, lost) = (reader_gone(self.exchange.receive), writer.lost());
         let relayed =
-            relay((&mut input, &mut output, gone), (&mut reader, &mut writer, lost), plan, &meter).await;
+            relay((&mut input, &mut output, gone), (&mut reader, &mut writer, lost), plan, &traffic).await;
         let ended = match relayed {
             Err(Stop::Left) => input.leave().await,
             ended => ended,
@@ -156,19 +133,17 @@ impl Handler for Stdio {
             Ok(()) => writer.wait_closed().await,
             Err(stop) => Err(error(stop)),
         };
-        Outcome { totals: meter.totals(), result: guard.judge(result) }
+        guard.judge(result).into()
     }
 
     async fn in_use(&self, reader: &StreamReader) -> Result<Use, Error> {
-        let Exchange { send, receive, idle_timeout, .. } = self.exchange;
-        let used = async {
-            tokio::select! {
-                arrived = reader.arrived() => arrived,
-                () = input::is_there(), if send && !stdin_is_null() => Ok(()),
-            }
-        };
-        // The peer of one who only sends has nothing to say.
-        used_within(idle_timeout.filter(|_| receive), used).await
+        let Exchange { send, receive, .. } = self.exchange;
+        reader.traffic().wait(Wait::ForNothing, !receive);
+        tokio::select! {
+            arrived = reader.arrived() => arrived?,
+            () = input::is_there(), if send && !stdin_is_null() => {}
+        }
+        Ok(Use::Certain)
     }
 }
 

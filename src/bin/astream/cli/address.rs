@@ -21,15 +21,12 @@ pub struct Address {
     /// IPv6 only
     #[arg(short = '6', long = "ipv6")]
     v6: bool,
-    /// No name look-ups
-    #[arg(short = 'n', long, hide_short_help = true)]
-    pub numeric: bool,
 }
 
 impl Address {
     pub fn new(host: &str, port: Option<&str>) -> Self {
         let (host, port) = (OsString::from(host), port.map(str::to_owned));
-        Self { host, port, v4: false, v6: false, numeric: false }
+        Self { host, port, v4: false, v6: false }
     }
 
     pub fn endpoint(&self) -> Result<Endpoint, Error> {

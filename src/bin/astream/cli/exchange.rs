@@ -41,7 +41,6 @@ impl ExchangeOptions {
             .half_close(self.shutdown || (half_close && !self.no_shutdown))
             .exit_on_close(self.exit_on_close)
             .crlf(self.crlf)
-            .idle_timeout(self.idle_timeout())
     }
 
     /// Whether what the peer sends is wanted.

@@ -9,6 +9,7 @@ mod generated;
 mod habits;
 mod manual;
 mod probe;
+mod reach;
 mod report;
 mod serve;
 mod tls;
@@ -20,20 +21,17 @@ use std::iter::once;
 use std::mem::ManuallyDrop;
 
 use clap::error::ErrorKind;
-use clap::{ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
+use clap::{ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use address::Address;
 pub use exchange::ExchangeOptions;
 pub use forward::ForwardOptions;
 pub use probe::ProbeOptions;
+pub use reach::{Reach, by_streams};
 pub use report::Report;
 pub use serve::Serve;
 pub use tls::{ClientTls, ServerTls};
-use units::Limit;
 use usage::one_line;
-
-/// What `-w` is by itself.
-const SETUP_LIMIT: &str = "30s";
 
 /// asyncio's streams on the command line: a netcat that never loses the tail
 #[derive(Parser)]
@@ -60,10 +58,8 @@ pub struct Connect {
     pub address: Address,
     #[command(flatten)]
     pub probe: ProbeOptions,
-    /// Limit of the set-up: name, connect, TLS; 0: no limit
-    #[arg(short = 'w', long, value_name = "TIME", value_hint = ValueHint::Other, default_value = SETUP_LIMIT,
-          value_parser = units::limit)]
-    pub timeout: Limit,
+    #[command(flatten)]
+    pub reach: Reach,
     #[command(flatten)]
     pub exchange: ExchangeOptions,
     #[command(flatten)]
@@ -77,7 +73,7 @@ impl From<Address> for Connect {
         Self {
             address,
             probe: ProbeOptions::default(),
-            timeout: units::limit(SETUP_LIMIT).expect("it is a time"),
+            reach: Reach::default(),
             exchange: ExchangeOptions::default(),
             report: Report::default(),
             tls: ClientTls::default(),
@@ -98,10 +94,8 @@ pub struct Listen {
     pub serve: Serve,
     #[command(flatten)]
     pub forward: ForwardOptions,
-    /// Limit of a handshake, and of reaching --forward; 0: none
-    #[arg(short = 'w', long, value_name = "TIME", value_hint = ValueHint::Other, default_value = SETUP_LIMIT,
-          value_parser = units::limit)]
-    pub timeout: Limit,
+    #[command(flatten)]
+    pub reach: Reach,
     #[command(flatten)]
     pub exchange: ExchangeOptions,
     #[command(flatten)]

@@ -3,13 +3,11 @@
 use std::fmt;
 use std::time::SystemTime;
 
-use astream::handlers::Outcome;
-use astream::{Address, Certificate, Error, Pin, TlsInfo};
+use astream::{Address, Certificate, Error, Pin, Probed, TlsInfo, Totals};
 
-use super::exit::status;
 use super::hint::hint;
 use super::json::Object;
-use super::probed::Probed;
+use super::probed::Checked;
 
 /// One thing that is told.
 pub enum Event<'a> {
@@ -30,9 +28,9 @@ pub enum Event<'a> {
     /// What a connection's handshake has brought.
     Tls { peer: &'a Address, tls: &'a TlsInfo },
     /// A connection has come to its end.
-    Closed { peer: &'a Address, outcome: &'a Outcome, seconds: f64 },
+    Closed { peer: &'a Address, totals: Totals, error: Option<&'a Error>, seconds: f64 },
     /// A port was asked.
-    Probed(&'a Probed),
+    Probed(&'a Checked),
     /// The program ends with this.
     Failed { status: u8, message: &'a str, hint: Option<&'a str>, error: Option<&'a Error> },
 }
@@ -76,13 +74,11 @@ impl Event<'_> {
             Self::Warning { message } | Self::Log { message, .. } => (*message).to_owned(),
             Self::Connected { .. } | Self::Tls { .. } => return None,
             Self::Accepted { peer, .. } => format!("{peer}: open"),
-            Self::Closed { peer, outcome, seconds } => {
-                format!("{peer}: {} in {seconds:.3} s", outcome.totals)
-            }
-            Self::Probed(Probed { error: Some(error), .. }) => {
-                hinted(&error.to_string(), hint(error).as_deref())
-            }
-            Self::Probed(probed) => open(probed),
+            Self::Closed { peer, totals, seconds, .. } => format!("{peer}: {totals} in {seconds:.3} s"),
+            Self::Probed(checked) => match checked.message() {
+                Some(message) => hinted(&message, checked.hint().as_deref()),
+                None => open(&checked.probed),
+            },
             Self::Failed { message, hint, .. } => hinted(message, *hint),
         })
     }
@@ -102,13 +98,13 @@ impl Event<'_> {
             Self::Accepted { peer, local } => event("accepted").text("peer", peer).text("local", local),
             Self::Tls { peer, tls } => handshake(event("tls").text("peer", peer), tls)
                 .objects("certificates", tls.peer_certificates.iter().map(certificate)),
-            Self::Closed { peer, outcome, seconds } => event("closed")
+            Self::Closed { peer, totals, error, seconds } => event("closed")
                 .text("peer", peer)
-                .raw("sent", &outcome.totals.sent)
-                .raw("received", &outcome.totals.received)
+                .raw("sent", &totals.sent)
+                .raw("received", &totals.received)
                 .raw("seconds", &format_args!("{seconds:.6}"))
-                .maybe("error", outcome.result.as_ref().err()),
-            Self::Probed(probed) => probed_members(event("probe"), probed),
+                .maybe("error", *error),
+            Self::Probed(checked) => probed_members(event("probe"), checked),
             Self::Failed { status, message, hint, error } => {
                 let shown = error.map_or(&[][..], Error::peer_certificates);
                 event("error")
@@ -152,18 +148,18 @@ fn hinted(message: &str, hint: Option<&str>) -> String {
     }
 }
 
-fn probed_members(object: Object, probed: &Probed) -> Object {
-    let (found, error) = (probed.found.as_ref(), probed.error.as_ref());
+fn probed_members(object: Object, checked: &Checked) -> Object {
+    let (probed, found) = (&checked.probed, checked.probed.found.as_ref());
     let tls = found.and_then(|found| found.tls.as_ref());
     object
         .text("target", &probed.endpoint)
-        .raw("status", &error.map_or(0, status))
+        .raw("status", &checked.status())
         .maybe("peer", found.map(|found| &found.peer))
         .maybe("local", found.map(|found| &found.local))
         .object("tls", tls.map(|tls| handshake(Object::new(), tls)))
         .objects("certificates", probed.certificates().iter().map(certificate))
-        .maybe("message", error)
-        .maybe("hint", error.and_then(hint).as_ref())
+        .maybe("message", checked.message().as_ref())
+        .maybe("hint", checked.hint().as_ref())
 }
 
 fn handshake(object: Object, tls: &TlsInfo) -> Object {

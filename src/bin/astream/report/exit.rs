@@ -1,6 +1,5 @@
 //! What the shell is told: a status, and one line when it is not 0.
 
-use std::fmt;
 use std::io::{ErrorKind, Write};
 
 use astream::Error;
@@ -10,29 +9,13 @@ use super::{Event, tell};
 use crate::cli::{NotRun, Report, Usage};
 use crate::stdout::{self, Stdout};
 
-/// A signal asked the program to end.
+/// What the program ends with.
 #[derive(Debug, Clone, Copy)]
-pub struct Killed(pub i32);
-
-impl fmt::Display for Killed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ended by signal {}", self.0)
-    }
+pub enum Ending {
+    Status(u8),
+    /// As this signal ends a program.
+    Signal(i32),
 }
-
-impl std::error::Error for Killed {}
-
-/// The status of several errors, each of which was told when it came.
-#[derive(Debug, Clone, Copy)]
-pub struct AlreadyTold(pub u8);
-
-impl fmt::Display for AlreadyTold {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "failed with status {}", self.0)
-    }
-}
-
-impl std::error::Error for AlreadyTold {}
 
 /// Help goes to stdout, a mistake to stderr with status 2.
 pub fn not_run(why: &NotRun) -> u8 {
@@ -50,15 +33,13 @@ pub fn not_run(why: &NotRun) -> u8 {
     }
 }
 
-/// Tells how it ended.
-pub fn finish(finished: anyhow::Result<()>) -> u8 {
-    let Err(error) = finished else { return 0 };
-    if let Some(Killed(signal)) = error.downcast_ref() {
-        return die(*signal);
-    }
-    if let Some(AlreadyTold(status)) = error.downcast_ref() {
-        return *status;
-    }
+/// Reports how it ended.
+pub fn finish(finished: anyhow::Result<Ending>) -> u8 {
+    let error = match finished {
+        Ok(Ending::Status(status)) => return status,
+        Ok(Ending::Signal(signal)) => return die(signal),
+        Err(error) => error,
+    };
     match error.downcast::<Error>().map_err(of_this_machine) {
         Ok(error) if is_broken_pipe(&error) => die(signal_hook::consts::SIGPIPE),
         Ok(error) | Err(Ok(error)) => failed(&error),

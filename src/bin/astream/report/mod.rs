@@ -11,16 +11,15 @@ use std::io::{self, Write};
 use std::sync::OnceLock;
 use std::time::Instant;
 
-use astream::handlers::Outcome;
-use astream::{Address, Endpoint, StreamReader, TlsInfo};
+use astream::{Address, Endpoint, Error, StreamReader, TlsInfo, Totals};
 
 use crate::cli::Report;
 use crate::stdout::Stdout;
 use event::Level;
 pub use event::{Event, Hinted};
-pub use exit::{AlreadyTold, Killed, finish, not_run, status};
+pub use exit::{Ending, finish, not_run};
 pub use log::Default;
-pub use probed::{Found, Probed};
+pub use probed::Checked;
 
 /// How much is told, and in which form; set once, by [`start`].
 static WANTED: OnceLock<Report> = OnceLock::new();
@@ -111,6 +110,7 @@ pub fn unanswered() {
 }
 
 /// A connection has come to its end.
-pub fn closed(peer: &Address, outcome: &Outcome, start: Instant) {
-    tell(&Event::Closed { peer, outcome, seconds: start.elapsed().as_secs_f64() });
+pub fn closed(peer: &Address, totals: Totals, result: &Result<(), Error>, start: Instant) {
+    let seconds = start.elapsed().as_secs_f64();
+    tell(&Event::Closed { peer, totals, error: result.as_ref().err(), seconds });
 }

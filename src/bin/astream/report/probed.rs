@@ -1,28 +1,34 @@
-//! What came of asking a port.
+//! What is reported of a port.
 
-use astream::{Address, Certificate, Endpoint, Error, TlsInfo};
+use astream::{Error, Probed};
 
-/// What came of asking one port.
-pub struct Probed {
-    pub endpoint: Endpoint,
-    /// None if there is no connection to be had.
-    pub found: Option<Found>,
-    pub error: Option<Error>,
+use super::exit::status;
+use super::hint::hint;
+
+/// What was found at a port, and whether that is enough.
+pub struct Checked {
+    pub probed: Probed,
+    /// What is wrong with certificates that TLS itself accepts.
+    pub flaw: Option<String>,
 }
 
-/// What was found at an open port.
-pub struct Found {
-    pub peer: Address,
-    pub local: Address,
-    pub tls: Option<TlsInfo>,
-}
-
-impl Probed {
-    /// The chain that the peer has shown, trusted or not.
-    pub fn certificates(&self) -> &[Certificate] {
-        match (&self.found, &self.error) {
-            (Some(Found { tls: Some(tls), .. }), _) => &tls.peer_certificates,
-            (_, error) => error.as_ref().map_or(&[], Error::peer_certificates),
+impl Checked {
+    pub fn status(&self) -> u8 {
+        match (&self.flaw, &self.probed.error) {
+            (Some(_), _) => 6,
+            (None, error) => error.as_ref().map_or(0, status),
         }
+    }
+
+    /// What is wrong, if anything is.
+    pub fn message(&self) -> Option<String> {
+        match &self.flaw {
+            Some(flaw) => Some(format!("TLS with {}: {flaw}", self.probed.endpoint)),
+            None => self.probed.error.as_ref().map(Error::to_string),
+        }
+    }
+
+    pub fn hint(&self) -> Option<String> {
+        self.probed.error.as_ref().and_then(hint)
     }
 }

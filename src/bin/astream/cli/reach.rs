@@ -1,0 +1,37 @@
+//! How a target is reached: by `connect`, by `-z`, and by `--forward`.
+
+use astream::ConnectOptions;
+use clap::{Args, ValueHint};
+
+use super::units::{self, Limit};
+
+/// What `-w` is by itself.
+const SETUP_LIMIT: &str = "30s";
+
+#[derive(Debug, Args)]
+pub struct Reach {
+    /// No name look-ups
+    #[arg(short = 'n', long, hide_short_help = true)]
+    pub numeric: bool,
+    /// Limit of each set-up, handshake included; 0: no limit
+    #[arg(short = 'w', long, value_name = "TIME", value_hint = ValueHint::Other, default_value = SETUP_LIMIT,
+          value_parser = units::limit)]
+    pub timeout: Limit,
+}
+
+impl Default for Reach {
+    fn default() -> Self {
+        Self { numeric: false, timeout: units::limit(SETUP_LIMIT).expect("it is a time") }
+    }
+}
+
+impl Reach {
+    pub fn options(&self) -> ConnectOptions {
+        ConnectOptions::new().numeric(self.numeric).timeout(self.timeout.get()).by_streams(by_streams())
+    }
+}
+
+/// Whether the kernel's ways to move bytes are left out: for those who look for a fault.
+pub fn by_streams() -> bool {
+    std::env::var_os("ASTREAM_NO_SPLICE").is_some()
+}

@@ -1,0 +1,146 @@
+//! One server, one handler, the ready line, signals.
+
+mod one;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use astream::handlers::{Echo, Exchange, Forward, Handler, Outcome, SharedStdio, Stdio, stdin_is_null};
+use astream::{
+    Address, Endpoint, Error, Server, ServerOptions, StreamReader, StreamWriter, TlsServer, start_server,
+};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tracing::{Instrument, Span};
+
+use crate::cli::{self, Listen};
+use crate::report::{self, Ending, Event};
+use crate::signals::Signals;
+
+pub async fn run(args: &Listen) -> anyhow::Result<Ending> {
+    let listener = Listener { args, endpoint: args.address.endpoint()?, tls: args.tls.server()? };
+    if args.serve.echo {
+        return listener.serve(Echo).await;
+    }
+    if let Some(target) = args.forward.target()? {
+        return listener.serve(forward(args, target)?).await;
+    }
+    if args.serve.keep_open {
+        listener.serve_all(SharedStdio::new(exchange(args))?).await
+    } else {
+        listener.serve_one(Stdio::new(exchange(args))).await
+    }
+}
+
+fn forward(args: &Listen, target: &Endpoint) -> Result<Forward, Error> {
+    let mut options = args.reach.options().idle_timeout(args.exchange.idle_timeout());
+    if let Some(tls) = args.forward.tls(target, args.tls.ignores_unexpected_eof())? {
+        options = options.tls(tls);
+    }
+    Forward::new(target.clone(), options)
+}
+
+/// A listener with nothing to send ends after the peer: some peers throw their upload away when
+/// they see an early end.
+fn exchange(args: &Listen) -> Exchange {
+    args.exchange.exchange(!stdin_is_null())
+}
+
+/// What is listened on, and how.
+struct Listener<'a> {
+    args: &'a Listen,
+    endpoint: Endpoint,
+    tls: Option<TlsServer>,
+}
+
+impl Listener<'_> {
+    /// Serves all, or one if that was asked for.
+    async fn serve(&self, handler: impl Handler + Send + Sync + 'static) -> anyhow::Result<Ending> {
+        if self.args.serve.once { self.serve_one(handler).await } else { self.serve_all(handler).await }
+    }
+
+    /// Serves every connection until a signal comes, or until stdin or stdout fails.
+    async fn serve_all(&self, handler: impl Handler + Send + Sync + 'static) -> anyhow::Result<Ending> {
+        // As many connections as the system lets it have.
+        crate::descriptor_limit();
+        let mut signals = Signals::new()?;
+        let (fatal, mut failed) = mpsc::channel(1);
+        let handler = Arc::new(handler);
+        let serve = move |reader: StreamReader, writer: StreamWriter| {
+            let (handler, fatal) = (Arc::clone(&handler), fatal.clone());
+            async move {
+                match served(&*handler, reader, writer).await.result {
+                    // Ours, not the connection's.
+                    Err(error @ Error::Local { .. }) => {
+                        let _ = fatal.try_send(error);
+                        Ok(())
+                    }
+                    result => result.map_err(report::Hinted),
+                }
+            }
+        };
+        let server = tokio::select! {
+            started = self.start(serve) => started?,
+            signal = signals.next() => return Ok(signal),
+        };
+        tokio::select! {
+            _ = signals.next() => {}
+            Some(error) = failed.recv() => return Err(error.into()),
+        }
+        server.close();
+        tokio::select! {
+            // Connections that are still open after --grace are dropped.
+            _ = timeout(self.args.serve.grace, server.wait_closed()) => Ok(Ending::Status(0)),
+            signal = signals.next() => Ok(signal),
+        }
+    }
+
+    /// Listens, and says so.
+    async fn start<H, F, E>(&self, handler: H) -> anyhow::Result<Server>
+    where
+        H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: fmt::Display + Send + 'static,
+    {
+        let args = self.args;
+        let server = start_server(handler, &self.endpoint, &self.options()).await?;
+        report::tell(&Event::Listening { addresses: server.local_addrs() });
+        if let Some(tls) = self.tls.as_ref().filter(|_| args.tls.has_fresh_key()) {
+            report::tell(&Event::FreshKey { pin: tls.pin() });
+        }
+        if let Some(target) = args.forward.target()?.filter(|_| args.forward.forward_insecure) {
+            report::unverified_target(target);
+        }
+        Ok(server)
+    }
+
+    fn options(&self) -> ServerOptions {
+        let args = self.args;
+        let options = ServerOptions::new()
+            .family(args.address.family())
+            .numeric(args.reach.numeric)
+            .handshake_timeout(args.reach.timeout.get())
+            .idle_timeout(args.exchange.idle_timeout())
+            .by_streams(cli::by_streams());
+        match &self.tls {
+            Some(tls) => options.tls(tls.clone()),
+            None => options,
+        }
+    }
+}
+
+/// Gives a connection to the handler, and reports its end.
+async fn served(handler: &impl Handler, reader: StreamReader, writer: StreamWriter) -> Outcome {
+    let (peer, traffic, start) = (reader.peer_addr().clone(), reader.traffic(), Instant::now());
+    report::opened(&reader, true);
+    let outcome = handler.handle(reader, writer).instrument(span(&peer)).await;
+    report::closed(&peer, traffic.totals(), &outcome.result, start);
+    outcome
+}
+
+/// What the log says while a client is served begins with its address, so that parallel ones can be told
+/// apart.
+fn span(peer: &Address) -> Span {
+    tracing::info_span!("client", %peer)
+}

@@ -1,0 +1,89 @@
+//! Probing: a connection is set up to learn whether that is possible, and closed.
+
+use std::time::Duration;
+
+use super::{ConnectOptions, open_connection};
+use crate::certificate::Certificate;
+use crate::endpoint::{Address, Endpoint};
+use crate::error::Error;
+use crate::transport::tls::TlsInfo;
+
+/// How long a peer may take to end its side: until then nothing that it sends is answered with a reset.
+const CLOSE_LIMIT: Duration = Duration::from_secs(1);
+
+/// What a probe has found.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Probed {
+    /// What was probed.
+    pub endpoint: Endpoint,
+    /// The connection that was made; none if there is none to be had.
+    pub found: Option<Found>,
+    /// What failed. Under TLS 1.3 a connection can be made and then fail: only then does a server say that it
+    /// does not accept the client's certificate.
+    pub error: Option<Error>,
+}
+
+/// A connection that a probe has made.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Found {
+    /// The peer's address.
+    pub peer: Address,
+    /// This end's address.
+    pub local: Address,
+    /// What was agreed in the TLS handshake; none without TLS.
+    pub tls: Option<TlsInfo>,
+}
+
+impl Probed {
+    /// The chain that the peer has presented, trusted or not.
+    pub fn certificates(&self) -> &[Certificate] {
+        match (&self.found, &self.error) {
+            (Some(Found { tls: Some(tls), .. }), _) => &tls.peer_certificates,
+            (_, error) => error.as_ref().map_or(&[], Error::peer_certificates),
+        }
+    }
+}
+
+/// Sets up a connection to `endpoint` as `options` say, the TLS handshake included, and closes it cleanly without
+/// sending a byte of payload. The peer has a second to end its side. May be cancelled.
+///
+/// ```
+/// # use astream::{ConnectOptions, ServerOptions, probe, start_server};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), astream::Error> {
+/// # let options = ServerOptions::new();
+/// # let handler = |_, _| async { Ok::<_, astream::Error>(()) };
+/// # let server = start_server(handler, &"127.0.0.1:0".parse()?, &options).await?;
+/// let endpoint = server.local_addrs()[0].to_string().parse()?;
+/// let probed = probe(&endpoint, &ConnectOptions::new()).await;
+/// assert!(probed.found.is_some() && probed.error.is_none());
+/// # Ok(())
+/// # }
+/// ```
+pub async fn probe(endpoint: &Endpoint, options: &ConnectOptions) -> Probed {
+    let endpoint = endpoint.clone();
+    let options = options.clone().close_timeout(CLOSE_LIMIT);
+    let (reader, writer) = match open_connection(&endpoint, &options).await {
+        Ok(streams) => streams,
+        Err(error) => return Probed { endpoint, found: None, error: Some(error) },
+    };
+    let (peer, local) = (reader.peer_addr().clone(), reader.local_addr().clone());
+    let tls = reader.tls().cloned();
+    let error = match writer.wait_closed().await {
+        Err(Error::Tls { reason, fault, .. }) => {
+            let peer_certificates = tls.as_ref().map(|tls| tls.peer_certificates.clone());
+            let doing = format!("TLS with {endpoint}");
+            Some(Error::Tls {
+                doing,
+                reason,
+                fault,
+                peer_certificates: peer_certificates.unwrap_or_default(),
+            })
+        }
+        // How a connection ends that nobody has used does not matter.
+        _ => None,
+    };
+    Probed { endpoint, found: Some(Found { peer, local, tls }), error }
+}

@@ -1,0 +1,153 @@
+//! What moves on one connection, and for how long nothing has: counted by all that moves its bytes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::observe::{Answering, Totals};
+use crate::policy::{IdleClock, Wait};
+use crate::transport::tls::{ALERT_LENGTH, is_alert};
+
+/// The counters of one connection. They can be read at any time and from any thread, also while a handler has
+/// the streams, and after these are gone. A clone counts the same connection.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), astream::Error> {
+/// let ((mut reader, _), (_, writer)) = astream::pair(64);
+/// let traffic = reader.traffic();
+/// writer.write(b"hello");
+/// reader.readexactly(5).await?;
+/// assert_eq!(traffic.totals().received, 5);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Traffic(Arc<Counters>);
+
+#[derive(Debug)]
+struct Counters {
+    sent: AtomicU64,
+    received: AtomicU64,
+    /// Whether what came first from the peer begins as an alert of TLS.
+    begins_with_alert: AtomicBool,
+    answering: Answering,
+    /// Whether our own output does not take what has come.
+    is_output_stuck: AtomicBool,
+    idle: IdleClock,
+}
+
+impl Traffic {
+    pub(super) fn new(idle: Option<Duration>) -> Self {
+        Self(Arc::new(Counters {
+            sent: AtomicU64::new(0),
+            received: AtomicU64::new(0),
+            begins_with_alert: AtomicBool::new(false),
+            answering: Answering::new(),
+            is_output_stuck: AtomicBool::new(false),
+            idle: IdleClock::new(idle),
+        }))
+    }
+
+    /// What was sent and received so far.
+    pub fn totals(&self) -> Totals {
+        let received = self.received_so_far();
+        let begins_with_alert = self.0.begins_with_alert.load(Ordering::Relaxed);
+        Totals {
+            sent: self.0.sent.load(Ordering::Relaxed),
+            received,
+            is_tls_alert: begins_with_alert && received == ALERT_LENGTH as u64,
+            answer: self.0.answering.answer(received),
+        }
+    }
+
+    pub(crate) fn received_so_far(&self) -> u64 {
+        self.0.received.load(Ordering::Relaxed)
+    }
+
+    /// Bytes are about to be sent.
+    pub(crate) fn sending(&self) {
+        self.0.answering.sending(self.received_so_far());
+    }
+
+    /// These many were sent.
+    pub(crate) fn sent(&self, bytes: usize) {
+        self.0.sent.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.0.idle.touch();
+    }
+
+    /// Our end is about to be sent.
+    pub(crate) fn our_end(&self) {
+        self.0.answering.our_end();
+    }
+
+    /// Whether our end was sent, or is being sent.
+    pub(crate) fn is_our_end_sent(&self) -> bool {
+        self.0.answering.has_our_end()
+    }
+
+    /// The peer has sent this.
+    pub(crate) fn received(&self, data: &[u8]) {
+        self.begins_with(data);
+        self.received_unseen(data.len());
+    }
+
+    /// If nothing was received so far, the peer's stream begins with this.
+    pub(crate) fn begins_with(&self, data: &[u8]) {
+        if self.received_so_far() == 0 {
+            self.0.begins_with_alert.store(is_alert(data), Ordering::Relaxed);
+        }
+    }
+
+    /// The peer has sent these many bytes, which only the kernel has seen.
+    pub(crate) fn received_unseen(&self, bytes: usize) {
+        self.0.received.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.0.idle.touch();
+    }
+
+    /// The peer's end has come.
+    pub(crate) fn peers_end(&self) {
+        self.0.answering.peers_end();
+    }
+
+    /// Whether a time without movement ends the connection.
+    pub(crate) fn has_limit(&self) -> bool {
+        self.0.idle.has_limit()
+    }
+
+    /// Something has moved that is counted later.
+    pub(crate) fn touch(&self) {
+        self.0.idle.touch();
+    }
+
+    /// This is waited for from now on, or no longer.
+    pub(crate) fn wait(&self, wait: Wait, begins: bool) {
+        self.0.idle.wait(wait, begins);
+    }
+
+    /// Runs what waits for this.
+    pub(crate) fn during<T>(&self, wait: Wait, run: impl FnOnce() -> T) -> T {
+        self.wait(wait, true);
+        let done = run();
+        self.wait(wait, false);
+        done
+    }
+
+    /// Our own output does not take what has come, or does again.
+    pub(crate) fn output_stuck(&self, is_stuck: bool) {
+        self.0.is_output_stuck.store(is_stuck, Ordering::Relaxed);
+        self.wait(Wait::ForOutput, is_stuck);
+    }
+
+    pub(crate) fn is_output_stuck(&self) -> bool {
+        self.0.is_output_stuck.load(Ordering::Relaxed)
+    }
+
+    /// The limit, once nothing has moved for it; never without one. May be cancelled.
+    pub(crate) async fn idle(&self) -> Duration {
+        if !self.has_limit() {
+            return std::future::pending().await;
+        }
+        Box::pin(self.0.idle.expired()).await
+    }
+}
