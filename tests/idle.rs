@@ -16,7 +16,7 @@ use streams_support::{Over, SOCKETS, soon};
 const LIMIT: Duration = Duration::from_millis(300);
 
 fn assert_idle<T: std::fmt::Debug>(result: &Result<T, Error>, over: Over) {
-    assert!(matches!(result, Err(Error::Idle { after: LIMIT })), "{over:?}: {result:?}");
+    assert!(matches!(result, Err(Error::Idle { after: LIMIT, .. })), "{over:?}: {result:?}");
 }
 
 #[tokio::test]
