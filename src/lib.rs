@@ -52,7 +52,7 @@ mod transport;
 
 pub use certificate::{Certificate, InvalidPin, Pin, Timestamp};
 pub use endpoint::{Address, Endpoint, Family};
-pub use error::{Attempt, Error, ResolveFault, Result, TlsFault};
+pub use error::{Attempt, Error, ResolveFault, Result, Step, TlsFault};
 pub use observe::{Answer, Totals};
 pub use stream::{
     AbortGuard, ConnectOptions, DEFAULT_LIMIT, Found, Lines, Probed, Server, ServerOptions, StreamReader,

@@ -17,7 +17,7 @@ impl fmt::Display for Error {
             }
             Self::Connect { target, attempts } => connect_failed(f, target, attempts),
             Self::Bind { target, cause } => write!(f, "cannot listen on {target}: {}", reason(cause)),
-            Self::Timeout { doing, after } => write!(f, "{doing}: timed out after {}", seconds(*after)),
+            Self::Timeout { doing, after, .. } => write!(f, "{doing}: timed out after {}", seconds(*after)),
             Self::Idle { after } => write!(f, "idle: nothing sent or received for {}", seconds(*after)),
             Self::Tls { doing, reason, .. } => write!(f, "{doing}: {reason}"),
             Self::File { path, reason } => write!(f, "{}: {reason}", Printable(path)),

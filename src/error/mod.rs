@@ -63,7 +63,9 @@ pub enum Error {
     /// Something took longer than its limit.
     #[non_exhaustive]
     Timeout {
-        /// What was waited for.
+        /// What took too long.
+        step: Step,
+        /// The same in words, with the names.
         doing: String,
         /// The limit.
         after: Duration,
@@ -158,6 +160,22 @@ pub enum Error {
     Undelivered,
     /// One of several receivers of the same bytes took them too slowly, and was dropped.
     FellBehind,
+}
+
+/// A step that has a time limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Step {
+    /// A name is looked up.
+    Resolve,
+    /// A connection is made.
+    Connect,
+    /// A server is asked for TLS in its own protocol.
+    StartTls,
+    /// The handshake of TLS.
+    Handshake,
+    /// What is left is sent before the connection is closed.
+    Close,
 }
 
 /// Why a name could not be resolved, as far as there is a remedy.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::error::Error;
+use crate::error::{Error, Step};
 
 /// When several steps must be done. Without a limit, or with one that is longer than the clock can count,
 /// they may take any time.
@@ -21,14 +21,15 @@ impl Deadline {
     /// Runs one step, which `doing` describes if the limit ends it.
     pub(crate) async fn bound<T>(
         self,
-        step: impl Future<Output = T>,
+        step: Step,
+        run: impl Future<Output = T>,
         doing: impl FnOnce() -> String,
     ) -> Result<T, Error> {
         match self.0 {
             Some((end, after)) => {
-                timeout_at(end, step).await.map_err(|_| Error::Timeout { doing: doing(), after })
+                timeout_at(end, run).await.map_err(|_| Error::Timeout { step, doing: doing(), after })
             }
-            None => Ok(step.await),
+            None => Ok(run.await),
         }
     }
 }
@@ -50,15 +51,18 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_step_that_takes_too_long_is_an_error_that_names_it() {
         let deadline = Deadline::after(Some(Duration::from_secs(3)));
-        assert!(deadline.bound(ready(()), || unreachable!()).await.is_ok());
-        let error = deadline.bound(pending::<()>(), || "a step".to_owned()).await.unwrap_err();
+        assert!(deadline.bound(Step::Connect, ready(()), || unreachable!()).await.is_ok());
+        let error = deadline.bound(Step::Connect, pending::<()>(), || "a step".to_owned()).await.unwrap_err();
         assert_eq!(error.to_string(), "a step: timed out after 3 s");
     }
 
     #[tokio::test]
     async fn no_limit_and_the_longest_of_all_are_no_limit() {
         for limit in [None, Some(Duration::MAX)] {
-            assert_eq!(Deadline::after(limit).bound(ready(1), || unreachable!()).await.unwrap(), 1);
+            assert_eq!(
+                Deadline::after(limit).bound(Step::Connect, ready(1), || unreachable!()).await.unwrap(),
+                1
+            );
             assert_eq!(within(limit, ready(1)).await, Some(1));
         }
     }

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::link::Sender;
 use super::outgoing::Outgoing;
-use crate::error::Error;
+use crate::error::{Error, Step};
 use crate::policy::{Wait, within};
 
 /// How often within the limit it is looked whether the peer has taken something.
@@ -75,7 +75,8 @@ impl Outgoing {
                 Err(_) => in_vain += 1,
             }
         }
-        Err(Error::Timeout { doing: format!("sending the rest to {}", self.link.peer), after: limit })
+        let doing = format!("sending the rest to {}", self.link.peer);
+        Err(Error::Timeout { step: Step::Close, doing, after: limit })
     }
 
     /// Sends what there is room for; false if there is none.

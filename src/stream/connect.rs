@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::link::Link;
 use super::{Limits, SETUP_TIMEOUT, StreamReader, StreamWriter, fresh, streams};
 use crate::endpoint::{Endpoint, Family};
-use crate::error::Error;
+use crate::error::{Error, Step};
 use crate::policy::Deadline;
 use crate::transport::starttls::{Request, StartTls};
 use crate::transport::tls::TlsClient;
@@ -180,6 +180,7 @@ pub async fn open_connection(
     }
     // Its state is large, and goes when it is done.
     let shaking_hands = Box::pin(connector.connect(io.into(), &name));
-    let (secured, info) = deadline.bound(shaking_hands, || format!("TLS handshake with {name}")).await??;
+    let (secured, info) =
+        deadline.bound(Step::Handshake, shaking_hands, || format!("TLS handshake with {name}")).await??;
     Ok(streams(Transport::secured(secured, info), Link::new(peer, local, options.limits)))
 }

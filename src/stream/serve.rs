@@ -12,7 +12,7 @@ use super::clients::Preparing;
 use super::handled::poll_handler;
 use super::link::Link;
 use super::{Limits, StreamReader, StreamWriter, streams};
-use crate::error::Error;
+use crate::error::{Error, Step};
 use crate::policy::Deadline;
 use crate::transport::tls::Acceptor;
 use crate::transport::{Accepted, Listening, Transport};
@@ -105,8 +105,11 @@ async fn shake_hands<H>(
     server: Preparing,
 ) -> Result<Option<Client>, Error> {
     let name = peer.to_string();
-    let accepting = Deadline::after(service.timeout)
-        .bound(acceptor.accept(transport.into(), &name), || format!("TLS handshake with {peer}"));
+    let accepting = Deadline::after(service.timeout).bound(
+        Step::Handshake,
+        acceptor.accept(transport.into(), &name),
+        || format!("TLS handshake with {peer}"),
+    );
     let (secured, info) = tokio::select! {
         accepted = accepting => accepted??,
         () = server.dismissed() => return Ok(None),

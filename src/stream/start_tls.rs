@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{SETUP_TIMEOUT, StreamReader, StreamWriter, streams};
 use crate::endpoint::Address;
-use crate::error::Error;
+use crate::error::{Error, Step};
 use crate::policy::Deadline;
 use crate::transport::starttls::UNASKED;
 use crate::transport::tls::{TlsClient, TlsServer};
@@ -90,7 +90,7 @@ async fn shake_hands(
     });
     let deadline = Deadline::after(Some(SETUP_TIMEOUT));
     let (secured, info) = tokio::select! {
-        done = deadline.bound(handshake, || format!("TLS handshake with {name}")) => done??,
+        done = deadline.bound(Step::Handshake, handshake, || format!("TLS handshake with {name}")) => done??,
         why = link.closed() => return Err(why),
     };
     Ok(streams(Transport::secured(secured, info), link))

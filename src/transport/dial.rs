@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use super::resolve::{list, resolve};
 use super::{Transport, unix};
 use crate::endpoint::{Endpoint, Family};
-use crate::error::{Attempt, Error, reason};
+use crate::error::{Attempt, Error, Step, reason};
 use crate::policy::Deadline;
 
 /// How long one address has before the next one is tried beside it (RFC 8305, 5).
@@ -64,7 +64,7 @@ impl Dial {
             return Ok(addresses);
         }
         let resolving = resolve(host, port, self.family, self.numeric);
-        self.deadline.bound(resolving, || format!("resolving {host}")).await?
+        self.deadline.bound(Step::Resolve, resolving, || format!("resolving {host}")).await?
     }
 }
 
@@ -76,7 +76,7 @@ pub(crate) async fn dial(endpoint: &Endpoint, how: &Dial) -> Result<Transport, E
             let addresses = interleaved(how.addresses(host, *port).await?);
             let mut failed = Vec::new();
             let doing = || format!("connecting to {}", names(endpoint, &addresses));
-            let raced = how.deadline.bound(race(&addresses, &mut failed), doing).await;
+            let raced = how.deadline.bound(Step::Connect, race(&addresses, &mut failed), doing).await;
             // The error names them all where every one has failed.
             if !matches!(raced, Ok(None)) {
                 failed.iter().for_each(log_failed);
@@ -88,7 +88,7 @@ pub(crate) async fn dial(endpoint: &Endpoint, how: &Dial) -> Result<Transport, E
         }
         Endpoint::Unix(path) => how
             .deadline
-            .bound(unix::connect(path), || format!("connecting to {endpoint}"))
+            .bound(Step::Connect, unix::connect(path), || format!("connecting to {endpoint}"))
             .await?
             .map(Transport::Unix)
             .map_err(|cause| Error::Connect {

@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{Prefixed, Transport, quoted};
-use crate::error::{Error, reason};
+use crate::error::{Error, Step, reason};
 use crate::policy::Deadline;
 
 /// An answer that is not complete after this many bytes is not read any further.
@@ -31,6 +31,7 @@ pub(super) struct Dialogue {
     io: Transport,
     received: BytesMut,
     deadline: Deadline,
+    step: Step,
     /// What is being done and with whom, for messages.
     doing: String,
     /// Makes the error of a dialogue that fails, from `doing` and the reason.
@@ -42,11 +43,12 @@ impl Dialogue {
     pub(super) fn new(
         connection: impl Into<Prefixed>,
         deadline: Deadline,
+        step: Step,
         doing: String,
         error: fn(&str, String) -> Error,
     ) -> Self {
         let Prefixed { ahead, io } = connection.into();
-        Self { io, received: ahead.into(), deadline, doing, error }
+        Self { io, received: ahead.into(), deadline, step, doing, error }
     }
 
     /// Sends `say`, receives the answer and takes it, without a byte of what comes after it. `awaits` names the
@@ -62,7 +64,7 @@ impl Dialogue {
         read: impl Fn(&[u8]) -> Reply,
     ) -> Result<Bytes, Error> {
         let waiting = format!("{}: waiting for {awaits}", self.doing);
-        let answered = self.deadline.bound(self.exchange(say, awaits, read), || waiting).await?;
+        let answered = self.deadline.bound(self.step, self.exchange(say, awaits, read), || waiting).await?;
         let length = answered.map_err(|reason| (self.error)(&self.doing, reason))?;
         if length > 0 {
             tracing::debug!("{}: received {}", self.doing, quoted(&self.received[..length]));
@@ -129,7 +131,7 @@ mod tests {
         theirs.write_all(sent).await.unwrap();
         let deadline = Deadline::after(Some(Duration::from_secs(3)));
         let error = |doing: &str, reason: String| Error::tls(doing, reason);
-        (Dialogue::new(Transport::memory(ours), deadline, "a test".to_owned(), error), theirs)
+        (Dialogue::new(Transport::memory(ours), deadline, Step::StartTls, "a test".to_owned(), error), theirs)
     }
 
     fn line(received: &[u8]) -> Reply {
@@ -161,7 +163,13 @@ mod tests {
     async fn what_was_read_ahead_is_the_beginning_of_the_first_answer() {
         let (read_ahead, theirs) = dialogue(b"e\n").await;
         let connection = Prefixed { ahead: Bytes::from_static(b"on"), io: read_ahead.io };
-        let mut dialogue = Dialogue::new(connection, read_ahead.deadline, read_ahead.doing, read_ahead.error);
+        let mut dialogue = Dialogue::new(
+            connection,
+            read_ahead.deadline,
+            read_ahead.step,
+            read_ahead.doing,
+            read_ahead.error,
+        );
         assert_eq!(dialogue.turn(b"", "one", line).await.unwrap(), "one\n");
         drop(theirs);
     }

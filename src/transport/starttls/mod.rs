@@ -15,7 +15,7 @@ use super::dialogue::{Dialogue, MAX_ANSWER, Reply};
 use super::tls::is_alert;
 use super::{Prefixed, Transport, quoted};
 use crate::endpoint::Address;
-use crate::error::{Error, TlsFault};
+use crate::error::{Error, Step, TlsFault};
 use crate::policy::Deadline;
 pub use protocol::StartTls;
 
@@ -67,7 +67,7 @@ impl Request<'_> {
     pub(crate) async fn send(&self, connection: Prefixed) -> Result<Transport, Error> {
         let doing = format!("STARTTLS ({}) with {}", self.protocol, self.peer);
         let failed = |doing: &str, reason: String| Error::tls(doing, reason);
-        let mut dialogue = Dialogue::new(connection, self.deadline, doing.clone(), failed);
+        let mut dialogue = Dialogue::new(connection, self.deadline, Step::StartTls, doing.clone(), failed);
         for Turn { say, awaits, read } in self.protocol.turns() {
             match dialogue.turn(&self.said(say), awaits, read).await {
                 Err(_) if is_alert(dialogue.received()) => return Err(speaks_tls(doing)),

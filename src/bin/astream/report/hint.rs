@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind};
 
-use astream::{Attempt, Certificate, Error, ResolveFault, TlsFault};
+use astream::{Attempt, Certificate, Error, ResolveFault, Step, TlsFault};
 use rustix::io::Errno;
 
 pub fn hint(error: &Error) -> Option<String> {
@@ -34,7 +34,7 @@ fn fixed(error: &Error) -> Option<&'static str> {
             Some("--no-shutdown or --ignore-unexpected-eof, if the protocol itself says where its data end")
         }
         Error::Idle { .. } => Some("-i TIME waits longer"),
-        Error::Timeout { doing, .. } if doing.starts_with("STARTTLS") => {
+        Error::Timeout { step: Step::StartTls, .. } => {
             Some("-w TIME waits longer; --tls without --starttls, if it speaks TLS from the start")
         }
         Error::Timeout { .. } => Some("-w TIME waits longer"),
