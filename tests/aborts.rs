@@ -1,5 +1,4 @@
-//! Whoever fails tells its peer: a conversation that was cut short never looks complete at the other
-//! end.
+//! A failure is visible to the peer: a stream that was cut short never looks complete at the other end.
 
 mod support;
 
@@ -42,7 +41,8 @@ fn a_sender_that_cannot_read_its_stdin_fails_its_receiver_too() {
             client = client.env("ASTREAM_NO_SPLICE", "1");
         }
         client.run().status(2);
-        // Nothing has come from it, so it was none; and not one that has sent all.
+        // No byte has come from it, so it does not count, and neither does it look like a sender of
+        // everything.
         listener.stderr_line("the connection was reset before it was used");
     }
     let listener = astream(["listen", "127.0.0.1", "0", "--tls"]).start();
@@ -65,8 +65,8 @@ fn a_sender_that_is_killed_in_the_middle_fails_its_receiver() {
             client.write_stdin(b"some\n");
             listener.stdout_line("some");
             client.signal(signal);
-            let told = listener.wait().status(1);
-            assert!(told.stderr.contains("connection reset"), "{}", told.told());
+            let finished = listener.wait().status(1);
+            assert!(finished.stderr.contains("connection reset"), "{}", finished.description());
         }
     }
 }
@@ -95,7 +95,7 @@ fn a_sender_that_is_killed_after_its_end_has_sent_everything() {
     let mut listener = astream(["listen", "127.0.0.1", "0"]).open_stdin().stdout(writer).start();
     let mut client = connect(&listener, &[]).open_stdin().start();
     client.until_thread("stdin", true);
-    // Nobody reads the pipe yet: most of it is in the sockets when the client has no more to do.
+    // The pipe is not read yet: most of the data is in the sockets when the client has no more to do.
     client.write_stdin(&data);
     client.close_stdin();
     client.until_thread("stdin", false);
@@ -109,7 +109,7 @@ fn a_sender_that_is_killed_after_its_end_has_sent_everything() {
 }
 
 #[test]
-fn who_comes_second_to_a_one_shot_listener_is_not_told_that_all_went_well() {
+fn a_second_client_of_a_one_shot_listener_sees_no_clean_end() {
     let listener = astream(["listen", "127.0.0.1", "0"]).open_stdin().start();
     let address = listener.address();
     // Stopped, so that both are waiting when it goes on.
@@ -137,14 +137,14 @@ fn a_server_that_is_stopped_before_it_has_written_all_fails_its_client() {
 }
 
 #[test]
-fn a_client_that_was_let_go_for_falling_behind_fails() {
+fn a_client_that_is_dropped_for_falling_behind_fails() {
     let (stdin, typed) = std::io::pipe().unwrap();
     let server = astream(["listen", "127.0.0.1", "0", "-k"]).stdin(stdin).start();
     let address = server.address();
     let mut stuck = astream(["connect", &address.to_string()]).open_stdin().start();
     stuck.write_stdin(b"here\n");
     server.stdout_line("here");
-    // What its system takes for it is no more than what the other's does.
+    // The system takes no more for it than for the other client.
     stuck.signal(Signal::STOP);
     let mut good = TcpStream::connect(address).unwrap();
     good.write_all(b"here\n").unwrap();

@@ -5,8 +5,8 @@ mod support;
 use support::{astream, tool};
 
 #[test]
-fn what_cannot_be_meant_is_status_2_and_named() {
-    for (args, told) in [
+fn invalid_usage_is_status_2_and_named() {
+    for (args, expected) in [
         (&["connect", "localhost", "99999"][..], &["99999", "0 to 65535"][..]),
         (&["connect", "localhost:http:1"], &["localhost:http:1", "[V6]:PORT"]),
         (&["connect", "localhost", "no-such-service"], &["no-such-service", "service"]),
@@ -51,7 +51,7 @@ fn what_cannot_be_meant_is_status_2_and_named() {
         (&["listen", "h", "1", "--echo", "--send-only"], &["--echo", "--send-only"]),
         (&["listen", "h", "1", "--cacert", "x"], &["--tls"]),
     ] {
-        astream(args).run().status(2).stdout(b"").says(told);
+        astream(args).run().status(2).stdout(b"").says(expected);
     }
 }
 
@@ -67,16 +67,16 @@ fn an_unknown_host_is_status_3_for_both_commands() {
 #[test]
 fn what_a_name_holds_is_escaped() {
     let said = astream(["connect", "a\u{1b}[31mb", "1"]).run();
-    assert!(!said.stderr.contains('\u{1b}'), "{}", said.told());
+    assert!(!said.stderr.contains('\u{1b}'), "{}", said.description());
     let said = astream(["connect", "host:\u{1b}[31m"]).run();
-    assert!(!said.stderr.contains('\u{1b}'), "{}", said.told());
+    assert!(!said.stderr.contains('\u{1b}'), "{}", said.description());
 }
 
 #[test]
 fn help_and_version_are_asked_for_on_stdout() {
     for args in [&["--help"][..], &["-V"], &["connect", "-h"], &["listen", "--help"]] {
         let help = astream(args).run().status(0).silent();
-        assert!(help.stdout.len() > 10, "{}", help.told());
+        assert!(help.stdout.len() > 10, "{}", help.description());
     }
 }
 
@@ -96,7 +96,7 @@ fn a_stderr_that_is_closed_is_no_panic() {
 }
 
 #[test]
-fn too_few_descriptors_are_told_and_no_panic() {
+fn too_few_descriptors_are_reported_without_a_panic() {
     for limit in [6, 8, 10] {
         let script = format!("ulimit -n {limit}; exec {} connect 127.0.0.1 1", env!("CARGO_BIN_EXE_astream"));
         tool("sh").args(["-c", &script]).run().status(2).says(&["too few descriptors", "ulimit -n"]);

@@ -15,8 +15,8 @@ fn once<T>(future: impl Future<Output = T>) -> Poll<T> {
     pin!(future).poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// Sends `data` byte by byte; before and after each, `read` is called and cancelled. Returns what the
-/// calls that came through gave.
+/// Sends `data` byte by byte; before and after each byte, `read` is called and cancelled. Returns what the
+/// calls that completed gave.
 fn cancelled_at_every_byte(data: &[u8], read: Once) -> Vec<Bytes> {
     let ((mut reader, _ours), (_theirs, peer)) = pair(8);
     let mut given = Vec::new();

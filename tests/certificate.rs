@@ -1,4 +1,4 @@
-//! What certificates say, as text: names, times, keys; also what was written to mislead.
+//! The contents of certificates as text: names, times, keys, and values that were written to mislead.
 
 use std::time::{Duration, SystemTime};
 
@@ -45,7 +45,7 @@ fn subject_and_issuer_are_written_as_rfc_4514_says() {
 }
 
 #[test]
-fn names_are_told_whatever_their_kind_and_none_is_taken_for_another() {
+fn names_of_every_kind_are_reported_and_none_looks_like_another() {
     let mut params = named([]);
     let text = |text: &str| text.try_into().unwrap();
     params.subject_alt_names = vec![
@@ -56,7 +56,7 @@ fn names_are_told_whatever_their_kind_and_none_is_taken_for_another() {
         SanType::DnsName(text("a\nb")),
         SanType::Rfc822Name(text("me@example.org")),
         SanType::URI(text("https://example.org/")),
-        SanType::OtherName((vec![1, 2, 3], "not told".into())),
+        SanType::OtherName((vec![1, 2, 3], "not reported".into())),
     ];
     let names = [
         "*.example.org",
@@ -72,7 +72,7 @@ fn names_are_told_whatever_their_kind_and_none_is_taken_for_another() {
 }
 
 #[test]
-fn validity_is_told_in_utc_with_whole_days_left() {
+fn validity_is_reported_in_utc_with_whole_days_left() {
     let mut params = named([]);
     params.not_before = rcgen::date_time_ymd(1999, 12, 31);
     for (year, text) in
@@ -98,7 +98,7 @@ fn validity_is_told_in_utc_with_whole_days_left() {
 }
 
 #[test]
-fn a_time_before_1970_is_told() {
+fn a_time_before_1970_is_reported() {
     for (year, text) in
         [(1950, "1950-01-01T00:00:00Z"), (1969, "1969-01-01T00:00:00Z"), (1, "0001-01-01T00:00:00Z")]
     {
@@ -156,7 +156,7 @@ fn unique_identifiers_hide_nothing() {
 }
 
 #[test]
-fn keys_are_told_by_kind_and_size() {
+fn keys_are_reported_by_kind_and_size() {
     for (kind, name) in [
         (&PKCS_ECDSA_P256_SHA256, "EC P-256"),
         (&PKCS_ECDSA_P384_SHA384, "EC P-384"),
@@ -176,9 +176,11 @@ fn keys_are_told_by_kind_and_size() {
 #[test]
 fn serial_number_and_pin_are_those_that_were_made() {
     let mut params = named([]);
-    for (number, told) in [(vec![0x0a, 0xff, 0x00], "0aff00"), (vec![0xf0, 0x76], "f076"), (vec![0], "00")] {
+    for (number, expected) in
+        [(vec![0x0a, 0xff, 0x00], "0aff00"), (vec![0xf0, 0x76], "f076"), (vec![0], "00")]
+    {
         params.serial_number = Some(SerialNumber::from(number));
-        assert_eq!(own(&params).serial(), told);
+        assert_eq!(own(&params).serial(), expected);
     }
 
     let folder = tempfile::tempdir().unwrap();
@@ -209,7 +211,7 @@ fn bytes_that_are_no_certificate_are_unreadable_and_no_panic() {
         unreadable(&Certificate::from_der(&whole.der()[..length]));
     }
     unreadable(&Certificate::from_der(&b"GET / HTTP/1.1\r\n\r\n"[..]));
-    // Any byte that is another one may change what is told, and nothing else.
+    // Any byte that differs may change what is reported, and nothing else.
     for at in 0..whole.der().len() {
         for byte in [0x00, 0x30, 0x7f, 0x80, 0x84, 0xff] {
             let mut der = whole.der().to_vec();

@@ -1,5 +1,5 @@
-//! The clients of a server: what they see when their handler does not come to its end, and when the server
-//! sends them away.
+//! The clients of a server: what they see when their handler does not complete, and when the server ends
+//! their connections.
 
 mod streams_support;
 

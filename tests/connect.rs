@@ -101,7 +101,7 @@ fn the_end_of_stdin_is_not_passed_on_with_no_shutdown() {
 }
 
 #[test]
-fn a_reset_is_told_after_the_data_before_it() {
+fn a_reset_is_reported_after_the_data_before_it() {
     let server = peer(|mut stream| {
         stream.write_all(b"some data").unwrap();
         // The client has it when it says so.
@@ -320,16 +320,16 @@ fn a_silent_open_stdin_does_not_delay_the_exit() {
 #[test]
 fn a_refused_connection_is_status_4_and_names_the_address() {
     let (_socket, address) = refusing();
-    let told = address.to_string();
-    astream(["connect", &told]).run().status(4).says(&["cannot connect", &told, "connection refused"]);
+    let text = address.to_string();
+    astream(["connect", &text]).run().status(4).says(&["cannot connect", &text, "connection refused"]);
 }
 
 #[test]
 fn a_connection_that_is_not_answered_is_status_5_after_the_timeout() {
     let hole = black_hole("127.0.0.1");
     let start = Instant::now();
-    let told = hole.address.to_string();
-    astream(["connect", &told, "-w", "0.5"]).run().status(5).says(&["connecting to", &told, "500 ms", "-w"]);
+    let text = hole.address.to_string();
+    astream(["connect", &text, "-w", "0.5"]).run().status(5).says(&["connecting to", &text, "500 ms", "-w"]);
     assert!(start.elapsed() >= Duration::from_millis(500));
 }
 
@@ -378,7 +378,7 @@ fn unix_sockets_are_connected_to_by_path_and_by_abstract_name() {
     let listener = astream([OsStr::new("listen"), &odd]).input("odd").start();
     listener.stderr_line("/\\xff\\n\\u{1b}");
     let client = astream([OsStr::new("connect"), &odd, OsStr::new("-v")]).run().status(0).stdout(b"odd");
-    assert!(client.stderr.lines().all(|line| line.starts_with("astream: ")), "{}", client.told());
+    assert!(client.stderr.lines().all(|line| line.starts_with("astream: ")), "{}", client.description());
     let client = astream([OsStr::new("connect"), &odd]).run().status(4);
     client.says(&["/\\xff\\n\\u{1b}: no such file"]);
     listener.wait().status(0);
@@ -428,9 +428,9 @@ fn messages_about(answer: &'static [u8]) -> Vec<String> {
 
 #[test]
 fn a_peer_that_answers_with_a_tls_alert_is_said_to_speak_tls() {
-    for told in messages_about(&ALERT) {
-        assert!(told.ends_with("answered with a TLS alert: the peer speaks TLS (--tls)\n"), "{told:?}");
-        assert_eq!(told.lines().count(), 1);
+    for text in messages_about(&ALERT) {
+        assert!(text.ends_with("answered with a TLS alert: the peer speaks TLS (--tls)\n"), "{text:?}");
+        assert_eq!(text.lines().count(), 1);
     }
     for other in
         [&b"answer\n"[..], &[21, 3, 3, 0, 2, 2], &[21, 3, 3, 0, 2, 2, 50, 0], b"7 bytes\n\x15\x03\x03"]
@@ -440,5 +440,5 @@ fn a_peer_that_answers_with_a_tls_alert_is_said_to_speak_tls() {
     // As it really is.
     let server = astream(["listen", "127.0.0.1", "0", "--tls", "--echo"]).start();
     let client = astream(["connect", &server.address().to_string()]).input("GET / HTTP/1.0\r\n\r\n").run();
-    assert!(client.stderr.contains("the peer speaks TLS (--tls)"), "{}", client.told());
+    assert!(client.stderr.contains("the peer speaks TLS (--tls)"), "{}", client.description());
 }

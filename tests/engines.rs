@@ -1,5 +1,5 @@
-//! The kernel's short cuts and the streams are two engines for one job: whatever the options and whatever
-//! stdin is, both give the same status, the same bytes and the same end.
+//! The kernel's short cuts and the streams are two engines for one job: whatever the options and stdin are,
+//! both give the same status, the same bytes and the same end.
 
 mod support;
 
@@ -92,7 +92,7 @@ impl Case {
         matches!(self.kind, OpenPipe | Kind::Terminal)
     }
 
-    /// The clock does not run while our own stdin is all that is waited for.
+    /// The idle timeout does not run while only our own stdin is waited for.
     fn waits_for_ever(self) -> bool {
         self.manner != Manner::EndsFirst && !self.receives && self.stdin_is_silent()
     }
@@ -192,7 +192,7 @@ fn answer(mut stream: &TcpStream) {
     stream.shutdown(Shutdown::Write).unwrap();
 }
 
-/// A stdin for the program, and what keeps it open.
+/// A stdin for the program, and the end that keeps it open.
 struct Stdin {
     for_program: Stdio,
     writer: Option<OwnedFd>,

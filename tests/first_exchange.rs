@@ -37,7 +37,7 @@ fn is_prompt(mut exchange: impl FnMut() -> Duration) {
     panic!("{medians:?}");
 }
 
-/// What a byte takes to an echo and back, on a stream that is new and set up.
+/// The time of a byte to an echo and back, on a new stream whose handshake is complete.
 fn exchange(stream: &mut (impl Read + Write)) -> Duration {
     let start = Instant::now();
     stream.write_all(b"x").unwrap();
@@ -83,8 +83,8 @@ fn a_tls_client_of_a_relay_is_answered_at_once() {
     is_prompt(|| first_exchange(address, &config));
 }
 
-/// Greets each client under TLS, for as long as the test lasts, and says when it began to. What goes before
-/// the greeting are the session tickets.
+/// Greets each client under TLS, as long as the test lasts, and reports when it began to. The session tickets
+/// go before the greeting.
 fn greeting_server(config: Arc<ServerConfig>) -> (SocketAddr, Receiver<Instant>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

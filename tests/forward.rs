@@ -1,4 +1,4 @@
-//! `astream listen --forward`: a relay that passes every byte and each end on.
+//! `astream listen --forward`: a relay that passes on every byte and each end.
 
 mod support;
 
@@ -48,7 +48,12 @@ fn both_ways_at_once_arrive_whole_and_each_end_is_passed_on() {
         writer.join().unwrap();
         assert!(target.join() == there);
         let said = relay.wait().status(0);
-        assert_eq!(said.stderr.contains("by splice"), size > MIB && !support::BY_STREAMS, "{}", said.told());
+        assert_eq!(
+            said.stderr.contains("by splice"),
+            size > MIB && !support::BY_STREAMS,
+            "{}",
+            said.description()
+        );
     }
 }
 
@@ -70,7 +75,7 @@ fn sent_and_received_are_seen_from_the_client() {
         client.input("question: x").run().status(0).stdout(b"answer").silent();
         assert_eq!(target.join(), b"question: x");
         let said = relay.wait().status(0);
-        assert!(said.stderr.contains("6 bytes sent, 11 bytes received"), "{}", said.told());
+        assert!(said.stderr.contains("6 bytes sent, 11 bytes received"), "{}", said.description());
     }
 }
 
@@ -100,7 +105,7 @@ fn a_target_that_refuses_closes_that_client_only() {
 }
 
 #[test]
-fn a_client_that_resets_while_the_target_is_being_reached_is_let_go_at_once() {
+fn a_client_that_resets_while_the_target_is_being_reached_is_dropped_at_once() {
     let hole = black_hole("127.0.0.1");
     let relay = relay(&hole.address.to_string(), &["-v"]);
     let client = dial(&relay);
@@ -111,7 +116,7 @@ fn a_client_that_resets_while_the_target_is_being_reached_is_let_go_at_once() {
 
 #[test]
 fn a_client_that_ends_its_side_while_the_target_is_being_reached_is_served() {
-    // Its queue has room again once somebody is accepted from it.
+    // Its queue has room again once a connection is accepted from it.
     let listener = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     listener.bind(&"127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
     listener.listen(0).unwrap();
@@ -191,16 +196,16 @@ fn each_line_of_the_log_names_its_client_in_text_and_in_json() {
             let start = |name: &String| {
                 if json { format!("\"peer\":\"{name}\"") } else { format!("astream: {name}: ") }
             };
-            assert!(names.iter().any(|name| line.contains(&start(name))), "{line}\n{}", said.told());
+            assert!(names.iter().any(|name| line.contains(&start(name))), "{line}\n{}", said.description());
         }
-        for told in ["connecting to ", "connected to "] {
-            assert_eq!(said.stderr.matches(told).count(), 2, "{}", said.told());
+        for expected in ["connecting to ", "connected to "] {
+            assert_eq!(said.stderr.matches(expected).count(), 2, "{}", said.description());
         }
     }
 }
 
 #[test]
-fn an_idle_pair_is_let_go() {
+fn an_idle_pair_is_dropped() {
     let target = peer(|mut stream| stream.read(&mut [0]).map_err(drop));
     let relay = relay(&target.address.to_string(), &["-i", "200ms"]);
     let mut client = dial(&relay);

@@ -1,4 +1,4 @@
-//! Habits from other programs, and slips: the hint says what to write.
+//! Habits from other programs, and mistakes: the hint says what to write.
 
 mod support;
 
@@ -70,22 +70,22 @@ const LATER: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn what_is_meant_is_told_as_the_right_command() {
-    for (typed, told) in WRITE {
+fn habits_from_other_programs_are_answered_with_the_right_command() {
+    for (typed, expected) in WRITE {
         let said = astream(typed.split(' ')).run().status(2).stdout(b"");
-        said.says(&[&format!(" (write: astream {told}")]);
+        said.says(&[&format!(" (write: astream {expected}")]);
     }
 }
 
 #[test]
-fn what_cannot_be_done_yet_is_told_with_what_can() {
-    for (typed, told) in LATER {
-        astream(typed.split(' ')).run().status(2).stdout(b"").says(&[&format!(" ({told}")]);
+fn what_is_not_supported_yet_is_answered_with_an_alternative() {
+    for (typed, expected) in LATER {
+        astream(typed.split(' ')).run().status(2).stdout(b"").says(&[&format!(" ({expected}")]);
     }
 }
 
 #[test]
-fn where_nothing_is_known_nothing_is_advised() {
+fn no_advice_is_given_where_none_is_known() {
     for typed in [
         "frobnicate",
         "s_time -connect h:443",
@@ -98,8 +98,8 @@ fn where_nothing_is_known_nothing_is_advised() {
         "",
     ] {
         let said = astream(typed.split(' ').filter(|word| !word.is_empty())).run().status(2).stdout(b"");
-        assert!(!said.stderr.contains("write: astream"), "{}", said.told());
-        assert!(!said.stderr.contains("similar"), "{}", said.told());
+        assert!(!said.stderr.contains("write: astream"), "{}", said.description());
+        assert!(!said.stderr.contains("similar"), "{}", said.description());
     }
 }
 
@@ -129,5 +129,5 @@ fn short_options_share_one_dash() {
     let listener = astream(["listen", "127.0.0.1", "0", "--echo"]).start();
     let address = listener.address().to_string();
     let said = astream(["connect", "-zv", &address]).run().status(0);
-    assert!(said.stderr.contains("connecting to"), "{}", said.told());
+    assert!(said.stderr.contains("connecting to"), "{}", said.description());
 }

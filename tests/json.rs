@@ -12,10 +12,11 @@ use support::{Finished, astream};
 /// All lines of stderr, each of them an object.
 #[track_caller]
 fn events(said: &Finished) -> Vec<Value> {
-    let line =
-        |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}\n{}", said.told()));
+    let line = |line: &str| {
+        serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}\n{}", said.description()))
+    };
     let events: Vec<Value> = said.stderr.lines().map(line).collect();
-    assert!(events.iter().all(|event| event["event"].is_string()), "{}", said.told());
+    assert!(events.iter().all(|event| event["event"].is_string()), "{}", said.description());
     events
 }
 
@@ -24,7 +25,7 @@ fn names(events: &[Value]) -> Vec<&str> {
     events.iter().filter_map(|event| event["event"].as_str()).filter(|name| *name != "log").collect()
 }
 
-/// What is told of a certificate.
+/// What is reported of a certificate.
 fn certificate(issued: &Issued, names: &[&str]) -> Value {
     let certificate = issued.certificate();
     json!({
@@ -37,7 +38,7 @@ fn certificate(issued: &Issued, names: &[&str]) -> Value {
 }
 
 #[test]
-fn a_connection_is_told_with_its_addresses_and_totals() {
+fn a_connection_is_reported_with_its_addresses_and_totals() {
     for more in [&[][..], &["-v"], &["-vv"]] {
         let server = peer(|mut stream| {
             stream.write_all(b"12345").unwrap();
@@ -47,7 +48,7 @@ fn a_connection_is_told_with_its_addresses_and_totals() {
         let said = astream(["connect", &address, "--json"]).args(more).input("abc").run().status(0);
         let events = events(&said.stdout(b"12345"));
         assert_eq!(names(&events), ["connected", "closed"]);
-        assert_eq!(events.len() > 2, !more.is_empty(), "the log is told only if asked for");
+        assert_eq!(events.len() > 2, !more.is_empty(), "the log is printed only if asked for");
         let event = |name: &str| events.iter().find(|event| event["event"] == name).unwrap();
         let local = server.join().to_string();
         assert_eq!(*event("connected"), json!({"event": "connected", "peer": address, "local": local}));
@@ -61,7 +62,7 @@ fn a_connection_is_told_with_its_addresses_and_totals() {
 }
 
 #[test]
-fn a_handshake_is_told_with_the_certificates_of_the_peer_on_both_sides() {
+fn a_handshake_is_reported_with_the_certificates_of_the_peer_on_both_sides() {
     let authority = authority();
     let (own, client) = (authority.localhost(), authority.issue("client", &["a client"]));
     let ca = arg(&authority.ca);
@@ -91,7 +92,7 @@ fn a_handshake_is_told_with_the_certificates_of_the_peer_on_both_sides() {
 }
 
 #[test]
-fn the_last_error_is_told_with_its_status_and_hint() {
+fn the_last_error_is_reported_with_its_status_and_hint() {
     let (_socket, closed) = refusing();
     let said = astream(["connect", &closed.to_string(), "--json"]).run().status(4);
     let message = format!("cannot connect to {closed}: connection refused");
@@ -101,7 +102,7 @@ fn the_last_error_is_told_with_its_status_and_hint() {
 }
 
 #[test]
-fn an_untrusted_peer_is_told_with_what_it_has_shown() {
+fn an_untrusted_peer_is_reported_with_the_certificates_it_presented() {
     let authority = authority();
     let own = authority.localhost();
     let server =
@@ -111,11 +112,11 @@ fn an_untrusted_peer_is_told_with_what_it_has_shown() {
     assert_eq!(names(&events), ["error"]);
     assert_eq!(events[0]["status"], 6);
     assert_eq!(events[0]["certificates"], json!([certificate(&own, &["localhost", "127.0.0.1", "::1"])]));
-    assert!(events[0]["hint"].as_str().unwrap().contains("--pin"), "{}", said.told());
+    assert!(events[0]["hint"].as_str().unwrap().contains("--pin"), "{}", said.description());
 }
 
 #[test]
-fn an_untrusted_target_of_a_relay_is_told_with_what_it_has_shown() {
+fn an_untrusted_target_of_a_relay_is_reported_with_the_certificates_it_presented() {
     let authority = authority();
     let own = authority.localhost();
     let server =
@@ -131,7 +132,7 @@ fn an_untrusted_target_of_a_relay_is_told_with_what_it_has_shown() {
 }
 
 #[test]
-fn a_server_tells_of_each_client_and_of_those_that_failed() {
+fn a_server_reports_each_client_and_those_that_failed() {
     let server = astream(["listen", "127.0.0.1", "0", "--json", "--echo", "--tls"]).start();
     let address = server.address_in_json();
     let key: Value = serde_json::from_str(&server.stderr_line("fresh_key")).unwrap();
@@ -153,7 +154,7 @@ fn a_server_tells_of_each_client_and_of_those_that_failed() {
 }
 
 #[test]
-fn the_end_without_close_notify_is_told_in_the_closed_event_too() {
+fn the_end_without_close_notify_is_reported_in_the_closed_event_too() {
     let authority = authority();
     let server = tls_peer(authority.server(&authority.localhost(), false), |mut tls| {
         tls.write_all(b"data").unwrap();
@@ -167,7 +168,7 @@ fn the_end_without_close_notify_is_told_in_the_closed_event_too() {
 }
 
 #[test]
-fn what_cannot_be_meant_is_told_in_json_too() {
+fn invalid_usage_is_reported_in_json_too() {
     for args in [
         &["connect", "--json", "h", "1", "-w", "soon"][..],
         &["listen", "h", "1", "--jsno", "--json"],
@@ -182,7 +183,7 @@ fn what_cannot_be_meant_is_told_in_json_too() {
 
 #[test]
 fn what_is_insecure_is_a_warning_and_quiet_leaves_errors_only() {
-    for (more, told) in [(&[][..], &["connected", "tls", "warning", "closed"][..]), (&["--quiet"], &[])] {
+    for (more, expected) in [(&[][..], &["connected", "tls", "warning", "closed"][..]), (&["--quiet"], &[])] {
         let authority = authority();
         let server = tls_peer(authority.server(&authority.localhost(), false), |mut tls| {
             tls.write_all(b"ok").unwrap();
@@ -190,7 +191,7 @@ fn what_is_insecure_is_a_warning_and_quiet_leaves_errors_only() {
             let _ = tls.read(&mut [0]);
         });
         let connect = ["connect", "127.0.0.1", &server.port(), "--json", "--tls", "--insecure"];
-        assert_eq!(names(&events(&astream(connect).args(more).run().status(0))), told);
+        assert_eq!(names(&events(&astream(connect).args(more).run().status(0))), expected);
     }
     let events = events(&astream(["connect", "127.0.0.1", "0", "--json", "--quiet"]).run().status(2));
     assert_eq!(names(&events), ["error"]);

@@ -74,7 +74,7 @@ fn a_reset_connection_is_status_1_for_a_one_shot_listener() {
     listener.until_stdout(b"data");
     reset(stream);
     let finished = listener.wait().status(1).stdout(b"data");
-    assert!(finished.stderr.contains("connection lost"), "{}", finished.told());
+    assert!(finished.stderr.contains("connection lost"), "{}", finished.description());
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn echo_once_ends_after_one() {
 }
 
 #[test]
-fn an_idle_client_is_let_go_and_the_server_goes_on() {
+fn an_idle_client_is_dropped_and_the_server_goes_on() {
     let listener = listen(&["--echo", "-i", "200ms"]).start();
     let address = listener.address();
     let mut idle = dial_to(address);
@@ -150,7 +150,7 @@ fn keep_open_gives_stdin_to_all_clients_and_all_of_theirs_to_stdout() {
     assert_eq!(exchange(one, b"more\n"), b"");
     listener.stdout_line("more");
     assert_eq!(read_all(&mut two), b"", "the end of stdin is passed on to all");
-    // One who comes later gets the end at once, and is received from.
+    // A client that comes later gets the end at once, and is received from.
     let late = dial_to(address);
     assert_eq!(read_all(&mut &late), b"");
     assert_eq!(exchange(late, b"late\n"), b"");
@@ -160,7 +160,7 @@ fn keep_open_gives_stdin_to_all_clients_and_all_of_theirs_to_stdout() {
 }
 
 #[test]
-fn a_client_that_takes_nothing_is_let_go_when_another_is_far_ahead() {
+fn a_client_that_takes_nothing_is_dropped_when_another_is_far_ahead() {
     let data = noise(32 * MIB);
     let listener = listen(&["-k"]).open_stdin();
     let (stdin, typed) = std::io::pipe().unwrap();
@@ -199,7 +199,7 @@ fn a_reader_of_stdout_that_goes_away_ends_a_server_too() {
     let mut client = dial(&listener);
     client.write_all(b"x").unwrap();
     let finished = listener.wait().status(141);
-    assert_eq!(finished.stderr.lines().count(), 1, "{}", finished.told());
+    assert_eq!(finished.stderr.lines().count(), 1, "{}", finished.description());
 }
 
 #[test]
@@ -230,7 +230,11 @@ fn the_ready_line_comes_first_and_connecting_works_at_once() {
         assert_eq!(exchange(dial(&listener), b"x"), b"x");
         listener.signal(Signal::TERM);
         let finished = listener.wait().status(0);
-        assert!(finished.stderr.starts_with("astream: listening on 127.0.0.1:"), "{}", finished.told());
+        assert!(
+            finished.stderr.starts_with("astream: listening on 127.0.0.1:"),
+            "{}",
+            finished.description()
+        );
     }
 }
 
@@ -281,7 +285,7 @@ fn a_signal_ends_a_one_shot_listener_with_128_and_its_number() {
     }
 }
 
-/// Starts a listener, and lets a client and a signal come while it cannot look at either.
+/// Starts a listener, and lets a client and a signal arrive while it can handle neither.
 fn client_and_signal_at_once(more: &[&str], input: &[u8]) -> (TcpStream, Running) {
     let listener = listen(more).input(input).start();
     let address = listener.address();
@@ -335,8 +339,12 @@ fn a_client_that_says_nothing_to_a_one_shot_listener_is_idle() {
     for more in [&["-i", "200ms"][..], &["-i", "200ms", "--echo", "--once"]] {
         let listener = listen(more).open_stdin().start();
         let mut client = dial(&listener);
-        let told = listener.wait().status(5);
-        assert!(told.stderr.contains("idle: nothing sent or received for 200 ms"), "{}", told.told());
+        let finished = listener.wait().status(5);
+        assert!(
+            finished.stderr.contains("idle: nothing sent or received for 200 ms"),
+            "{}",
+            finished.description()
+        );
         assert!(client.read(&mut [0]).is_err(), "a clean end");
     }
 }
@@ -354,8 +362,8 @@ fn no_thread_to_be_had_is_an_error_of_this_machine() {
     prlimit(Some(listener.pid()), Resource::As, Rlimit { current: limit, maximum: limit }).unwrap();
     let mut client = dial_to(address);
     client.write_all(b"data").unwrap();
-    let told = listener.wait().status(2);
-    assert!(told.stderr.contains("cannot start a thread"), "{}", told.told());
+    let finished = listener.wait().status(2);
+    assert!(finished.stderr.contains("cannot start a thread"), "{}", finished.description());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What is written in any way arrives whole and in order, however little is on the way at once.
+//! What is written in any way arrives whole and in order, however small the buffers between are.
 
 mod streams_support;
 
@@ -65,7 +65,7 @@ proptest! {
 
     #[test]
     fn writes_of_any_size_and_kind_arrive_whole_and_in_order_under_tls(
-        // With less than a ChangeCipherSpec record on the way, rustls waits on both sides.
+        // If less than a ChangeCipherSpec record fits between them, rustls waits on both sides.
         capacity in 6..200usize,
         calls in vec(call(), 0..20),
         end in prop::sample::select(&[Ending::WriteEof, Ending::Shutdown, Ending::WaitClosed, Ending::Drop][..]),

@@ -1,4 +1,4 @@
-//! `-z`: which ports are open, what they show, and for how long it is good.
+//! `-z`: which ports are open, which certificates they present, and how long those are valid.
 
 mod support;
 
@@ -60,11 +60,15 @@ fn report(said: &Finished) -> &str {
 #[track_caller]
 fn reports(said: &Finished, parts: &[&str]) {
     let has_all = parts.iter().all(|part| report(said).contains(part));
-    assert!(has_all && report(said).lines().count() == 1, "not one line with {parts:?}\n{}", said.told());
+    assert!(
+        has_all && report(said).lines().count() == 1,
+        "not one line with {parts:?}\n{}",
+        said.description()
+    );
 }
 
 #[test]
-fn an_open_port_is_told_and_closed_without_a_byte_while_stdin_is_left_alone() {
+fn an_open_port_is_reported_and_closed_without_a_byte_while_stdin_is_left_alone() {
     let server = asked();
     let said = probe(server.address).open_stdin().run().status(0).silent();
     said.stdout(format!("{}: open\n", server.address).as_bytes());
@@ -80,12 +84,12 @@ fn quiet_leaves_the_status_only() {
     probe(closed).args(["--quiet"]).run().status(4).stdout(b"").silent();
     probe(closed).args(["--quiet", "--json"]).run().status(4).stdout(b"").silent();
     probe(untrusted.address).args(["--quiet", "--tls"]).run().status(6).stdout(b"").silent();
-    // What is wrong with the question is not of a port.
+    // An error of the question is not one of a port.
     astream(["connect", "-z", "127.0.0.1", "9,", "--quiet"]).run().status(2).stdout(b"").says(&["port"]);
 }
 
 #[test]
-fn a_name_is_told_with_the_address_that_answered() {
+fn a_name_is_reported_with_the_address_that_answered() {
     let server = asked();
     let said = astream(["connect", "-z", "-4", &format!("localhost:{}", server.port())]).run().status(0);
     said.stdout(format!("localhost:{} ({}): open\n", server.port(), server.address).as_bytes());
@@ -103,7 +107,7 @@ fn a_unix_socket_is_probed_too() {
 }
 
 #[test]
-fn ports_are_told_in_the_order_in_which_they_were_asked_for() {
+fn ports_are_reported_in_the_order_in_which_they_were_asked_for() {
     let ((_socket, closed), first, last) = (refusing(), asked(), asked());
     let ports = format!("{},{}-{},{}", first.port(), closed.port(), closed.port(), last.port());
     let said = astream(["connect", "-z", "127.0.0.1", &ports]).run().status(4).silent();
@@ -135,7 +139,7 @@ fn the_time_limit_is_each_ports_own_and_all_are_asked_at_once() {
     let ports: Vec<_> = holes.iter().map(|hole| hole.address.port().to_string()).collect();
     let start = Instant::now();
     let said = astream(["connect", "-z", "127.0.0.1", &ports.join(","), "-w", "1s"]).run().status(5);
-    assert_eq!(report(&said).matches("timed out after 1 s").count(), 30, "{}", said.told());
+    assert_eq!(report(&said).matches("timed out after 1 s").count(), 30, "{}", said.description());
     assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
 }
 
@@ -152,17 +156,17 @@ fn a_peer_that_does_not_end_its_side_is_not_waited_for_long() {
 }
 
 #[test]
-fn a_handshake_is_told_with_the_end_of_the_certificate_and_ended_cleanly() {
+fn a_handshake_is_reported_with_the_end_of_the_certificate_and_ended_cleanly() {
     let authority = authority();
     let issued = ending_in(&authority, 20 * DAY + DAY / 2);
     let server = asked_tls(&authority, &issued);
     let said = probe_tls(&authority, server.address).open_stdin().run().status(0).silent();
-    let told = format!(
+    let expected = format!(
         "{}: open, TLSv1.3 with TLS_AES_256_GCM_SHA384, key exchange X25519MLKEM768, certificate until {} (20 days)\n",
         server.address,
         issued.certificate().not_after().unwrap()
     );
-    said.stdout(told.as_bytes());
+    said.stdout(expected.as_bytes());
     assert_eq!(server.join(), b"", "read to a close_notify");
 }
 
@@ -185,7 +189,7 @@ fn the_status_is_the_highest_of_all_ports() {
             arg(&authority.ca),
         ]);
         let said = said.run().status(status);
-        assert_eq!(report(&said).lines().count(), 2, "{}", said.told());
+        assert_eq!(report(&said).lines().count(), 2, "{}", said.description());
     }
 }
 
@@ -194,11 +198,11 @@ fn a_name_is_looked_up_once_for_all_ports() {
     let (one, other) = (asked(), asked());
     let ports = format!("{},{}", one.port(), other.port());
     let said = astream(["connect", "-z", "-4", "-vv", "localhost", &ports]).run().status(0);
-    assert_eq!(said.stderr.matches("localhost resolves to").count(), 1, "{}", said.told());
+    assert_eq!(said.stderr.matches("localhost resolves to").count(), 1, "{}", said.description());
 }
 
 #[test]
-fn a_name_that_does_not_resolve_is_told_once() {
+fn a_name_that_does_not_resolve_is_reported_once() {
     let said = astream(["connect", "-z", "no-such-host.invalid", "1-100"]).run().status(3);
     said.says(&["no-such-host.invalid"]);
 }
@@ -217,8 +221,8 @@ fn a_server_that_does_not_like_our_certificate_is_not_called_open() {
             while tls.sock.read(&mut [0; 4096]).is_ok_and(|n| n > 0) {}
         });
         let said = probe_tls(&authority, server.address).args(more).run().status(status);
-        let told = report(&said).contains("CertificateRequired") && report(&said).contains("--cert FILE");
-        assert_eq!(told, status == 6, "{}", said.told());
+        let expected = report(&said).contains("CertificateRequired") && report(&said).contains("--cert FILE");
+        assert_eq!(expected, status == 6, "{}", said.description());
     }
 }
 
@@ -235,30 +239,30 @@ fn certificates(pem: &[u8]) -> Vec<CertificateDer<'static>> {
 }
 
 #[test]
-fn the_chain_is_shown_in_pem_trusted_or_not() {
+fn the_chain_is_printed_in_pem_trusted_or_not() {
     let authority = authority();
     let issued = chain(&authority);
     let wanted = certificates(&std::fs::read(&issued.cert).unwrap());
     let untrusted = refused_tls(&authority, &issued);
     let said = probe(untrusted.address).args(["--tls", "--show-certs"]).run().status(6);
     assert_eq!(certificates(&said.stdout), wanted);
-    assert!(said.stderr.contains("not trusted"), "{}", said.told());
+    assert!(said.stderr.contains("not trusted"), "{}", said.description());
 
     let insecure = asked_tls(&authority, &issued);
     let said = probe(insecure.address).args(["--tls", "--show-certs", "--insecure"]).run().status(0);
     assert_eq!(certificates(&said.stdout), wanted);
     let text = String::from_utf8(said.stdout).unwrap();
-    let told: Vec<_> = text.lines().filter(|line| line.contains(":CN=")).collect();
+    let expected: Vec<_> = text.lines().filter(|line| line.contains(":CN=")).collect();
     let mut names = Vec::new();
     for (index, der) in wanted.iter().enumerate() {
         let one = Certificate::from_der(der.as_ref());
         names.extend([format!(" {index} s:{}", one.subject()), format!("   i:{}", one.issuer())]);
     }
-    assert_eq!(told, names);
+    assert_eq!(expected, names);
 }
 
 #[test]
-fn what_is_shown_can_be_trusted_as_it_is() {
+fn the_printed_chain_can_be_trusted_as_it_is() {
     let authority = authority();
     let issued = chain(&authority);
     let server = asked_tls(&authority, &issued);
@@ -277,7 +281,7 @@ fn what_stdout_does_not_take_is_status_2_or_the_signal() {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         let server = asked_tls(&authority, &issued);
         let said = probe_tls(&authority, server.address).args(more).stdout(full).run().status(2);
-        assert!(said.stderr.contains("cannot write to stdout"), "{}", said.told());
+        assert!(said.stderr.contains("cannot write to stdout"), "{}", said.description());
         let (reader, writer) = support::peer::pipe();
         drop(reader);
         let server = asked_tls(&authority, &issued);
@@ -319,18 +323,18 @@ fn a_part_of_the_lifetime_of_the_servers_certificate_is_taken_too() {
     for (within, status) in [("24%", 0), ("26%", 6), ("100%", 6)] {
         let server = asked_tls(&authority, &issued);
         let said = probe_tls(&authority, server.address).args(["--expires-within", within]).run();
-        let told = report(&said.status(status)).contains(&format!("less than {within} of the lifetime"));
-        assert_eq!(told, status == 6);
+        let expected = report(&said.status(status)).contains(&format!("less than {within} of the lifetime"));
+        assert_eq!(expected, status == 6);
     }
 }
 
 #[test]
 fn a_bare_number_and_what_is_none_are_refused() {
-    for (within, told) in
+    for (within, expected) in
         [("30", "days or seconds? write 30d"), ("101%", "100%"), ("soon", "or a number with %")]
     {
         let said = astream(["connect", "127.0.0.1", "9", "--expires-within", within]).run().status(2);
-        said.stdout(b"").says(&["--expires-within", told]);
+        said.stdout(b"").says(&["--expires-within", expected]);
     }
 }
 
@@ -421,8 +425,8 @@ fn what_is_asked_of_certificates_implies_the_probe_and_tls() {
         let server = asked_tls(&authority, &issued);
         let connect = ["connect", "127.0.0.1", &server.port(), "--cacert", arg(&authority.ca)];
         let said = astream(connect).args(more).open_stdin().run().status(0);
-        let told = [said.stdout, said.stderr.into_bytes()].concat();
-        assert!(String::from_utf8(told).unwrap().contains(": open, TLSv1.3"));
+        let expected = [said.stdout, said.stderr.into_bytes()].concat();
+        assert!(String::from_utf8(expected).unwrap().contains(": open, TLSv1.3"));
         assert_eq!(server.join(), b"");
         let wrong = astream(["connect", "127.0.0.1", "9", "-C"]).args(more).run().status(2);
         wrong.says(&[more[0], "--crlf"]);
@@ -430,7 +434,7 @@ fn what_is_asked_of_certificates_implies_the_probe_and_tls() {
 }
 
 #[test]
-fn ports_are_told_in_json() {
+fn ports_are_reported_in_json() {
     let authority = authority();
     let issued = ending_in(&authority, DAY / 2);
     let (_socket, closed) = refusing();
@@ -446,7 +450,7 @@ fn ports_are_told_in_json() {
         "local": null, "tls": null, "certificates": [], "message": message, "hint": null,
     });
     assert_eq!(events[0], wanted);
-    assert_eq!(events.len(), 2, "{}", said.told());
+    assert_eq!(events.len(), 2, "{}", said.description());
     let open = &events[1];
     assert_eq!((&open["status"], &open["peer"]), (&json!(6), &json!(server.address.to_string())));
     assert_eq!(open["tls"]["version"], "TLSv1.3");
@@ -463,21 +467,25 @@ fn beside_certificates_the_report_is_on_stderr() {
     let said = probe_tls(&authority, server.address).args(["--show-certs"]).run().status(0);
     assert_eq!(certificates(&said.stdout).len(), 1);
     let said = said.says(&[&format!("{}: open, TLSv1.3", server.address)]);
-    assert!(said.stdout.starts_with(b" 0 s:"), "{}", said.told());
+    assert!(said.stdout.starts_with(b" 0 s:"), "{}", said.description());
     let server = asked_tls(&authority, &issued);
     let said = probe_tls(&authority, server.address).args(["--show-certs", "--json"]).run().status(0);
     let event: Value = serde_json::from_str(&said.stderr).unwrap();
     assert_eq!(event["event"], "probe");
-    assert!(said.stdout.starts_with(b" 0 s:"), "{}", said.told());
+    assert!(said.stdout.starts_with(b" 0 s:"), "{}", said.description());
 }
 
 #[test]
-fn verbose_tells_the_certificates_of_a_probe_too() {
+fn verbose_reports_the_certificates_of_a_probe_too() {
     let authority = authority();
     let issued = authority.localhost();
     let server = asked_tls(&authority, &issued);
     let said = probe_tls(&authority, server.address).args(["-v"]).run().status(0);
-    assert!(said.stderr.contains(&format!("SHA-256 {}", issued.certificate().sha256())), "{}", said.told());
+    assert!(
+        said.stderr.contains(&format!("SHA-256 {}", issued.certificate().sha256())),
+        "{}",
+        said.description()
+    );
 }
 
 #[test]

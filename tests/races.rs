@@ -1,5 +1,5 @@
-//! Both halves of a connection in several hands on several threads: nobody sleeps for ever, and
-//! nothing is lost or made up.
+//! Both halves of a connection used by several tasks on several threads: no task sleeps for ever, and nothing
+//! is lost or made up.
 
 mod streams_support;
 
@@ -27,7 +27,7 @@ async fn often(race: impl AsyncFn(End, End)) {
     }
 }
 
-/// A frame that says who sent it, as which of his, and how long it is.
+/// A frame with its sender, its number and its length.
 fn frame(task: u8, number: u8, length: u8) -> Vec<u8> {
     let mut frame = vec![task, number, length];
     frame.resize(3 + usize::from(length), task ^ number);
@@ -86,7 +86,7 @@ async fn read_all(mut reader: StreamReader) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn wait_closed_hears_of_the_peers_end_though_a_reader_was_about_to_wait() {
+async fn wait_closed_notices_the_peers_end_though_a_reader_was_about_to_wait() {
     often(async |(reader, writer), (mut peer, peer_writer)| {
         let reading = tokio::spawn(read_all(reader));
         peer_writer.write(b"xyz");
@@ -157,7 +157,7 @@ async fn write_until_lost(writer: Arc<StreamWriter>) -> Error {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_reset_is_never_a_clean_end_whoever_meets_it_first() {
+async fn a_reset_is_never_a_clean_end_whether_a_read_or_a_write_meets_it_first() {
     for _ in 0..200 {
         let ((mut reader, writer), peer) = with_bare_peer(&ConnectOptions::new()).await;
         let writer = Arc::new(writer);
@@ -176,7 +176,7 @@ async fn a_reset_is_never_a_clean_end_whoever_meets_it_first() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn drains_that_wait_are_all_told_of_a_reset() {
+async fn drains_that_wait_all_report_a_reset() {
     for _ in 0..5 {
         let ((mut reader, writer), peer) = with_bare_peer(&ConnectOptions::new()).await;
         let (data, writer) = (plenty(&writer), Arc::new(writer));

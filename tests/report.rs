@@ -1,4 +1,4 @@
-//! What is told on stderr: nothing unless asked for, then addresses, TLS facts and totals.
+//! What is printed on stderr: nothing unless asked for, then addresses, TLS facts and totals.
 
 mod support;
 
@@ -9,7 +9,7 @@ use support::peer::{peer, read_all, refusing};
 use support::{astream, tool};
 
 #[test]
-fn verbose_tells_what_was_tried_and_connected_and_the_totals() {
+fn verbose_reports_what_was_tried_and_connected_and_the_totals() {
     let server = peer(|mut stream| {
         stream.write_all(b"12345").unwrap();
         read_all(&mut stream)
@@ -21,14 +21,14 @@ fn verbose_tells_what_was_tried_and_connected_and_the_totals() {
         &format!("connected to {address} from 127.0.0.1:"),
         "3 bytes sent, 5 bytes received",
     ] {
-        assert!(said.stderr.contains(line), "{line}: {}", said.told());
+        assert!(said.stderr.contains(line), "{line}: {}", said.description());
     }
-    assert!(said.stderr.lines().all(|line| line.starts_with("astream: ")), "{}", said.told());
-    assert!(!said.stderr.contains('\u{1b}'), "{}", said.told());
+    assert!(said.stderr.lines().all(|line| line.starts_with("astream: ")), "{}", said.description());
+    assert!(!said.stderr.contains('\u{1b}'), "{}", said.description());
 }
 
 #[test]
-fn verbose_tells_the_version_and_cipher_of_tls_on_both_sides() {
+fn verbose_reports_the_version_and_cipher_of_tls_on_both_sides() {
     let authority = authority();
     let own = authority.localhost();
     let args = ["listen", "127.0.0.1", "0", "-v", "--tls", "--cert", arg(&own.cert), "--key", arg(&own.key)];
@@ -42,7 +42,7 @@ fn verbose_tells_the_version_and_cipher_of_tls_on_both_sides() {
 }
 
 #[test]
-fn verbose_tells_what_each_certificate_of_the_chain_says() {
+fn verbose_reports_what_each_certificate_of_the_chain_contains() {
     let authority = authority();
     let (own, client) = (authority.localhost(), authority.issue("client", &["a client"]));
     let ca = arg(&authority.ca);
@@ -58,7 +58,7 @@ fn verbose_tells_what_each_certificate_of_the_chain_says() {
     ] {
         let line = stderr.lines().find(|line| line.contains(": certificate 1 of 1: ")).expect(&stderr);
         let certificate = issued.certificate();
-        for told in [
+        for expected in [
             &format!("; issuer {};", certificate.issuer()),
             names,
             "; valid from 1975-01-01T00:00:00Z until 4096-01-01T00:00:00Z (",
@@ -67,18 +67,18 @@ fn verbose_tells_what_each_certificate_of_the_chain_says() {
             &format!("; SHA-256 {};", certificate.sha256()),
             &format!("; pin {}", certificate.pin().unwrap()),
         ] {
-            assert!(line.contains(told), "{told}: {line}");
+            assert!(line.contains(expected), "{expected}: {line}");
         }
     }
 }
 
 #[test]
-fn a_failed_attempt_is_told_once_and_without_the_systems_number() {
+fn a_failed_attempt_is_reported_once_and_without_the_systems_number() {
     let (_socket, address) = refusing();
     for more in [&[][..], &["-v"], &["-vv"]] {
         let said = astream(["connect", &address.to_string()]).args(more).run().status(4);
-        assert_eq!(said.stderr.to_lowercase().matches("refused").count(), 1, "{}", said.told());
-        assert!(!said.stderr.contains("os error"), "{}", said.told());
+        assert_eq!(said.stderr.to_lowercase().matches("refused").count(), 1, "{}", said.description());
+        assert!(!said.stderr.contains("os error"), "{}", said.description());
     }
 }
 
@@ -86,8 +86,8 @@ fn a_failed_attempt_is_told_once_and_without_the_systems_number() {
 fn addresses_that_failed_alike_share_one_reason() {
     let (_socket, address) = refusing();
     let said = astream(["connect", "localhost", &address.port().to_string(), "-v"]).run().status(4);
-    assert_eq!(said.stderr.matches("connection refused").count(), 1, "{}", said.told());
-    assert!(said.stderr.contains(&address.to_string()), "{}", said.told());
+    assert_eq!(said.stderr.matches("connection refused").count(), 1, "{}", said.description());
+    assert!(said.stderr.contains(&address.to_string()), "{}", said.description());
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn a_client_that_is_idle_is_named_once() {
 }
 
 #[test]
-fn a_unix_socket_of_another_type_is_told_as_one() {
+fn a_unix_socket_of_another_type_is_reported_as_such() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("socket");
     let _socket = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
@@ -114,14 +114,14 @@ fn a_unix_socket_of_another_type_is_told_as_one() {
 }
 
 #[test]
-fn very_verbose_tells_what_a_name_resolves_to() {
+fn very_verbose_reports_what_a_name_resolves_to() {
     let server = peer(|mut stream| read_all(&mut stream));
     let said = astream(["connect", "-4", "localhost", &server.port(), "-vv"]).run().status(0);
-    assert!(said.stderr.contains("localhost resolves to 127.0.0.1:"), "{}", said.told());
+    assert!(said.stderr.contains("localhost resolves to 127.0.0.1:"), "{}", said.description());
 }
 
 #[test]
-fn quiet_tells_errors_only() {
+fn quiet_reports_errors_only() {
     let listener = astream(["listen", "127.0.0.1", "0", "--quiet"]).start();
     let said = {
         listener.signal(rustix::process::Signal::KILL);
@@ -132,8 +132,8 @@ fn quiet_tells_errors_only() {
 }
 
 #[test]
-fn very_verbose_tells_what_moves_the_bytes() {
-    for (no_splice, told) in [(false, true), (true, false)] {
+fn very_verbose_reports_what_moves_the_bytes() {
+    for (no_splice, expected) in [(false, true), (true, false)] {
         let server = peer(|mut stream| {
             stream.write_all(b"12345").unwrap();
             read_all(&mut stream)
@@ -147,14 +147,14 @@ fn very_verbose_tells_what_moves_the_bytes() {
         }
         let said = program.run().status(0).stdout(b"12345");
         for line in ["sending by sendfile", "receiving by splice"] {
-            assert_eq!(said.stderr.contains(line), told, "{}", said.told());
+            assert_eq!(said.stderr.contains(line), expected, "{}", said.description());
         }
     }
 }
 
 #[test]
-fn very_verbose_tells_that_each_way_of_tls_has_its_thread() {
-    for (no_splice, told) in [(false, true), (true, false)] {
+fn very_verbose_reports_that_each_direction_of_tls_has_its_thread() {
+    for (no_splice, expected) in [(false, true), (true, false)] {
         let listener = astream(["listen", "127.0.0.1", "0", "--tls"]).input("answer").start();
         let address = listener.address().to_string();
         let pin = listener.stderr_line("--pin ").split("--pin ").nth(1).unwrap().to_owned();
@@ -165,7 +165,7 @@ fn very_verbose_tells_that_each_way_of_tls_has_its_thread() {
         let said = client.run().status(0).stdout(b"answer");
         listener.wait().status(0).stdout(b"question");
         for line in ["sending by read and write, under TLS", "receiving by read and write, under TLS"] {
-            assert_eq!(said.stderr.contains(line), told, "{}", said.told());
+            assert_eq!(said.stderr.contains(line), expected, "{}", said.description());
         }
     }
 }
@@ -179,10 +179,10 @@ fn a_stderr_that_nobody_reads_does_not_stop_a_server() {
     server.args(["-c", &script]).stdin(inherited);
     let mut server = server.spawn().unwrap();
     let mut line = String::new();
-    let mut told = std::io::BufReader::with_capacity(64, &reader);
-    std::io::BufRead::read_line(&mut told, &mut line).unwrap();
+    let mut expected = std::io::BufReader::with_capacity(64, &reader);
+    std::io::BufRead::read_line(&mut expected, &mut line).unwrap();
     let address: std::net::SocketAddr = line.trim().rsplit(' ').next().unwrap().parse().unwrap();
-    // Each tells two lines: more than a pipe holds.
+    // Each prints two lines: more than a pipe holds.
     for _ in 0..2000 {
         let mut client = std::net::TcpStream::connect(address).unwrap();
         client.write_all(b"x").unwrap();

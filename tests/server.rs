@@ -1,5 +1,4 @@
-//! `start_server`: bound on return, one task per client, and nothing that a client or its handler
-//! does touches the others.
+//! `start_server`: bound on return, one task per client, and no client or handler affects the others.
 
 mod streams_support;
 
@@ -209,10 +208,10 @@ async fn a_server_that_is_dropped_listens_no_more_and_open_connections_live_on()
 
 #[tokio::test]
 async fn a_handler_s_limit_is_the_servers() {
-    let (told, mut error) = tokio::sync::mpsc::unbounded_channel();
+    let (reports, mut error) = tokio::sync::mpsc::unbounded_channel();
     let handler = move |mut reader: StreamReader, _| {
-        let told = told.clone();
-        async move { reader.readline().await.map(drop).map_err(|error| drop(told.send(error.to_string()))) }
+        let reports = reports.clone();
+        async move { reader.readline().await.map(drop).map_err(|error| drop(reports.send(error.to_string()))) }
             .map(|done| done.map_err(|()| Error::Closed))
     };
     let options = ServerOptions::new().limit(3);
@@ -263,7 +262,7 @@ async fn a_unix_socket_is_its_owners_and_goes_with_its_server_at_once() {
     assert!(!path.exists());
     let next = listen_on(&path).await.unwrap();
     drop(server);
-    // Let the first one's tasks end: they own nothing of the second one.
+    // Lets the first one's tasks end: they own nothing of the second one.
     tokio::task::yield_now().await;
     assert_serves(&next).await;
 }
@@ -275,8 +274,8 @@ async fn a_stale_socket_is_replaced_and_neither_a_live_one_nor_a_file_is() {
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
     let server = listen_on(&path).await.unwrap();
     let error = listen_on(&path).await.unwrap_err();
-    let told = format!("cannot listen on unix:{}: address already in use", path.display());
-    assert_eq!(error.to_string(), told);
+    let reports = format!("cannot listen on unix:{}: address already in use", path.display());
+    assert_eq!(error.to_string(), reports);
     assert_serves(&server).await;
     let file = folder.path().join("file");
     std::fs::write(&file, "precious").unwrap();

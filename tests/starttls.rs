@@ -120,7 +120,7 @@ fn bytes_that_came_with_the_last_reply_are_refused_and_no_handshake_begins() {
     }
 }
 
-/// What a server answers at its last turn when it will not, and what is told of it.
+/// What a server answers at its last turn when it refuses, and what is reported of it.
 const REFUSALS: [(&str, &[u8], &str); 11] = [
     ("smtp", b"454 4.7.0 \x1b[31mTLS\0 not available\r\n", "declined: \"454 4.7.0 \\u{1b}[31mTLS\\0 not"),
     ("lmtp", b"502 5.5.1 no\r\n", "declined: \"502 5.5.1 no\""),
@@ -136,8 +136,8 @@ const REFUSALS: [(&str, &[u8], &str); 11] = [
 ];
 
 #[test]
-fn a_server_that_declines_is_status_6_with_its_words_and_hears_no_more() {
-    for ((protocol, turns), (name, refusal, told)) in one_of_each().zip(REFUSALS) {
+fn a_server_that_declines_is_status_6_with_its_words_and_receives_no_more() {
+    for ((protocol, turns), (name, refusal, expected)) in one_of_each().zip(REFUSALS) {
         assert_eq!(protocol, name);
         let server = peer(move |mut stream| {
             let turns = if protocol == "mysql" { &turns[..1] } else { turns };
@@ -148,8 +148,8 @@ fn a_server_that_declines_is_status_6_with_its_words_and_hears_no_more() {
             read_all(&mut stream)
         });
         let client = connect(protocol, &server, &["--insecure", "--quiet"]).input("secret").run();
-        let client = client.status(6).stdout(b"").says(&[&format!("STARTTLS ({protocol}) with "), told]);
-        assert!(!client.stderr.contains(['\x1b', '\0']), "{}", client.told());
+        let client = client.status(6).stdout(b"").says(&[&format!("STARTTLS ({protocol}) with "), expected]);
+        assert!(!client.stderr.contains(['\x1b', '\0']), "{}", client.description());
         assert_eq!(server.join(), b"");
     }
 }
@@ -168,7 +168,7 @@ fn a_mail_server_that_does_not_offer_it_is_not_asked() {
 }
 
 #[test]
-fn a_server_that_leaves_in_the_middle_is_status_6_and_what_was_expected_is_told() {
+fn a_server_that_leaves_in_the_middle_is_status_6_and_what_was_expected_is_reported() {
     for (protocol, turns) in one_of_each() {
         for (turn, (wanted, reply)) in turns.iter().enumerate().filter(|(_, (_, reply))| !reply.is_empty()) {
             for partial in [&b""[..], &reply[..reply.len() - 1]] {
@@ -212,14 +212,14 @@ fn a_reply_without_an_end_is_status_6_and_is_not_read_for_ever() {
         });
         let client = connect(protocol, &server, &["--insecure", "--quiet"]).run();
         let client = client.status(6).says(&["STARTTLS"]);
-        assert!(client.stderr.len() < 2000, "{}", client.told());
+        assert!(client.stderr.len() < 2000, "{}", client.description());
         server.join();
     }
 }
 
 #[test]
-fn a_silent_server_is_status_5_and_what_was_waited_for_is_told() {
-    for (protocol, told) in [
+fn a_silent_server_is_status_5_and_what_was_waited_for_is_reported() {
+    for (protocol, expected) in [
         ("smtp", "waiting for the greeting: timed out after 300 ms"),
         ("sieve", "waiting for the capabilities"),
         ("xmpp", "waiting for the stream's features"),
@@ -227,13 +227,13 @@ fn a_silent_server_is_status_5_and_what_was_waited_for_is_told() {
     ] {
         let mute = peer(|mut stream| read_all(&mut stream));
         let client = connect(protocol, &mute, &["--insecure", "--quiet", "-w", "300ms"]).run();
-        client.status(5).says(&[told, "-w TIME", "--tls without --starttls"]);
+        client.status(5).says(&[expected, "-w TIME", "--tls without --starttls"]);
         mute.join();
     }
 }
 
 #[test]
-fn a_server_that_speaks_tls_at_once_is_told() {
+fn a_server_that_speaks_tls_at_once_is_recognized() {
     let (_authority, config) = tls_config();
     for protocol in ["xmpp", "postgres", "ldap"] {
         let server = tls_peer(Arc::clone(&config), |mut tls| {

@@ -1,4 +1,4 @@
-//! Every kind of stdin and stdout, and what is left behind on their descriptors.
+//! Every kind of stdin and stdout, and the state in which their descriptors are left.
 
 mod support;
 
@@ -31,7 +31,7 @@ fn source(data: Vec<u8>) -> Peer<()> {
     })
 }
 
-/// A peer that sends this, and ends when it is told to.
+/// A peer that sends this, and ends when the test says so.
 fn source_that_waits(data: &'static [u8]) -> (Peer<()>, Sender<()>) {
     let (end, ending) = channel();
     let peer = peer(move |mut stream| {
@@ -91,8 +91,8 @@ fn a_folder_on_stdin_is_status_2() {
     connect(&server).stdin(folder).run().status(2).says(&["cannot read stdin", "directory"]);
 }
 
-/// A peer that sends the first part at once, the second and its end when it is told to, and returns whether our
-/// end was clean.
+/// A peer that sends the first part at once, the second part and its end when the test says so, and returns
+/// whether our end was clean.
 fn answers_in_two_parts() -> (Peer<bool>, Sender<()>) {
     let (go, gone) = channel();
     let peer = peer(move |mut stream| {
@@ -106,7 +106,7 @@ fn answers_in_two_parts() -> (Peer<bool>, Sender<()>) {
 }
 
 #[test]
-fn what_the_peer_has_to_say_comes_before_an_unreadable_stdin_is_told() {
+fn what_the_peer_sends_comes_before_an_unreadable_stdin_is_reported() {
     for more in [&[][..], &["--exit-on-close"], &["--no-shutdown"]] {
         let (server, go) = answers_in_two_parts();
         let client = connect(&server).args(more).stdin(File::open("/").unwrap()).start();
@@ -215,7 +215,7 @@ fn a_closed_stdout_is_status_2_once_there_is_a_byte_to_write() {
     shell(&server, "--send-only </dev/null >&-").status(0).silent();
 }
 
-/// Whoever starts a program may open it for both directions, as Python does.
+/// The starter of a program may open it for both directions, as Python does.
 #[test]
 fn a_stdout_that_is_dev_null_swallows_everything() {
     let null = OpenOptions::new().read(true).write(true).open("/dev/null").unwrap();
@@ -316,7 +316,7 @@ fn a_reader_of_stdout_gets_what_has_come_while_the_peer_is_silent() {
 }
 
 #[test]
-fn whoever_writes_to_stdin_can_be_killed_while_the_peer_is_stuck() {
+fn the_writer_of_stdin_can_be_killed_while_the_peer_is_stuck() {
     let (go, gone) = channel::<()>();
     let server = peer(move |_stream| gone.recv().map_err(drop));
     let (stdin, typed) = std::io::pipe().unwrap();
@@ -389,7 +389,7 @@ fn no_descriptor_that_was_inherited_is_ever_non_blocking() {
 }
 
 #[test]
-fn a_descriptor_that_somebody_else_made_non_blocking_is_used_all_the_same() {
+fn a_descriptor_that_another_process_made_non_blocking_is_used_all_the_same() {
     let data = noise(2 * MIB);
     let sent = data.clone();
     let server = peer(move |mut stream| {

@@ -10,7 +10,7 @@ use support::certs::{arg, authority};
 use support::peer::{end_tls, peer, read_all, tls_peer};
 use support::{Finished, Running, astream};
 
-/// A listener with a fresh key and these options, which has something to say.
+/// A listener with a fresh key and these options, which has something to send.
 fn listen(options: &[&str]) -> (Running, String, String) {
     let listener = astream(["listen", "127.0.0.1", "0", "--tls", "-v"]).args(options).input("hello").start();
     let port = listener.port();
@@ -57,7 +57,7 @@ fn without_a_common_version_both_sides_refuse_and_the_listener_goes_on() {
 /// What a server that knows nothing newer than TLS 1.1 says to any client: a `ServerHello` of that
 /// version, or an alert.
 #[test]
-fn a_server_of_an_old_version_is_told_apart() {
+fn a_server_of_an_old_version_is_recognized() {
     for minor in [1, 2] {
         let hello =
             [&[22, 3, minor, 0, 44, 2, 0, 0, 40, 3, minor][..], &[7; 32], &[0, 0, 0x2f, 0, 0, 0]].concat();
@@ -99,14 +99,14 @@ const NO_APPLICATION_PROTOCOL: u8 = 120;
 fn a_client_of_an_old_version_is_refused_with_the_alert_for_that() {
     // SSL 3.0, TLS 1.0 and 1.1, which get the alert in their own version.
     for minor in 0..3 {
-        let (alert, told) = answer(&[], &old_hello(minor));
+        let (alert, message) = answer(&[], &old_hello(minor));
         assert_eq!(alert, [21, 3, minor, 0, 2, 2, PROTOCOL_VERSION]);
-        assert!(told.contains("none of our versions of TLS"), "{told}");
+        assert!(message.contains("none of our versions of TLS"), "{message}");
     }
     // The same of TLS 1.2 may be meant, with SHA-1.
-    let (alert, told) = answer(&[], &old_hello(3));
+    let (alert, message) = answer(&[], &old_hello(3));
     assert_eq!(alert, [21, 3, 3, 0, 2, 2, HANDSHAKE_FAILURE]);
-    assert!(told.contains("SHA-1"), "{told}");
+    assert!(message.contains("SHA-1"), "{message}");
 }
 
 #[test]
@@ -129,20 +129,20 @@ fn a_first_message_in_many_records_is_read() {
 }
 
 #[test]
-fn a_client_that_names_no_application_protocol_is_refused_with_the_alert_for_that() {
+fn a_client_that_offers_no_application_protocol_is_refused_with_the_alert_for_that() {
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
         let config = Arc::new(authority().client_of(&[version]));
         let mut client = rustls::ClientConnection::new(config, "localhost".try_into().unwrap()).unwrap();
         let mut hello = Vec::new();
         client.write_tls(&mut hello).unwrap();
-        let (alert, told) = answer(&["--alpn", "h2,http/1.1"], &hello);
+        let (alert, message) = answer(&["--alpn", "h2,http/1.1"], &hello);
         assert_eq!(alert, [21, 3, 3, 0, 2, 2, NO_APPLICATION_PROTOCOL]);
-        assert!(told.contains("offered no application protocol"), "{told}");
+        assert!(message.contains("offered no application protocol"), "{message}");
     }
 }
 
 #[test]
-fn a_server_that_supports_nothing_of_ours_is_told_apart() {
+fn a_server_that_supports_nothing_of_ours_is_recognized() {
     let refusing = peer(|mut stream| {
         let _ = stream.read(&mut [0; 4096]);
         stream.write_all(&[21, 3, 3, 0, 2, 2, HANDSHAKE_FAILURE]).unwrap();
@@ -157,15 +157,15 @@ fn a_server_that_supports_nothing_of_ours_is_told_apart() {
 }
 
 #[test]
-fn a_client_that_supports_nothing_of_ours_is_told_apart() {
+fn a_client_that_supports_nothing_of_ours_is_recognized() {
     // Signatures and curves that are ours, and one suite with CBC.
     let extensions = [0, 13, 0, 4, 0, 2, 4, 3, 0, 10, 0, 4, 0, 2, 0, 23];
     let body = [&[3, 3][..], &[7; 32], &[0, 0, 2, 0xc0, 0x09, 1, 0, 0, 16], &extensions].concat();
     let length = u8::try_from(body.len()).unwrap();
     let hello = [&[22, 3, 1, 0, length + 4, 1, 0, 0, length][..], &body].concat();
-    let (alert, told) = answer(&[], &hello);
+    let (alert, message) = answer(&[], &hello);
     assert_eq!(alert, [21, 3, 3, 0, 2, 2, HANDSHAKE_FAILURE]);
-    assert!(told.contains("no cipher suite or key exchange"), "{told}");
+    assert!(message.contains("no cipher suite or key exchange"), "{message}");
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn without_a_common_application_protocol_both_sides_refuse() {
     let other = connect(&port, &pin, &["--alpn", "gopher"]).status(6).stdout(b"");
     other.says(&["alert NoApplicationProtocol", "--alpn"]);
     listener.stderr_line("only other application protocols");
-    // One that names none may be meant for another server.
+    // A client that offers none may have been diverted from another server.
     let silent = connect(&port, &pin, &[]).status(6).stdout(b"");
     silent.says(&["alert NoApplicationProtocol", "--alpn"]);
     listener.stderr_line("offered no application protocol");
@@ -212,7 +212,7 @@ fn a_server_that_chooses_no_application_protocol_is_refused() {
 #[test]
 fn what_can_never_be_agreed_on_is_status_2() {
     for command in ["connect", "listen"] {
-        for (options, told) in [
+        for (options, message) in [
             (&["--tls-min", "1.3", "--tls-max", "1.2"][..], &["1.3", "above", "1.2"][..]),
             (&["--tls-min", "1.1"], &["1.1", "1.2, 1.3"]),
             (&["--alpn", "h2,,x"], &["application protocol", "1 to 255"]),
@@ -220,7 +220,7 @@ fn what_can_never_be_agreed_on_is_status_2() {
             (&["--alpn", &"x,".repeat(8193)[..16385]], &["'x'", "8192 other application protocols"]),
         ] {
             let args = [command, "127.0.0.1", "0", "--tls"];
-            astream(args).args(options).run().status(2).says(told);
+            astream(args).args(options).run().status(2).says(message);
         }
         let args = [command, "127.0.0.1", "0"];
         for options in [["--tls-min", "1.2"], ["--tls-max", "1.3"], ["--alpn", "h2"]] {

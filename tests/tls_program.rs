@@ -86,7 +86,7 @@ fn the_keys_are_logged_for_wireshark_where_that_is_asked_for() {
 }
 
 #[test]
-fn a_key_log_that_cannot_be_written_is_told() {
+fn a_key_log_that_cannot_be_written_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("missing").join("keys");
     for command in ["connect", "listen"] {
@@ -144,7 +144,7 @@ fn sixty_four_mib_both_ways_at_once_between_ourselves_arrive() {
 
 #[test]
 fn a_peer_that_is_gone_after_its_close_notify_has_ended_cleanly() {
-    // As nginx does: it waits for nobody's end.
+    // As nginx does, which does not wait for the other end.
     let (authority, server) = server(|mut tls| {
         tls.read_exact(&mut [0; 8]).unwrap();
         tls.write_all(b"answer").unwrap();
@@ -200,7 +200,7 @@ fn a_reset_is_status_1_whichever_way_meets_it_first() {
     }
 }
 
-/// The port and the pin that a listener with a fresh key tells.
+/// The port and the pin that a listener with a fresh key prints.
 fn listener_pin(listener: &support::Running) -> (String, String) {
     let port = listener.port();
     let line = listener.stderr_line("--pin ");
@@ -208,7 +208,7 @@ fn listener_pin(listener: &support::Running) -> (String, String) {
 }
 
 #[test]
-fn a_fresh_key_is_verified_by_the_pin_that_is_told() {
+fn a_fresh_key_is_verified_by_the_pin_that_is_printed() {
     let listener = astream(["listen", "127.0.0.1", "0", "--tls"]).input("hello").start();
     let (port, pin) = listener_pin(&listener);
     let wrong = pin.replace(|c: char| c.is_ascii_uppercase(), "A");
@@ -329,7 +329,7 @@ fn the_systems_roots_are_those_of_ssl_cert_file() {
 #[test]
 fn a_server_that_ends_at_our_end_without_an_answer_is_a_hint() {
     const AT_ONCE: (&str, Duration) = ("", Duration::ZERO);
-    for (more, input, (answer, pause), is_told) in [
+    for (more, input, (answer, pause), is_reported) in [
         (&[][..], "QUIT", AT_ONCE, true),
         (&["--json"], "QUIT", AT_ONCE, true),
         (&["--send-only"], "QUIT", AT_ONCE, false),
@@ -348,7 +348,12 @@ fn a_server_that_ends_at_our_end_without_an_answer_is_a_hint() {
         let said = connect(&authority, &peer, more).input(input).run().status(0);
         let hints =
             said.stderr.lines().filter(|line| line.contains("hint") && line.contains("--no-shutdown"));
-        assert_eq!(hints.count(), usize::from(is_told), "{more:?} {input:?} {answer:?}: {}", said.told());
+        assert_eq!(
+            hints.count(),
+            usize::from(is_reported),
+            "{more:?} {input:?} {answer:?}: {}",
+            said.description()
+        );
     }
 }
 
@@ -388,7 +393,7 @@ fn a_missing_client_certificate_is_status_6_even_with_send_only() {
 }
 
 #[test]
-fn a_listener_that_demands_a_certificate_lets_in_who_shows_one() {
+fn a_listener_that_requires_a_certificate_accepts_clients_that_present_one() {
     let authority = authority();
     let (own, client) = (authority.localhost(), authority.issue("client", &["a client"]));
     let ca = arg(&authority.ca);
@@ -440,7 +445,7 @@ fn a_client_that_never_shakes_hands_does_not_use_a_listener_up() {
 }
 
 #[test]
-fn a_peer_that_does_not_speak_tls_is_told_apart() {
+fn a_peer_that_does_not_speak_tls_is_recognized() {
     let http = peer(|mut stream| {
         stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
         let _ = read_all(&mut stream);
@@ -450,7 +455,7 @@ fn a_peer_that_does_not_speak_tls_is_told_apart() {
 }
 
 #[test]
-fn certificate_files_that_cannot_be_used_are_named_before_anybody_is_bothered() {
+fn certificate_files_that_cannot_be_used_are_named_before_any_connection() {
     let authority = authority();
     let (one, other) = (authority.localhost(), authority.issue("other", &["other"]));
     let folder = authority.folder();
@@ -464,7 +469,7 @@ fn certificate_files_that_cannot_be_used_are_named_before_anybody_is_bothered() 
     let missing = folder.join("missing.pem");
     let (empty, locked) = (folder.join("empty.pem"), folder.join("locked.key"));
     let Issued { cert, key } = &one;
-    for (cert, key, told) in [
+    for (cert, key, expected) in [
         (&missing, key, "no such file"),
         (&empty, key, "no certificate"),
         (cert, &missing, "no such file"),
@@ -475,7 +480,7 @@ fn certificate_files_that_cannot_be_used_are_named_before_anybody_is_bothered() 
     ] {
         for command in ["connect", "listen"] {
             let args = [command, "127.0.0.1", "9", "--tls", "--cert", arg(cert), "--key", arg(key)];
-            astream(args).run().status(2).says(&[told, arg(folder)]);
+            astream(args).run().status(2).says(&[expected, arg(folder)]);
         }
     }
     astream(["connect", "127.0.0.1", "9", "--tls", "--cacert", arg(&missing)])
@@ -510,7 +515,7 @@ fn a_certificate_and_its_key_are_read_from_one_file_or_two_or_from_pipes() {
     }
 }
 
-/// A certificate with a critical extension that nobody knows, which must be refused (RFC 5280, 4.2).
+/// A certificate with an unknown critical extension, which must be refused (RFC 5280, 4.2).
 fn strange_certificate(folder: &std::path::Path) -> Issued {
     let key = rcgen::KeyPair::generate().unwrap();
     let mut params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();

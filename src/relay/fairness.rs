@@ -40,7 +40,7 @@ async fn talk_against(endless_way: Way) {
 }
 
 #[tokio::test]
-async fn a_way_at_full_speed_does_not_hold_the_other_up() {
+async fn a_direction_at_full_speed_does_not_delay_the_other() {
     for way in [Way::Up, Way::Down] {
         let talk = timeout(Duration::from_secs(60), talk_against(way));
         assert!(talk.await.is_ok(), "nothing passes while {way} is at full speed");

@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_outside_ascii_that_is_unknown_is_told_with_the_form_to_write() {
+    fn a_name_outside_ascii_that_is_unknown_is_reported_with_the_form_to_write() {
         assert_eq!(explained("example.org", "unknown".to_owned()), "unknown");
         let told = explained("münchen.example", "unknown".to_owned());
         assert!(told.starts_with("unknown; ") && told.contains("xn--"), "{told}");

@@ -1,5 +1,5 @@
-//! The walls of the house: floors, circles, homes of foreign names, and the size of a file. Each wall is also
-//! broken on purpose, to see that it would be noticed.
+//! The walls between modules: floors, circles, homes of foreign names, and the size of a file. Each wall is
+//! also broken on purpose, to prove that the test notices.
 
 mod names;
 
@@ -52,7 +52,7 @@ fn sources() -> Vec<Source> {
     files.iter().map(|path| Source::new(&relative(path), &std::fs::read_to_string(path).unwrap())).collect()
 }
 
-/// What is wrong with these sources, by `check`, which gets each source with its names.
+/// The complaints about these sources by `check`, which gets each source with its names.
 fn complaints(sources: &[Source], check: impl Fn(&Source, &[Name]) -> Vec<String>) -> Vec<String> {
     let modules = Modules::of(sources);
     sources.iter().flat_map(|source| check(source, &source.names(&modules))).collect()

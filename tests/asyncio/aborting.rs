@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use crate::streams_support::{ALL, End, Over, assert_cut, over, pattern, plenty, soon, with_bare_peer};
 
-/// Those that can tell an abort from an end.
+/// The transports over which an abort differs from an end.
 const CUTTING: [Over; 2] = [Over::Tcp, Over::Tls];
 
 /// Everything that could undo an abort.
@@ -70,7 +70,7 @@ async fn an_abort_after_the_end_is_seen_by_a_peer_that_still_sends() {
 }
 
 #[tokio::test]
-async fn an_abort_is_seen_at_once_whoever_keeps_the_streams() {
+async fn an_abort_is_seen_at_once_even_if_the_streams_are_kept() {
     over(&CUTTING, async |kept, (mut peer, _peer_writer)| {
         kept.1.abort();
         assert_cut(&mut peer, b"").await;
@@ -80,7 +80,7 @@ async fn an_abort_is_seen_at_once_whoever_keeps_the_streams() {
 }
 
 #[tokio::test]
-async fn an_abort_wakes_all_who_wait() {
+async fn an_abort_wakes_all_waiting_tasks() {
     over(&ALL, async |(mut reader, writer), _peer| {
         writer.write(&plenty(&writer));
         let writer = Arc::new(writer);

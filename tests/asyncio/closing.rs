@@ -13,7 +13,7 @@ use crate::streams_support::{
     ALL, Over, over, over_sockets, pattern, plenty, send_all, soon, with_bare_peer,
 };
 
-/// What a slow peer takes at once.
+/// How many bytes a slow peer takes at once.
 const PIECE: usize = 64 * 1024;
 
 fn close_timeout(milliseconds: u64) -> ConnectOptions {
@@ -109,7 +109,7 @@ async fn what_was_received_and_not_read_destroys_nothing_that_was_sent() {
 }
 
 #[tokio::test]
-async fn a_peer_that_takes_nothing_is_a_timeout_for_all_who_wait() {
+async fn a_peer_that_takes_nothing_is_a_timeout_for_all_waiting_tasks() {
     over_sockets(close_timeout(50), async |(_, writer), _peer| {
         let writer = Arc::new(writer);
         writer.write(&plenty(&writer));
@@ -128,7 +128,7 @@ async fn a_peer_that_takes_nothing_is_a_timeout_for_all_who_wait() {
     .await;
 }
 
-/// Reads all, with a pause of 20 s before each part.
+/// Reads everything, with a pause of 20 s before each part. The clock is paused: no time passes in fact.
 async fn read_slowly(mut peer: StreamReader, part: usize) -> Vec<u8> {
     let mut all = Vec::new();
     loop {
@@ -151,7 +151,7 @@ async fn a_slow_peer_that_takes_a_little_within_the_limit_gets_everything() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dropped_writer_has_as_much_patience_with_a_slow_peer() {
+async fn a_dropped_writer_waits_as_long_for_a_slow_peer() {
     let ((reader, writer), (peer, _peer_writer)) = pair(8);
     let data = pattern(200);
     writer.write(&data);
@@ -167,7 +167,7 @@ async fn a_slow_peer_of_a_socket_is_seen_to_take_what_the_runtime_does_not_notic
         writer.write(&data);
         let closing = tokio::spawn(async move { writer.wait_closed().await });
         let mut read = Vec::new();
-        // Longer than the limit in all.
+        // The pauses are the slow peer: each is shorter than the limit, and all together are longer.
         for _ in 0..30 {
             sleep(Duration::from_millis(100)).await;
             read.extend_from_slice(&peer.readexactly(PIECE).await.unwrap());
@@ -194,14 +194,14 @@ async fn a_peer_that_takes_nothing_from_a_dropped_writer_sees_no_end() {
     let ((reader, writer), mut peer) = with_bare_peer(&close_timeout(50)).await;
     writer.write(&plenty(&writer));
     drop(writer);
-    // The reader is kept: nothing but the limit ends the connection.
+    // The reader is kept, so only the limit ends the connection.
     soon("the reset", peer.ready(Interest::ERROR)).await.unwrap();
     let error = peer.read_to_end(&mut Vec::new()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     drop(reader);
 }
 
-/// Some comes, but no end of it.
+/// Data arrives, but no clean end.
 async fn assert_no_end(reader: &mut StreamReader) {
     let error = soon("the cut", reader.read_to_end()).await.expect_err("it looks complete");
     assert!(matches!(error, Error::Lost { .. } | Error::Truncated), "{error:?}");
@@ -224,7 +224,7 @@ async fn without_a_limit_a_peer_is_waited_for_and_the_longest_limit_is_none() {
 }
 
 #[tokio::test]
-async fn a_peer_that_never_ends_has_its_time_and_is_no_error() {
+async fn a_peer_that_never_ends_is_waited_for_up_to_the_limit_and_is_no_error() {
     over_sockets(close_timeout(50), async |(_, writer), (mut peer, _peer_writer)| {
         writer.write(b"all");
         writer.wait_closed().await.unwrap();

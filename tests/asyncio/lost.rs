@@ -36,7 +36,7 @@ async fn assert_every_read_is_reset(reader: &mut StreamReader) {
 }
 
 #[tokio::test]
-async fn a_reset_is_told_after_the_data_and_at_each_call() {
+async fn a_reset_is_reported_after_the_data_and_at_each_call() {
     let (mut reader, _writer) = reset_after(b"tail").await;
     assert_eq!(reader.read(2).await.unwrap(), "ta");
     assert_eq!(reader.read(100).await.unwrap(), "il");
@@ -44,7 +44,7 @@ async fn a_reset_is_told_after_the_data_and_at_each_call() {
 }
 
 #[tokio::test]
-async fn a_reset_is_told_after_the_data_over_a_unix_socket_too() {
+async fn a_reset_is_reported_after_the_data_over_a_unix_socket_too() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("socket");
     let listener = UnixListener::bind(&path).unwrap();
@@ -90,7 +90,7 @@ async fn a_loop_of_write_and_drain_ends_after_a_reset() {
 }
 
 #[tokio::test]
-async fn drain_and_wait_closed_raise_what_the_reader_has_met() {
+async fn drain_and_wait_closed_return_the_error_that_the_reader_met() {
     let (mut reader, mut writer) = reset_after(b"").await;
     writer.drain().await.unwrap();
     assert!(is_reset(&reader.read(1).await.unwrap_err()));
@@ -105,13 +105,13 @@ async fn drain_and_wait_closed_raise_what_the_reader_has_met() {
 }
 
 #[tokio::test]
-async fn wait_closed_tells_a_reset_that_nobody_has_read() {
+async fn wait_closed_reports_a_reset_that_was_not_read() {
     let (_reader, writer) = reset_after(b"unread").await;
     assert!(is_reset(&writer.wait_closed().await.unwrap_err()));
 }
 
 #[tokio::test]
-async fn wait_closed_tells_a_reset_that_came_while_it_waited_and_at_each_call() {
+async fn wait_closed_reports_a_reset_that_came_while_it_waited_and_at_each_call() {
     let ((_reader, writer), mut peer) = with_bare_peer(&ConnectOptions::new()).await;
     let (closed, ()) = tokio::join!(writer.wait_closed(), async {
         assert_eq!(peer.read(&mut [0]).await.unwrap(), 0);
@@ -137,7 +137,7 @@ async fn write_until_lost((_, writer): &End) -> Error {
 
 #[tokio::test]
 async fn a_reset_that_the_writer_meets_first_is_no_clean_end_for_the_reader() {
-    // The system tells it once only, and after that an end.
+    // The system reports it only once, and after that an end.
     let mut client = reset_after(b"tail").await;
     assert!(is_reset(&write_until_lost(&client).await));
     assert_eq!(client.0.readexactly(4).await.unwrap(), "tail");

@@ -1,4 +1,4 @@
-//! What asyncio's streams do, and what they do better here, over every transport.
+//! What asyncio's streams do, and what is done better here, over every transport.
 
 #[path = "../streams_support/mod.rs"]
 mod streams_support;

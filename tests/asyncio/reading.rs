@@ -88,7 +88,7 @@ async fn what_follows_a_line_stays_for_the_next_read_of_any_kind() {
 
 async fn assert_too_long(reader: &mut StreamReader, limit: usize) {
     let error = reader.readline().await.unwrap_err();
-    assert!(matches!(error, Error::LineTooLong { limit: told , .. } if told == limit), "{error:?}");
+    assert!(matches!(error, Error::LineTooLong { limit: found , .. } if found == limit), "{error:?}");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! `write`, `writelines`, `drain`, `write_eof`, and what is known of both ends.
+//! `write`, `writelines`, `drain`, `write_eof`, and what both halves know of the connection.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,7 +91,7 @@ async fn ten_drains_at_once_all_return_on_many_threads() {
 }
 
 #[tokio::test]
-async fn a_cancelled_drain_keeps_what_was_not_sent_and_wakes_nobody_less() {
+async fn a_cancelled_drain_keeps_what_was_not_sent_and_the_others_are_woken() {
     over(&ALL, async |(_, writer), (mut peer, _)| {
         let data = plenty(&writer);
         writer.write(&data);
@@ -148,7 +148,7 @@ async fn write_eof_is_a_half_close_and_the_reply_is_read() {
 }
 
 #[tokio::test]
-async fn a_write_after_write_eof_is_dropped_and_told_by_drain() {
+async fn a_write_after_write_eof_is_dropped_and_reported_by_drain() {
     over(&ALL, async |(_, writer), (mut peer, _)| {
         writer.write(b"before");
         writer.write_eof();

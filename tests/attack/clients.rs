@@ -1,4 +1,4 @@
-//! Clients that never come through their handshake.
+//! Clients that never complete their handshake.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -8,17 +8,17 @@ use crate::hello::{ALERT, HANDSHAKE, TOO_LONG, client_hello, record};
 use crate::support::noise;
 use crate::victim::{HANDLERS, Handler, victim};
 
-/// Sends it, whether or not it is all taken, and reads to whatever end there is.
+/// Sends the bytes, whether or not all of them are taken, and reads to whatever end there is.
 fn send(mut stream: TcpStream, bytes: &[u8]) {
     let _ = stream.write_all(bytes);
     let _ = stream.read_to_end(&mut Vec::new());
 }
 
 #[test]
-fn what_is_no_tls_is_told_with_its_first_words() {
+fn what_is_not_tls_is_reported_with_its_first_words() {
     for handler in HANDLERS {
         let victim = victim(handler, "1m");
-        for (said, told) in [
+        for (said, expected) in [
             (&b"GET /secret HTTP/1.1\r\nHost: here\r\n\r\n"[..], r#"it sent "GET /secret HTTP/1.1""#),
             (b"SSH-2.0-\x1b[31mOpenSSH\r\n", r#"it sent "SSH-2.0-\u{1b}[31mOpenSSH""#),
             (&[0; 16 * 1024], r#"it sent "\0\0\0\0\0"#),
@@ -30,10 +30,10 @@ fn what_is_no_tls_is_told_with_its_first_words() {
             if said.len() < 5 {
                 (&stream).write_all(said).unwrap();
                 stream.shutdown(Shutdown::Write).unwrap();
-                victim.tells(&format!("the peer does not speak TLS; {told}"));
+                victim.reports(&format!("the peer does not speak TLS; {expected}"));
             } else {
                 send(stream, said);
-                victim.tells(&format!("the peer does not speak TLS; {told}"));
+                victim.reports(&format!("the peer does not speak TLS; {expected}"));
             }
         }
         victim.serves();
@@ -41,7 +41,7 @@ fn what_is_no_tls_is_told_with_its_first_words() {
 }
 
 #[test]
-fn bad_records_are_told_and_closed() {
+fn bad_records_are_reported_and_closed() {
     let hello = client_hello();
     let garbage = [&[HANDSHAKE][..], &noise(100_000)].concat();
     let too_long = [&[HANDSHAKE, 3, 1, 0xff, 0xff][..], &vec![1; 0xffff]].concat();
@@ -64,7 +64,7 @@ fn bad_records_are_told_and_closed() {
             &[hello.clone(), noise(100_000)].concat(),
         ] {
             send(victim.dial(), bytes);
-            victim.tells("TLS handshake with 127.0.0.1:");
+            victim.reports("TLS handshake with 127.0.0.1:");
         }
         let more = victim.memory().saturating_sub(before);
         assert!(more < 16 << 20, "{more} bytes more");
@@ -73,7 +73,7 @@ fn bad_records_are_told_and_closed() {
 }
 
 #[test]
-fn half_a_client_hello_and_an_end_are_told() {
+fn half_a_client_hello_and_an_end_are_reported() {
     let hello = client_hello();
     for handler in HANDLERS {
         let victim = victim(handler, "1m");
@@ -81,7 +81,7 @@ fn half_a_client_hello_and_an_end_are_told() {
             let mut stream = victim.dial();
             stream.write_all(&hello[..length]).unwrap();
             stream.shutdown(Shutdown::Write).unwrap();
-            victim.tells(if length == 0 { "does it speak TLS?" } else { "before it was complete" });
+            victim.reports(if length == 0 { "does it speak TLS?" } else { "before it was complete" });
         }
         victim.serves();
     }
@@ -94,7 +94,7 @@ fn half_a_client_hello_and_silence_are_cut_off_in_time() {
         let victim = victim(handler, "200ms");
         let mut stream = victim.dial();
         stream.write_all(&hello[..hello.len() / 2]).unwrap();
-        victim.tells("timed out after 200 ms");
+        victim.reports("timed out after 200 ms");
         assert_eq!(stream.read(&mut [0; 100]).unwrap_or(0), 0);
         victim.serves();
     }
@@ -115,18 +115,18 @@ fn a_client_hello_that_drips_is_cut_off_in_time() {
             _ => break,
         }
     }
-    victim.tells("timed out after 200 ms");
+    victim.reports("timed out after 200 ms");
     victim.serves();
 }
 
 #[test]
-fn five_hundred_half_open_handshakes_keep_nobody_waiting_and_cost_little() {
+fn five_hundred_half_open_handshakes_delay_no_other_client_and_cost_little() {
     let hello = client_hello();
     for handler in HANDLERS {
         let victim = victim(handler, "10m");
         // The first one pays for what all share.
         send(victim.dial(), b"GET / HTTP/1.0\r\n\r\n");
-        victim.tells("does not speak TLS");
+        victim.reports("does not speak TLS");
         let before = victim.memory();
         let open: Vec<_> = (0..500)
             .map(|index| {
@@ -135,10 +135,10 @@ fn five_hundred_half_open_handshakes_keep_nobody_waiting_and_cost_little() {
                 stream
             })
             .collect();
-        // Whoever is served after them has waited for all of them to be accepted.
+        // A client that is served after them has waited for all of them to be accepted.
         let last = victim.dial();
         send(last, b"GET /last HTTP/1.0\r\n\r\n");
-        victim.tells("GET /last");
+        victim.reports("GET /last");
         let each = victim.memory().saturating_sub(before) / open.len();
         assert!(each < 40 << 10, "{each} bytes each");
         victim.serves();

@@ -1,4 +1,4 @@
-//! TLS under attack: whoever speaks it wrongly is told, closed, and harms nobody else.
+//! TLS under attack: a peer that violates it is reported and closed, and harms no other.
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,4 +1,4 @@
-//! A TLS 1.2 session whose records the test seals itself: with what no library would send.
+//! A TLS 1.2 session whose records the test encrypts itself, with contents that no library would send.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -18,7 +18,7 @@ pub struct Sealed {
     sequence: u64,
 }
 
-/// A session with AES-GCM, whose handshake is through on both sides.
+/// A session with AES-GCM, whose handshake is complete on both sides.
 pub fn sealed(victim: &Victim) -> Sealed {
     let mut config = victim.authority.client_of(&[&version::TLS12]);
     config.enable_secret_extraction = true;
@@ -30,7 +30,7 @@ pub fn sealed(victim: &Victim) -> Sealed {
 }
 
 impl Sealed {
-    /// What goes on with the secrets of one side's records.
+    /// Continues with the secrets of one side's records.
     pub fn new(socket: TcpStream, (sequence, secrets): (u64, ConnectionTrafficSecrets)) -> Self {
         let ConnectionTrafficSecrets::Aes256Gcm { key, iv } = secrets else { panic!("another cipher") };
         let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key.as_ref()).unwrap());
@@ -49,7 +49,7 @@ impl Sealed {
         record(kind, &[&sequence[..], &sealed].concat())
     }
 
-    /// Sends it, whether or not it is all taken, and waits for the other side to leave.
+    /// Sends the bytes, whether or not all of them are taken, and waits for the other side to leave.
     pub fn flood(mut self, records: &[u8]) {
         let _ = self.socket.write_all(records);
         let _ = self.socket.read_to_end(&mut Vec::new());

@@ -1,4 +1,4 @@
-//! Clients that misbehave once they are in.
+//! Clients that misbehave after their handshake.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -14,7 +14,7 @@ use crate::victim::{Handler, Victim, victim};
 /// Those that outlive a client.
 const SERVERS: [Handler; 3] = [Handler::KeepOpen, Handler::Echo, Handler::Forward];
 
-/// A client that both sides know to be through its handshake.
+/// A client whose handshake is complete on both sides.
 fn session(victim: &Victim) -> StreamOwned<ClientConnection, TcpStream> {
     let name = ServerName::try_from("localhost").unwrap();
     let client = ClientConnection::new(victim.authority.client(), name).unwrap();
@@ -44,7 +44,7 @@ fn bad_records_end_that_session_only() {
         ] {
             let mut session = session(&victim);
             let _ = session.sock.write_all(&bytes);
-            victim.tells("TLS: ");
+            victim.reports("TLS: ");
             let mut rest = Vec::new();
             assert!(session.read_to_end(&mut rest).is_err() && rest.is_empty(), "no clean end");
         }
@@ -61,7 +61,7 @@ fn a_flood_of_renegotiations_ends_that_session_only() {
         let mut session = sealed(&victim);
         let flood: Vec<_> = (0..1000).flat_map(|_| session.seal(HANDSHAKE, &hello[5..])).collect();
         session.flood(&flood);
-        victim.tells("asked to renegotiate again and again");
+        victim.reports("asked to renegotiate again and again");
         let more = victim.memory().saturating_sub(before);
         assert!(more < 8 << 20, "{more} bytes more");
         victim.serves();
@@ -87,7 +87,7 @@ fn a_flood_of_warnings_ends_that_session_only() {
         // user_canceled
         let flood: Vec<_> = (0..10_000).flat_map(|_| session.seal(ALERT, &[1, 90])).collect();
         session.flood(&flood);
-        victim.tells("TooManyWarningAlertsReceived");
+        victim.reports("TooManyWarningAlertsReceived");
         victim.serves();
     }
 }
@@ -106,7 +106,7 @@ fn a_flood_of_key_updates_ends_that_session_only() {
                 }
             }
         }
-        victim.tells("TLS: ");
+        victim.reports("TLS: ");
         let more = victim.memory().saturating_sub(before);
         assert!(more < 8 << 20, "{more} bytes more");
         victim.serves();
@@ -138,7 +138,7 @@ fn new_keys_of_a_client_that_reads_nothing_cost_no_memory() {
     let victim = victim(Handler::KeepOpen, "1m");
     let mut session = session(&victim);
     let before = victim.memory();
-    // Each update demands one from the other side, which has nowhere to go.
+    // Each update requires one of the other side, which has nowhere to go.
     for byte in noise(20_000) {
         session.conn.refresh_traffic_keys().unwrap();
         session.conn.writer().write_all(&[byte]).unwrap();

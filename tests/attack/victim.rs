@@ -27,7 +27,7 @@ pub struct Victim {
     _target: Option<Running>,
 }
 
-/// A listener that gives each handshake as long as `limit` says.
+/// A listener with this limit for each handshake.
 pub fn victim(handler: Handler, limit: &str) -> Victim {
     let authority = authority();
     let issued = authority.localhost();
@@ -57,15 +57,15 @@ impl Victim {
         stream
     }
 
-    /// Waits for the line about the client that holds `text`.
-    pub fn tells(&self, text: &str) {
+    /// Waits for the line about the client that contains `text`.
+    pub fn reports(&self, text: &str) {
         self.listener.stderr_line(text);
     }
 
     /// A well-behaved client gets what it came for. A one-shot listener is used up by it, not before.
     pub fn serves(self) {
         let connect = ["connect", &self.address.to_string(), "--tls", "--cacert", arg(&self.authority.ca)];
-        // Quiet: a listener that only takes what it is sent looks like one that hangs up.
+        // Quiet: a listener that only receives looks like one that hangs up, which would give a hint.
         let client = astream(connect).args(["--quiet"]).input("served").run().status(0).silent();
         match self.handler {
             Handler::OneShot => {
@@ -84,7 +84,7 @@ impl Victim {
         }
     }
 
-    /// What it holds in memory, in bytes.
+    /// Its resident memory, in bytes.
     pub fn memory(&self) -> usize {
         let status = fs::read_to_string(format!("/proc/{}/status", self.listener.pid().as_raw_nonzero()));
         let status = status.unwrap();

@@ -1,5 +1,5 @@
-//! A server that has run out of descriptors: it says so once a second, rests meanwhile, and goes on with
-//! those that come free.
+//! A server that has run out of descriptors: it logs that once a second, pauses meanwhile, and goes on with
+//! those that become free.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -50,10 +50,10 @@ fn it_says_so_once_a_second_rests_and_recovers() {
     let (start, before) = (Instant::now(), cpu_ticks(&listener));
     listener.stderr_line("cannot accept");
     let (took, used) = (start.elapsed(), cpu_ticks(&listener) - before);
-    assert!(took > Duration::from_millis(900), "told more than once a second: {took:?}");
+    assert!(took > Duration::from_millis(900), "logged more than once a second: {took:?}");
     // 5 % of at least a second.
     assert!(used <= 5, "{used} hundredths of a second of CPU in {took:?}");
-    // Whoever is in is served all the while.
+    // Clients that were accepted are served all the while.
     first.write_all(b"x").unwrap();
     first.read_exact(&mut [0]).unwrap();
     drop(waiting);
@@ -61,7 +61,7 @@ fn it_says_so_once_a_second_rests_and_recovers() {
 }
 
 #[test]
-fn descriptors_that_come_and_go_are_used_and_not_told_each_time() {
+fn descriptors_that_come_and_go_are_used_and_not_reported_each_time() {
     let listener = limited("-n 20", &["--echo"]);
     let address = listener.address();
     let start = Instant::now();
@@ -73,18 +73,18 @@ fn descriptors_that_come_and_go_are_used_and_not_told_each_time() {
     listener.stderr_line("cannot accept");
     while !waiting.is_empty() {
         served.push(waiting.swap_remove(first_answered(&waiting)));
-        // One leaves for each that was let in, once it is full.
+        // Once it is full, one leaves for each that was accepted.
         if served.len() > 4 {
             served.remove(0);
         }
     }
     let seconds = start.elapsed().as_secs();
     listener.signal(Signal::TERM);
-    let told = listener.wait().status(0).stderr.matches("cannot accept").count() as u64;
-    assert!(told <= seconds + 1, "told {told} times in {seconds} s");
+    let lines = listener.wait().status(0).stderr.matches("cannot accept").count() as u64;
+    assert!(lines <= seconds + 1, "logged {lines} times in {seconds} s");
 }
 
-/// Waits for one of those who have sent something to get it back.
+/// Waits for the first of the senders to receive its bytes again.
 fn first_answered(waiting: &[TcpStream]) -> usize {
     let mut polled: Vec<_> = waiting.iter().map(|stream| PollFd::new(stream, PollFlags::IN)).collect();
     let deadline = Timespec::try_from(DEADLINE).unwrap();
@@ -100,7 +100,7 @@ fn a_relay_recovers_too() {
     let many: Vec<_> = (0..40).map(|_| dial(address)).collect();
     relay.stderr_line("oo many open files");
     drop(many);
-    // Those who are still in its queue come first, and each needs two.
+    // The clients that are still in its queue come first, and each needs two descriptors.
     let start = Instant::now();
     while !serves(address).is_ok_and(|whole| whole) {
         assert!(start.elapsed() < DEADLINE, "nobody more is served");

@@ -1,4 +1,4 @@
-//! At full speed as well as when nothing moves any more, timers, signals and the other direction work.
+//! Timers, signals and the other direction work while a direction is at full speed and while it is blocked.
 
 use std::io::Read;
 use std::net::TcpStream;
@@ -14,7 +14,7 @@ use crate::way::{Flood, Pace, Way};
 const MIB: u64 = 1 << 20;
 
 #[test]
-fn a_way_at_full_speed_does_not_hold_the_other_up() {
+fn a_direction_at_full_speed_does_not_delay_the_other() {
     on_all(|path| {
         for back in [false, true] {
             let Course { up, down, client: _client, server: _server, other: _other, .. } =
@@ -33,8 +33,8 @@ fn a_way_at_full_speed_does_not_hold_the_other_up() {
 /// Both limits; the set-up's is longer, because it runs while the machine is busy.
 const LIMITS: [&str; 4] = ["-i", "1s", "-w", "2s"];
 
-/// A transfer goes on beyond all limits. Nothing goes the other way but for an echo's second client, who
-/// has limits of its own.
+/// A transfer goes on beyond all limits. Nothing goes in the other direction, except for the second client of
+/// an echo, which has limits of its own.
 fn outlast(path: Path, flood: &Flood, answers: &mut Way) {
     let start = Instant::now();
     while start.elapsed() < Duration::from_millis(2500) {
@@ -54,7 +54,7 @@ fn outlast(path: Path, flood: &Flood, answers: &mut Way) {
 fn the_limits_of_a_server_end_what_is_stuck_and_nothing_else() {
     on_all(|path| {
         let Course { up, down, client, server, address, other } = path.start(&[], &LIMITS);
-        // The way on which the server waits for its peer.
+        // The direction in which the server waits for its peer.
         let sends = matches!(path.server, Server::OneShot | Server::KeepOpen);
         let (data, mut answers) = if sends { (down, up) } else { (up, down) };
         let flood = data.flood();
@@ -68,8 +68,8 @@ fn the_limits_of_a_server_end_what_is_stuck_and_nothing_else() {
         let shown = flood.shown();
         flood.set(Pace::Stuck);
         if path.server == Server::OneShot {
-            let told = server.wait().status(5).stderr;
-            assert!(told.contains("idle: nothing sent or received for 1 s"), "{told}");
+            let stderr = server.wait().status(5).stderr;
+            assert!(stderr.contains("idle: nothing sent or received for 1 s"), "{stderr}");
         } else {
             server.stderr_line("idle: nothing sent or received for 1 s");
             // Of an echo's two clients either may be the first.
@@ -127,7 +127,7 @@ fn is_ended_by_a_signal(path: Path, back: bool, pace: Pace, is_for_client: bool)
 
 fn fails(program: Running) {
     let ended = program.wait();
-    assert_ne!(ended.code(), 0, "{}", ended.told());
+    assert_ne!(ended.code(), 0, "{}", ended.description());
 }
 
 #[test]

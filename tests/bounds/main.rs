@@ -1,5 +1,5 @@
-//! Whatever the peers do: memory stays bounded, bytes go the fastest way that there is, and neither a
-//! timer, nor a signal, nor the other direction is held up.
+//! Whatever the peers do, memory stays bounded, bytes are moved in the fastest way that there is, and neither
+//! a timer, nor a signal, nor the other direction is delayed.
 
 #[path = "../support/mod.rs"]
 mod support;

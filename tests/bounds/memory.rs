@@ -12,10 +12,10 @@ use crate::way::BLOCK;
 /// How many blocks of a MiB go through each path.
 const BLOCKS: u64 = if cfg!(debug_assertions) { 96 } else { 4096 };
 
-/// What all the buffers of the system on a path hold at most.
+/// The most bytes that all the buffers of the system on a path hold.
 const HELD: u64 = 64 << 20;
 
-/// What a program may have of memory, in KiB.
+/// The most memory that a program may use, in KiB.
 const RESIDENT: u64 = 32 * 1024;
 
 #[test]
@@ -32,7 +32,7 @@ fn follow(path: Path, back: bool) {
     let Course { up, down, client, server, other, .. } = path.start(&[], &[]);
     let (mut data, mut answers) = if back { (down, up) } else { (up, down) };
     let flow = data.pour(BLOCKS);
-    // Nobody reads, and the other way goes on.
+    // This end is not read, and the other direction goes on.
     flow.is_stuck(&mut answers);
     assert!(flow.sent() < HELD, "{} bytes were taken that nobody wants", flow.sent());
     // As slow as a conversation.
@@ -77,12 +77,12 @@ fn four_gib_go_from_a_file_to_dev_null() {
         (client, "sending by sendfile", format!("{SIZE} bytes sent")),
         (server, "receiving by splice through a pipe", format!("{SIZE} bytes received")),
     ] {
-        let told = &ended.stderr;
-        assert!(told.contains(mover) && (told.contains(&total)), "{}", ended.told());
+        let stderr = &ended.stderr;
+        assert!(stderr.contains(mover) && (stderr.contains(&total)), "{}", ended.description());
     }
 }
 
-/// The most that a program has had in memory, in KiB.
+/// The most memory that a program has used, in KiB.
 fn peak_memory(program: &Running) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", program.pid().as_raw_nonzero())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();

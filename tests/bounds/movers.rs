@@ -1,5 +1,5 @@
-//! How bytes are moved between a socket and each kind of descriptor, and that they all are, also where the
-//! kernel does not do it.
+//! How bytes are moved between a socket and each kind of descriptor, and that all of them are, also without
+//! the kernel's help.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, Write};
@@ -38,12 +38,13 @@ fn send(mut stream: TcpStream) {
     read_all(&mut stream);
 }
 
-/// What was told of how this way was moved: one thing, or nothing where it went through the streams.
+/// Asserts what was logged of how this direction was moved: one thing, or nothing if it went through the
+/// streams.
 #[track_caller]
-fn assert_moved(told: &Finished, way: &str, by_kernel: bool, wanted: &str) {
-    let by = told.stderr.lines().filter_map(|line| line.strip_prefix(&format!("astream: {way} by ")));
+fn assert_moved(finished: &Finished, way: &str, by_kernel: bool, wanted: &str) {
+    let by = finished.stderr.lines().filter_map(|line| line.strip_prefix(&format!("astream: {way} by ")));
     let wanted = by_kernel.then_some(wanted);
-    assert_eq!(by.collect::<Vec<_>>(), Vec::from_iter(wanted), "{}", told.told());
+    assert_eq!(by.collect::<Vec<_>>(), Vec::from_iter(wanted), "{}", finished.description());
 }
 
 fn file_of(data: &[u8]) -> File {
@@ -74,9 +75,9 @@ fn every_kind_of_stdin_is_sent_whole_by_its_mover() {
             (socket_of(noise(MIB)), "read and write"),
         ] {
             let server = peer(receive);
-            let told = connect(&server, by_kernel).stdin(stdin).run().status(0);
+            let finished = connect(&server, by_kernel).stdin(stdin).run().status(0);
             assert!(server.join() == noise(MIB), "by {mover}");
-            assert_moved(&told, "sending", by_kernel, mover);
+            assert_moved(&finished, "sending", by_kernel, mover);
         }
     }
 }
@@ -85,13 +86,13 @@ fn every_kind_of_stdin_is_sent_whole_by_its_mover() {
 fn a_pipe_is_left_to_the_kernel_where_the_peer_may_be_on_another_machine() {
     for by_kernel in BOTH {
         let server = peer_at(ELSEWHERE, receive);
-        let told = connect(&server, by_kernel).stdin(pipe_of(noise(MIB))).run().status(0);
+        let finished = connect(&server, by_kernel).stdin(pipe_of(noise(MIB))).run().status(0);
         assert!(server.join() == noise(MIB));
-        assert_moved(&told, "sending", by_kernel, "splice");
+        assert_moved(&finished, "sending", by_kernel, "splice");
     }
 }
 
-/// The larger they are, the fewer the turns of whoever is at the other end.
+/// Larger pipes mean fewer wake-ups of both peers.
 #[test]
 fn pipes_through_which_much_goes_are_enlarged() {
     for address in ["127.0.0.1", ELSEWHERE] {
@@ -139,19 +140,19 @@ fn every_kind_of_stdout_gets_everything_by_its_mover() {
             let mut file = OpenOptions::new().append(append).write(true).create(true).open(&path).unwrap();
             // Where it stands, or at its end.
             file.write_all(b"before").unwrap();
-            let told = connect(&server, by_kernel).stdout(file).run().status(0);
+            let finished = connect(&server, by_kernel).stdout(file).run().status(0);
             assert!(std::fs::read(&path).unwrap() == [b"before", &noise(MIB)[..]].concat());
-            assert_moved(&told, "receiving", by_kernel, mover);
+            assert_moved(&finished, "receiving", by_kernel, mover);
             std::fs::remove_file(&path).unwrap();
         }
         let server = peer(send);
-        let told = connect(&server, by_kernel).run().status(0).stdout(&noise(MIB));
-        assert_moved(&told, "receiving", by_kernel, "splice");
+        let finished = connect(&server, by_kernel).run().status(0).stdout(&noise(MIB));
+        assert_moved(&finished, "receiving", by_kernel, "splice");
 
         let server = peer(send);
         let null = OpenOptions::new().write(true).open("/dev/null").unwrap();
-        let told = connect(&server, by_kernel).stdout(null).run().status(0);
-        assert_moved(&told, "receiving", by_kernel, "splice through a pipe");
+        let finished = connect(&server, by_kernel).stdout(null).run().status(0);
+        assert_moved(&finished, "receiving", by_kernel, "splice through a pipe");
 
         let server = peer(send);
         let (mut ours, theirs) = UnixStream::pair().unwrap();
@@ -188,14 +189,14 @@ fn a_descriptor_of_the_wrong_direction_is_status_2() {
         let (_reader, writer) = std::io::pipe().unwrap();
         for stdin in [Stdio::from(File::create(&path).unwrap()), writer.into()] {
             let server = peer(receive);
-            let told = connect(&server, by_kernel).stdin(stdin).run().status(2);
-            assert!(told.stderr.contains("cannot read stdin"), "{}", told.told());
+            let finished = connect(&server, by_kernel).stdin(stdin).run().status(2);
+            assert!(finished.stderr.contains("cannot read stdin"), "{}", finished.description());
         }
         let (reader, _writer) = std::io::pipe().unwrap();
         for stdout in [Stdio::from(File::open(&path).unwrap()), reader.into()] {
             let server = peer(send);
-            let told = connect(&server, by_kernel).stdout(stdout).run().status(2);
-            assert!(told.stderr.contains("cannot write to stdout"), "{}", told.told());
+            let finished = connect(&server, by_kernel).stdout(stdout).run().status(2);
+            assert!(finished.stderr.contains("cannot write to stdout"), "{}", finished.description());
         }
         drop(server);
     }
@@ -237,6 +238,6 @@ fn a_relay_that_gets_no_pipe_moves_everything_all_the_same() {
         writing.shutdown(Shutdown::Write).unwrap();
     });
     assert!(read_all(&mut client) == noise(4 * MIB));
-    let told = relay.wait().status(0);
-    assert!(!told.stderr.contains("by splice"), "{}", told.told());
+    let finished = relay.wait().status(0);
+    assert!(!finished.stderr.contains("by splice"), "{}", finished.description());
 }

@@ -18,7 +18,7 @@ pub enum Server {
     KeepOpen,
     /// A relay to a one-shot listener.
     Relay,
-    /// The way back is that of a second client.
+    /// The way back is a second client's.
     Echo,
 }
 
@@ -26,7 +26,7 @@ pub enum Server {
 #[derive(Debug, Clone, Copy)]
 pub struct Path {
     pub server: Server,
-    /// Where that listens: at the client's own address, or at one that looks like another machine's.
+    /// The address it listens at: the client's own, or one that looks like another machine's.
     address: &'static str,
     pub tls: bool,
     pub by_streams: bool,
@@ -60,7 +60,7 @@ pub struct Course {
     pub down: Way,
     pub client: Running,
     pub server: Running,
-    /// Where that listens.
+    /// The address it listens at.
     pub address: SocketAddr,
     /// A relay's target, or an echo's second client.
     pub other: Option<Running>,

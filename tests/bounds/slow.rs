@@ -1,5 +1,5 @@
-//! A peer that takes its time is not idle: 64 KiB three times a second, with a limit of three seconds and a
-//! system that would rather be asked to send megabytes at once.
+//! A slow peer is not idle: it takes 64 KiB three times a second, with a limit of three seconds and a system
+//! that prefers to be asked for megabytes at once.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -64,18 +64,18 @@ fn takes_its_time(mut stream: impl Read) {
     }
 }
 
-/// What a program is given without an end.
+/// An input without an end.
 fn endless() -> File {
     File::open("/dev/zero").unwrap()
 }
 
-/// The same from a pipe.
+/// An input without an end, from a pipe.
 fn endless_pipe() -> (Running, Stdio) {
     let (reader, writer) = std::io::pipe().unwrap();
     (tool("cat").stdin(endless()).stdout(writer).start(), reader.into())
 }
 
-/// The same from a file, or almost.
+/// An input that is almost without an end, from a file.
 fn large_file() -> File {
     let file = tempfile::tempfile().unwrap();
     file.set_len(1 << 40).unwrap();

@@ -1,4 +1,4 @@
-//! One way through the programs of a path: what is typed at one end is shown at the other.
+//! One direction through the programs of a path: what is written at one end is read at the other.
 
 use std::io::{PipeReader, PipeWriter, Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::support::{DEADLINE, Program, Running, noise};
 
-/// What much data comes in.
+/// The unit of large data.
 pub const BLOCK: usize = 1 << 20;
 
 static DATA: LazyLock<Vec<u8>> = LazyLock::new(|| noise(BLOCK));
@@ -42,12 +42,12 @@ impl Way {
         assert_eq!(&shown, b"!");
     }
 
-    /// Ends what is typed.
+    /// Ends the input.
     pub fn close(&mut self) {
         self.typed = None;
     }
 
-    /// Lets so many blocks flow into this end.
+    /// Writes this many blocks into this end.
     pub fn pour(&mut self, blocks: u64) -> Flow {
         let mut typed = self.typed.take().unwrap();
         let sent = Arc::new(AtomicU64::new(0));
@@ -55,7 +55,7 @@ impl Way {
         let writer = thread::spawn(move || {
             for _ in 0..blocks {
                 for part in DATA.chunks(BLOCK / 16) {
-                    // Whoever reads may go away, which is for the test to judge.
+                    // The reader may go away, which is for the test to judge.
                     if typed.write_all(part).is_err() {
                         return typed;
                     }
@@ -67,7 +67,7 @@ impl Way {
         Flow { sent, writer }
     }
 
-    /// Lets data flow through for ever.
+    /// Keeps data flowing until the test ends.
     pub fn flood(mut self) -> Flood {
         let flow = self.pour(u64::MAX);
         let reader = Arc::new(Reader::default());
@@ -85,7 +85,7 @@ impl Way {
         Flood { flow, reader }
     }
 
-    /// Sees so many blocks come out.
+    /// Reads this many blocks at the other end.
     #[track_caller]
     pub fn drain(&mut self, blocks: u64) {
         let mut shown = vec![0; BLOCK];
@@ -95,7 +95,7 @@ impl Way {
         }
     }
 
-    /// Sees the end come out.
+    /// Reads the end at the other end.
     #[track_caller]
     pub fn ends(&mut self) {
         self.wait();
@@ -143,7 +143,7 @@ struct Reader {
 }
 
 impl Reader {
-    /// Waits as long as the pace wants it.
+    /// Waits as long as the pace says.
     fn rest(&self) {
         let pace = self.pace.lock().unwrap();
         drop(self.changed.wait_while(pace, |pace| *pace == Pace::Stuck).unwrap());
@@ -161,7 +161,7 @@ impl Flood {
         self.reader.shown.load(Ordering::Relaxed)
     }
 
-    /// Waits until so many bytes more have come out; bytes go the other way all the while.
+    /// Waits until this many more bytes have come out, while bytes go the other way.
     #[track_caller]
     pub fn goes_on(&self, more: u64, other: &mut Way) {
         let (start, wanted) = (Instant::now(), self.shown() + more);
@@ -190,7 +190,7 @@ impl Flow {
         self.sent.load(Ordering::Relaxed)
     }
 
-    /// Waits until the program takes no more, which `other` finds out: bytes go that way all the while.
+    /// Waits until the program takes no more, which is known because bytes go through `other` all the while.
     #[track_caller]
     pub fn is_stuck(&self, other: &mut Way) {
         let (mut sent, mut turns) = (self.sent(), 0);
@@ -201,7 +201,7 @@ impl Flow {
         }
     }
 
-    /// Waits until all is typed, and gives the open end back.
+    /// Waits until everything is written, and returns the open end.
     pub fn done(self, way: &mut Way) {
         way.typed = Some(self.writer.join().unwrap());
     }

@@ -1,5 +1,5 @@
-//! `-z`, `--show-certs` and `--json` against OpenSSL: what we tell of certificates is what it tells, and
-//! what we print it reads.
+//! `-z`, `--show-certs` and `--json` against OpenSSL: what we report of certificates is what it reports, and
+//! it reads what we print.
 
 use std::path::Path;
 
@@ -22,7 +22,7 @@ const KEYS: [(&[&str], &str); 6] = [
 ];
 
 #[test]
-fn the_chain_of_s_server_is_shown_as_s_client_shows_it() {
+fn the_chain_of_s_server_is_printed_as_s_client_prints_it() {
     for (kind, _) in &KEYS[..3] {
         let folder = tempfile::tempdir().unwrap();
         chain(folder.path(), kind);
@@ -42,12 +42,12 @@ fn the_chain_of_s_server_is_shown_as_s_client_shows_it() {
         let ours = astream(["connect", "-z", "127.0.0.1", &port, "--tls", "--show-certs", "--cacert"]);
         let ours = ours.args([file("root.pem")]).run().status(0);
         assert_eq!(blocks(&ours), blocks(&theirs));
-        assert_eq!(blocks(&ours).len(), 2, "{}", ours.told());
+        assert_eq!(blocks(&ours).len(), 2, "{}", ours.description());
     }
 }
 
 #[test]
-fn what_is_told_of_a_certificate_is_what_openssl_tells() {
+fn what_is_reported_of_a_certificate_is_what_openssl_reports() {
     for (kind, name) in KEYS {
         let folder = tempfile::tempdir().unwrap();
         chain(folder.path(), kind);
@@ -56,9 +56,9 @@ fn what_is_told_of_a_certificate_is_what_openssl_tells() {
         let said = astream(args).run().status(0);
         let event: Value = serde_json::from_str(said.stderr.lines().last().unwrap()).unwrap();
         let certificates = event["certificates"].as_array().unwrap();
-        assert_eq!(certificates.len(), 2, "{}", said.told());
+        assert_eq!(certificates.len(), 2, "{}", said.description());
         for (certificate, pem) in certificates.iter().zip(blocks(&said)) {
-            is_told_alike(certificate, &pem);
+            is_reported_alike(certificate, &pem);
         }
         assert_eq!(certificates[0]["key"], name);
         assert_eq!(
@@ -91,17 +91,17 @@ fn a_list_of_ports_of_s_server_has_the_status_of_the_worst() {
     let ports = format!("{},{},{},{}", good.1, closed.port(), soon.1, expired.1);
     let said = site.connect(&ports).args(["-z", "--expires-within", "7d"]).run().status(6);
     let report = std::str::from_utf8(&said.stdout).unwrap();
-    let told: Vec<_> = report
+    let open: Vec<_> = report
         .lines()
         .filter(|line| line.contains(&format!(":{}", good.1)) && line.contains(": open"))
         .collect();
-    assert_eq!(told.len(), 1, "{}", said.told());
-    for told in [
+    assert_eq!(open.len(), 1, "{}", said.description());
+    for expected in [
         &format!("cannot connect to localhost:{}", closed.port()),
         &format!("TLS with localhost:{}: the certificate of", soon.1),
         &format!("TLS handshake with localhost:{}", expired.1),
     ] {
-        assert!(report.contains(told), "{told}: {}", said.told());
+        assert!(report.contains(expected), "{expected}: {}", said.description());
     }
     // All have ended by our close_notify, and none by a reset.
     for (server, _) in [good, soon] {
@@ -111,24 +111,24 @@ fn a_list_of_ports_of_s_server_has_the_status_of_the_worst() {
 
 /// Compares with each answer of `openssl x509`.
 #[track_caller]
-fn is_told_alike(certificate: &Value, pem: &str) {
+fn is_reported_alike(certificate: &Value, pem: &str) {
     let ask = |args: &[&str]| {
         let said = peer("openssl").args(["x509", "-noout"]).args(args).input(pem).run().status(0);
         let text = String::from_utf8(said.stdout).unwrap();
         text.trim_end().split_once('=').map_or(text.clone(), |(_, value)| value.to_owned())
     };
-    let told = |name: &str| certificate[name].as_str().unwrap_or_default().to_owned();
+    let field = |name: &str| certificate[name].as_str().unwrap_or_default().to_owned();
     let names = ["-nameopt", "RFC2253,-esc_msb,utf8"];
-    assert_eq!(told("subject"), ask(&[&["-subject"], &names[..]].concat()));
-    assert_eq!(told("issuer"), ask(&[&["-issuer"], &names[..]].concat()));
-    assert_eq!(told("serial"), ask(&["-serial"]).to_lowercase());
-    assert_eq!(told("sha256"), ask(&["-fingerprint", "-sha256"]).replace(':', "").to_lowercase());
+    assert_eq!(field("subject"), ask(&[&["-subject"], &names[..]].concat()));
+    assert_eq!(field("issuer"), ask(&[&["-issuer"], &names[..]].concat()));
+    assert_eq!(field("serial"), ask(&["-serial"]).to_lowercase());
+    assert_eq!(field("sha256"), ask(&["-fingerprint", "-sha256"]).replace(':', "").to_lowercase());
     for (name, asked) in [("not_before", "-startdate"), ("not_after", "-enddate")] {
-        assert_eq!(told(name).replace('T', " "), ask(&[asked, "-dateopt", "iso_8601"]));
+        assert_eq!(field(name).replace('T', " "), ask(&[asked, "-dateopt", "iso_8601"]));
     }
     let script = "openssl x509 -noout -pubkey | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64";
     let pin = peer("bash").args(["-c", script]).input(pem).run().status(0).stdout;
-    assert_eq!(told("pin"), format!("sha256//{}", String::from_utf8(pin).unwrap().trim_end()));
+    assert_eq!(field("pin"), format!("sha256//{}", String::from_utf8(pin).unwrap().trim_end()));
 }
 
 /// A root, an authority under it and a certificate of that one, whose names have all that is awkward.

@@ -16,7 +16,7 @@ fn curl_is_answered_by_a_listener() {
         let server = site.listen().input([head.as_bytes(), &DOWN].concat()).start();
         curl(&site, version, &url("https", &server.port(), "page")).run().status(0).stdout(&DOWN);
         let server = server.wait().status(0);
-        assert!(server.stdout.starts_with(b"GET /page HTTP/1.1\r\n"), "{}", server.told());
+        assert!(server.stdout.starts_with(b"GET /page HTTP/1.1\r\n"), "{}", server.description());
         version.was_spoken(&server.stderr);
     }
 }
@@ -46,7 +46,7 @@ fn curl_uploads_to_a_listener() {
         server.close_stdin();
         client.wait().status(0).stdout(b"thanks");
         let server = server.wait().status(0);
-        assert!(server.stdout.starts_with(b"PUT /there HTTP/1.1\r\n"), "{}", server.told());
+        assert!(server.stdout.starts_with(b"PUT /there HTTP/1.1\r\n"), "{}", server.description());
         version.was_spoken(&server.stderr);
     }
 }
@@ -61,7 +61,7 @@ fn a_curl_that_does_not_trust_us_uses_nothing_up() {
         // CURLE_PEER_FAILED_VERIFICATION
         assert_eq!(untrusting.run().code(), 60);
         server.stderr_line("TLS handshake with");
-        // The scheme of the wrong port: its words are told.
+        // The scheme of the wrong port: what it sent is reported.
         peer("curl").args(["-sS", &url("http", &port, "page")]).run();
         server.stderr_line("the peer does not speak TLS; it sent \"GET /page HTTP/1.1\"");
         curl(&site, version, &url("https", &port, "")).run().status(0).stdout(b"ok");

@@ -70,7 +70,7 @@ pub fn mariadb(site: &Site, with_tls: bool) -> (Daemon, String) {
     let folder = site.authority.folder().join(format!("mariadb-{with_tls}"));
     create_dir(&folder).unwrap();
     let (server, port) = on_free_port(|port| {
-        // No user of it is known, and anybody is let in.
+        // It has no users, and every client is let in.
         let server = peer("mariadbd")
             .args(["--no-defaults", "--user=root", "--skip-grant-tables", "--skip-innodb"])
             .args(["--default-storage-engine=MyISAM", "--bind-address=127.0.0.1", "--port", port])

@@ -1,5 +1,5 @@
-//! `--forward` in the middle: real TLS clients in front of it, real TLS servers behind it. What either
-//! does wrong is passed on for what it is.
+//! `--forward` in the middle: real TLS clients in front of it, real TLS servers behind it. A violation of
+//! either is passed on as what it is.
 
 use crate::gnutls::{SOME, ends_last, gnutls_cli, gnutls_serv, text};
 use crate::http_server::tls_server;
@@ -181,7 +181,7 @@ fn a_page_of_nginx_behind_is_complete_and_its_end_is_called_what_it_is() {
         let relay = puts_on(&site, &port).start();
         let client = plain_client(&relay.port()).input(request("/")).run();
         has_body(&client, PAGE);
-        assert!([(0, 0), (1, 7)].contains(&(client.code(), relay.wait().code())), "{}", client.told());
+        assert!([(0, 0), (1, 7)].contains(&(client.code(), relay.wait().code())), "{}", client.description());
     }
 }
 

@@ -74,7 +74,7 @@ pub fn gnutls_serv(site: &Site, version: Version) -> (Running, String) {
 }
 
 pub fn gnutls_cli(site: &Site, version: Version, port: &str) -> Program {
-    // What it has to say would be mixed into the data.
+    // Its messages would be mixed into the data.
     peer("gnutls-cli")
         .args(["--logfile", "/dev/null", "--x509cafile", site.ca(), "--priority", only(version)])
         .args(["--port", port, "localhost"])

@@ -52,7 +52,7 @@ fn a_page_of_python_is_printed_over_tls_also_after_our_end() {
         let client = site.connect(&port).input(request("/")).run();
         has_body(&client, PAGE);
         // It closes with our close_notify unread: a reset may follow its bare FIN, and be seen first.
-        assert!([7, 1].contains(&client.code()), "{}", client.told());
+        assert!([7, 1].contains(&client.code()), "{}", client.description());
     }
 }
 

@@ -1,4 +1,4 @@
-//! Real peers as servers: found, on a port of their own, and listening when a helper returns.
+//! Real peers as servers: found, on a port of their own, and listening when a function returns.
 
 use std::collections::HashSet;
 use std::net::TcpListener;
@@ -56,24 +56,24 @@ pub fn missing(what: &str, package: &str) -> ! {
     panic!("{what} is not installed: apt-get install {package}")
 }
 
-/// Starts a server that chooses its port itself, and says which.
+/// Starts a server that chooses its port itself.
 pub fn on_any_port(program: Program) -> (Running, String) {
-    listening(program.start()).unwrap_or_else(|told| panic!("the peer does not listen: {told}"))
+    listening(program.start()).unwrap_or_else(|error| panic!("the peer does not listen: {error}"))
 }
 
-/// Starts a server that must be told its port. Somebody else may take it first: then another.
+/// Starts a server that must be given its port. If another process takes that first, another port is tried.
 pub fn on_free_port(mut server: impl FnMut(&str) -> Program) -> (Running, String) {
-    let mut told = String::new();
+    let mut last_error = String::new();
     for _ in 0..5 {
         match listening(server(&free_port().to_string()).start()) {
             Ok(running) => return running,
-            Err(error) => told = error,
+            Err(error) => last_error = error,
         }
     }
-    panic!("the peer does not listen: {told}")
+    panic!("the peer does not listen: {last_error}")
 }
 
-/// A server with children, which it takes along when it is asked to end.
+/// A server with children, which it ends when it is asked to end.
 pub struct Daemon(Option<Running>);
 
 impl Daemon {
@@ -118,7 +118,7 @@ fn listening(mut server: Running) -> Result<(Running, String), String> {
     });
     match port {
         Some(port) => Ok((server, port.to_string())),
-        None => Err(server.wait().told()),
+        None => Err(server.wait().description()),
     }
 }
 
@@ -166,7 +166,7 @@ pub fn connections() -> Vec<Connection> {
         .collect()
 }
 
-/// Waits for what the kernel tells to nobody: the one place that looks again and again.
+/// Waits for a state that the kernel reports by no event: the only place that polls.
 pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {

@@ -13,7 +13,7 @@ fn a_mail_is_delivered_by_a_script_with_plain_line_feeds() {
                   Subject: greetings\n\nHow are you?\n.\nQUIT\n";
     let client = astream(["connect", "-C", "127.0.0.1", &port]).input(script).run().status(0).silent();
     let codes = codes(&client.stdout);
-    assert_eq!(codes, ["220", "250", "250", "250", "354", "250", "221"], "{}", client.told());
+    assert_eq!(codes, ["220", "250", "250", "250", "354", "250", "221"], "{}", client.description());
     server.stdout_line("Subject: greetings");
     server.stdout_line("How are you?");
 }
@@ -39,7 +39,7 @@ fn vsftpd_answers_a_script_with_plain_line_feeds() {
     let (_server, port) = vsftpd(&folder, "");
     let script = "USER anonymous\nPASS me@me.test\nSYST\nQUIT\n";
     let client = astream(["connect", "-C", "127.0.0.1", &port]).input(script).run().status(0).silent();
-    assert_eq!(codes(&client.stdout), ["220", "331", "230", "215", "221"], "{}", client.told());
+    assert_eq!(codes(&client.stdout), ["220", "331", "230", "215", "221"], "{}", client.description());
 }
 
 #[test]
@@ -91,9 +91,9 @@ fn log_in(control: &mut Running) -> String {
     control.write_stdin(b"TYPE I\n");
     control.stdout_line("200 ");
     control.write_stdin(b"PASV\n");
-    let told = control.stdout_line("227 ");
+    let answer = control.stdout_line("227 ");
     let numbers: Vec<u32> =
-        told[4..].split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok()).collect();
+        answer[4..].split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok()).collect();
     (numbers[4] * 256 + numbers[5]).to_string()
 }
 

@@ -10,8 +10,8 @@ use crate::site::Site;
 use crate::support::certs::arg;
 use crate::support::tool;
 
-/// Exim, or none: it serves nobody's wish but root's. With a certificate that is not there it offers
-/// TLS all the same.
+/// Exim, or None: it can only be started by root. With a certificate that is missing it offers TLS all the
+/// same.
 pub fn exim(site: &Site, certificate: &str) -> Option<(Daemon, String)> {
     exim_with(site, certificate, &[])
 }
@@ -75,7 +75,7 @@ pub fn dovecot(site: &Site, [protocol, service, listener]: [&str; 3], ssl: &str)
     (Daemon::new(server), port)
 }
 
-/// Makes Dovecot run as whoever runs the tests, where that is not root.
+/// Makes Dovecot run as the user who runs the tests, if that is not root.
 fn without_root() -> String {
     if getuid().is_root() {
         return String::new();

@@ -31,7 +31,7 @@ fn a_dead_first_address_costs_a_quarter_of_a_second() {
         let (with, client) = timed(|| with_names(&hosts).args(["connect", "-v", "dual.test", &port]));
         let tried = client.stderr.find(&format!("connecting to {}", hole.address));
         let reached = client.stderr.find(&format!("connected to 127.0.0.1:{port}"));
-        assert!(tried.is_some() && tried < reached, "{}", client.told());
+        assert!(tried.is_some() && tried < reached, "{}", client.description());
         with.saturating_sub(without)
     });
     let extra = extra.min().unwrap();
@@ -45,7 +45,7 @@ fn a_signal_ends_a_listener_whose_name_is_still_being_looked_up() {
         let hosts = folder.path().join("hosts");
         assert!(tool("mkfifo").args([&hosts]).run().code() == 0);
         let listener = with_names(&hosts).args(["listen", "silent.test", "0"]).args(more).start();
-        // Nobody opens the other side of its names.
+        // The other end of its names is never opened.
         listener.until_thread("resolver", true);
         listener.signal(Signal::TERM);
         assert_eq!(listener.wait().code(), 128 + 15);
@@ -72,7 +72,7 @@ fn dead_and_alive() -> (BlackHole, TcpListener) {
 fn with_names(hosts: &Path) -> Program {
     let library = "libnss_wrapper.so";
     let is_there = |folder: PathBuf| folder.join(library).exists();
-    // Without it the name would be looked for in the world.
+    // Without it the name would be looked up in the network.
     if !fs::read_dir("/usr/lib").unwrap().any(|entry| is_there(entry.unwrap().path())) {
         missing(library, "libnss-wrapper");
     }

@@ -1,5 +1,5 @@
-//! ncat, plain and over TLS. Before 7.95 its end under TLS is a bare FIN, which is told as status 7
-//! wherever it is not explicitly allowed; what arrived before it must be complete all the same.
+//! ncat, plain and over TLS. Before 7.95 its end under TLS is a bare FIN, which is reported as status 7
+//! unless it is explicitly allowed; what arrived before it must be complete all the same.
 
 use std::sync::LazyLock;
 
@@ -137,8 +137,8 @@ fn ncat_tls_server(
 /// Whether this ncat ends TLS with `close_notify`, as it does since 7.95.
 pub fn ends_cleanly() -> bool {
     static VERSION: LazyLock<String> = LazyLock::new(|| {
-        let told = peer("ncat").args(["--version"]).run();
-        let text = String::from_utf8_lossy(&told.stdout).into_owned() + &told.stderr;
+        let finished = peer("ncat").args(["--version"]).run();
+        let text = String::from_utf8_lossy(&finished.stdout).into_owned() + &finished.stderr;
         text.split("Version ").nth(1).unwrap_or_default().chars().take(4).collect()
     });
     VERSION.as_str() >= "7.95"

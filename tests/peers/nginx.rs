@@ -36,12 +36,12 @@ fn a_page_of_nginx_is_printed_over_tls() {
         // It depends on whether nginx sees our end before its own.
         let client = site.connect(&port).input(request("/")).run();
         has_body(&client, PAGE);
-        assert!([0, 7].contains(&client.code()), "{}", client.told());
+        assert!([0, 7].contains(&client.code()), "{}", client.description());
     }
 }
 
 #[test]
-fn nginx_answers_our_close_notify_without_its_own_and_is_told_on() {
+fn nginx_answers_our_close_notify_without_its_own_which_is_reported() {
     for (options, status) in [(&[][..], 7), (&["--ignore-unexpected-eof"], 0)] {
         let site = site();
         let (nginx, port) = pages(&site, Some(Version::Tls13));
@@ -62,7 +62,7 @@ fn nginx_answers_our_close_notify_without_its_own_and_is_told_on() {
 }
 
 #[test]
-fn nginx_is_probed_and_its_chain_is_shown() {
+fn nginx_is_probed_and_its_chain_is_printed() {
     for version in VERSIONS {
         let site = site();
         let (_nginx, port) = pages(&site, Some(version));

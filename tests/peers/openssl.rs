@@ -79,7 +79,7 @@ fn a_conversation_with_s_server_goes_on_after_new_keys() {
 }
 
 #[test]
-fn s_server_leaves_without_close_notify_and_is_told_on() {
+fn s_server_leaves_without_close_notify_which_is_reported() {
     for (options, status) in [(&[][..], 7), (&["--ignore-unexpected-eof"], 0)] {
         let (mut client, mut server) = conversation(options);
         // At this command it closes the socket and says nothing.
@@ -116,7 +116,7 @@ fn s_client_prints_what_a_listener_has() {
 }
 
 #[test]
-fn a_certificate_that_s_server_demands_is_shown() {
+fn a_certificate_that_s_server_requires_is_presented() {
     for version in VERSIONS {
         let site = site();
         let (server, port) = demanding(&site, version);
@@ -142,10 +142,10 @@ fn a_client_that_s_server_refuses_has_status_6_and_a_reason() {
             let site = site();
             let (server, port) = demanding(&site, version);
             let client = site.connect(&port).args(options).input("secret\n").run().status(6).stdout(b"");
-            let told = client.stderr.lines().last().unwrap_or_default();
-            let is_told =
-                [alert, "requires a client certificate", "--cert"].iter().all(|words| told.contains(words));
-            assert!(told.starts_with("astream: TLS") && is_told, "{}", client.told());
+            let line = client.stderr.lines().last().unwrap_or_default();
+            let is_reported =
+                [alert, "requires a client certificate", "--cert"].iter().all(|words| line.contains(words));
+            assert!(line.starts_with("astream: TLS") && is_reported, "{}", client.description());
             server.wait().stdout(b"");
         }
     }
@@ -192,14 +192,18 @@ fn only(version: Version) -> &'static str {
 }
 
 #[test]
-fn s_client_of_an_old_version_is_refused_with_the_alert_for_that_and_told_apart() {
+fn s_client_of_an_old_version_is_recognized_and_refused_with_the_alert_for_that() {
     let site = site();
     let server = site.listen().input("hello").start();
     let at = format!("localhost:{}", server.port());
     for version in ["-tls1", "-tls1_1"] {
         let old = ["s_client", "-connect", &at, version, "-cipher", "DEFAULT@SECLEVEL=0"];
         let client = peer("openssl").args(old).run();
-        assert!(client.code() != 0 && client.stderr.contains("alert protocol version"), "{}", client.told());
+        assert!(
+            client.code() != 0 && client.stderr.contains("alert protocol version"),
+            "{}",
+            client.description()
+        );
         server.stderr_line("the peer supports none of our versions of TLS");
     }
     let client = peer("openssl").args(["s_client", "-connect", &at, "-quiet", "-CAfile", site.ca()]);
@@ -218,20 +222,20 @@ fn with_rsa_key(site: &mut Site) {
 }
 
 #[test]
-fn s_server_with_cbc_dhe_or_static_rsa_only_is_told_apart() {
+fn s_server_with_cbc_dhe_or_static_rsa_only_is_recognized() {
     let mut site = site();
     with_rsa_key(&mut site);
     for suite in ["ECDHE-RSA-AES128-SHA256", "DHE-RSA-AES128-GCM-SHA256", "AES128-GCM-SHA256", "AES128-SHA"] {
         let (_server, port) =
             s_server(&site, Version::Tls12, |server| server.args(["-quiet", "-cipher", suite]).open_stdin());
         let client = site.connect(&port).run().status(6);
-        let told = ["alert HandshakeFailure", "no cipher suite or key exchange", "CBC, DHE and static RSA"];
-        assert!(told.iter().all(|words| client.stderr.contains(words)), "{}", client.told());
+        let words = ["alert HandshakeFailure", "no cipher suite or key exchange", "CBC, DHE and static RSA"];
+        assert!(words.iter().all(|words| client.stderr.contains(words)), "{}", client.description());
     }
 }
 
 #[test]
-fn s_server_that_insists_on_renegotiation_is_told_apart() {
+fn s_server_that_insists_on_renegotiation_is_recognized() {
     let site = site();
     let (mut server, port) = s_server(&site, Version::Tls12, Program::open_stdin);
     let mut client = site.connect(&port).open_stdin().start();
@@ -239,5 +243,9 @@ fn s_server_that_insists_on_renegotiation_is_told_apart() {
     server.stdout_line("100");
     server.write_stdin(b"r\n");
     let client = client.wait().status(6);
-    assert!(client.stderr.contains("asked to renegotiate, which is not supported"), "{}", client.told());
+    assert!(
+        client.stderr.contains("asked to renegotiate, which is not supported"),
+        "{}",
+        client.description()
+    );
 }

@@ -46,7 +46,7 @@ fn five_megabytes_go_each_way_through_a_pin_and_pipes() {
 }
 
 #[test]
-fn each_shows_a_certificate_to_the_other() {
+fn each_presents_a_certificate_to_the_other() {
     let authority = authority();
     let (server_cert, client_cert) = (authority.localhost(), authority.issue("client", &["client.test"]));
     let server = astream(["listen", "--tls", "127.0.0.1", "0", "--cacert", arg(&authority.ca)])

@@ -22,5 +22,5 @@ pub fn request(path: &str) -> Vec<u8> {
 pub fn has_body(client: &Finished, body: &[u8]) {
     let head = client.stdout.strip_suffix(body).unwrap_or_default();
     let is_page = head.starts_with(b"HTTP/1.") && head[8..].starts_with(b" 200 ");
-    assert!(is_page && head.ends_with(b"\r\n\r\n"), "another page\n{}", client.told());
+    assert!(is_page && head.ends_with(b"\r\n\r\n"), "another page\n{}", client.description());
 }

@@ -120,7 +120,7 @@ fn what_asyncio_has_is_printed_over_tls() {
         let site = site();
         let server = tls(python(ASYNCIO, "0"), &site, version).input(DOWN.as_slice());
         let (server, port) = on_any_port(server);
-        // Our end would be its end too: it knows no half-close here.
+        // Our end would end its side too: it has no half-close here.
         let (client, _) = download(site.connect(&port).args(["--recv-only"]), server);
         version.was_spoken(&client.stderr);
     }

@@ -161,7 +161,7 @@ fn after_a_new_key_of_the_authority_the_order_of_the_lists_means_nothing() {
         let url = format!("https://localhost:{}/", page.port());
         let theirs =
             peer("curl").args(["-sS", "-4", "--cacert", arg(&ca), "--crlfile", arg(&list), &url]).run();
-        assert_eq!(theirs.code() == 0, status == 0, "{}", theirs.told());
+        assert_eq!(theirs.code() == 0, status == 0, "{}", theirs.description());
     }
 }
 
@@ -200,7 +200,7 @@ fn a_trusted_certificate_of_openssl_counts_for_what_it_is_trusted_for() {
             "-no_ign_eof",
         ];
         let theirs = peer("openssl").dir(office.path()).args(theirs).run();
-        assert_eq!(theirs.code() == 0, is_trusted, "{}", theirs.told());
+        assert_eq!(theirs.code() == 0, is_trusted, "{}", theirs.description());
     }
 }
 
@@ -251,7 +251,7 @@ fn the_command_that_a_message_names_makes_a_usable_file() {
             .find(" openssl ")
             .or_else(|| client.stderr.find(" iconv "))
             .map(|at| &client.stderr[at..]);
-        let command = command.unwrap_or_else(|| panic!("no command: {}", client.told()));
+        let command = command.unwrap_or_else(|| panic!("no command: {}", client.description()));
         let command =
             command.split(" makes ").next().unwrap().trim().replace("pkcs12", "pkcs12 -passin pass:");
         tool("sh").dir(office.path()).args(["-c", &command]).run().status(0);

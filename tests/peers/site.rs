@@ -63,7 +63,7 @@ pub enum Version {
 pub const VERSIONS: [Version; 2] = [Version::Tls12, Version::Tls13];
 
 impl Version {
-    /// As OpenSSL writes it, and as we do in what -v tells.
+    /// As OpenSSL writes it, and as we do with -v.
     pub fn name(self) -> &'static str {
         match self {
             Self::Tls12 => "TLSv1.2",
@@ -71,7 +71,7 @@ impl Version {
         }
     }
 
-    /// Fails unless this is what we told.
+    /// Fails unless this is the version that we reported.
     #[track_caller]
     pub fn was_spoken(self, stderr: &str) {
         assert!(stderr.contains(&format!("{} with ", self.name())), "not {self:?}:\n{stderr}");

@@ -13,7 +13,7 @@ fn exim_is_greeted_anew_under_tls() {
     let Some((_server, port)) = exim(&site, site.cert()) else { return };
     let client = talk(&site, "smtp", &port, b"EHLO me.test\r\nQUIT\r\n").status(0);
     let said = verified(&client);
-    assert!(said.starts_with("250-mail.test Hello me.test [127.0.0.1]\r\n"), "{}", client.told());
+    assert!(said.starts_with("250-mail.test Hello me.test [127.0.0.1]\r\n"), "{}", client.description());
     assert!(!said.contains("STARTTLS") && said.ends_with("221 mail.test closing connection\r\n"));
 }
 
@@ -31,7 +31,7 @@ fn aiosmtpd_is_greeted_anew_under_tls() {
     let (_server, port) = on_any_port(server.args(["--tlskey", site.key()]));
     let client = talk(&site, "smtp", &port, b"EHLO me.test\r\nQUIT\r\n").status(0);
     let said = verified(&client);
-    assert!(said.starts_with("250-") && said.contains("\r\n221 "), "{}", client.told());
+    assert!(said.starts_with("250-") && said.contains("\r\n221 "), "{}", client.description());
 }
 
 #[test]
@@ -51,10 +51,18 @@ fn dovecot_speaks_imap_under_tls_or_declines() {
     let (_server, port) = dovecot(&site, IMAP, "yes");
     let client = talk(&site, "imap", &port, b"b CAPABILITY\r\nc LOGOUT\r\n").status(0);
     let said = verified(&client);
-    assert!(said.starts_with("* CAPABILITY IMAP4rev1 ") && said.contains("\r\nc OK "), "{}", client.told());
+    assert!(
+        said.starts_with("* CAPABILITY IMAP4rev1 ") && said.contains("\r\nc OK "),
+        "{}",
+        client.description()
+    );
     assert!(!said.contains("STARTTLS"));
     let probed = connect(&site, "imap", &port).args(["--expires-within", "30d"]).run().status(0);
-    assert!(String::from_utf8_lossy(&probed.stdout).contains(": open, TLSv1.3 with "), "{}", probed.told());
+    assert!(
+        String::from_utf8_lossy(&probed.stdout).contains(": open, TLSv1.3 with "),
+        "{}",
+        probed.description()
+    );
     let (_server, port) = dovecot(&site, IMAP, "no");
     declines(&site, "imap", &port, "declined: \"a BAD ");
 }
@@ -65,7 +73,11 @@ fn dovecot_speaks_pop3_under_tls_or_declines() {
     let (_server, port) = dovecot(&site, POP3, "yes");
     let client = talk(&site, "pop3", &port, b"CAPA\r\nQUIT\r\n").status(0);
     let said = verified(&client);
-    assert!(said.starts_with("+OK\r\nCAPA\r\n") && said.contains("\r\n.\r\n+OK "), "{}", client.told());
+    assert!(
+        said.starts_with("+OK\r\nCAPA\r\n") && said.contains("\r\n.\r\n+OK "),
+        "{}",
+        client.description()
+    );
     let (_server, port) = dovecot(&site, POP3, "no");
     declines(&site, "pop3", &port, "declined: \"-ERR ");
 }
@@ -76,18 +88,22 @@ fn dovecot_speaks_lmtp_under_tls_or_does_not_offer_it() {
     let (_server, port) = dovecot(&site, LMTP, "yes");
     let client = talk(&site, "lmtp", &port, b"LHLO me.test\r\nQUIT\r\n").status(0);
     let said = verified(&client);
-    assert!(said.starts_with("250-") && said.contains("\r\n221 "), "{}", client.told());
+    assert!(said.starts_with("250-") && said.contains("\r\n221 "), "{}", client.description());
     let (_server, port) = dovecot(&site, LMTP, "no");
     declines(&site, "lmtp", &port, "does not offer it: \"250-");
 }
 
 #[test]
-fn dovecot_tells_its_sieve_capabilities_again_under_tls_or_does_not_offer_it() {
+fn dovecot_repeats_its_sieve_capabilities_under_tls_or_does_not_offer_it() {
     let site = site();
     let (_server, port) = dovecot(&site, SIEVE, "yes");
     let client = talk(&site, "sieve", &port, b"NOOP \"hello\"\r\nLOGOUT\r\n").status(0);
     let said = verified(&client);
-    assert!(said.starts_with("\"IMPLEMENTATION\" ") && said.contains("\"hello\""), "{}", client.told());
+    assert!(
+        said.starts_with("\"IMPLEMENTATION\" ") && said.contains("\"hello\""),
+        "{}",
+        client.description()
+    );
     let (_server, port) = dovecot(&site, SIEVE, "no");
     declines(&site, "sieve", &port, "does not offer it: \"\\\"IMPLEMENTATION\\\"");
 }
@@ -105,7 +121,7 @@ fn vsftpd_logs_in_under_tls_or_declines() {
     // It ends without close_notify.
     let client = talk(&site, "ftp", &port, b"USER anonymous\r\nPASS me@me.test\r\nQUIT\r\n").status(7);
     let said = verified(&client);
-    assert!(said.starts_with("331 ") && said.contains("\r\n230 "), "{}", client.told());
+    assert!(said.starts_with("331 ") && said.contains("\r\n230 "), "{}", client.description());
     let folder = tempfile::tempdir().unwrap();
     let (_server, port) = vsftpd(&folder, "");
     declines(&site, "ftp", &port, "declined: \"530 Please login");
@@ -119,7 +135,7 @@ fn postgresql_lets_in_under_tls_or_declines() {
     let client = talk(&site, "postgres", &port, startup).status(0);
     verified(&client);
     // AuthenticationOk.
-    assert!(client.stdout.starts_with(b"R\0\0\0\x08\0\0\0\0"), "{}", client.told());
+    assert!(client.stdout.starts_with(b"R\0\0\0\x08\0\0\0\0"), "{}", client.description());
     let (_server, port) = postgres(&site, "off");
     declines(&site, "postgres", &port, "declined: \"N\"");
 }
@@ -136,7 +152,7 @@ fn mariadb_answers_a_query_under_tls_or_does_not_offer_it() {
     let client = talk(&site, "mysql", &port, &talked).status(7);
     verified(&client);
     let has_answer = client.stdout.windows(3).any(|bytes| bytes == b"\x0242");
-    assert!(has_answer, "{}", client.told());
+    assert!(has_answer, "{}", client.description());
     let (_server, port) = mariadb(&site, false);
     declines(&site, "mysql", &port, "does not offer it: \"5.5.5-");
 }
@@ -181,8 +197,8 @@ fn example(site: &Site, address: &str, port: &str) {
     let code = format!("astream() {{ {} \"$@\"; }}; set -o pipefail; {code}", env!("CARGO_BIN_EXE_astream"));
     let said = peer("bash").args(["-c", &code]).env("SSL_CERT_FILE", site.ca()).run().status(0).silent();
     let answers = String::from_utf8_lossy(&said.stdout);
-    assert!(answers.contains("250-mail.test Hello me.example.org"), "{}", said.told());
-    assert!(answers.ends_with("221 mail.test closing connection\r\n"), "{}", said.told());
+    assert!(answers.contains("250-mail.test Hello me.example.org"), "{}", said.description());
+    assert!(answers.ends_with("221 mail.test closing connection\r\n"), "{}", said.description());
 }
 
 fn connect(site: &Site, protocol: &str, port: &str) -> Program {
@@ -192,12 +208,12 @@ fn connect(site: &Site, protocol: &str, port: &str) -> Program {
 /// What was said under TLS to a client that had verified the server.
 #[track_caller]
 fn verified(client: &Finished) -> String {
-    assert!(client.stderr.contains("TLSv1.3 with "), "{}", client.told());
+    assert!(client.stderr.contains("TLSv1.3 with "), "{}", client.description());
     String::from_utf8_lossy(&client.stdout).into_owned()
 }
 
 #[track_caller]
-fn declines(site: &Site, protocol: &str, port: &str, told: &str) {
+fn declines(site: &Site, protocol: &str, port: &str, expected: &str) {
     let client = connect(site, protocol, port).input("secret").run().status(6).stdout(b"");
-    client.says(&[&format!("STARTTLS ({protocol}) with localhost:{port}"), told]);
+    client.says(&[&format!("STARTTLS ({protocol}) with localhost:{port}"), expected]);
 }

@@ -33,12 +33,12 @@ pub fn download(client: Program, server: Running) -> (Finished, Finished) {
     (client.status(0).stdout(&DOWN), server.status(0).stdout(b""))
 }
 
-/// What either said is shown where the test fails: the reason may be on the other side.
+/// The output of both is printed if the test fails: the reason may be on the other side.
 fn both(client: Program, server: Running) -> (Finished, Finished) {
     let client = client.run();
-    println!("{}", client.told());
+    println!("{}", client.description());
     let server = server.wait();
-    println!("{}", server.told());
+    println!("{}", server.description());
     (client, server)
 }
 

@@ -1,5 +1,5 @@
-//! What rcgen cannot make, OpenSSL does: forgeable signatures, short keys, old versions. Each row has a
-//! control that passes but for the one fault.
+//! OpenSSL makes what rcgen cannot: forgeable signatures, short keys, old versions. Each row has a control
+//! that differs only in the one fault and passes.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ struct Plan {
 
 const GOOD: Plan = Plan { authority_bits: "2048", bits: "2048", digest: "-sha256", server: &[] };
 
-/// OpenSSL itself shuns what is tried here.
+/// OpenSSL refuses these by default.
 const ALLOWED: [&str; 2] = ["-cipher", "DEFAULT@SECLEVEL=0"];
 
 fn openssl(folder: &Path, args: &[&str]) {
@@ -101,14 +101,14 @@ fn signatures_that_can_be_forged_are_refused() {
 #[test]
 fn short_rsa_keys_are_refused_even_by_pin_and_insecure() {
     let short = Plan { bits: "1024", ..GOOD };
-    let told = &["RSA key has 1024 bits; at least 2048 are required"];
-    let client = check(short, told);
+    let expected = &["RSA key has 1024 bits; at least 2048 are required"];
+    let client = check(short, expected);
     // No pin helps.
-    assert!(!client.stderr.contains("--pin"), "{}", client.told());
+    assert!(!client.stderr.contains("--pin"), "{}", client.description());
     let any = "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
     for trust in [&["--insecure"][..], &["--pin", any]] {
         let (_server, client) = meet(short, trust);
-        client.status(6).says(told);
+        client.status(6).says(expected);
     }
     check(
         Plan { authority_bits: "1024", ..GOOD },
@@ -117,7 +117,7 @@ fn short_rsa_keys_are_refused_even_by_pin_and_insecure() {
 }
 
 #[test]
-fn our_own_short_key_is_refused_before_anybody_comes() {
+fn our_own_short_key_is_refused_before_any_connection() {
     let folder = tempfile::tempdir().unwrap();
     make(folder.path(), Plan { bits: "1024", ..GOOD });
     let (cert, key) = (folder.path().join("own.pem"), folder.path().join("own.key"));
@@ -126,14 +126,14 @@ fn our_own_short_key_is_refused_before_anybody_comes() {
 }
 
 #[test]
-fn servers_of_an_old_version_of_tls_are_told_apart() {
+fn servers_of_an_old_version_of_tls_are_recognized() {
     for version in [&["-tls1"][..], &["-tls1_1"]] {
         check(Plan { server: version, ..GOOD }, &["none of our versions of TLS", "before 1.2"]);
     }
 }
 
 #[test]
-fn servers_of_one_version_are_refused_where_another_is_demanded() {
+fn servers_of_one_version_are_refused_where_another_is_required() {
     for (version, demand, spoken) in
         [("-tls1_2", ["--tls-min", "1.3"], "1.2"), ("-tls1_3", ["--tls-max", "1.2"], "1.3")]
     {
@@ -160,7 +160,7 @@ fn servers_of_one_version_are_refused_where_another_is_demanded() {
             assert!(
                 status == 0 || client.stderr.contains("none of our versions"),
                 "{spoken}: {}",
-                client.told()
+                client.description()
             );
         }
     }
@@ -179,8 +179,8 @@ fn application_protocols_are_agreed_on_or_refused_with_openssl_on_either_side() 
         let client =
             ["connect", "localhost", &port, "-4", "-v", "--tls", "--cacert", arg(&ca), "--alpn", offered];
         let client = astream(client).input("stressed\n").run().status(status);
-        let told = if status == 0 { "ALPN h2" } else { "alert NoApplicationProtocol" };
-        assert!(client.stderr.contains(told), "{}", client.told());
+        let expected = if status == 0 { "ALPN h2" } else { "alert NoApplicationProtocol" };
+        assert!(client.stderr.contains(expected), "{}", client.description());
     }
     let (cert, key) = (folder.path().join("own.pem"), folder.path().join("own.key"));
     for offered in [&["-alpn", "gopher"][..], &[]] {
@@ -189,7 +189,7 @@ fn application_protocols_are_agreed_on_or_refused_with_openssl_on_either_side() 
         let server = astream(listen).input("hello").start();
         let at = format!("localhost:{}", server.port());
         let client = peer("openssl").args(["s_client", "-connect", &at]).args(offered).run();
-        assert!(client.stderr.contains("alert no application protocol"), "{}", client.told());
+        assert!(client.stderr.contains("alert no application protocol"), "{}", client.description());
         let client = peer("openssl").args(["s_client", "-connect", &at, "-alpn", "gopher,h2", "-quiet"]);
         client.args(["-CAfile", arg(&ca), "-verify_return_error"]).run().status(0).stdout(b"hello");
         server.wait().status(0);

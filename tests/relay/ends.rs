@@ -1,4 +1,4 @@
-//! Ends that are clean: each is passed on for what it is, and the other way goes on.
+//! Clean ends: each is passed on as such, and the other direction goes on.
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
@@ -68,7 +68,11 @@ fn sixteen_mebibytes_go_each_way_at_once() {
         client.input(up.as_slice()).run().status(0).stdout(&down).silent();
         target.wait().status(0).stdout(&up);
         let relay = relay.wait().status(0);
-        assert!(relay.stderr.contains("16777217 bytes sent, 16777216 bytes received"), "{}", relay.told());
+        assert!(
+            relay.stderr.contains("16777217 bytes sent, 16777216 bytes received"),
+            "{}",
+            relay.description()
+        );
     }
 }
 

@@ -1,5 +1,5 @@
-//! Ends that are none: the other side gets what came before, never a clean end, and one line says whose
-//! fault it was.
+//! Streams that are cut: the other side gets what came before, never a clean end, and one line says which
+//! side failed.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -27,7 +27,7 @@ fn tls_targets() -> impl Iterator<Item = Pair> {
     PAIRS.into_iter().filter(|pair| pair.target_tls)
 }
 
-/// A client whose window is small, so that the relay holds what it was sent.
+/// A client whose window is small, so that what it is sent stays in the relay.
 fn narrow_client(place: &Place, pair: Pair, relay: &Running) -> crate::pairs::Talk {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
@@ -108,8 +108,12 @@ fn what_a_client_sent_before_it_reset_the_connection_comes_first() {
         go.recv_timeout(DEADLINE).unwrap();
         client.reset();
         assert_cut(target.join(), b"");
-        let told = relay.wait().status(1);
-        assert!(told.stderr.contains("the client: connection lost while reading"), "{}", told.told());
+        let finished = relay.wait().status(1);
+        assert!(
+            finished.stderr.contains("the client: connection lost while reading"),
+            "{}",
+            finished.description()
+        );
     }
 }
 
@@ -131,9 +135,9 @@ fn a_target_that_resets_the_connection_is_no_end_to_a_client_that_is_sending() {
             client.read_exact(&mut got).unwrap();
             assert!(client.is_cut_while_sending(), "it looks complete");
             target.join();
-            let told = relay.wait().status(1);
-            let line = told.stderr.lines().last().unwrap();
-            assert!(line.contains("the target localhost:"), "{}", told.told());
+            let finished = relay.wait().status(1);
+            let line = finished.stderr.lines().last().unwrap();
+            assert!(line.contains("the target localhost:"), "{}", finished.description());
         }
     }
 }
@@ -149,10 +153,10 @@ fn a_client_that_resets_the_connection_is_no_end_to_a_target_that_is_sending() {
             client.write_all(b"so far").unwrap();
             client.read_exact(&mut vec![0; SOME]).unwrap();
             client.reset();
-            assert!(target.join(), "it looks complete: {pair:?}\n{}", relay.wait().told());
-            let told = relay.wait().status(1);
-            let line = told.stderr.lines().last().unwrap();
-            assert!(line.contains("the client: "), "{}", told.told());
+            assert!(target.join(), "it looks complete: {pair:?}\n{}", relay.wait().description());
+            let finished = relay.wait().status(1);
+            let line = finished.stderr.lines().last().unwrap();
+            assert!(line.contains("the client: "), "{}", finished.description());
         }
     }
 }
@@ -179,23 +183,23 @@ fn a_side_that_resets_after_its_end_is_noticed_while_the_other_is_silent() {
             });
             let relay = place.relay(pair, &format!("localhost:{}", target.port()), &["--once"]);
             let mut client = place.client(pair, &relay);
-            let told = if is_client {
+            let finished = if is_client {
                 client.write_all(b"x").unwrap();
                 client.end();
                 has_ended.recv_timeout(DEADLINE).unwrap();
                 client.reset();
-                let told = relay.wait();
+                let finished = relay.wait();
                 go.send(()).unwrap();
-                told
+                finished
             } else {
                 assert_whole(client.read_all(), b"");
                 go.send(()).unwrap();
                 relay.wait()
             };
             let side = if is_client { "the client: connection lost" } else { "the target localhost" };
-            let told = told.status(1);
-            let line = told.stderr.lines().last().unwrap();
-            assert!(line.contains(side) && line.contains("reset"), "{pair:?}\n{}", told.told());
+            let finished = finished.status(1);
+            let line = finished.stderr.lines().last().unwrap();
+            assert!(line.contains(side) && line.contains("reset"), "{pair:?}\n{}", finished.description());
             target.join();
         }
     }
@@ -301,7 +305,7 @@ fn a_pair_may_end_within_the_grace() {
 }
 
 #[test]
-fn a_client_that_waits_for_a_target_when_the_grace_ends_is_told_no_end() {
+fn a_client_that_waits_for_a_target_when_the_grace_ends_sees_no_clean_end() {
     for pair in PAIRS.into_iter().filter(|pair| !pair.target_tls) {
         let place = place();
         let hole = black_hole("127.0.0.1");

@@ -1,4 +1,4 @@
-//! A client, a relay and a target: every pair of plain and TLS, in the test's hands.
+//! A client, a relay and a target, in every combination of plain and TLS; the test controls both ends.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -34,7 +34,7 @@ impl Pair {
     }
 }
 
-/// Where everybody trusts one authority.
+/// A folder with the one authority that all of them trust.
 pub struct Place {
     pub authority: Authority,
     pub issued: Issued,
@@ -151,8 +151,8 @@ impl Talk {
         peer::reset(self.into_socket());
     }
 
-    /// Sends until that fails, and whether the other side does not look as if it had ended cleanly. The
-    /// system tells a reset once, to whoever meets it first.
+    /// Sends until that fails; whether the other side did not seem to end cleanly. The system reports a reset
+    /// only once, to the call that meets it first.
     pub fn is_cut_while_sending(&mut self) -> bool {
         let failed = loop {
             if let Err(error) = self.write_all(&[7; 8192]) {
@@ -185,7 +185,7 @@ impl Talk {
 /// Whether `close_notify` comes, for a side that cannot write any more.
 fn ends_cleanly<S>(tls: &mut ConnectionCommon<S>, socket: &mut TcpStream) -> bool {
     loop {
-        // What was decrypted comes first; what is missing is told as an error.
+        // What was decrypted comes first; a missing end is reported as an error.
         match tls.reader().read(&mut [0; 4096]) {
             Ok(0) => return true,
             Ok(_) => {}

@@ -1,4 +1,4 @@
-//! Reaching the target: whom to trust, when, for how long, and what a failure does.
+//! Reaching the target: what to trust, when, for how long, and what a failure does.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -51,7 +51,7 @@ fn a_target_that_cannot_be_reached_aborts_that_client_only() {
 fn a_target_has_as_long_as_w_says() {
     let hole = black_hole("127.0.0.1");
     let mute = TcpListener::bind("127.0.0.1:0").unwrap();
-    for (target, tls, told) in
+    for (target, tls, expected) in
         [(hole.address, false, "connecting to"), (mute.local_addr().unwrap(), true, "TLS handshake with")]
     {
         let pair = Pair { target_tls: tls, ..PAIRS[0] };
@@ -60,7 +60,7 @@ fn a_target_has_as_long_as_w_says() {
         let mut client = place.client(pair, &relay);
         assert_cut(client.read_all(), b"");
         let line = relay.stderr_line("timed out after 200 ms");
-        assert!(line.contains(&format!("{told} {target}")), "{line}");
+        assert!(line.contains(&format!("{expected} {target}")), "{line}");
     }
 }
 
@@ -118,7 +118,7 @@ fn a_target_is_verified_by_its_pin() {
 }
 
 #[test]
-fn a_target_that_is_not_verified_is_warned_of_once_and_tells_why_with_v() {
+fn a_target_that_is_not_verified_is_warned_of_once_and_explained_with_v() {
     let place = place();
     let echo = echo(&place);
     let relay = originating(&format!("localhost:{}", echo.port()), &["--forward-insecure", "-v"]);
@@ -136,7 +136,7 @@ fn a_target_that_is_not_verified_is_warned_of_once_and_tells_why_with_v() {
 }
 
 #[test]
-fn a_target_that_demands_a_certificate_is_shown_one() {
+fn a_target_that_requires_a_certificate_is_presented_with_one() {
     for version in ["1.2", "1.3"] {
         let place = place();
         let (Issued { cert, key }, ca) = (&place.issued, arg(&place.authority.ca));
@@ -156,7 +156,7 @@ fn a_target_that_demands_a_certificate_is_shown_one() {
 }
 
 #[test]
-fn a_target_without_tls_is_told_apart() {
+fn a_target_without_tls_is_recognized() {
     let target = peer(|mut stream| {
         stream.write_all(b"220 mail.test\r\n").unwrap();
         read_all(&mut stream)
@@ -167,7 +167,7 @@ fn a_target_without_tls_is_told_apart() {
 }
 
 #[test]
-fn what_cannot_work_is_told_before_anybody_comes() {
+fn what_cannot_work_is_reported_before_any_connection() {
     let place = place();
     let missing = place.authority.folder().join("missing.pem");
     let forward = |more: &[&str]| astream(["listen", "127.0.0.1", "0"]).args(more).run().status(2);

@@ -16,13 +16,13 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-/// More than anything here needs, and less than the 30 s after which closing gives up: what ends
-/// only by that limit fails.
+/// More than anything here needs, and less than the 30 s after which closing gives up, so that what only ends
+/// by that limit fails.
 const SOON: Duration = Duration::from_secs(20);
 
-/// What `future` gives; panics where that takes too long.
+/// The result of `future`; panics if that takes too long.
 pub(crate) async fn soon<T>(doing: &str, future: impl Future<Output = T>) -> T {
-    timeout(SOON, future).await.unwrap_or_else(|_| panic!("{doing}: nothing within {SOON:?}"))
+    timeout(SOON, future).await.unwrap_or_else(|_| panic!("{doing}: timed out after {SOON:?}"))
 }
 
 /// One end of a connection.
@@ -80,7 +80,7 @@ pub(crate) async fn connected(
 ) -> (End, End) {
     let (sender, mut accepted) = mpsc::unbounded_channel();
     let handler = move |reader, writer| {
-        sender.send((reader, writer)).unwrap_or_else(|_| panic!("nobody waits for this connection"));
+        sender.send((reader, writer)).unwrap_or_else(|_| panic!("no task waits for this connection"));
         std::future::ready(Ok::<_, Error>(()))
     };
     let server = start_server(handler, endpoint, server).await.unwrap();
@@ -118,7 +118,7 @@ pub(crate) async fn with_bare_peer(options: &ConnectOptions) -> (End, TcpStream)
     (client.unwrap(), peer.unwrap().0)
 }
 
-/// Sends `data` and the end, while somebody reads.
+/// Sends `data` and the end, while the peer reads.
 pub(crate) fn send_all(writer: StreamWriter, data: impl Into<Vec<u8>>) -> JoinHandle<StreamWriter> {
     let data = data.into();
     tokio::spawn(async move {
@@ -135,12 +135,12 @@ pub(crate) fn reset(socket: TcpStream) {
     drop(socket);
 }
 
-/// Bytes in which a lost, doubled or misplaced one shows.
+/// Bytes in which a lost, repeated or misplaced one is noticed.
 pub(crate) fn pattern(length: usize) -> Vec<u8> {
     (0..length).map(|at| (at ^ (at >> 8) ^ (at >> 16)).to_le_bytes()[0]).collect()
 }
 
-/// What comes is `sent`, and then not an end but what a cut stream looks like.
+/// Asserts that `sent` arrives, and then no clean end but a reset or a truncation.
 pub(crate) async fn assert_cut(reader: &mut StreamReader, sent: &[u8]) {
     let error = soon("the cut", reader.read_to_end()).await.expect_err("it looks complete");
     let is_cut = match &error {
@@ -151,7 +151,7 @@ pub(crate) async fn assert_cut(reader: &mut StreamReader, sent: &[u8]) {
     assert_eq!(reader.buffer(), sent);
 }
 
-/// More than is ever on the way of `writer`'s connection: the rest is queued.
+/// More than `writer`'s connection can hold: the rest is queued.
 pub(crate) fn plenty(writer: &StreamWriter) -> Vec<u8> {
     pattern(if *writer.peer_addr() == Address::Memory { 10_000 } else { 8 << 20 })
 }

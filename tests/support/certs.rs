@@ -9,7 +9,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
 
-/// A folder with an authority; it goes with this.
+/// A folder with an authority, removed on drop.
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     folder: tempfile::TempDir,
@@ -24,7 +24,7 @@ pub struct Issued {
 }
 
 impl Issued {
-    /// What the program must tell of it.
+    /// The certificate, for what the program must report of it.
     pub fn certificate(&self) -> astream::Certificate {
         astream::Certificate::from_der(CertificateDer::from_pem_file(&self.cert).unwrap().as_ref())
     }
@@ -34,7 +34,7 @@ pub fn authority() -> Authority {
     let folder = tempfile::tempdir().unwrap();
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    // Two authorities of one name would be taken for each other.
+    // Two authorities of one name would be mistaken for each other.
     params
         .distinguished_name
         .push(rcgen::DnType::CommonName, format!("authority {}", folder.path().display()));
@@ -44,7 +44,7 @@ pub fn authority() -> Authority {
     Authority { issuer, folder, ca }
 }
 
-/// A certificate for localhost and its addresses that nobody else has signed.
+/// A self-signed certificate for localhost and its addresses.
 pub fn self_signed(folder: &Path, is_ca: IsCa) -> Issued {
     let key = KeyPair::generate().unwrap();
     let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
@@ -107,7 +107,7 @@ impl Authority {
         builder.with_root_certificates(roots).with_no_client_auth()
     }
 
-    /// A server's settings; with `demand` it wants a certificate of this authority.
+    /// A server's settings; with `demand` it requires a certificate of this authority.
     pub fn server(&self, issued: &Issued, demand: bool) -> Arc<ServerConfig> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))

@@ -1,5 +1,5 @@
-//! Runs the program as a user would: a helper returns when the thing is ready and stops it on drop,
-//! and a failure prints the command, both streams and the status.
+//! Runs the program as a user would. A function returns when the thing is ready, the thing is stopped on
+//! drop, and a failure prints the command, both streams and the status.
 #![allow(dead_code, missing_docs, clippy::pedantic)]
 
 pub mod certs;
@@ -107,7 +107,7 @@ impl Program {
         let mut stdin = child.stdin.take();
         if let Some(input) = self.input {
             let mut pipe = stdin.take().expect("stdin is a pipe");
-            // A program that leaves early closes the pipe, which is its right.
+            // A program that exits early closes the pipe, which is its right.
             thread::spawn(move || pipe.write_all(&input));
         }
         let pid = Pid::from_child(&child);
@@ -120,7 +120,7 @@ impl Program {
     }
 }
 
-/// What a stream has said so far, read by a thread.
+/// What a stream has produced so far, read by a thread.
 struct Collected {
     bytes: Arc<Mutex<Vec<u8>>>,
     lines: Receiver<String>,
@@ -289,7 +289,7 @@ impl Running {
             stream.done.join().unwrap();
             stream.bytes.lock().unwrap().clone()
         });
-        // Whoever inherited stderr may hold it longer; what the program said is there.
+        // A process that inherited stderr may keep it open; everything that the program printed is there.
         Finished {
             line: self.line.clone(),
             status,
@@ -344,7 +344,7 @@ impl Finished {
 
     #[track_caller]
     pub fn status(self, wanted: i32) -> Self {
-        assert!(self.code() == wanted, "status {} instead of {wanted}\n{}", self.code(), self.told());
+        assert!(self.code() == wanted, "status {} instead of {wanted}\n{}", self.code(), self.description());
         self
     }
 
@@ -357,7 +357,7 @@ impl Finished {
                 "{} bytes instead of {}, the same up to {at}\n{}",
                 self.stdout.len(),
                 wanted.len(),
-                self.told()
+                self.description()
             );
         }
         self
@@ -366,7 +366,7 @@ impl Finished {
     /// Nothing on stderr.
     #[track_caller]
     pub fn silent(self) -> Self {
-        assert!(self.stderr.is_empty(), "stderr is not empty\n{}", self.told());
+        assert!(self.stderr.is_empty(), "stderr is not empty\n{}", self.description());
         self
     }
 
@@ -375,14 +375,14 @@ impl Finished {
     pub fn says(self, parts: &[&str]) -> Self {
         let said = self.stderr.trim_end();
         for part in parts {
-            assert!(said.contains(part), "stderr does not say {part:?}\n{}", self.told());
+            assert!(said.contains(part), "stderr does not say {part:?}\n{}", self.description());
         }
         let is_line = said.lines().count() == 1 && said.starts_with("astream: ");
-        assert!(is_line && !said.contains("panicked"), "not one line\n{}", self.told());
+        assert!(is_line && !said.contains("panicked"), "not one line\n{}", self.description());
         self
     }
 
-    pub fn told(&self) -> String {
+    pub fn description(&self) -> String {
         format!(
             "{}\nstatus {}\nstdout ({} bytes): {}\nstderr: {}",
             self.line,
@@ -398,7 +398,7 @@ fn shown(bytes: &[u8]) -> String {
     bytes[..bytes.len().min(300)].escape_ascii().to_string()
 }
 
-/// Bytes without a pattern that buffers could hide behind, the same for the same length.
+/// Bytes without a pattern, so that no error of buffers is hidden; the same for the same length.
 pub fn noise(len: usize) -> Vec<u8> {
     let mut state = 0x9E37_79B9_7F4A_7C15_u64 ^ len as u64;
     let mut bytes = Vec::with_capacity(len + 8);

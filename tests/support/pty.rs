@@ -31,7 +31,7 @@ impl Terminal {
         self.person.write_all(text).unwrap();
     }
 
-    /// Reads what is shown until it holds `text`.
+    /// Reads what is displayed until it contains `text`.
     pub fn see(&mut self, text: &str) -> String {
         let mut seen = Vec::new();
         let mut chunk = [0; 1024];

@@ -1,4 +1,4 @@
-//! TLS: whom it trusts, where its streams end, and `start_tls`.
+//! TLS: what it trusts, where its streams end, and `start_tls`.
 
 #[path = "../streams_support/mod.rs"]
 mod streams_support;

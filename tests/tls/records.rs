@@ -1,4 +1,4 @@
-//! Where a TLS stream ends, with every record in the test's hands.
+//! Where a TLS stream ends, with every record under the test's control.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ impl Tapped {
         let handshakes = async {
             tokio::join!(start_tls(reader, writer, &client), start_tls(server_reader, server_writer, &server))
         };
-        // Once both are through, nothing is under way.
+        // Once both handshakes are complete, nothing is in transit.
         let (client, server) = tokio::select! {
             both = soon("the handshakes", handshakes) => both,
             () = pass_all(&mut from_client, &to_server) => unreachable!(),
@@ -55,7 +55,7 @@ async fn record(from: &mut StreamReader) -> Vec<u8> {
     [head, body].concat()
 }
 
-/// A record that nobody can decrypt.
+/// A record that cannot be decrypted.
 fn forged() -> Vec<u8> {
     [&[23, 3, 3, 0, 32][..], &[0; 32]].concat()
 }
@@ -70,7 +70,7 @@ async fn assert_every_read_is_truncated(reader: &mut StreamReader) {
 }
 
 #[tokio::test]
-async fn an_end_without_close_notify_is_told_after_the_data() {
+async fn an_end_without_close_notify_is_reported_after_the_data() {
     let mut tapped = Tapped::new(TlsClient::new()).await;
     let data = tapped.record_to_client(b"data").await;
     tapped.to_client.write(&data);
@@ -82,7 +82,7 @@ async fn an_end_without_close_notify_is_told_after_the_data() {
 }
 
 #[tokio::test]
-async fn an_end_within_a_record_is_told_after_the_records_before() {
+async fn an_end_within_a_record_is_reported_after_the_records_before() {
     let mut tapped = Tapped::new(TlsClient::new()).await;
     let data = tapped.record_to_client(b"data").await;
     let cut = tapped.record_to_client(b"lost").await;
@@ -105,7 +105,7 @@ async fn an_end_without_close_notify_is_clean_where_that_is_allowed() {
 }
 
 #[tokio::test]
-async fn a_server_is_told_of_a_truncation_as_well() {
+async fn a_server_reports_a_truncation_as_well() {
     let mut tapped = Tapped::new(TlsClient::new()).await;
     tapped.client.1.write(b"data");
     let data = record(&mut tapped.from_client).await;
@@ -129,7 +129,7 @@ async fn close_notify_is_the_end_though_the_connection_stays() {
 }
 
 #[tokio::test]
-async fn a_forged_record_is_told_after_the_data_that_came_with_it() {
+async fn a_forged_record_is_reported_after_the_data_that_came_with_it() {
     let mut tapped = Tapped::new(TlsClient::new()).await;
     let [one, two] = [tapped.record_to_client(b"one, ").await, tapped.record_to_client(b"two").await];
     // All of it is there at once.
@@ -143,7 +143,7 @@ async fn a_forged_record_is_told_after_the_data_that_came_with_it() {
 }
 
 #[tokio::test]
-async fn a_drain_that_waits_is_told_what_the_reader_meets() {
+async fn a_drain_that_waits_returns_the_error_that_the_reader_meets() {
     let Tapped { client: (mut reader, writer), to_client, .. } = Tapped::new(TlsClient::new()).await;
     let writer = Arc::new(writer);
     writer.write(&vec![0; 4 << 20]);

@@ -81,7 +81,7 @@ async fn such_an_end_is_clean_where_that_is_allowed() {
 }
 
 #[tokio::test]
-async fn a_reset_is_told_after_the_data_and_is_never_clean() {
+async fn a_reset_is_reported_after_the_data_and_is_never_clean() {
     for ignore in [false, true] {
         let tls = TlsClient::new().ignore_unexpected_eof(ignore);
         let ((mut reader, _writer), peer) = client_of_peer(tls, b"data").await;

@@ -1,4 +1,4 @@
-//! Who is trusted: chains, names, addresses, pins, client certificates.
+//! What is trusted: chains, names, addresses, pins, client certificates.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,7 +13,7 @@ use rustls::pki_types::pem::PemObject;
 use crate::authority::Authority;
 use crate::streams_support::{End, IDENTITY, soon};
 
-/// Says how many certificates the client showed, and repeats what it says.
+/// Sends how many certificates the client presented, and then repeats what it receives.
 async fn count_and_echo(mut reader: StreamReader, writer: StreamWriter) -> Result<(), Error> {
     writer.write(format!("{}\n", reader.tls().unwrap().peer_certificates.len()).as_bytes());
     while let Some(line) = reader.readline().await? {
@@ -34,7 +34,7 @@ async fn connect(host: &str, server: &Server, tls: TlsClient) -> Result<End, Err
     soon("connecting", open_connection(&to, &ConnectOptions::new().tls(tls))).await
 }
 
-/// What came of connecting to `host`: nothing, or the message of a TLS error.
+/// The result of connecting to `host`: empty, or the message of a TLS error.
 async fn outcome(host: &str, server: &Server, tls: TlsClient) -> String {
     match connect(host, server, tls).await {
         Ok((mut reader, writer)) => {
@@ -48,7 +48,7 @@ async fn outcome(host: &str, server: &Server, tls: TlsClient) -> String {
     }
 }
 
-fn assert_told(outcome: &str, words: &str) {
+fn assert_says(outcome: &str, words: &str) {
     assert!(outcome.contains(words), "'{outcome}' does not say '{words}'");
 }
 
@@ -66,11 +66,11 @@ async fn a_wrong_name_is_refused() {
     let authority = Authority::new();
     let server = serve(TlsServer::new(authority.issue(&["www.example.org"]))).await;
     let client = TlsClient::new().roots(authority.roots());
-    let told = outcome("localhost", &server, client.clone()).await;
-    assert_told(&told, "TLS handshake with localhost:");
-    assert_told(&told, "the certificate is not for");
-    assert_told(&outcome("127.0.0.1", &server, client.clone()).await, "the certificate is not for");
-    assert_told(
+    let message = outcome("localhost", &server, client.clone()).await;
+    assert_says(&message, "TLS handshake with localhost:");
+    assert_says(&message, "the certificate is not for");
+    assert_says(&outcome("127.0.0.1", &server, client.clone()).await, "the certificate is not for");
+    assert_says(
         &outcome("127.0.0.1", &server, client.server_name("example.org")).await,
         "the certificate is not for",
     );
@@ -82,21 +82,21 @@ async fn an_ip_address_is_verified_against_the_addresses_of_the_certificate() {
     let client = TlsClient::new().roots(authority.roots());
     let right = serve(TlsServer::new(authority.issue(&["127.0.0.1"]))).await;
     assert_eq!(outcome("127.0.0.1", &right, client.clone()).await, "");
-    assert_told(&outcome("localhost", &right, client.clone()).await, "the certificate is not for");
+    assert_says(&outcome("localhost", &right, client.clone()).await, "the certificate is not for");
     let wrong = serve(TlsServer::new(authority.issue(&["127.0.0.2"]))).await;
-    assert_told(&outcome("127.0.0.1", &wrong, client).await, "the certificate is not for");
+    assert_says(&outcome("127.0.0.1", &wrong, client).await, "the certificate is not for");
 }
 
 #[tokio::test]
 async fn an_unknown_root_is_refused() {
     let (authority, other) = (Authority::new(), Authority::new());
     let server = serve(TlsServer::new(authority.issue(&["localhost"]))).await;
-    let told = outcome("localhost", &server, TlsClient::new().roots(other.roots())).await;
-    assert_told(&told, "its issuer is unknown");
+    let message = outcome("localhost", &server, TlsClient::new().roots(other.roots())).await;
+    assert_says(&message, "its issuer is unknown");
 }
 
 #[tokio::test]
-async fn who_is_refused_is_known_by_the_certificates_that_it_has_shown() {
+async fn a_refused_peer_is_known_by_the_certificates_that_it_presented() {
     let authority = Authority::new();
     let server = serve(TlsServer::new(authority.issue(&["www.example.org"]))).await;
     for client in
@@ -121,8 +121,8 @@ async fn by_default_only_the_systems_roots_are_trusted() {
 async fn an_expired_certificate_is_refused() {
     let authority = Authority::new();
     let server = serve(TlsServer::new(authority.issue_expired(&["localhost"]))).await;
-    let told = outcome("localhost", &server, TlsClient::new().roots(authority.roots())).await;
-    assert_told(&told, "expired");
+    let message = outcome("localhost", &server, TlsClient::new().roots(authority.roots())).await;
+    assert_says(&message, "expired");
 }
 
 #[tokio::test]
@@ -135,11 +135,11 @@ async fn a_pinned_key_is_trusted_whatever_its_chain_and_name() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_not_pinned_is_refused_and_its_pin_told() {
+async fn a_key_that_is_not_pinned_is_refused_and_its_pin_reported() {
     let server = serve(TlsServer::new(IDENTITY.clone())).await;
     let other = Identity::generate().unwrap().pin();
-    let told = outcome("127.0.0.1", &server, TlsClient::new().pin(other)).await;
-    assert_told(&told, &IDENTITY.pin().to_string());
+    let message = outcome("127.0.0.1", &server, TlsClient::new().pin(other)).await;
+    assert_says(&message, &IDENTITY.pin().to_string());
 }
 
 #[tokio::test]
@@ -147,17 +147,17 @@ async fn a_pin_counts_also_where_a_chain_would_do() {
     let authority = Authority::new();
     let server = serve(TlsServer::new(authority.issue(&["localhost"]))).await;
     let client = TlsClient::new().roots(authority.roots()).pin(IDENTITY.pin());
-    assert_told(&outcome("localhost", &server, client).await, "does not match the pin");
+    assert_says(&outcome("localhost", &server, client).await, "does not match the pin");
 }
 
 #[tokio::test]
-async fn danger_no_verification_trusts_anybody() {
+async fn danger_no_verification_trusts_any_server() {
     let server = serve(TlsServer::new(Authority::new().issue_expired(&["www.example.org"]))).await;
     assert_eq!(outcome("127.0.0.1", &server, TlsClient::new().danger_no_verification(true)).await, "");
 }
 
 #[tokio::test]
-async fn a_client_with_a_certificate_of_the_demanded_authority_is_served() {
+async fn a_client_with_a_certificate_of_the_required_authority_is_served() {
     let authority = Authority::new();
     let server = serve(TlsServer::new(IDENTITY.clone()).client_roots(authority.roots())).await;
     let client = TlsClient::new().pin(IDENTITY.pin()).identity(authority.issue(&["me"]));
@@ -166,7 +166,7 @@ async fn a_client_with_a_certificate_of_the_demanded_authority_is_served() {
 }
 
 #[tokio::test]
-async fn a_client_without_the_demanded_certificate_is_told_at_read() {
+async fn a_client_without_the_required_certificate_gets_the_error_when_it_reads() {
     // Under TLS 1.3 a client has ended its handshake before the server looks at its certificate.
     let authority = Authority::new();
     let server = serve(TlsServer::new(IDENTITY.clone()).client_roots(authority.roots())).await;
@@ -176,12 +176,12 @@ async fn a_client_without_the_demanded_certificate_is_told_at_read() {
         let (mut reader, _writer) = connect("127.0.0.1", &server, client).await.unwrap();
         let error = soon("the refusal", reader.read(1)).await.unwrap_err();
         assert!(matches!(error, Error::Tls { .. }), "{error:?}");
-        assert_told(&error.to_string(), alert);
+        assert_says(&error.to_string(), alert);
     }
 }
 
 #[tokio::test]
-async fn a_refused_client_is_told_why_though_it_is_already_sending() {
+async fn a_refused_client_learns_why_though_it_is_already_sending() {
     let authority = Authority::new();
     let server = serve(TlsServer::new(IDENTITY.clone()).client_roots(authority.roots())).await;
     for _ in 0..10 {
@@ -189,25 +189,25 @@ async fn a_refused_client_is_told_why_though_it_is_already_sending() {
         let (mut reader, writer) = connect("127.0.0.1", &server, client).await.unwrap();
         writer.write(&vec![0; 1 << 20]);
         let error = soon("the refusal", reader.read(1)).await.unwrap_err();
-        assert_told(&error.to_string(), "CertificateRequired");
+        assert_says(&error.to_string(), "CertificateRequired");
     }
 }
 
 #[tokio::test]
-async fn files_that_are_no_certificates_are_named_before_anybody_is_connected_to() {
+async fn files_that_are_not_certificates_are_named_before_any_connection() {
     let folder = tempfile::tempdir().unwrap();
     let (missing, empty) = (folder.path().join("missing.pem"), folder.path().join("empty.pem"));
     std::fs::write(&empty, "").unwrap();
     let nobody: Endpoint = "127.0.0.1:1".parse().unwrap();
-    for (file, told) in
+    for (file, message) in
         [(missing, "cannot read it: no such file"), (empty, "it contains no certificate in PEM form")]
     {
         let client = TlsClient::new().roots(&file);
         let error = open_connection(&nobody, &ConnectOptions::new().tls(client)).await.unwrap_err();
-        assert_told(&error.to_string(), &format!("{}: {told}", file.display()));
+        assert_says(&error.to_string(), &format!("{}: {message}", file.display()));
         let server = ServerOptions::new().tls(TlsServer::new(IDENTITY.clone()).client_roots(&file));
         let error = start_server(count_and_echo, &"127.0.0.1:0".parse().unwrap(), &server).await.unwrap_err();
-        assert_told(&error.to_string(), &format!("{}: {told}", file.display()));
+        assert_says(&error.to_string(), &format!("{}: {message}", file.display()));
     }
 }
 

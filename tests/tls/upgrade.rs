@@ -58,7 +58,7 @@ async fn what_is_queued_goes_out_before_the_handshake() {
             let line = peer_reader.readuntil(b"TLS\n").await.unwrap();
             assert_eq!(line, "plain words, then TLS\n");
             if !peer_reader.buffer().is_empty() {
-                // The client was quick: its hello came with the line.
+                // The client was quick: its hello arrived with the line.
                 return None;
             }
             Some(start_tls(peer_reader, peer_writer, &server).await.unwrap())
@@ -156,8 +156,8 @@ async fn the_name_to_verify_must_be_known() {
 }
 
 #[tokio::test]
-async fn a_peer_that_speaks_no_tls_or_leaves_is_told() {
-    for (answer, told) in [(&b"500 what?\r\n"[..], "does not speak TLS"), (b"", "does it speak TLS?")] {
+async fn a_peer_that_speaks_no_tls_or_leaves_is_reported() {
+    for (answer, expected) in [(&b"500 what?\r\n"[..], "does not speak TLS"), (b"", "does it speak TLS?")] {
         let ((reader, writer), (mut peer_reader, peer_writer)) = Over::Tcp.ends().await;
         let (client, _) = sides();
         let (started, ()) = tokio::join!(start_tls(reader, writer, &client), async {
@@ -166,6 +166,6 @@ async fn a_peer_that_speaks_no_tls_or_leaves_is_told() {
             peer_writer.write_eof();
         });
         let error = started.unwrap_err();
-        assert!(matches!(error, Error::Tls { .. }) && error.to_string().contains(told), "{error}");
+        assert!(matches!(error, Error::Tls { .. }) && error.to_string().contains(expected), "{error}");
     }
 }

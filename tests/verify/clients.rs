@@ -1,4 +1,4 @@
-//! Certificates of clients, as a server finds them; both sides tell.
+//! Certificates of clients, as a server checks them; both sides report the failure.
 
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
@@ -15,7 +15,7 @@ use crate::support::peer::read_all;
 use crate::support::{Finished, Running, astream};
 use crate::workshop::{END, Made, Plan, authority, make};
 
-/// A client shows what was made to a server that trusts the root.
+/// A client presents the made certificate to a server that trusts the root.
 fn meet(made: Option<&Made>, trusted: &Made, options: &[&str]) -> (Running, Finished) {
     let lists = trusted.lists.iter().flat_map(|file| ["--crl", arg(file)]);
     let server = ["listen", "127.0.0.1", "0", "--tls", "--cacert", arg(&trusted.trusted)];
@@ -30,7 +30,7 @@ fn meet(made: Option<&Made>, trusted: &Made, options: &[&str]) -> (Running, Fini
 
 const VERSIONS: [&[&str]; 2] = [&["--tls-max", "1.2"], &["--tls-min", "1.3"]];
 
-/// With `control` alone the two talk, with `fault` on top they do not: the server says why, and the
+/// With `control` alone the two communicate, with `fault` on top they do not: the server reports why, and the
 /// client what the alert means.
 #[track_caller]
 fn check(control: fn(&mut Plan), fault: fn(&mut Plan), server_says: &[&str], client_says: &[&str]) {

@@ -74,7 +74,7 @@ fn a_list_that_its_issuer_did_not_sign() {
 }
 
 #[test]
-fn nobody_is_told_how_to_trust_a_revoked_key_all_the_same() {
+fn no_hint_says_how_to_trust_a_revoked_key() {
     let mut plan = Plan::new(LOCAL);
     plan.revoked = Some(vec![END]);
     let made = make(&plan);
@@ -82,7 +82,7 @@ fn nobody_is_told_how_to_trust_a_revoked_key_all_the_same() {
     let server = astream(["listen", "127.0.0.1", "0", "--tls"]).args(shown).start();
     let args = ["connect", "localhost", &server.port(), "-4", "--tls", "--cacert", arg(&made.trusted)];
     let client = astream(args).args(["--crl", arg(made.lists.as_ref().unwrap())]).run().status(6);
-    assert!(!client.stderr.contains("--pin"), "{}", client.told());
+    assert!(!client.stderr.contains("--pin"), "{}", client.description());
 }
 
 #[test]
@@ -105,11 +105,11 @@ fn lists_may_be_in_several_files() {
 }
 
 #[test]
-fn a_file_that_is_no_list_is_named_before_anybody_is_bothered() {
+fn a_file_that_is_not_a_list_is_named_before_any_connection() {
     let made = make(&Plan::new(LOCAL));
     let (missing, broken) = (made.folder().join("missing.pem"), made.folder().join("broken.pem"));
     std::fs::write(&broken, "-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n").unwrap();
-    for (file, told) in [
+    for (file, expected) in [
         (&missing, "no such file"),
         (&made.trusted, "line 1: expected a CRL, found a certificate (CERTIFICATE)"),
         (&broken, "line 1: this CRL cannot be read"),
@@ -117,19 +117,19 @@ fn a_file_that_is_no_list_is_named_before_anybody_is_bothered() {
         for command in ["connect", "listen"] {
             let args =
                 [command, "127.0.0.1", "9", "--tls", "--cacert", arg(&made.trusted), "--crl", arg(file)];
-            astream(args).run().status(2).says(&[arg(file), told]);
+            astream(args).run().status(2).says(&[arg(file), expected]);
         }
     }
 }
 
 #[test]
 fn a_list_is_for_chains() {
-    for (args, told) in [
+    for (args, expected) in [
         (&["connect", "h", "1", "--tls", "--crl", "x", "--insecure"][..], "--insecure"),
         (&["connect", "h", "1", "--crl", "x"], "--tls"),
         (&["listen", "h", "1", "--tls", "--crl", "x"], "--cacert"),
     ] {
-        astream(args).run().status(2).says(&["--crl", told][usize::from(told != "--insecure")..]);
+        astream(args).run().status(2).says(&["--crl", expected][usize::from(expected != "--insecure")..]);
     }
 }
 
@@ -153,7 +153,7 @@ fn is_revoked(made: &Made, lists: &[&str]) {
     connect(made, lists).status(6).stdout(b"").says(&["the certificate is revoked"]);
 }
 
-/// Whether it is revoked is unknown, for this reason.
+/// It is not known whether the certificate is revoked, for this reason.
 #[track_caller]
 fn is_unknown(made: &Made, lists: &[&str], reason: &str) {
     connect(made, lists)
@@ -167,14 +167,14 @@ fn list(made: &Made) -> List<'_> {
     List::by(&made.issuers[1], "between")
 }
 
-/// What says that a list is for certificates that are no authority's.
+/// The extension of a list that covers only certificates of end entities.
 fn for_users() -> Vec<u8> {
     scope(&[value(0x81, &[0xff])])
 }
 
 const POINT: &str = "http://example.org/1.crl";
 
-/// A plan whose certificate names a point where its list is to be had.
+/// A plan whose certificate names the point where its list is published.
 fn with_point() -> Plan {
     let mut plan = Plan::new(LOCAL);
     plan.end.crl_distribution_points = vec![rcgen::CrlDistributionPoint { uris: vec![POINT.to_owned()] }];
@@ -203,7 +203,7 @@ fn lists_of_every_form_say_that_a_certificate_is_good_or_revoked() {
 }
 
 #[test]
-fn a_list_that_cannot_say_that_a_certificate_is_good_is_told_and_does_no_harm_beside_one_that_can() {
+fn a_list_that_cannot_prove_a_certificate_good_is_reported_and_does_no_harm_beside_one_that_can() {
     let made = make(&Plan::new(LOCAL));
     let (stranger, whole) = (List::by(&made.stranger, "between"), list(&made).pem());
     for (one, why) in [
@@ -266,7 +266,7 @@ fn a_certificate_on_hold_may_come_off_the_list() {
 }
 
 #[test]
-fn an_issuer_that_may_not_sign_lists_vouches_for_nobody() {
+fn a_list_of_an_issuer_that_may_not_sign_lists_proves_nothing_good() {
     let mut plan = Plan::new(LOCAL);
     plan.between[0].key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign];
     let made = make(&plan);
@@ -290,7 +290,7 @@ fn an_issuer_needs_a_good_list_where_there_is_one_for_it() {
 }
 
 #[test]
-fn a_trusted_certificate_that_another_trusted_one_has_revoked_stands_for_nobody() {
+fn a_trusted_certificate_that_another_trusted_one_has_revoked_verifies_no_other() {
     let made = make(&Plan::new(LOCAL));
     let both = made.issuers[1].pem() + &std::fs::read_to_string(&made.trusted).unwrap();
     std::fs::write(&made.trusted, both).unwrap();
@@ -309,7 +309,7 @@ fn a_long_list_is_searched_to_its_end() {
 }
 
 #[test]
-fn a_damaged_list_is_an_error_of_its_file_or_believed_by_nobody() {
+fn a_damaged_list_is_an_error_of_its_file_or_is_not_believed() {
     let made = make(&Plan::new(LOCAL));
     let whole = list(&made).entry(1).extension(for_users()).der();
     let damage = (0..whole.len(), any::<u8>()).prop_filter("a change", |(at, byte)| whole[*at] != *byte);
@@ -319,8 +319,8 @@ fn a_damaged_list_is_an_error_of_its_file_or_believed_by_nobody() {
         let mut der = whole.clone();
         der[at] = byte;
         let client = connect(&made, &[&crate::lists::pem(&der)]);
-        prop_assert!(!client.stderr.contains("panicked"), "{}", client.told());
-        prop_assert!([2, 6].contains(&client.code()), "{}", client.told());
+        prop_assert!(!client.stderr.contains("panicked"), "{}", client.description());
+        prop_assert!([2, 6].contains(&client.code()), "{}", client.description());
         Ok(())
     });
     tried.unwrap();

@@ -1,5 +1,5 @@
-//! Files of certificates, keys and revocation lists: what is in them is used or told, whatever an editor has
-//! made of them.
+//! Files of certificates, keys and revocation lists: everything in them is used or reported, whatever an
+//! editor has made of them.
 
 use std::path::Path;
 
@@ -36,7 +36,7 @@ fn text(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
-/// A client that trusts these certificates, of a server that shows these.
+/// A client that trusts these certificates, with a server that presents those.
 fn meet(made: &Made, chain: &str, trusted: &str, options: &[&str]) -> Finished {
     let server = ["listen", "127.0.0.1", "0", "--tls", "--cert", chain, "--key", arg(&made.shown.key)];
     let server = astream(server).input("hello").start();
@@ -101,14 +101,14 @@ fn with(made: &Made, option: &str, path: &str) -> Finished {
 }
 
 #[test]
-fn what_is_not_used_is_told_with_its_line() {
+fn what_is_not_used_is_reported_with_its_line() {
     let made = make(&Plan::new(LOCAL));
     let (certificate, key) = (text(&made.trusted), text(&made.shown.key));
     let certificate = certificate.replace('\r', "");
     let lines = certificate.lines().count() + 1;
     let list = List::by(&made.issuers[1], "between").pem();
     let as_label = |label: &str| list.replace("X509 CRL", label);
-    for (option, content, told) in [
+    for (option, content, expected) in [
         ("--cacert", certificate.clone() + &list, "found a revocation list (X509 CRL)"),
         ("--cacert", certificate.clone() + &key, "found a private key (PRIVATE KEY)"),
         ("--cacert", certificate.clone() + &as_label("NOTHING KNOWN"), "found a block (NOTHING KNOWN)"),
@@ -132,12 +132,12 @@ fn what_is_not_used_is_told_with_its_line() {
         let path = file(&made, "tried.pem", content.replace('\r', ""));
         let first = content.starts_with(&certificate) && option != "--key";
         let line = if first { format!("{path}: line {lines}: ") } else { format!("{path}: line ") };
-        with(&made, option, &path).status(2).stdout(b"").says(&[&line, told]);
+        with(&made, option, &path).status(2).stdout(b"").says(&[&line, expected]);
     }
 }
 
 #[test]
-fn another_form_is_told_with_the_command_that_makes_pem_of_it() {
+fn another_form_is_reported_with_the_command_that_converts_it() {
     let made = make(&Plan::new(LOCAL));
     let certificate = made.issuers[0].der().to_vec();
     let list = List::by(&made.issuers[1], "between").der();
@@ -149,7 +149,7 @@ fn another_form_is_told_with_the_command_that_makes_pem_of_it() {
     let utf16: Vec<u8> =
         format!("\u{feff}{}", text(&made.trusted)).encode_utf16().flat_map(u16::to_le_bytes).collect();
     let reversed: Vec<u8> = utf16.chunks(2).flat_map(|pair| [pair[1], pair[0]]).collect();
-    for (content, told) in [
+    for (content, expected) in [
         (certificate, "it is a certificate in DER, not in PEM: openssl x509 -inform DER -in"),
         (list, "it is a CRL in DER, not in PEM: openssl crl -inform DER -in"),
         (key, "it is a key in DER, not in PEM: openssl pkey -inform DER -in"),
@@ -162,7 +162,7 @@ fn another_form_is_told_with_the_command_that_makes_pem_of_it() {
     ] {
         let path = file(&made, "other", content);
         for option in ["--cacert", "--crl", "--cert", "--key"] {
-            with(&made, option, &path).status(2).stdout(b"").says(&[&path, told]);
+            with(&made, option, &path).status(2).stdout(b"").says(&[&path, expected]);
         }
     }
 }
@@ -199,24 +199,24 @@ fn a_trusted_certificate_counts_for_what_its_settings_allow() {
         (vec![allow(&any), reject(&purpose(2))], true, false),
     ] {
         let path = file(&made, "trusted-root.pem", trusted(root, &settings));
-        let told = |whom: &str| format!("{path}: line 1: its trust settings do not trust it for {whom}");
+        let expected = |whom: &str| format!("{path}: line 1: its trust settings do not trust it for {whom}");
         let client = meet(&made, arg(&made.shown.cert), &path, &[]);
         if servers {
             client.status(0)
         } else {
-            client.status(2).says(&[&told("servers")])
+            client.status(2).says(&[&expected("servers")])
         };
         let listen = ["listen", "127.0.0.1", "0", "--tls", "--cacert", &path];
         if clients {
             astream(listen).start().port();
         } else {
-            astream(listen).run().status(2).says(&[&told("clients")]);
+            astream(listen).run().status(2).says(&[&expected("clients")]);
         }
     }
 }
 
 #[test]
-fn the_settings_of_a_certificate_that_is_shown_are_nobodys_business() {
+fn the_trust_settings_of_a_presented_certificate_are_ignored() {
     let made = make(&Plan::new(LOCAL));
     let own = text(&made.shown.cert);
     let own = &own[..own.rfind("-----BEGIN").unwrap()];
@@ -255,5 +255,5 @@ fn a_trusted_certificate_that_cannot_be_read_is_no_fault_of_the_peers() {
     let path = file(&made, "bad.pem", Certificate::from_der(bad).to_pem());
     let client = astream(["connect", "localhost", "9", "--tls", "--cacert", &path]).run().status(2);
     let client = client.says(&[&path, "line 1: the validity of this certificate cannot be read"]);
-    assert!(!client.stderr.contains("peer"), "{}", client.told());
+    assert!(!client.stderr.contains("peer"), "{}", client.description());
 }

@@ -18,7 +18,7 @@ pub struct List<'a> {
 }
 
 impl<'a> List<'a> {
-    /// A current one without entries and extensions, by the authority of this name.
+    /// A current list without entries and extensions, by the authority of this name.
     pub fn by(issuer: &'a Issuer, name: &str) -> Self {
         let (begin, end) = ("20200102000000Z", Some("40000101000000Z"));
         let (entries, extensions) = (Vec::new(), Vec::new());
@@ -37,7 +37,7 @@ impl<'a> List<'a> {
         Self { end, ..self }
     }
 
-    /// Its name as a string of this type.
+    /// With its issuer's name as a string of this type.
     pub fn name(self, tag: u8, name: &str) -> Self {
         Self { name: named(tag, name), ..self }
     }

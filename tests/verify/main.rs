@@ -1,5 +1,5 @@
-//! What is verified, one fault a row: each is refused with its status, its words and its alert, and each
-//! has a control that passes but for that fault. The program on both sides.
+//! What is verified, one fault a row: each is refused with its status, its message and its alert, and each
+//! has a control that differs only in that fault and passes. The program is on both sides.
 
 #[path = "../support/mod.rs"]
 mod support;

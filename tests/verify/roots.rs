@@ -1,4 +1,4 @@
-//! Whose roots are trusted: the system's, or in their place exactly what the environment names.
+//! Which roots are trusted: the system's, or instead exactly those that the environment names.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ fn connect(made: &Made, variables: &[(&str, &Path)]) -> Finished {
     variables.iter().fold(client, |client, (name, path)| client.env(name, path)).run()
 }
 
-/// A folder with the certificates to trust for this, beside what is none.
+/// A folder with the certificates to trust, beside other files.
 fn folder(made: &Made) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     // As a Windows editor writes it.
@@ -48,17 +48,17 @@ fn the_file_the_folders_and_both_are_honoured_and_nothing_else() {
         (&[], 6),
     ] {
         let client = connect(&one, variables).status(status);
-        assert!(status == 0 || client.stderr.contains("not trusted"), "{}", client.told());
+        assert!(status == 0 || client.stderr.contains("not trusted"), "{}", client.description());
     }
 }
 
 #[test]
-fn what_names_nothing_is_told_and_the_systems_are_no_substitute() {
+fn a_variable_that_names_nothing_is_an_error_and_the_systems_roots_are_no_substitute() {
     let made = make(&Plan::new(&["localhost"]));
     let empty_folder = tempfile::tempdir().unwrap();
     let (empty, missing) = (made.folder().join("empty.pem"), made.folder().join("missing"));
     std::fs::write(&empty, "").unwrap();
-    for (variables, told) in [
+    for (variables, expected) in [
         (&[("SSL_CERT_FILE", missing.as_path())][..], &["no such file", "SSL_CERT_FILE"][..]),
         (&[("SSL_CERT_FILE", &empty)], &["no certificate", "SSL_CERT_FILE"]),
         (&[("SSL_CERT_FILE", Path::new(""))], &["SSL_CERT_FILE", "empty"]),
@@ -67,7 +67,7 @@ fn what_names_nothing_is_told_and_the_systems_are_no_substitute() {
         (&[("SSL_CERT_DIR", Path::new(""))], &["SSL_CERT_DIR", "empty"]),
         (&[("SSL_CERT_DIR", Path::new("/nonexistent:/neither"))], &["/nonexistent: cannot", "no such file"]),
     ] {
-        connect(&made, variables).status(2).stdout(b"").says(told);
+        connect(&made, variables).status(2).stdout(b"").says(expected);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Certificates of servers, as a client finds them.
+//! Certificates of servers, as a client checks them.
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -19,7 +19,7 @@ use crate::support::peer::{end_tls, tls_peer};
 use crate::support::{Finished, Running, astream};
 use crate::workshop::{Made, Plan, authority, make};
 
-/// A server shows what was made, and a client that trusts the root comes.
+/// A server presents the made certificate, and a client that trusts the root connects.
 fn meet(plan: &Plan, made: &Made) -> (Running, Finished) {
     let shown = ["--cert", arg(&made.shown.cert), "--key", arg(&made.shown.key)];
     let server = astream(["listen", "127.0.0.1", "0", "--tls"]).args(shown).input("hello").start();
@@ -29,7 +29,7 @@ fn meet(plan: &Plan, made: &Made) -> (Running, Finished) {
     (server, client)
 }
 
-/// With `control` alone the two talk; with `fault` on top they do not, for the reason told.
+/// With `control` alone the two communicate; with `fault` on top they do not, for the reported reason.
 #[track_caller]
 pub fn check(names: &[&str], control: fn(&mut Plan), fault: fn(&mut Plan), words: &[&str], alert: &str) {
     let mut plan = Plan::new(names);
@@ -79,12 +79,12 @@ fn validity() {
 
 #[test]
 fn names() {
-    let told = &[
+    let expected = &[
         "the certificate is not for 'localhost'",
         "it is for www.example.org, example.org, issued by CN=between",
     ];
     let other = |plan: &mut Plan| plan.end.subject_alt_names = dns(&["www.example.org", "example.org"]);
-    check(LOCAL, good, other, told, "BadCertificate");
+    check(LOCAL, good, other, expected, "BadCertificate");
     let only_common = |plan: &mut Plan| {
         plan.end.subject_alt_names.clear();
         plan.end.distinguished_name.push(DnType::CommonName, "localhost");
@@ -191,7 +191,7 @@ fn a_certificate_that_is_itself_trusted_needs_no_issuer_but_all_else() {
 }
 
 #[test]
-fn whoever_has_not_the_key_of_its_certificate_is_refused_by_everybody() {
+fn a_peer_without_the_key_of_its_certificate_is_always_refused() {
     let made = make(&Plan::new(LOCAL));
     let pin = pin_of(&made);
     let other = rcgen::KeyPair::generate().unwrap().serialize_pem();
@@ -215,7 +215,7 @@ fn whoever_has_not_the_key_of_its_certificate_is_refused_by_everybody() {
     }
 }
 
-/// The pin of what was made, as our own listener tells it to those who have another.
+/// The pin of the made certificate, as our own listener prints it to clients with another pin.
 fn pin_of(made: &Made) -> String {
     let other = "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
     let shown = ["--cert", arg(&made.shown.cert), "--key", arg(&made.shown.key)];
@@ -225,7 +225,7 @@ fn pin_of(made: &Made) -> String {
     pin.split(';').next().unwrap().to_owned()
 }
 
-/// A server that shows a certificate with a key that need not be its own.
+/// A server that presents a certificate with a key that may belong to another.
 fn server_with(cert: &Path, key: &str) -> Arc<ServerConfig> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let chain = CertificateDer::pem_file_iter(cert).unwrap().map(Result::unwrap).collect();
@@ -248,8 +248,8 @@ fn authorities() {
     let own = |plan: &mut Plan| plan.end.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     check(LOCAL, good, own, &["it is an authority's"], "CertificateUnknown");
     let early_root = |plan: &mut Plan| plan.root.not_before = date_time_ymd(3001, 1, 1);
-    let told = "the trusted certificate of its issuer CN=the root is not valid before 3001-01-01";
-    check(LOCAL, good, early_root, &[told], "UnknownCA");
+    let expected = "the trusted certificate of its issuer CN=the root is not valid before 3001-01-01";
+    check(LOCAL, good, early_root, &[expected], "UnknownCA");
     let never = |plan: &mut Plan| {
         plan.end.not_before = date_time_ymd(2031, 1, 1);
         plan.end.not_after = date_time_ymd(2030, 1, 1);
@@ -334,7 +334,7 @@ fn a_message_is_one_line_of_a_bounded_length_whatever_the_certificate_holds() {
     many(&mut plan);
     let (_server, client) = meet(&plan, &make(&plan));
     let client = client.status(6).says(&["not for 'localhost'", "and 295 more", "\\1B[31m"]);
-    assert!(!client.stderr.contains('\u{1b}') && client.stderr.len() < 1200, "{}", client.told());
+    assert!(!client.stderr.contains('\u{1b}') && client.stderr.len() < 1200, "{}", client.description());
 }
 
 fn dns(names: &[&str]) -> Vec<SanType> {

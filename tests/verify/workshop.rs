@@ -1,4 +1,4 @@
-//! Chains as a test wants them: a root, authorities below it, and the certificate of a server or client.
+//! Chains made for a test: a root, authorities below it, and the certificate of a server or client.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ pub struct Plan {
     pub end: CertificateParams,
     /// Its issuer is another of the same name.
     pub is_forged: bool,
-    /// Nobody else signs it.
+    /// The certificate is self-signed.
     pub is_self_signed: bool,
     /// Another root is trusted.
     pub is_root_unknown: bool,
@@ -27,7 +27,7 @@ pub struct Plan {
     pub is_root_renewed: bool,
     /// Nothing is trusted but the last certificate.
     pub is_end_trusted: bool,
-    /// Only the last certificate is shown, not those that lead to the root.
+    /// Only the last certificate is presented, not those that lead to the root.
     pub is_sent_alone: bool,
     /// The serial numbers that the last authority has revoked, if it has a list.
     pub revoked: Option<Vec<u64>>,
@@ -86,12 +86,12 @@ pub fn authority(name: &str) -> CertificateParams {
     params
 }
 
-/// The files of a plan; they go with this.
+/// The files of a plan, removed on drop.
 pub struct Made {
     folder: tempfile::TempDir,
     /// Root certificates to trust.
     pub trusted: PathBuf,
-    /// The chain to show, and its key.
+    /// The chain to present, and its key.
     pub shown: Issued,
     /// The revocation lists, if there are any.
     pub lists: Option<PathBuf>,
