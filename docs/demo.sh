@@ -1,5 +1,5 @@
 #!/bin/sh
-# The main job: a listener and a client that talk, plain and over TLS, and a file that arrives whole.
+# The main job: a listener and a client exchange data, plain and over TLS, and a file arrives whole.
 set -eu
 cd "$(dirname "$0")/.."
 cargo build --release --quiet
@@ -7,17 +7,17 @@ astream=${CARGO_TARGET_DIR:-target}/release/astream
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# The words of the ready line that stand after $1, once they are there.
-told() {
+# What follows $1 in the log, once it is there.
+after() {
     until grep -q "$1" "$work/log"; do sleep 0.02; done
     sed -n "s/.*$1//p" "$work/log"
 }
 
 : > "$work/log"
-echo "plain: the listener says 'hello from the listener', the client sends 20 MB"
+echo "plain: the listener sends 'hello from the listener', the client sends 20 MB"
 head -c 20000000 /dev/urandom > "$work/original"
 echo "hello from the listener" | $astream listen 127.0.0.1 0 > "$work/copy" 2>> "$work/log" &
-port=$(told 'listening on 127.0.0.1:')
+port=$(after 'listening on 127.0.0.1:')
 $astream connect 127.0.0.1 "$port" -v < "$work/original"
 wait
 cmp "$work/original" "$work/copy" && echo "the copy is the original"
@@ -26,8 +26,8 @@ echo
 : > "$work/log"
 echo "TLS with a fresh key, verified by its pin:"
 echo "hello, privately" | $astream listen 127.0.0.1 0 --tls > "$work/copy" 2>> "$work/log" &
-port=$(told 'listening on 127.0.0.1:')
-pin=$(told 'connect with --tls --pin ')
+port=$(after 'listening on 127.0.0.1:')
+pin=$(after 'connect with --tls --pin ')
 $astream connect 127.0.0.1 "$port" -v --tls --pin "$pin" < "$work/original"
 wait
 cmp "$work/original" "$work/copy" && echo "the copy is the original"
