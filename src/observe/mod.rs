@@ -1,7 +1,7 @@
 //! What can be known about the bytes of a connection.
 
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -36,8 +36,8 @@ pub struct Answer {
 pub(crate) struct Answering {
     /// How much had been received when something was last sent.
     before: AtomicU64,
-    our_end: OnceLock<Instant>,
-    peers_end: OnceLock<Instant>,
+    our_end: Moment,
+    peers_end: Moment,
 }
 
 /// Nothing was sent yet.
@@ -45,7 +45,7 @@ const NEVER: u64 = u64::MAX;
 
 impl Answering {
     pub(crate) fn new() -> Self {
-        Self { before: AtomicU64::new(NEVER), our_end: OnceLock::new(), peers_end: OnceLock::new() }
+        Self { before: AtomicU64::new(NEVER), our_end: Moment::default(), peers_end: Moment::default() }
     }
 
     /// Bytes are about to be sent, after so many were received.
@@ -55,7 +55,7 @@ impl Answering {
 
     /// Our end is about to be sent.
     pub(crate) fn our_end(&self) {
-        let _ = self.our_end.set(Instant::now());
+        self.our_end.comes(Instant::now());
     }
 
     pub(crate) fn has_our_end(&self) -> bool {
@@ -64,14 +64,34 @@ impl Answering {
 
     /// The peer's end has come.
     pub(crate) fn peers_end(&self) {
-        let _ = self.peers_end.set(Instant::now());
+        self.peers_end.comes(Instant::now());
     }
 
     /// The answer, of all that was received.
     pub(crate) fn answer(&self, received: u64) -> Option<Answer> {
         let before = Some(self.before.load(Ordering::Relaxed)).filter(|before| *before != NEVER)?;
-        let end = self.peers_end.get()?.checked_duration_since(*self.our_end.get()?)?;
-        Some(Answer { received: received.saturating_sub(before), end })
+        let end = self.peers_end.get()?.checked_sub(self.our_end.get()?)?;
+        Some(Answer { received: received.saturating_sub(before), end: Duration::from_nanos(end) })
+    }
+}
+
+/// When something happened first, in nanoseconds after a time that all share: a third of an `Instant` in a cell, of
+/// which each connection has two.
+#[derive(Debug, Default)]
+struct Moment(AtomicU64);
+
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+impl Moment {
+    fn comes(&self, now: Instant) {
+        let since = now.saturating_duration_since(*START).as_nanos();
+        let since = u64::try_from(since).unwrap_or(u64::MAX).max(1);
+        // Only the first time counts.
+        let _ = self.0.compare_exchange(0, since, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> Option<u64> {
+        Some(self.0.load(Ordering::Relaxed)).filter(|since| *since != 0)
     }
 }
 
@@ -98,7 +118,7 @@ mod tests {
         answering.sending(0);
         answering.peers_end();
         assert_eq!(answering.answer(5), None, "our end was not sent");
-        answering.our_end.set(Instant::now() + Duration::from_secs(1)).unwrap();
+        answering.our_end.comes(Instant::now() + Duration::from_secs(1));
         assert_eq!(answering.answer(5), None, "the peer's end came first");
     }
 }

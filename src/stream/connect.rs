@@ -166,7 +166,7 @@ pub async fn open_connection(
     let (peer, local) = transport.addresses();
     tracing::info!("connected to {peer} from {local}");
     let Some(connector) = connector else {
-        return Ok(fresh(transport, options.limits));
+        return Ok(fresh(transport, options.limits.clone().into()));
     };
     let name = match endpoint.to_string() {
         same if same == peer.to_string() => same,
@@ -182,5 +182,5 @@ pub async fn open_connection(
     let shaking_hands = Box::pin(connector.connect(io.into(), &name));
     let (secured, info) =
         deadline.bound(Step::Handshake, shaking_hands, || format!("TLS handshake with {name}")).await??;
-    Ok(streams(Transport::secured(secured, info), Link::new(peer, local, options.limits)))
+    Ok(streams(Transport::secured(secured, info), Link::new(peer, local, options.limits.clone().into())))
 }

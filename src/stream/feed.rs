@@ -26,7 +26,7 @@ impl Feed {
     pub(super) fn reader(limit: usize) -> (Self, StreamReader) {
         let feed = Self::default();
         let limits = Limits { line: limit, ..Limits::default() };
-        let (reader, _writer) = fresh(Transport::memory(feed.clone()), limits);
+        let (reader, _writer) = fresh(Transport::memory(feed.clone()), limits.into());
         (feed, reader)
     }
 

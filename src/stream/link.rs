@@ -32,7 +32,7 @@ pub(super) trait Owner: Send + Sync {
 pub(super) struct Link {
     pub(super) peer: Address,
     pub(super) local: Address,
-    pub(super) limits: Limits,
+    pub(super) limits: Arc<Limits>,
     pub(super) traffic: Traffic,
     /// Set by the writer's `close`: the reader is at its end.
     closing: AtomicBool,
@@ -66,12 +66,12 @@ struct State {
 }
 
 impl Link {
-    pub(super) fn new(peer: Address, local: Address, limits: Limits) -> Arc<Self> {
+    pub(super) fn new(peer: Address, local: Address, limits: Arc<Limits>) -> Arc<Self> {
         let link = Arc::new(Self {
             peer,
             local,
-            limits,
             traffic: Traffic::new(limits.idle),
+            limits,
             closing: AtomicBool::new(false),
             aborted: AtomicBool::new(false),
             failed: AtomicBool::new(false),

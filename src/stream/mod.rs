@@ -58,7 +58,7 @@ const SETUP_TIMEOUT: Duration = Duration::from_secs(30);
 pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The limits of one connection, and how its bytes are moved.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Limits {
     line: usize,
     close: Option<Duration>,
@@ -83,7 +83,7 @@ fn streams(transport: Transport, link: Arc<Link>) -> (StreamReader, StreamWriter
 }
 
 /// The same for a connection that is still as it was made.
-fn fresh(transport: Transport, limits: Limits) -> (StreamReader, StreamWriter) {
+fn fresh(transport: Transport, limits: Arc<Limits>) -> (StreamReader, StreamWriter) {
     let (peer, local) = transport.addresses();
     streams(transport, Link::new(peer, local, limits))
 }

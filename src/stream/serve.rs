@@ -22,7 +22,7 @@ pub(super) struct Service<H> {
     pub(super) handler: H,
     pub(super) acceptor: Option<Acceptor>,
     pub(super) timeout: Option<Duration>,
-    pub(super) limits: Limits,
+    pub(super) limits: Arc<Limits>,
 }
 
 /// A connection that its handler has not got yet. Dropped, it is aborted first.
@@ -79,7 +79,7 @@ pub(super) async fn accept_all<H, F, E>(
         let service = Arc::clone(&service);
         if service.acceptor.is_none() {
             let Accepted { transport, peer, local } = accepted;
-            let streams = streams(transport, Link::new(peer, local, service.limits));
+            let streams = streams(transport, Link::new(peer, local, Arc::clone(&service.limits)));
             tokio::spawn(serve(service, Client::new(streams, &accepting)));
             continue;
         }
@@ -114,7 +114,7 @@ async fn shake_hands<H>(
         accepted = accepting => accepted??,
         () = server.dismissed() => return Ok(None),
     };
-    let link = Link::new(peer, local, service.limits);
+    let link = Link::new(peer, local, Arc::clone(&service.limits));
     Ok(Some(Client::new(streams(Transport::secured(secured, info), link), &server)))
 }
 

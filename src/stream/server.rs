@@ -204,8 +204,12 @@ where
     let listening = bind(endpoint, options.family, options.numeric).await?;
     let local = listening.iter().map(|listening| listening.local_addr().clone()).collect();
     let clients = Clients::new();
-    let service =
-        Arc::new(Service { handler, acceptor, timeout: options.handshake_timeout, limits: options.limits });
+    let service = Arc::new(Service {
+        handler,
+        acceptor,
+        timeout: options.handshake_timeout,
+        limits: Arc::new(options.limits.clone()),
+    });
     for listening in &listening {
         tokio::spawn(accept_all(listening.clone(), Arc::clone(&service), clients.prepare()));
     }
