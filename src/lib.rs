@@ -55,9 +55,10 @@ pub use endpoint::{Address, Endpoint, Family};
 pub use error::{Attempt, Error, ResolveFault, Result, Step, TlsFault};
 pub use observe::{Answer, Totals};
 pub use stream::{
-    AbortGuard, ConnectOptions, DEFAULT_LIMIT, Found, Lines, Probed, Server, ServerOptions, StreamReader,
-    StreamWriter, TlsSide, Traffic, open_connection, pair, probe, start_server, start_tls,
-    start_tls_buffered,
+    AbortGuard, ConnectOptions, DEFAULT_LIMIT, Found, Lines, Listener, Probed, Server, ServerOptions,
+    StreamReader, StreamWriter, TlsSide, Traffic, open_connection, open_connection_over, pair, probe,
+    start_server, start_tls, start_tls_buffered,
 };
+pub use transport::Credentials;
 pub use transport::starttls::StartTls;
 pub use transport::tls::{Identity, TlsClient, TlsInfo, TlsServer, TlsVersion};

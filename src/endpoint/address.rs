@@ -19,6 +19,9 @@ pub enum Address {
     Unix(Option<PathBuf>),
     /// One end of [`pair`](crate::pair).
     Memory,
+    /// That of a stream of which nothing is known; see
+    /// [`open_connection_over`](crate::open_connection_over).
+    Unknown,
 }
 
 impl fmt::Display for Address {
@@ -28,6 +31,7 @@ impl fmt::Display for Address {
             Self::Unix(Some(path)) => unix(path, f),
             Self::Unix(None) => f.write_str("unnamed Unix socket"),
             Self::Memory => f.write_str("memory"),
+            Self::Unknown => f.write_str("unknown address"),
         }
     }
 }

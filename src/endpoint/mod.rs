@@ -150,7 +150,7 @@ impl TryFrom<&Address> for Endpoint {
         match address {
             Address::Tcp(address) => Ok((*address).into()),
             Address::Unix(Some(path)) => Ok(Self::Unix(path.clone())),
-            Address::Unix(None) | Address::Memory => {
+            Address::Unix(None) | Address::Memory | Address::Unknown => {
                 Err(Error::invalid(address, "it has no name to connect to"))
             }
         }

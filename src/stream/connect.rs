@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
+
 use super::link::Link;
 use super::{Limits, SETUP_TIMEOUT, StreamReader, StreamWriter, fresh, streams};
 use crate::endpoint::{Endpoint, Family};
 use crate::error::{Error, Step};
 use crate::policy::Deadline;
 use crate::transport::starttls::{Request, StartTls};
-use crate::transport::tls::TlsClient;
+use crate::transport::tls::{Connector, TlsClient};
 use crate::transport::{Dial, Known, Transport, dial, is_target};
 
 /// How to open a connection.
@@ -143,7 +145,11 @@ impl ConnectOptions {
     /// to, and the files of TLS must be usable.
     pub(crate) fn check(&self, endpoint: &Endpoint) -> Result<(), Error> {
         is_target(endpoint)?;
-        self.tls.as_ref().map(|tls| tls.connector(endpoint.host())).transpose().map(drop)
+        self.connector(endpoint.host()).map(drop)
+    }
+
+    fn connector(&self, host: Option<&str>) -> Result<Option<Connector>, Error> {
+        self.tls.as_ref().map(|tls| tls.connector(host)).transpose()
     }
 }
 
@@ -154,32 +160,93 @@ impl ConnectOptions {
 /// [`Error::Resolve`], [`Error::Connect`] with every address that was tried, [`Error::Timeout`],
 /// [`Error::Tls`], also for a server that declines STARTTLS, with its words, [`Error::File`];
 /// [`Error::Invalid`] for an address to listen on.
+///
+/// # Panics
+/// Outside of a tokio runtime with IO and time enabled.
 pub async fn open_connection(
     endpoint: &Endpoint,
     options: &ConnectOptions,
 ) -> Result<(StreamReader, StreamWriter), Error> {
     // Files are read, and found wanting, before anybody is bothered.
-    let connector = options.tls.as_ref().map(|tls| tls.connector(endpoint.host())).transpose()?;
+    let connector = options.connector(endpoint.host())?;
     let how = options.dial();
     let deadline = how.deadline;
     let transport = dial(endpoint, &how).await?;
     let (peer, local) = transport.addresses();
     tracing::info!("connected to {peer} from {local}");
-    let Some(connector) = connector else {
-        return Ok(fresh(transport, options.limits.clone().into()));
-    };
     let name = match endpoint.to_string() {
         same if same == peer.to_string() => same,
         given => format!("{given} ({peer})"),
     };
-    let mut io = transport;
+    set_up(transport, connector, options, &name, deadline).await
+}
+
+/// The streams of a connection that is there already: a [`TcpStream`](tokio::net::TcpStream), a
+/// [`UnixStream`](tokio::net::UnixStream), or any other stream, with STARTTLS and TLS as `options` say, within
+/// their time limit; what they say about names and addresses counts for nothing. asyncio's
+/// `open_connection(sock=…)`. A cancelled call has closed the connection, and so has one that fails.
+///
+/// A server speaks TLS over it by [`start_tls`](crate::start_tls). The name that a client verifies is
+/// [`TlsClient::server_name`].
+///
+/// A TCP socket gets the same settings as every other: no delay (`TCP_NODELAY`), keep-alive, and a reset where
+/// it is dropped before its end was sent. Of a stream that is no socket this is expected:
+/// - [`write_eof`](StreamWriter::write_eof) and closing call its `poll_shutdown`, after which the peer sees an
+///   end. One that cannot end its directions apart ends with the first.
+/// - [`wait_closed`](StreamWriter::wait_closed) then reads to the peer's end, for as long as
+///   [`close_timeout`](ConnectOptions::close_timeout) says.
+/// - [`abort`](StreamWriter::abort) drops it, without a shutdown. What its peer makes of that is its own
+///   business: a pipe ends.
+/// - Both directions share one lock, held for one poll. The addresses are [`Address::Unknown`].
+///
+/// ```
+/// use astream::{ConnectOptions, open_connection_over};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), astream::Error> {
+/// let (one, other) = tokio::net::UnixStream::pair()?;
+/// let options = ConnectOptions::new().limit(1024);
+/// let (_reader, writer) = open_connection_over(one, &options).await?;
+/// let (mut reader, _writer) = open_connection_over(other, &options).await?;
+/// writer.write(b"hello\n");
+/// assert_eq!(reader.readline().await?.unwrap(), "hello\n");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// [`Error::Timeout`], [`Error::Tls`], [`Error::File`].
+///
+/// # Panics
+/// With TLS, outside of a tokio runtime with time enabled.
+///
+/// [`Address::Unknown`]: crate::Address::Unknown
+pub async fn open_connection_over(
+    io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    options: &ConnectOptions,
+) -> Result<(StreamReader, StreamWriter), Error> {
+    let connector = options.connector(None)?;
+    let transport = Transport::over(io);
+    let name = transport.addresses().0.to_string();
+    set_up(transport, connector, options, &name, Deadline::after(options.timeout)).await
+}
+
+/// What follows once there is a connection; `name` is the server for messages.
+async fn set_up(
+    mut io: Transport,
+    connector: Option<Connector>,
+    options: &ConnectOptions,
+    name: &str,
+    deadline: Deadline,
+) -> Result<(StreamReader, StreamWriter), Error> {
+    let Some(connector) = connector else { return Ok(fresh(io, options.limits.clone().into())) };
+    let (peer, local) = io.addresses();
     if let Some(protocol) = options.starttls {
         let server = &connector.server_name();
-        let request = Request { protocol, server, local: &local, peer: &name, deadline };
-        io = request.send(io.into()).await?;
+        io = Request { protocol, server, local: &local, peer: name, deadline }.send(io.into()).await?;
     }
     // Its state is large, and goes when it is done.
-    let shaking_hands = Box::pin(connector.connect(io.into(), &name));
+    let shaking_hands = Box::pin(connector.connect(io.into(), name));
     let (secured, info) =
         deadline.bound(Step::Handshake, shaking_hands, || format!("TLS handshake with {name}")).await??;
     Ok(streams(Transport::secured(secured, info), Link::new(peer, local, options.limits.clone().into())))

@@ -9,7 +9,7 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{Limits, StreamReader, fresh};
-use crate::transport::{Io, Transport};
+use crate::transport::Transport;
 
 /// The peer of a reader. A read gets everything that has arrived, as from a socket.
 #[derive(Clone, Default)]
@@ -26,7 +26,7 @@ impl Feed {
     pub(super) fn reader(limit: usize) -> (Self, StreamReader) {
         let feed = Self::default();
         let limits = Limits { line: limit, ..Limits::default() };
-        let (reader, _writer) = fresh(Transport::memory(feed.clone()), limits.into());
+        let (reader, _writer) = fresh(Transport::over(feed.clone()), limits.into());
         (feed, reader)
     }
 
@@ -52,8 +52,6 @@ impl Feed {
         self.0.lock().unwrap()
     }
 }
-
-impl Io for Feed {}
 
 impl AsyncRead for Feed {
     /// Wakes no task: the test polls again after it has fed.

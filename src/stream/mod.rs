@@ -14,6 +14,7 @@ mod handled;
 mod incoming;
 mod lines;
 mod link;
+mod listener;
 #[cfg(test)]
 mod model;
 mod outgoing;
@@ -34,9 +35,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use abort_guard::AbortGuard;
-pub use connect::{ConnectOptions, open_connection};
+pub use connect::{ConnectOptions, open_connection, open_connection_over};
 pub(crate) use detach::{can_block, detach, into_blocking, is_bare};
 pub use lines::Lines;
+pub use listener::Listener;
 pub use pair::pair;
 pub use probe::{Found, Probed, probe};
 pub use reader::StreamReader;

@@ -203,6 +203,12 @@ impl Outgoing {
         Poll::Ready(self.nothing_dropped())
     }
 
+    pub(super) fn poll_drain_to(&self, cx: &mut Context<'_>, most: usize) -> Poll<Result<(), Error>> {
+        let drained = self.poll_drain(cx);
+        let is_enough = drained.is_pending() && most > 0 && self.queued() <= most;
+        if is_enough { Poll::Ready(Ok(())) } else { drained }
+    }
+
     /// Unlike [`write`](Self::write) it queues nothing: first what is queued, then what the socket
     /// takes.
     pub(super) fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, Error>> {

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use super::{StreamReader, StreamWriter, fresh};
+use super::link::Link;
+use super::{StreamReader, StreamWriter, streams};
+use crate::endpoint::Address::Memory;
 use crate::transport::Transport;
 
 /// Two ends of a connection that exists in memory only, each direction holding up to `capacity`
 /// bytes (at least 1) on the way: for tests, a small capacity finds what a large one hides.
 pub fn pair(capacity: usize) -> ((StreamReader, StreamWriter), (StreamReader, StreamWriter)) {
     let (one, other) = tokio::io::duplex(capacity.max(1));
-    let end = |io| fresh(Transport::memory(io), Arc::default());
+    let end = |io| streams(Transport::over(io), Link::new(Memory, Memory, Arc::default()));
     (end(one), end(other))
 }

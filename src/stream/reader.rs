@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -14,8 +15,8 @@ use super::traffic::Traffic;
 use crate::endpoint::Address;
 use crate::error::Error;
 use crate::policy::Wait;
-use crate::transport::ReadHalf;
 use crate::transport::tls::TlsInfo;
+use crate::transport::{Credentials, ReadHalf};
 
 /// The receiving side of a connection.
 ///
@@ -154,6 +155,30 @@ impl StreamReader {
     /// What was agreed in the TLS handshake; none without TLS.
     pub fn tls(&self) -> Option<&TlsInfo> {
         self.half().tls()
+    }
+
+    /// The descriptor of the socket beneath, also under TLS; none where there is no socket. Good for settings of
+    /// the socket and for looking at it: whoever reads from it, writes to it or shuts it down breaks the
+    /// stream. asyncio's `get_extra_info('socket')`.
+    pub fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.half().as_fd()
+    }
+
+    /// Who is at the other end of a Unix socket, also under TLS: process, user and group, as the system
+    /// vouches for them. None for anything else.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), astream::Error> {
+    /// let (one, _other) = tokio::net::UnixStream::pair()?;
+    /// let (reader, _writer) = astream::open_connection_over(one, &Default::default()).await?;
+    /// let peer = reader.peer_credentials().expect("it is a Unix socket");
+    /// assert_eq!(peer.pid, Some(std::process::id()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn peer_credentials(&self) -> Option<Credentials> {
+        self.half().peer_credentials()
     }
 
     /// Waits until something has arrived, an end included, and reads nothing. Fails if the connection fails

@@ -17,12 +17,42 @@ use crate::policy::Deadline;
 use crate::transport::tls::Acceptor;
 use crate::transport::{Accepted, Listening, Transport};
 
+/// How a connection of a server becomes streams.
+pub(super) struct Admission {
+    pub(super) acceptor: Option<Acceptor>,
+    /// Of the TLS handshake.
+    pub(super) timeout: Option<Duration>,
+    pub(super) limits: Arc<Limits>,
+}
+
+impl Admission {
+    pub(super) fn is_immediate(&self) -> bool {
+        self.acceptor.is_none()
+    }
+
+    /// The streams of a connection, after its handshake if there is one. May be cancelled.
+    pub(super) async fn admit(&self, accepted: Accepted) -> Result<(StreamReader, StreamWriter), Error> {
+        let Some(acceptor) = &self.acceptor else { return Ok(self.plain(accepted)) };
+        let Accepted { transport, peer, local } = accepted;
+        let name = peer.to_string();
+        let doing = || format!("TLS handshake with {peer}");
+        let shaking_hands = acceptor.accept(transport.into(), &name);
+        let (secured, info) =
+            Deadline::after(self.timeout).bound(Step::Handshake, shaking_hands, doing).await??;
+        Ok(streams(Transport::secured(secured, info), Link::new(peer, local, Arc::clone(&self.limits))))
+    }
+
+    /// The streams of a connection without a handshake.
+    pub(super) fn plain(&self, accepted: Accepted) -> (StreamReader, StreamWriter) {
+        let Accepted { transport, peer, local } = accepted;
+        streams(transport, Link::new(peer, local, Arc::clone(&self.limits)))
+    }
+}
+
 /// What every connection of a server needs.
 pub(super) struct Service<H> {
     pub(super) handler: H,
-    pub(super) acceptor: Option<Acceptor>,
-    pub(super) timeout: Option<Duration>,
-    pub(super) limits: Arc<Limits>,
+    pub(super) admission: Arc<Admission>,
 }
 
 /// A connection that its handler has not got yet. Dropped, it is aborted first.
@@ -77,18 +107,15 @@ pub(super) async fn accept_all<H, F, E>(
         };
         let Some(accepted) = accepted else { return };
         let service = Arc::clone(&service);
-        if service.acceptor.is_none() {
-            let Accepted { transport, peer, local } = accepted;
-            let streams = streams(transport, Link::new(peer, local, Arc::clone(&service.limits)));
+        if service.admission.is_immediate() {
+            let streams = service.admission.plain(accepted);
             tokio::spawn(serve(service, Client::new(streams, &accepting)));
             continue;
         }
         let shaking_hands = accepting.clients.prepare();
         tokio::spawn(async move {
-            let Some(acceptor) = &service.acceptor else { return };
             // Its state is large, and goes when it is done.
-            let client = Box::pin(shake_hands(acceptor, &service, accepted, shaking_hands)).await;
-            match client {
+            match Box::pin(shake_hands(&service.admission, accepted, shaking_hands)).await {
                 Ok(Some(client)) => serve(service, client).await,
                 Ok(None) => {}
                 Err(error) => tracing::warn!("{error}"),
@@ -98,24 +125,15 @@ pub(super) async fn accept_all<H, F, E>(
 }
 
 /// A client after its handshake; none if it was sent away meanwhile.
-async fn shake_hands<H>(
-    acceptor: &Acceptor,
-    service: &Service<H>,
-    Accepted { transport, peer, local }: Accepted,
+async fn shake_hands(
+    admission: &Admission,
+    accepted: Accepted,
     server: Preparing,
 ) -> Result<Option<Client>, Error> {
-    let name = peer.to_string();
-    let accepting = Deadline::after(service.timeout).bound(
-        Step::Handshake,
-        acceptor.accept(transport.into(), &name),
-        || format!("TLS handshake with {peer}"),
-    );
-    let (secured, info) = tokio::select! {
-        accepted = accepting => accepted??,
-        () = server.dismissed() => return Ok(None),
-    };
-    let link = Link::new(peer, local, Arc::clone(&service.limits));
-    Ok(Some(Client::new(streams(Transport::secured(secured, info), link), &server)))
+    tokio::select! {
+        admitted = admission.admit(accepted) => Ok(Some(Client::new(admitted?, &server))),
+        () = server.dismissed() => Ok(None),
+    }
 }
 
 /// One connection to its end.

@@ -8,18 +8,17 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::clients::Clients;
-use super::serve::{Service, accept_all};
-use super::{Limits, SETUP_TIMEOUT, StreamReader, StreamWriter};
+use super::serve::{Admission, Service, accept_all};
+use super::{Limits, Listener, SETUP_TIMEOUT, StreamReader, StreamWriter};
 use crate::endpoint::{Address, Endpoint, Family};
 use crate::error::Error;
 use crate::transport::tls::TlsServer;
-use crate::transport::{Listening, bind};
+use crate::transport::{Listen, Listening};
 
 /// How to serve.
 #[derive(Debug, Clone)]
 pub struct ServerOptions {
-    family: Family,
-    numeric: bool,
+    pub(super) listen: Listen,
     handshake_timeout: Option<Duration>,
     tls: Option<TlsServer>,
     limits: Limits,
@@ -28,8 +27,7 @@ pub struct ServerOptions {
 impl Default for ServerOptions {
     fn default() -> Self {
         Self {
-            family: Family::Any,
-            numeric: false,
+            listen: Listen::default(),
             handshake_timeout: Some(SETUP_TIMEOUT),
             tls: None,
             limits: Limits::default(),
@@ -46,14 +44,31 @@ impl ServerOptions {
     /// Listens on addresses of one family only.
     #[must_use]
     pub fn family(mut self, family: Family) -> Self {
-        self.family = family;
+        self.listen.family = family;
         self
     }
 
     /// Looks no names up.
     #[must_use]
     pub fn numeric(mut self, yes: bool) -> Self {
-        self.numeric = yes;
+        self.listen.numeric = yes;
+        self
+    }
+
+    /// How many connections may wait to be accepted, where the system allows that many
+    /// (`net.core.somaxconn`); 4096 by default. What comes beyond it is refused or tries again. asyncio's
+    /// `backlog`.
+    #[must_use]
+    pub fn backlog(mut self, connections: u32) -> Self {
+        self.listen.backlog = connections;
+        self
+    }
+
+    /// Lets other sockets that set the same listen on the same port: the system shares the connections
+    /// among them (`SO_REUSEPORT`). For TCP only. asyncio's `reuse_port`.
+    #[must_use]
+    pub fn reuse_port(mut self, yes: bool) -> Self {
+        self.listen.reuse_port = yes;
         self
     }
 
@@ -103,20 +118,39 @@ impl ServerOptions {
     }
 }
 
+impl ServerOptions {
+    pub(super) fn admission(&self) -> Result<Admission, Error> {
+        let acceptor = self.tls.as_ref().map(TlsServer::acceptor).transpose()?;
+        Ok(Admission { acceptor, timeout: self.handshake_timeout, limits: Arc::new(self.limits.clone()) })
+    }
+}
+
 /// A server that is listening. Dropping it stops the listening; open connections go on.
 #[derive(Debug)]
 pub struct Server {
-    local: Vec<Address>,
-    listening: Vec<Listening>,
+    listening: Listening,
     clients: Arc<Clients>,
     /// Closes the connections of clients that are sent away.
     runtime: Handle,
 }
 
 impl Server {
+    /// Serves each connection in a task of its own.
+    pub(super) fn run<H, F, E>(handler: H, listening: Listening, admission: Arc<Admission>) -> Self
+    where
+        H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: fmt::Display + Send + 'static,
+    {
+        let clients = Clients::new();
+        let service = Arc::new(Service { handler, admission });
+        tokio::spawn(accept_all(listening.clone(), service, clients.prepare()));
+        Self { listening, clients, runtime: Handle::current() }
+    }
+
     /// The addresses that are listened on, with their real port.
     pub fn local_addrs(&self) -> &[Address] {
-        &self.local
+        self.listening.local_addrs()
     }
 
     /// Whether connections are accepted.
@@ -127,7 +161,7 @@ impl Server {
     /// Stops listening, at once: what was listened on is free on return. Never waits; open
     /// connections go on.
     pub fn close(&self) {
-        self.listening.iter().for_each(Listening::stop);
+        self.listening.stop();
         self.clients.close();
     }
 
@@ -200,18 +234,5 @@ where
     F: Future<Output = Result<(), E>> + Send + 'static,
     E: fmt::Display + Send + 'static,
 {
-    let acceptor = options.tls.as_ref().map(TlsServer::acceptor).transpose()?;
-    let listening = bind(endpoint, options.family, options.numeric).await?;
-    let local = listening.iter().map(|listening| listening.local_addr().clone()).collect();
-    let clients = Clients::new();
-    let service = Arc::new(Service {
-        handler,
-        acceptor,
-        timeout: options.handshake_timeout,
-        limits: Arc::new(options.limits.clone()),
-    });
-    for listening in &listening {
-        tokio::spawn(accept_all(listening.clone(), Arc::clone(&service), clients.prepare()));
-    }
-    Ok(Server { local, listening, clients, runtime: Handle::current() })
+    Ok(Listener::bind(endpoint, options).await?.serve(handler))
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::{pending, poll_fn};
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -18,7 +18,7 @@ use super::traffic::Traffic;
 use crate::endpoint::Address;
 use crate::error::Error;
 use crate::transport::tls::TlsInfo;
-use crate::transport::{WriteHalf, lost};
+use crate::transport::{Credentials, WriteHalf, lost};
 
 /// The sending side of a connection.
 ///
@@ -65,6 +65,33 @@ impl StreamWriter {
     /// [`Error::Closed`] after [`close`](Self::close).
     pub async fn drain(&self) -> Result<(), Error> {
         poll_fn(|cx| self.outgoing.poll_drain(cx)).await
+    }
+
+    /// Waits until no more than `most` bytes are queued, for those who have more to write meanwhile: the rest
+    /// goes with a later call, or with the end. It takes the place of asyncio's `set_write_buffer_limits`,
+    /// whose low mark is `most`: here nothing is sent in the background, so that the one who waits must say
+    /// how much may be left. May be cancelled.
+    ///
+    /// ```
+    /// # async fn send(writer: astream::StreamWriter, blocks: Vec<Vec<u8>>) -> Result<(), astream::Error> {
+    /// for block in blocks {
+    ///     writer.write(&block);
+    ///     writer.drain_to(64 * 1024).await?;
+    /// }
+    /// writer.drain().await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`drain`](Self::drain).
+    pub async fn drain_to(&self, most: usize) -> Result<(), Error> {
+        poll_fn(|cx| self.outgoing.poll_drain_to(cx, most)).await
+    }
+
+    /// How many bytes are queued: those that the system has not taken yet. Under TLS, what is encrypted already
+    /// does not count. asyncio's `get_write_buffer_size`.
+    pub fn write_buffer_size(&self) -> usize {
+        self.outgoing.queued()
     }
 
     /// Ends this direction once everything is sent: FIN, under TLS `close_notify` before it. Never
@@ -174,6 +201,30 @@ impl StreamWriter {
     /// What was agreed in the TLS handshake; none without TLS.
     pub fn tls(&self) -> Option<&TlsInfo> {
         self.outgoing.half.tls()
+    }
+
+    /// The descriptor of the socket beneath, also under TLS; none where there is no socket. Good for settings of
+    /// the socket and for looking at it: whoever reads from it, writes to it or shuts it down breaks the
+    /// stream. asyncio's `get_extra_info('socket')`.
+    pub fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.outgoing.half.as_fd()
+    }
+
+    /// Who is at the other end of a Unix socket, also under TLS: process, user and group, as the system
+    /// vouches for them. None for anything else.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), astream::Error> {
+    /// let (one, _other) = tokio::net::UnixStream::pair()?;
+    /// let (_reader, writer) = astream::open_connection_over(one, &Default::default()).await?;
+    /// let peer = writer.peer_credentials().expect("it is a Unix socket");
+    /// assert_eq!(peer.pid, Some(std::process::id()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn peer_credentials(&self) -> Option<Credentials> {
+        self.outgoing.half.peer_credentials()
     }
 
     /// Whether nothing is queued, nothing has failed, and nothing was ended.

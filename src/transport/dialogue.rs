@@ -131,7 +131,7 @@ mod tests {
         theirs.write_all(sent).await.unwrap();
         let deadline = Deadline::after(Some(Duration::from_secs(3)));
         let error = |doing: &str, reason: String| Error::tls(doing, reason);
-        (Dialogue::new(Transport::memory(ours), deadline, Step::StartTls, "a test".to_owned(), error), theirs)
+        (Dialogue::new(Transport::over(ours), deadline, Step::StartTls, "a test".to_owned(), error), theirs)
     }
 
     fn line(received: &[u8]) -> Reply {

@@ -4,6 +4,7 @@
 
 use std::io::{self, ErrorKind};
 use std::net::Shutdown;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
@@ -14,7 +15,7 @@ use tokio::net::{tcp, unix};
 
 use super::socket::{poll_all_sent, send_now, watch_progress};
 use super::tls::TlsInfo;
-use super::{Shared, Transport, ending};
+use super::{Credentials, Shared, Transport, ending};
 use crate::error::Error;
 
 /// The receiving direction.
@@ -49,6 +50,24 @@ impl ReadHalf {
     /// What was agreed in the TLS handshake; none without TLS.
     pub(crate) fn tls(&self) -> Option<&TlsInfo> {
         if let Self::Shared(shared) = self { shared.agreed() } else { None }
+    }
+
+    /// The descriptor of the socket beneath, if there is one.
+    pub(crate) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Self::Tcp(half) => Some(half.as_ref().as_fd()),
+            Self::Unix(half) => Some(half.as_ref().as_fd()),
+            Self::Shared(shared) => shared.as_fd(),
+        }
+    }
+
+    /// Who is at the other end of the Unix socket beneath, if there is one.
+    pub(crate) fn peer_credentials(&self) -> Option<Credentials> {
+        match self {
+            Self::Tcp(_) => None,
+            Self::Unix(half) => Credentials::of_peer(half.as_ref()),
+            Self::Shared(shared) => shared.peer_credentials(),
+        }
     }
 
     /// Whether this is a plain socket.
@@ -134,6 +153,25 @@ impl WriteHalf {
         })
     }
 
+    /// The descriptor of the socket beneath, if there is one.
+    pub(crate) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Self::Tcp(half) => Some(half.as_ref().as_fd()),
+            Self::Unix(half) => Some(half.as_ref().as_fd()),
+            Self::Shared(shared) => shared.as_fd(),
+            Self::Gone => None,
+        }
+    }
+
+    /// Who is at the other end of the Unix socket beneath, if there is one.
+    pub(crate) fn peer_credentials(&self) -> Option<Credentials> {
+        match self {
+            Self::Unix(half) => Credentials::of_peer(half.as_ref()),
+            Self::Shared(shared) => shared.peer_credentials(),
+            Self::Tcp(_) | Self::Gone => None,
+        }
+    }
+
     /// Passes everything that was written to the kernel.
     pub(crate) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         match self {
@@ -211,7 +249,7 @@ impl WriteHalf {
         match self {
             Self::Tcp(half) => ending::reset(half.as_ref()),
             Self::Unix(half) => drop(SockRef::from(half.as_ref()).shutdown(Shutdown::Both)),
-            Self::Shared(shared) => shared.lock().hang_up(),
+            Self::Shared(shared) => shared.hang_up(),
             Self::Gone => {}
         }
     }

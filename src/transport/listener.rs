@@ -4,6 +4,8 @@
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -19,13 +21,13 @@ use crate::endpoint::{Address, Endpoint, Family};
 use crate::error::{Error, reason};
 
 /// How many connections may wait to be accepted, if the system allows that many.
-const BACKLOG: i32 = 4096;
+const BACKLOG: u32 = 4096;
 
-/// How long accepting pauses when descriptors or memory have run out.
+/// How long accepting pauses when the system cannot accept: descriptors have run out, say.
 const REST: Duration = Duration::from_millis(100);
 
 /// How often that is logged.
-const TELL_EACH: Duration = Duration::from_secs(1);
+const REPORT_EACH: Duration = Duration::from_secs(1);
 
 /// How often to try again when the port that the system chose for one family is taken in the other.
 const PORT_TRIES: usize = 20;
@@ -68,125 +70,275 @@ impl Listener {
     }
 }
 
-/// A listener that can be stopped while another task waits for its connections.
-#[derive(Debug, Clone)]
-pub(crate) struct Listening {
+/// A listener and the address that it listens on.
+#[derive(Debug)]
+struct Bound {
     local: Address,
-    listener: Arc<Mutex<Option<Listener>>>,
-    /// When it was last logged that no connection can be accepted.
-    told: Option<Instant>,
+    listener: Listener,
 }
 
-impl Listening {
+impl Bound {
     fn new(listener: Listener) -> Self {
         let local = match &listener {
             Listener::Tcp(listener) => tcp_address(listener.local_addr()),
             Listener::Unix(listener, _) => unix::address(listener.local_addr()),
         };
-        Self { local, listener: Arc::new(Mutex::new(Some(listener))), told: None }
+        Self { local, listener }
+    }
+}
+
+/// Listeners that can be taken away from the one who waits for their connections.
+#[derive(Debug, Clone)]
+pub(crate) struct Listening {
+    local: Arc<[Address]>,
+    bound: Arc<Mutex<Vec<Bound>>>,
+    /// Which one is asked first, so that each has its turn.
+    turn: usize,
+    /// When it was last reported that no connection can be accepted.
+    reported: Option<Instant>,
+}
+
+impl Listening {
+    fn new(bound: Vec<Bound>) -> Self {
+        let local = bound.iter().map(|bound| bound.local.clone()).collect();
+        Self { local, bound: Arc::new(Mutex::new(bound)), turn: 0, reported: None }
     }
 
-    pub(crate) fn local_addr(&self) -> &Address {
+    /// On a socket that is listening already.
+    pub(crate) fn adopt(socket: OwnedFd) -> io::Result<Self> {
+        let socket = Socket::from(socket);
+        if socket.r#type()? != Type::STREAM || !is_listening(&socket)? {
+            return Err(io::Error::other("it is not a stream socket that listens"));
+        }
+        socket.set_nonblocking(true)?;
+        let listener = if socket.local_addr()?.is_unix() {
+            Listener::Unix(UnixListener::from_std(socket.into())?, None)
+        } else {
+            with_manners(&SockRef::from(&socket));
+            Listener::Tcp(TcpListener::from_std(socket.into())?)
+        };
+        Ok(Self::new(vec![Bound::new(listener)]))
+    }
+
+    /// What is listened on.
+    pub(crate) fn local_addrs(&self) -> &[Address] {
         &self.local
     }
 
-    /// Stops listening at once: the port and the path are free on return.
+    /// Stops listening at once: the ports and the paths are free on return.
     pub(crate) fn stop(&self) {
-        self.listener().take();
+        lock(&self.bound).clear();
     }
 
-    /// The next connection; None once it was stopped. An error of one connection is skipped. When descriptors
-    /// or memory have run out, it logs that and tries again after a pause. May be cancelled.
+    /// The next connection; None once it was stopped. An error of one connection is skipped. After any other,
+    /// when descriptors or memory have run out say, it logs that and tries again after a pause. May be cancelled.
     pub(crate) async fn accept(&mut self) -> Option<Accepted> {
         loop {
             match poll_fn(|cx| self.poll_accept(cx)).await? {
                 Ok(accepted) => return Some(accepted),
-                Err(error) if is_exhausted(&error) => {
-                    if self.told.is_none_or(|at| at.elapsed() >= TELL_EACH) {
-                        tracing::warn!("cannot accept a connection on {}: {}", self.local, reason(&error));
-                        self.told = Some(Instant::now());
+                Err(error) if is_of_connection(&error) => {
+                    tracing::debug!("a connection ended before it was accepted: {}", reason(&error));
+                }
+                Err(error) => {
+                    if self.reported.is_none_or(|at| at.elapsed() >= REPORT_EACH) {
+                        let local = self.local.first().map_or_else(String::new, ToString::to_string);
+                        tracing::warn!("cannot accept a connection on {local}: {}", reason(&error));
+                        self.reported = Some(Instant::now());
                     }
                     tokio::time::sleep(REST).await;
                 }
-                Err(error) => {
-                    tracing::debug!("a connection ended before it was accepted: {}", reason(&error));
-                }
             }
         }
     }
 
-    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Accepted>>> {
-        match &*self.listener() {
-            Some(listener) => listener.poll_accept(cx, &self.local).map(Some),
-            None => Poll::Ready(None),
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Accepted>>> {
+        let bound = lock(&self.bound);
+        if bound.is_empty() {
+            return Poll::Ready(None);
         }
-    }
-
-    fn listener(&self) -> MutexGuard<'_, Option<Listener>> {
-        self.listener.lock().unwrap_or_else(PoisonError::into_inner)
+        for turn in self.turn..self.turn + bound.len() {
+            let Bound { local, listener } = &bound[turn % bound.len()];
+            if let Poll::Ready(accepted) = listener.poll_accept(cx, local) {
+                self.turn = (turn + 1) % bound.len();
+                return Poll::Ready(Some(accepted));
+            }
+        }
+        Poll::Pending
     }
 }
 
-fn is_exhausted(error: &io::Error) -> bool {
+fn lock(bound: &Mutex<Vec<Bound>>) -> MutexGuard<'_, Vec<Bound>> {
+    bound.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Where the system cannot say, the first accept does.
+fn is_listening(socket: &Socket) -> io::Result<bool> {
+    #[cfg(not(target_vendor = "apple"))]
+    return Ok(rustix::net::sockopt::socket_acceptconn(socket)?);
+    #[cfg(target_vendor = "apple")]
+    Ok(socket.local_addr().is_ok())
+}
+
+/// Whether an error is that of the connection that was to be accepted (accept(2)).
+fn is_of_connection(error: &io::Error) -> bool {
     let errno = error.raw_os_error().map(Errno::from_raw_os_error);
-    [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM].map(Some).contains(&errno)
+    [
+        Errno::CONNABORTED,
+        Errno::CONNRESET,
+        Errno::HOSTDOWN,
+        Errno::HOSTUNREACH,
+        Errno::INTR,
+        Errno::NETDOWN,
+        Errno::NETUNREACH,
+        Errno::NOPROTOOPT,
+        Errno::OPNOTSUPP,
+        Errno::PERM,
+        Errno::PROTO,
+        Errno::TIMEDOUT,
+    ]
+    .map(Some)
+    .contains(&errno)
 }
 
-/// Listens on every address of `endpoint`, on one port.
-pub(crate) async fn bind(
-    endpoint: &Endpoint,
-    family: Family,
-    numeric: bool,
-) -> Result<Vec<Listening>, Error> {
-    match endpoint {
-        Endpoint::Unix(path) => {
-            let (listener, owned) =
-                unix::bind(path, BACKLOG).map_err(|cause| Error::bind(endpoint, cause))?;
-            Ok(vec![Listening::new(Listener::Unix(listener, owned))])
-        }
-        Endpoint::Tcp { host, port } => {
-            let addresses = match (host.as_str(), family) {
-                ("*", Family::Any) => {
-                    vec![(Ipv4Addr::UNSPECIFIED, *port).into(), (Ipv6Addr::UNSPECIFIED, *port).into()]
-                }
-                ("*", Family::V4) => vec![(Ipv4Addr::UNSPECIFIED, *port).into()],
-                ("*", Family::V6) => vec![(Ipv6Addr::UNSPECIFIED, *port).into()],
-                _ => resolve(host, *port, family, numeric).await?,
-            };
-            bind_all(&addresses).map_err(|(address, cause)| Error::bind(&address, cause))
-        }
+/// How to listen.
+#[derive(Debug, Clone)]
+pub(crate) struct Listen {
+    pub(crate) family: Family,
+    pub(crate) numeric: bool,
+    /// How many connections wait to be accepted, where the system allows that many.
+    pub(crate) backlog: u32,
+    /// Whether others may listen on the same port, who then share its connections.
+    pub(crate) reuse_port: bool,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self { family: Family::Any, numeric: false, backlog: BACKLOG, reuse_port: false }
     }
 }
 
-/// Binds all addresses on one port, which the system may choose. Of several addresses those that this machine
-/// does not have are skipped: `::1` where IPv6 is off.
-fn bind_all(addresses: &[SocketAddr]) -> Result<Vec<Listening>, (SocketAddr, io::Error)> {
-    let mut tries = PORT_TRIES;
-    'again: loop {
-        let (mut bound, mut absent): (Vec<TcpListener>, _) = (Vec::new(), None);
-        for &address in addresses {
-            let mut wanted = address;
-            if let Some(Ok(first)) = bound.first().map(TcpListener::local_addr) {
-                wanted.set_port(first.port());
-            }
-            match listen(wanted) {
-                Ok(listener) => bound.push(listener),
-                Err(error) if is_absent(&error) => {
-                    tracing::info!("not listening on {wanted}: {}", reason(&error));
-                    absent = Some((wanted, error));
+impl Listen {
+    /// Listens on every address of every endpoint, those without a port sharing one.
+    pub(crate) async fn bind(&self, endpoints: &[Endpoint]) -> Result<Listening, Error> {
+        let mut places = Vec::new();
+        for endpoint in endpoints {
+            places.push(match endpoint {
+                Endpoint::Unix(path) => Place::Unix(path),
+                Endpoint::Tcp { host, port } => Place::Tcp(self.addresses(host, *port).await?),
+            });
+        }
+        let mut tries = PORT_TRIES;
+        loop {
+            match self.bind_all(&places) {
+                Err(failed) if failed.was_chosen && tries > 0 => tries -= 1,
+                done => {
+                    return done
+                        .map(Listening::new)
+                        .map_err(|failed| Error::bind(&failed.target, failed.cause));
                 }
-                Err(error) if error.kind() == ErrorKind::AddrInUse && wanted != address && tries > 0 => {
-                    tries -= 1;
-                    continue 'again;
-                }
-                Err(error) => return Err((wanted, error)),
             }
         }
-        return match absent {
-            Some(error) if bound.is_empty() => Err(error),
-            _ => Ok(bound.into_iter().map(|bound| Listening::new(Listener::Tcp(bound))).collect()),
-        };
     }
+
+    async fn addresses(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
+        let (v4, v6) = ((Ipv4Addr::UNSPECIFIED, port).into(), (Ipv6Addr::UNSPECIFIED, port).into());
+        match (host, self.family) {
+            ("*", Family::Any) => Ok(vec![v4, v6]),
+            ("*", Family::V4) => Ok(vec![v4]),
+            ("*", Family::V6) => Ok(vec![v6]),
+            _ => resolve(host, port, self.family, self.numeric).await,
+        }
+    }
+
+    fn bind_all(&self, places: &[Place<'_>]) -> Result<Vec<Bound>, Failed> {
+        let (mut bound, mut port) = (Vec::new(), None);
+        for place in places {
+            match place {
+                Place::Unix(path) => bound.push(self.bind_path(path)?),
+                Place::Tcp(addresses) => self.bind_addresses(addresses, &mut port, &mut bound)?,
+            }
+        }
+        Ok(bound)
+    }
+
+    fn bind_path(&self, path: &Path) -> Result<Bound, Failed> {
+        let failed =
+            |cause| Failed { target: Address::Unix(Some(path.to_owned())), cause, was_chosen: false };
+        let (listener, owned) = unix::bind(path, self.backlog()).map_err(failed)?;
+        Ok(Bound::new(Listener::Unix(listener, owned)))
+    }
+
+    /// Binds the addresses of one name, of which those are left out that this machine does not have: `::1`
+    /// where IPv6 is off. `port` is what the system has chosen for those that have none.
+    fn bind_addresses(
+        &self,
+        addresses: &[SocketAddr],
+        port: &mut Option<u16>,
+        bound: &mut Vec<Bound>,
+    ) -> Result<(), Failed> {
+        let (known, mut absent) = (bound.len(), None);
+        for address in addresses {
+            let chosen = port.filter(|_| address.port() == 0);
+            let mut wanted = *address;
+            wanted.set_port(chosen.unwrap_or(address.port()));
+            let target = Address::Tcp(wanted);
+            if bound.iter().any(|bound| bound.local == target) {
+                continue;
+            }
+            match self.listen(wanted) {
+                Ok(listener) => {
+                    if address.port() == 0 {
+                        *port = listener.local_addr().ok().map(|local| local.port());
+                    }
+                    bound.push(Bound::new(Listener::Tcp(listener)));
+                }
+                Err(cause) if is_absent(&cause) => {
+                    tracing::info!("not listening on {wanted}: {}", reason(&cause));
+                    absent = Some(Failed { target, cause, was_chosen: false });
+                }
+                Err(cause) => {
+                    let was_chosen = chosen.is_some() && cause.kind() == ErrorKind::AddrInUse;
+                    return Err(Failed { target, cause, was_chosen });
+                }
+            }
+        }
+        absent.filter(|_| bound.len() == known).map_or(Ok(()), Err)
+    }
+
+    fn listen(&self, address: SocketAddr) -> io::Result<TcpListener> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        socket.set_reuse_address(true)?;
+        if self.reuse_port {
+            socket.set_reuse_port(true)?;
+        }
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        // On Linux those who are accepted have them too.
+        with_manners(&SockRef::from(&socket));
+        socket.bind(&address.into())?;
+        socket.listen(self.backlog())?;
+        socket.set_nonblocking(true)?;
+        TcpListener::from_std(socket.into())
+    }
+
+    fn backlog(&self) -> i32 {
+        i32::try_from(self.backlog).unwrap_or(i32::MAX)
+    }
+}
+
+/// What one endpoint stands for.
+enum Place<'a> {
+    Unix(&'a Path),
+    Tcp(Vec<SocketAddr>),
+}
+
+/// What could not be bound.
+struct Failed {
+    target: Address,
+    cause: io::Error,
+    /// The system chose this port for another address, where it was free.
+    was_chosen: bool,
 }
 
 fn is_absent(error: &io::Error) -> bool {
@@ -194,34 +346,31 @@ fn is_absent(error: &io::Error) -> bool {
     [Errno::AFNOSUPPORT, Errno::ADDRNOTAVAIL].map(Some).contains(&errno)
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-    socket.set_reuse_address(true)?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    // On Linux accepted connections inherit them.
-    with_manners(&SockRef::from(&socket));
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    socket.set_nonblocking(true)?;
-    TcpListener::from_std(socket.into())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn bind(places: &[&[&str]]) -> Result<Vec<Bound>, Failed> {
+        let addresses = |place: &&[&str]| place.iter().map(|text| text.parse().unwrap()).collect();
+        let places: Vec<_> = places.iter().map(addresses).map(Place::Tcp).collect();
+        Listen::default().bind_all(&places)
+    }
+
     #[tokio::test]
-    async fn an_address_that_this_machine_does_not_have_is_left_out_among_several() {
-        let [foreign, own] = ["192.0.2.1:0", "127.0.0.1:0"].map(|text| text.parse().unwrap());
-        let listening = bind_all(&[foreign, own]).unwrap();
-        let [Address::Tcp(address)] = listening.iter().map(Listening::local_addr).collect::<Vec<_>>()[..]
-        else {
-            panic!("{listening:?}")
-        };
-        assert_eq!(address.ip(), own.ip());
-        let (named, error) = bind_all(&[foreign]).unwrap_err();
-        assert_eq!((named, error.kind()), (foreign, ErrorKind::AddrNotAvailable));
+    async fn an_address_that_this_machine_does_not_have_is_left_out_among_those_of_one_name() {
+        let (foreign, own) = ("192.0.2.1:0", "127.0.0.1:0");
+        let bound = bind(&[&[foreign, own]]).ok().unwrap();
+        let [Bound { local: Address::Tcp(address), .. }] = &bound[..] else { panic!("{bound:?}") };
+        assert_eq!(address.ip().to_string(), "127.0.0.1");
+        for places in [&[&[foreign][..]][..], &[&[own], &[foreign]]] {
+            let failed = bind(places).err().unwrap();
+            assert_eq!(failed.cause.kind(), ErrorKind::AddrNotAvailable);
+            assert!(failed.target.to_string().starts_with("192.0.2.1:"), "{}", failed.target);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_named_twice_is_bound_once() {
+        assert_eq!(bind(&[&["127.0.0.1:0"], &["127.0.0.1:0", "127.0.0.2:0"]]).ok().unwrap().len(), 2);
     }
 }

@@ -36,12 +36,7 @@ impl ReadHalf {
 impl WriteHalf {
     /// Another descriptor of the socket, if there is one.
     pub(crate) fn duplicate(&self) -> Option<OwnedFd> {
-        match self {
-            Self::Tcp(half) => half.as_ref().as_fd().try_clone_to_owned().ok(),
-            Self::Unix(half) => half.as_ref().as_fd().try_clone_to_owned().ok(),
-            Self::Shared(shared) => shared.lock().tcp()?.as_fd().try_clone_to_owned().ok(),
-            Self::Gone => None,
-        }
+        self.as_fd()?.try_clone_to_owned().ok()
     }
 }
 

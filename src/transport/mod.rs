@@ -18,8 +18,10 @@ pub(crate) mod tls;
 mod unix;
 mod watched;
 
+use std::any::Any;
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -34,12 +36,13 @@ use tls::TlsInfo;
 pub(crate) use aligned::Aligned;
 pub(crate) use dial::{Dial, Known, dial, is_target};
 pub(crate) use halves::{ReadHalf, WriteHalf};
-pub(crate) use listener::{Accepted, Listening, bind};
+pub(crate) use listener::{Accepted, Listen, Listening};
 pub(crate) use loss::lost;
 pub(crate) use prefixed::Prefixed;
 pub(crate) use quoted::quoted;
-pub(crate) use shared::{Io, Shared};
+pub(crate) use shared::{Foreign, Io, Shared};
 pub(crate) use socket::{AsyncSocket, BlockingSocket};
+pub use unix::Credentials;
 pub(crate) use watched::{Watched, readiness};
 
 /// A connection whose bytes are not yet anybody's.
@@ -51,8 +54,18 @@ pub(crate) enum Transport {
 }
 
 impl Transport {
-    pub(crate) fn memory(io: impl Io + 'static) -> Self {
-        Self::Shared(Shared::plain(Box::new(io)))
+    /// Any stream: a socket if it is one, or else one whose directions share a lock.
+    pub(crate) fn over(io: impl Foreign + 'static) -> Self {
+        let mut io = Some(io);
+        let any: &mut dyn Any = &mut io;
+        if let Some(stream) = any.downcast_mut::<Option<TcpStream>>().and_then(Option::take) {
+            return Self::tcp(stream);
+        }
+        if let Some(stream) = any.downcast_mut::<Option<UnixStream>>().and_then(Option::take) {
+            return Self::Unix(stream);
+        }
+        let foreign = io.map(|io| -> Box<dyn Foreign> { Box::new(io) });
+        Self::Shared(Shared::plain(Box::new(foreign.unwrap_or_else(|| Box::new(tokio::io::empty())))))
     }
 
     /// A connection under TLS, of which this was agreed.
@@ -72,11 +85,32 @@ impl Transport {
         match self {
             Self::Tcp(s) => (tcp_address(s.peer_addr()), tcp_address(s.local_addr())),
             Self::Unix(s) => (unix::address(s.peer_addr()), unix::address(s.local_addr())),
-            Self::Shared(_) => (Address::Memory, Address::Memory),
+            Self::Shared(_) => (Address::Unknown, Address::Unknown),
         }
     }
 
-    /// The TCP socket beneath, if there is one.
+    /// The socket, if it is one.
+    fn socket(&self) -> Option<&Self> {
+        (!matches!(self, Self::Shared(_))).then_some(self)
+    }
+
+    fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Self::Tcp(stream) => Some(stream.as_fd()),
+            Self::Unix(stream) => Some(stream.as_fd()),
+            Self::Shared(shared) => shared.as_fd(),
+        }
+    }
+
+    fn peer_credentials(&self) -> Option<Credentials> {
+        match self {
+            Self::Tcp(_) => None,
+            Self::Unix(stream) => Credentials::of_peer(stream),
+            Self::Shared(shared) => shared.peer_credentials(),
+        }
+    }
+
+    /// The TCP socket, if it is one.
     fn tcp_stream(&self) -> Option<&TcpStream> {
         if let Self::Tcp(stream) = self { Some(stream) } else { None }
     }
@@ -112,7 +146,7 @@ impl Transport {
             Self::Tcp(stream) => SockRef::from(stream).shutdown(Shutdown::Both),
             Self::Unix(stream) => SockRef::from(stream).shutdown(Shutdown::Both),
             Self::Shared(shared) => {
-                shared.lock().hang_up();
+                shared.hang_up();
                 Ok(())
             }
         };

@@ -1,22 +1,30 @@
-//! Streams whose two directions cannot be separated: TLS and memory. Both directions share one lock.
+//! Streams whose two directions cannot be separated: TLS, memory, and whatever else was given. Both directions
+//! share one lock.
 
 use std::io::{self, IoSlice};
+use std::mem;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::BlockingSocket;
 use super::tls::{self, TlsInfo, TlsVersion};
+use super::{BlockingSocket, Credentials, Transport};
 use crate::error::Error;
 
 /// A byte stream whose directions cannot be separated.
 pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {
+    /// The socket beneath, if there is one.
+    fn socket(&self) -> Option<&Transport> {
+        None
+    }
+
     /// The TCP socket beneath, if there is one.
     fn tcp(&self) -> Option<&TcpStream> {
-        None
+        self.socket()?.tcp_stream()
     }
 
     /// Writes what the system has room for now, without waiting for the runtime to notice; true if anything
@@ -25,8 +33,11 @@ pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {
         false
     }
 
-    /// Ends the transport beneath in both directions, without an end of the stream itself.
-    fn hang_up(&self) {}
+    /// Ends the transport beneath in both directions, without an end of the stream itself; false if it can only
+    /// be dropped.
+    fn hang_up(&self) -> bool {
+        false
+    }
 
     /// Whether [`into_blocking`](Self::into_blocking) returns a connection.
     fn can_block(&self) -> bool {
@@ -39,7 +50,12 @@ pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {
     }
 }
 
-impl Io for DuplexStream {}
+/// Any stream, of which nothing more is known.
+pub(crate) trait Foreign: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Foreign for T {}
+
+impl Io for Box<dyn Foreign> {}
 
 /// A byte stream whose two directions share one lock, held for one poll at a time.
 #[derive(Clone)]
@@ -52,6 +68,8 @@ struct Stream {
     ignores_unexpected_eof: bool,
     /// What the TLS handshake agreed on.
     agreed: OnceLock<Box<TlsInfo>>,
+    /// Another descriptor of the socket beneath, once somebody asks for one: the lock is not theirs.
+    descriptor: OnceLock<Option<OwnedFd>>,
 }
 
 impl Shared {
@@ -65,7 +83,8 @@ impl Shared {
 
     fn new(io: Box<dyn Io>, tls: Option<TlsVersion>, ignores_unexpected_eof: bool) -> Self {
         let io = Mutex::new(io);
-        Self(Arc::new(Stream { io, tls, ignores_unexpected_eof, agreed: OnceLock::new() }))
+        let (agreed, descriptor) = (OnceLock::new(), OnceLock::new());
+        Self(Arc::new(Stream { io, tls, ignores_unexpected_eof, agreed, descriptor }))
     }
 
     pub(super) fn set_agreed(&self, agreed: TlsInfo) {
@@ -79,6 +98,28 @@ impl Shared {
     pub(super) fn lock(&self) -> MutexGuard<'_, Box<dyn Io>> {
         // After a panic elsewhere the stream still reports its own errors.
         self.0.io.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends what is beneath in both directions, without an end of the stream itself.
+    pub(super) fn hang_up(&self) {
+        let mut io = self.lock();
+        if !io.hang_up() {
+            let nothing: Box<dyn Foreign> = Box::new(tokio::io::empty());
+            let dropped = mem::replace(&mut *io, Box::new(nothing));
+            drop(io);
+            drop(dropped);
+        }
+    }
+
+    /// A descriptor of the socket beneath, if there is one.
+    pub(super) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        let duplicate = || self.lock().socket()?.as_fd()?.try_clone_to_owned().ok();
+        self.0.descriptor.get_or_init(duplicate).as_ref().map(AsFd::as_fd)
+    }
+
+    /// Who is at the other end of the Unix socket beneath, if there is one.
+    pub(super) fn peer_credentials(&self) -> Option<Credentials> {
+        self.lock().socket()?.peer_credentials()
     }
 
     /// Whether these are the two directions of one stream.

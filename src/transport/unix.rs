@@ -95,6 +95,27 @@ fn is_stale(path: &Path) -> bool {
     is_socket && ask().is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
 }
 
+/// Who is at the other end of a Unix socket: the process that connected, or that listened, as it was at that
+/// time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Credentials {
+    /// The process; none where the system does not say, or where it is out of sight (another PID namespace).
+    pub pid: Option<u32>,
+    /// Its effective user.
+    pub uid: u32,
+    /// Its effective group.
+    pub gid: u32,
+}
+
+impl Credentials {
+    pub(super) fn of_peer(socket: &UnixStream) -> Option<Self> {
+        let found = socket.peer_cred().ok()?;
+        let pid = found.pid().and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid > 0);
+        Some(Self { pid, uid: found.uid(), gid: found.gid() })
+    }
+}
+
 /// The name of a socket.
 pub(super) fn address(found: io::Result<tokio::net::unix::SocketAddr>) -> Address {
     let Ok(found) = found.map(UnixAddr::from) else { return Address::Unix(None) };

@@ -6,5 +6,6 @@ mod streams_support;
 mod aborting;
 mod closing;
 mod lost;
+mod over;
 mod reading;
 mod writing;

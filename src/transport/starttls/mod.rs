@@ -100,7 +100,7 @@ fn literal(local: &Address) -> String {
     match local {
         Address::Tcp(address) if address.is_ipv4() => format!("[{}]", address.ip()),
         Address::Tcp(address) => format!("[IPv6:{}]", address.ip()),
-        Address::Unix(_) | Address::Memory => "localhost".to_owned(),
+        Address::Unix(_) | Address::Memory | Address::Unknown => "localhost".to_owned(),
     }
 }
 
@@ -141,7 +141,7 @@ mod tests {
             }
         };
         let error = tokio::select! {
-            ended = request.send(Transport::memory(client).into()) => ended.err().unwrap(),
+            ended = request.send(Transport::over(client).into()) => ended.err().unwrap(),
             () = trickle => unreachable!("the client is there"),
         };
         assert_eq!(

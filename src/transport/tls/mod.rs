@@ -27,6 +27,7 @@ use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
 
+pub(crate) use client::Connector;
 pub use client::TlsClient;
 pub(crate) use failure::error;
 use failure::handshake_error;

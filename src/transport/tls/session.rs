@@ -11,7 +11,6 @@ use rustix::io::Errno;
 use rustix::net::RecvFlags;
 use rustls::Connection;
 use socket2::Socket;
-use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 
 use super::handshake_io::HandshakeIo;
@@ -44,8 +43,8 @@ struct Ciphertext {
 }
 
 impl Io for TlsStream<HandshakeIo> {
-    fn tcp(&self) -> Option<&TcpStream> {
-        self.get_ref().0.transport().tcp_stream()
+    fn socket(&self) -> Option<&Transport> {
+        self.get_ref().0.transport().socket()
     }
 
     fn push(&mut self) -> bool {
@@ -62,8 +61,9 @@ impl Io for TlsStream<HandshakeIo> {
         matches!(pushed, Ok(1..))
     }
 
-    fn hang_up(&self) {
+    fn hang_up(&self) -> bool {
         self.get_ref().0.transport().hang_up();
+        true
     }
 
     fn can_block(&self) -> bool {
