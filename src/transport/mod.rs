@@ -1,6 +1,7 @@
 //! How bytes travel: names, connecting, listening, STARTTLS, TLS.
 
 mod aligned;
+mod bind;
 pub(crate) mod blocking;
 mod dial;
 mod dialogue;
@@ -34,9 +35,10 @@ use crate::endpoint::Address;
 use tls::TlsInfo;
 
 pub(crate) use aligned::Aligned;
+pub(crate) use bind::Listen;
 pub(crate) use dial::{Dial, Known, dial, is_target};
 pub(crate) use halves::{ReadHalf, WriteHalf};
-pub(crate) use listener::{Accepted, Listen, Listening};
+pub(crate) use listener::{Accepted, Listening};
 pub(crate) use loss::lost;
 pub(crate) use prefixed::Prefixed;
 pub(crate) use quoted::quoted;
