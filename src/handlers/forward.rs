@@ -9,13 +9,13 @@ use crate::endpoint::Endpoint;
 use crate::error::Error;
 #[cfg(target_os = "linux")]
 use crate::relay::pump;
-use crate::relay::{Fault, Party, Plan, Stop, Way, relay};
+use crate::relay::{Direction, Fault, Party, Plan, Stop, relay};
 use crate::stream::{
     AbortGuard, CLOSE_TIMEOUT, ConnectOptions, StreamReader, StreamWriter, detach, is_bare, open_connection,
 };
 
 /// Opens a connection for each one that comes, and feeds the two from each other, under TLS or not on
-/// either side. The end of one way is passed on, the other goes on. What fails on one side is never
+/// either side. The end of one direction is passed on, the other goes on. What fails on one side is never
 /// passed on as an end: the other side gets what came before, and is aborted.
 ///
 /// As with every handler, what is sent and received is seen from the client's connection: to a relay the
@@ -100,8 +100,8 @@ async fn relay_sides(client: Side, target: Side, guard: &AbortGuard) -> Result<(
         return Err(after_the_rest(stop, rest).await);
     }
     let (client, target) = tokio::join!(writer.wait_closed(), to.wait_closed());
-    client.map_err(|error| Stop::Write(Way::Up, error.into()))?;
-    target.map_err(|error| Stop::Write(Way::Down, error.into()))?;
+    client.map_err(|error| Stop::Write(Direction::ToPeer, error.into()))?;
+    target.map_err(|error| Stop::Write(Direction::FromPeer, error.into()))?;
     guards.into_iter().for_each(AbortGuard::disarm);
     Ok(())
 }
@@ -114,10 +114,10 @@ fn of(side: String, error: Error) -> Error {
 /// The kernel moves the bytes of two plain sockets.
 #[cfg(target_os = "linux")]
 async fn through_pipes(client: Side, target: Side, guard: &AbortGuard) -> Result<(), Stop> {
-    let lost = |way, error: Error| Stop::Read(way, error.into());
+    let lost = |direction, error: Error| Stop::Read(direction, error.into());
     let traffic = [client.0.traffic(), target.0.traffic()];
-    let client = detach(client.0, client.1).map_err(|error| lost(Way::Down, error))?;
-    let target = detach(target.0, target.1).map_err(|error| lost(Way::Up, error))?;
+    let client = detach(client.0, client.1).map_err(|error| lost(Direction::FromPeer, error))?;
+    let target = detach(target.0, target.1).map_err(|error| lost(Direction::ToPeer, error))?;
     let pumping = pump((&target, &traffic[1]), (&client, &traffic[0]), PLAN);
     match unless_closed(guard, pumping).await {
         Err(stop) => Err(after_the_rest(stop, async { tokio::join!(client.sent(), target.sent()) }).await),
@@ -133,7 +133,7 @@ async fn unless_closed(
 ) -> Result<(), Stop> {
     tokio::select! {
         biased;
-        why = guard.closed() => Err(Fault::Read(why.into()).going(Way::Down)),
+        why = guard.closed() => Err(Fault::Read(why.into()).going(Direction::FromPeer)),
         relayed = relaying => relayed,
     }
 }

@@ -16,12 +16,12 @@ pub struct Totals {
     /// Whether all that was received is a fatal alert of TLS: the peer speaks TLS, and what it was sent is no
     /// handshake to it.
     pub is_tls_alert: bool,
-    /// What the peer had to say to the last of what it was sent. None unless its end came after ours, and none
+    /// What the peer sent after the last bytes that it was sent. None unless its end came after ours, and none
     /// where the system moved the bytes by itself.
     pub answer: Option<Answer>,
 }
 
-/// What a peer had to say to the last bytes that it was sent.
+/// What a peer sent after the last bytes that it was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Answer {
@@ -31,7 +31,7 @@ pub struct Answer {
     pub end: Duration,
 }
 
-/// Notes what came when, as far as that tells whether a peer has answered.
+/// Notes what came when, as far as that shows whether a peer has answered.
 #[derive(Debug)]
 pub(crate) struct Answering {
     /// How much had been received when something was last sent.

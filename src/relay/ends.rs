@@ -15,20 +15,22 @@ use crate::error::Error;
 use crate::policy::Wait;
 use crate::stream::Traffic;
 
-/// How long a peer may be silent after our own input has failed. It is sent no end, which would look as
-/// if all were there, and may wait for one for ever.
+/// How long a peer may be silent after our own input has failed. It gets no end, which would make the stream look
+/// complete, and may wait for one for ever.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// Which way bytes go: `Up` to the peer, `Down` from it.
+/// Which way bytes go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Way {
-    Up,
-    Down,
+pub(crate) enum Direction {
+    /// From the local side to the peer.
+    ToPeer,
+    /// From the peer to the local side.
+    FromPeer,
 }
 
-impl fmt::Display for Way {
+impl fmt::Display for Direction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if *self == Self::Up { "sending" } else { "receiving" })
+        f.write_str(if *self == Self::ToPeer { "sending" } else { "receiving" })
     }
 }
 
@@ -39,20 +41,20 @@ pub(crate) struct Plan {
     pub(crate) half_close: bool,
     /// Whether the peer's end ends the relay.
     pub(crate) leave_with_peer: bool,
-    /// Whether the local side is a peer as well, so that an error of writing to it ends that way only.
+    /// Whether the local side is a peer as well, so that an error of writing to it ends that direction only.
     pub(crate) between_peers: bool,
 }
 
 impl Fault {
-    /// Why a relay stops of which this direction has failed.
-    pub(crate) fn going(self, way: Way) -> Stop {
+    /// Why a relay stops when this direction of it has failed.
+    pub(crate) fn going(self, direction: Direction) -> Stop {
         let (Self::Read(error) | Self::Write(error)) = &self;
         if let Some(Error::Idle { after }) = error.get_ref().and_then(|error| error.downcast_ref()) {
             return Stop::Idle(*after);
         }
         match self {
-            Self::Read(error) => Stop::Read(way, error),
-            Self::Write(error) => Stop::Write(way, error),
+            Self::Read(error) => Stop::Read(direction, error),
+            Self::Write(error) => Stop::Write(direction, error),
         }
     }
 }
@@ -60,10 +62,10 @@ impl Fault {
 /// Why a relay stopped before both streams had ended.
 #[derive(Debug)]
 pub(crate) enum Stop {
-    /// Reading what goes this way failed.
-    Read(Way, io::Error),
-    /// Writing what goes this way failed.
-    Write(Way, io::Error),
+    /// Reading what goes in this direction failed.
+    Read(Direction, io::Error),
+    /// Writing what goes in this direction failed.
+    Write(Direction, io::Error),
     /// Nothing moved for this long.
     Idle(Duration),
     /// The peer ended first, and the plan was to leave with it.
@@ -84,10 +86,10 @@ impl Stop {
     /// The error of a relay between these sides.
     pub(crate) fn into_error(self, local: Party, remote: Party) -> Error {
         match self {
-            Self::Read(Way::Up, cause) => local.error("reading", cause),
-            Self::Write(Way::Down, cause) => local.error("writing", cause),
-            Self::Read(Way::Down, cause) => remote.error("reading", cause),
-            Self::Write(Way::Up, cause) => remote.error("writing", cause),
+            Self::Read(Direction::ToPeer, cause) => local.error("reading", cause),
+            Self::Write(Direction::FromPeer, cause) => local.error("writing", cause),
+            Self::Read(Direction::FromPeer, cause) => remote.error("reading", cause),
+            Self::Write(Direction::ToPeer, cause) => remote.error("writing", cause),
             Self::Idle(after) => Error::Idle { after },
             Self::Left => Error::Undelivered,
         }
@@ -176,15 +178,15 @@ impl<'a> Ends<'a> {
                 self.input_ended.wait().await;
                 let fault = Box::pin(local).await;
                 unless(self.is_output_ending.load(Ordering::Acquire)).await;
-                let way = if matches!(fault, Fault::Read(_)) { Way::Up } else { Way::Down };
-                fault.going(way)
+                let direction = if matches!(fault, Fault::Read(_)) { Direction::ToPeer } else { Direction::FromPeer };
+                fault.going(direction)
             } => stop,
             error = async {
                 self.peer_ended.wait().await;
                 let error = Box::pin(remote).await;
                 unless(self.traffic.is_our_end_sent()).await;
                 error
-            } => Stop::Read(Way::Down, error),
+            } => Stop::Read(Direction::FromPeer, error),
         }
     }
 
@@ -206,11 +208,11 @@ impl<'a> Ends<'a> {
             tokio::select! {
                 ended = &mut up, if !up_done => {
                     up_done = true;
-                    self.note(Way::Up, ended, &mut first)?;
+                    self.note(Direction::ToPeer, ended, &mut first)?;
                 }
                 ended = &mut down, if !down_done => {
                     down_done = true;
-                    self.note(Way::Down, ended, &mut first)?;
+                    self.note(Direction::FromPeer, ended, &mut first)?;
                     if self.plan.leave_with_peer && !up_done {
                         return Err(Stop::Left);
                     }
@@ -222,18 +224,23 @@ impl<'a> Ends<'a> {
         first.map_or(Ok(()), Err)
     }
 
-    /// Whether the relay goes on after one direction has ended in this way. If it does, the failure is kept.
-    fn note(&self, way: Way, ended: Result<(), Fault>, first: &mut Option<Stop>) -> Result<(), Stop> {
+    /// Whether the relay goes on after one direction has ended like this. If it does, the failure is kept.
+    fn note(
+        &self,
+        direction: Direction,
+        ended: Result<(), Fault>,
+        first: &mut Option<Stop>,
+    ) -> Result<(), Stop> {
         let Err(fault) = ended else { return Ok(()) };
         let between_peers = self.plan.between_peers;
-        let goes_on = match (way, &fault) {
-            // What the peer still has to say comes first; and after a failed write it tells more.
-            (Way::Up, Fault::Read(_)) => !between_peers,
-            (Way::Up, Fault::Write(_)) => true,
-            (Way::Down, Fault::Read(_)) => false,
-            (Way::Down, Fault::Write(_)) => between_peers,
+        let goes_on = match (direction, &fault) {
+            // What the peer still sends comes first, and after a failed write it says more about the cause.
+            (Direction::ToPeer, Fault::Read(_)) => !between_peers,
+            (Direction::ToPeer, Fault::Write(_)) => true,
+            (Direction::FromPeer, Fault::Read(_)) => false,
+            (Direction::FromPeer, Fault::Write(_)) => between_peers,
         };
-        let stop = fault.going(way);
+        let stop = fault.going(direction);
         if !goes_on || matches!(stop, Stop::Idle(_)) {
             return Err(what_to_report(first.take(), stop));
         }
@@ -273,10 +280,10 @@ impl<'a> Ends<'a> {
     }
 }
 
-/// An input that failed is what came first, whatever followed from that. Else the latest tells the most.
+/// A failed input is the cause of all that follows. Otherwise the latest failure says the most.
 fn what_to_report(first: Option<Stop>, latest: Stop) -> Stop {
     match first {
-        Some(first @ Stop::Read(Way::Up, _)) => first,
+        Some(first @ Stop::Read(Direction::ToPeer, _)) => first,
         _ => latest,
     }
 }

@@ -1,4 +1,4 @@
-//! For tests: a way that never has to wait leaves the other its turns.
+//! For tests: a direction that never has to wait leaves the other one its turns.
 
 use std::future::pending;
 use std::time::Duration;
@@ -6,26 +6,26 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader, duplex, repeat, sink};
 use tokio::time::timeout;
 
-use super::{Plan, Way, relay};
+use super::{Direction, Plan, relay};
 use crate::stream::pair;
 
 const PLAN: Plan = Plan { half_close: true, leave_with_peer: false, between_peers: true };
 
-/// Sends bytes one way, each after the one before has arrived, while the other way is at full speed.
-async fn talk_against(endless_way: Way) {
+/// Sends bytes in one direction, each after the one before has arrived, while the other is at full speed.
+async fn talk_against(busy: Direction) {
     let (mut typed, arrives) = duplex(1);
     let (mut leaves, mut shown) = duplex(1);
     let (mut arrives, mut endless, mut sink) = (BufReader::new(arrives), BufReader::new(repeat(7)), sink());
     let relaying = tokio::spawn(async move {
         let traffic = pair(1).0.0.traffic();
         let (never, never_either) = (pending(), pending());
-        match endless_way {
-            Way::Up => {
+        match busy {
+            Direction::ToPeer => {
                 let (endless_one, quiet_one) =
                     ((&mut endless, &mut leaves, never), (&mut arrives, &mut sink, never_either));
                 relay(endless_one, quiet_one, PLAN, &traffic).await
             }
-            Way::Down => {
+            Direction::FromPeer => {
                 let (endless_one, quiet_one) =
                     ((&mut endless, &mut leaves, never_either), (&mut arrives, &mut sink, never));
                 relay(quiet_one, endless_one, PLAN, &traffic).await
@@ -41,8 +41,8 @@ async fn talk_against(endless_way: Way) {
 
 #[tokio::test]
 async fn a_direction_at_full_speed_does_not_delay_the_other() {
-    for way in [Way::Up, Way::Down] {
-        let talk = timeout(Duration::from_secs(60), talk_against(way));
-        assert!(talk.await.is_ok(), "nothing passes while {way} is at full speed");
+    for direction in [Direction::ToPeer, Direction::FromPeer] {
+        let talk = timeout(Duration::from_secs(60), talk_against(direction));
+        assert!(talk.await.is_ok(), "nothing passes while {direction} is at full speed");
     }
 }

@@ -1,4 +1,4 @@
-//! What is taken from our own input, by one thread, until somebody else says that it is enough.
+//! What is taken from our own input, by one thread, until another one ends that.
 
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
@@ -10,11 +10,11 @@ use rustix::termios::{isatty, tcgetpgrp};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::{Fault, Stop, Way};
+use super::{Direction, Fault, Stop};
 use crate::transport::blocking::read;
 use crate::transport::readiness;
 
-/// How long whoever leaves waits until the bytes in hand are handed over.
+/// How long leaving waits until the bytes in hand are handed over.
 const HANDING_OVER: Duration = Duration::from_secs(1);
 
 /// How often a process in the background looks whether it is in the foreground, while something is typed.
@@ -23,7 +23,7 @@ const IN_BACKGROUND: Duration = Duration::from_millis(250);
 /// A descriptor that bytes are taken from, which others may share and which blocks, and what became of them.
 pub(crate) struct Intake {
     from: BorrowedFd<'static>,
-    /// Whether reading it never waits: files, and what was not opened for reading, of which poll tells nothing.
+    /// Whether reading it never waits: files, and what was not opened for reading, about which poll says nothing.
     never_waits: bool,
     is_terminal: bool,
     state: watch::Sender<State>,
@@ -152,7 +152,7 @@ impl Intake {
         match self.read(&mut [0]) {
             Ok(0) => Ok(()),
             Ok(_) => Err(Stop::Left),
-            Err(error) => Err(Stop::Read(Way::Up, error.into())),
+            Err(error) => Err(Stop::Read(Direction::ToPeer, error.into())),
         }
     }
 }
@@ -232,6 +232,6 @@ mod tests {
 
         let folder: &'static _ = Box::leak(Box::new(std::fs::File::open("/").unwrap()));
         let unreadable = Intake::new(folder.as_fd()).leave().await;
-        assert!(matches!(unreadable, Err(Stop::Read(Way::Up, _))), "{unreadable:?}");
+        assert!(matches!(unreadable, Err(Stop::Read(Direction::ToPeer, _))), "{unreadable:?}");
     }
 }

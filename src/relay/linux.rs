@@ -14,15 +14,15 @@ use super::fault::{read_fault, write_fault};
 use crate::transport::BlockingSocket;
 use crate::transport::blocking::{read, receive, retry, write_all};
 
-/// How much a call moves at most. A file's is bounded so that the meter goes on.
+/// How much a call moves at most. A file's is bounded so that it is counted in steps.
 const FROM_FILE: usize = 16 * 1024 * 1024;
 const PIPE: usize = 1024 * 1024;
 
 /// A pipe through which this much goes at once is enlarged.
 const ENLARGE: usize = 16 * 1024;
 
-/// The size of stdin or stdout, if it is a pipe. Larger pipes mean fewer wake-ups of whoever is at the
-/// other end.
+/// The size of stdin or stdout, if it is a pipe. Larger pipes mean fewer wake-ups of the process at
+/// the other end.
 pub(super) struct PipeSize {
     pipe: Option<BorrowedFd<'static>>,
 }
@@ -32,7 +32,7 @@ impl PipeSize {
         Self { pipe: descriptor.filter(|descriptor| kind(descriptor) == Some(FileType::Fifo)) }
     }
 
-    /// Enlarges the pipe, once so much has gone through it that it is worth that.
+    /// Enlarges the pipe once enough has gone through it at once.
     pub(super) fn after(&mut self, moved: usize) {
         if moved >= ENLARGE
             && let Some(pipe) = self.pipe.take()
@@ -64,12 +64,12 @@ enum How {
 }
 
 impl Call {
-    /// From a file by sendfile, from a pipe by splice; none where that is not possible, or not the faster
-    /// way: a peer on this machine shares our cache, and has less work with bytes that we have copied than
+    /// From a file by sendfile, from a pipe by splice; none where that is not possible, or not
+    /// faster: a peer on this machine shares our cache, and has less work with bytes that we have copied than
     /// with what it has to fetch page by page.
     ///
-    /// While the kernel moves from a pipe it holds the pipe's lock: if it then waited for the socket, whoever
-    /// writes to the pipe would hang, and could not be killed. So the socket does not block where it does.
+    /// While the kernel moves from a pipe it holds the pipe's lock: if it then waited for the socket, the process
+    /// that writes to the pipe would hang, and could not be killed. So the socket does not block where it does.
     pub(super) fn up(from: BorrowedFd<'_>, socket: &BlockingSocket) -> Option<Self> {
         let how = match kind(from)? {
             _ if !socket.is_plain() => return None,

@@ -19,7 +19,7 @@ use tokio::io::{AsyncBufRead, AsyncWrite, AsyncWriteExt};
 
 use crate::stream::Traffic;
 use copy::copy;
-pub(crate) use ends::{Ends, Party, Plan, Stop, Way};
+pub(crate) use ends::{Direction, Ends, Party, Plan, Stop};
 pub(crate) use fault::Fault;
 pub(crate) use intake::Intake;
 pub(crate) use mover::Mover;
@@ -28,9 +28,9 @@ pub(crate) use pump::pump;
 
 /// Feeds `remote` from `local` and the other way round until both have ended.
 ///
-/// The end of one stream is passed on and the other way goes on. An error of reading from the peer, or of
-/// writing to our own side, ends both ways. An error of our own input, or of writing to the peer, ends that
-/// way only: what the peer still has to say comes first. What has arrived is always written out.
+/// The end of one stream is passed on and the other direction goes on. An error of reading from the peer, or of
+/// writing to our own side, ends both directions. An error of our own input, or of writing to the peer, ends that
+/// direction only: what the peer still sends comes first. What has arrived is always written out.
 ///
 /// `local_failure` and `remote_failure` return when a side fails after its end. `traffic` is that of the remote side.
 pub(crate) async fn relay<LR, LW, RR, RW>(
@@ -65,8 +65,8 @@ where
     // The streams fail by themselves when their connection is idle.
     let ended = ends.join(up, down, failure, pending()).await;
     // A peer has got what it takes, and may never take the rest.
-    if !plan.between_peers && !matches!(ended, Err(Stop::Write(Way::Down, _))) {
-        local_writer.flush().await.map_err(|error| Stop::Write(Way::Down, error))?;
+    if !plan.between_peers && !matches!(ended, Err(Stop::Write(Direction::FromPeer, _))) {
+        local_writer.flush().await.map_err(|error| Stop::Write(Direction::FromPeer, error))?;
     }
     ended
 }

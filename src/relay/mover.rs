@@ -10,7 +10,7 @@ use tokio::task::coop::consume_budget;
 #[cfg(target_os = "linux")]
 use super::fault::{read_fault, write_fault};
 use super::linux::{Call, PipeSize};
-use super::{Fault, Intake, Way};
+use super::{Direction, Fault, Intake};
 use crate::policy::Wait;
 use crate::stream::Traffic;
 use crate::transport::blocking::{wait, write_all};
@@ -37,7 +37,7 @@ pub(crate) struct Mover {
 impl Mover {
     /// Everything that `intake` gives goes to the peer.
     pub(crate) fn up(&self, intake: &Intake) -> Result<(), Fault> {
-        let mut up = Direction::new(self, Way::Up, Some(intake.descriptor()));
+        let mut up = Flow::new(self, Direction::ToPeer, Some(intake.descriptor()));
         loop {
             match up.send_once(intake) {
                 Ok(0) => return Ok(()),
@@ -55,7 +55,7 @@ impl Mover {
 
     /// Everything that the peer gives goes to `to`, or, without one, is dropped. Blocks until the peer's end.
     pub(crate) fn down(&self, to: Option<BorrowedFd<'static>>) -> Result<(), Fault> {
-        let mut down = Direction::new(self, Way::Down, to);
+        let mut down = Flow::new(self, Direction::FromPeer, to);
         let mut has_arrived = down.may_hold_more();
         loop {
             if !has_arrived {
@@ -72,10 +72,10 @@ impl Mover {
     /// The same for a task: it blocks only while `to` takes nothing. May be cancelled.
     pub(crate) async fn down_in_task(&self, to: Option<BorrowedFd<'static>>) -> Result<(), Fault> {
         let Ok(watched) = Watched::for_reading(self.socket.as_fd()) else { return self.down(to) };
-        let mut down = Direction::new(self, Way::Down, to);
+        let mut down = Flow::new(self, Direction::FromPeer, to);
         let mut has_arrived = down.may_hold_more();
         loop {
-            // Whoever sends without a pause leaves the other direction its turns.
+            // A peer that sends without a pause leaves the other direction its turns.
             consume_budget().await;
             if !has_arrived {
                 self.traffic.wait(Wait::ToReceive, true);
@@ -97,9 +97,9 @@ impl Mover {
 }
 
 /// One direction between the socket and a descriptor.
-struct Direction<'a> {
+struct Flow<'a> {
     mover: &'a Mover,
-    way: Way,
+    direction: Direction,
     local: Option<BorrowedFd<'static>>,
     /// Made when bytes are first read and written.
     buffer: Aligned,
@@ -111,18 +111,18 @@ struct Direction<'a> {
     pipe: PipeSize,
 }
 
-impl<'a> Direction<'a> {
-    fn new(mover: &'a Mover, way: Way, local: Option<BorrowedFd<'static>>) -> Self {
+impl<'a> Flow<'a> {
+    fn new(mover: &'a Mover, direction: Direction, local: Option<BorrowedFd<'static>>) -> Self {
         Self {
             mover,
-            way,
+            direction,
             local,
             buffer: Aligned::default(),
             has_looked: false,
             #[cfg(target_os = "linux")]
-            call: local.and_then(|local| match way {
-                Way::Up => Call::up(local, &mover.socket),
-                Way::Down => Call::down(&mover.socket, local),
+            call: local.and_then(|local| match direction {
+                Direction::ToPeer => Call::up(local, &mover.socket),
+                Direction::FromPeer => Call::down(&mover.socket, local),
             }),
             #[cfg(target_os = "linux")]
             pipe: PipeSize::of(local),
@@ -136,9 +136,9 @@ impl<'a> Direction<'a> {
         // From the socket it takes only what has arrived, so that all waiting is for the other side.
         let traffic = &self.mover.traffic;
         let once = || call.once(&self.mover.socket, local);
-        let moved = match self.way {
-            Way::Up => traffic.during(Wait::ToSend, once)?,
-            Way::Down => while_stuck(traffic, once)?,
+        let moved = match self.direction {
+            Direction::ToPeer => traffic.during(Wait::ToSend, once)?,
+            Direction::FromPeer => while_stuck(traffic, once)?,
         };
         if moved.is_none() {
             self.call = None;
@@ -199,8 +199,8 @@ impl<'a> Direction<'a> {
         Ok(n)
     }
 
-    /// The kernel moves bytes that nobody sees, so what comes first is looked at before. What goes wrong here
-    /// is reported here: the system tells a reset once, and then speaks of an end.
+    /// Bytes that the kernel moves are not seen here, so the first ones are looked at before. What fails here is
+    /// reported here: the system reports a reset once, and an end after that.
     fn look_at_first(&mut self) -> Result<(), Fault> {
         if !self.has_looked && self.mover.socket.is_plain() {
             let mut first = [0; ALERT_LENGTH];
@@ -217,9 +217,9 @@ impl<'a> Direction<'a> {
     }
 
     fn moved(&mut self, bytes: usize) {
-        match self.way {
-            Way::Up => self.mover.traffic.sent(bytes),
-            Way::Down => self.mover.traffic.received_unseen(bytes),
+        match self.direction {
+            Direction::ToPeer => self.mover.traffic.sent(bytes),
+            Direction::FromPeer => self.mover.traffic.received_unseen(bytes),
         }
         #[cfg(target_os = "linux")]
         self.pipe.after(bytes);
@@ -230,7 +230,7 @@ impl<'a> Direction<'a> {
             let (tls, chunk) =
                 if self.mover.socket.is_plain() { ("", CHUNK) } else { (", under TLS", TLS_CHUNK) };
             if self.local.is_some() {
-                tracing::debug!("{} by read and write{tls}", self.way);
+                tracing::debug!("{} by read and write{tls}", self.direction);
             }
             self.buffer = Aligned::new(chunk);
         }
@@ -245,7 +245,7 @@ fn while_stuck<T>(traffic: &Traffic, run: impl FnOnce() -> T) -> T {
     done
 }
 
-/// What ends the sending after the intake was closed, when nobody waits for it any more.
+/// What ends the sending after the intake was closed, when nothing waits for it any more.
 fn was_left() -> Fault {
     Fault::Read(io::Error::other("nothing more is taken"))
 }

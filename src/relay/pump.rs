@@ -11,7 +11,7 @@ use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_getpipe_size, fcntl_setpipe_siz
 use tokio::io::Interest;
 
 use super::linux::splice_once;
-use super::{Ends, Fault, Plan, Stop, Way};
+use super::{Direction, Ends, Fault, Plan, Stop};
 use crate::policy::Wait;
 use crate::stream::Traffic;
 use crate::transport::AsyncSocket;
@@ -46,7 +46,8 @@ pub(crate) async fn pump(
     let ends = Ends::new(plan, remote_traffic);
     let (local, remote) = (&End::of(local, local_traffic), &End::of(remote, remote_traffic));
     // Boxed: each future that takes another as its argument holds it twice.
-    let (sent, received) = (one_way(local, remote, Way::Up), one_way(remote, local, Way::Down));
+    let (sent, received) =
+        (one_way(local, remote, Direction::ToPeer), one_way(remote, local, Direction::FromPeer));
     let up = ends.up(Box::pin(sent), |()| ready(remote.end()));
     let down = ends.down(Box::pin(received), |()| ready(local.end()));
     let failure =
@@ -65,7 +66,7 @@ pub(crate) async fn pump(
     ended
 }
 
-/// Aborts both connections: neither peer shall take what it has for all there is.
+/// Aborts both connections: neither peer must take what it has received for the whole stream.
 struct Unfinished<'a>([&'a AsyncSocket; 2]);
 
 impl Drop for Unfinished<'_> {
@@ -78,10 +79,9 @@ impl Drop for Unfinished<'_> {
 struct End<'a> {
     socket: &'a AsyncSocket,
     traffic: &'a Traffic,
-    /// Whether writing has met a reset. The system tells it once, and speaks of a clean end to whoever
-    /// reads after that.
+    /// Whether writing has met a reset. The system reports it once, and a clean end to all reads after that.
     was_reset: AtomicBool,
-    /// Whether we have told it that nothing more comes.
+    /// Whether our end was sent to it.
     is_ended: AtomicBool,
 }
 
@@ -96,8 +96,8 @@ impl<'a> End<'a> {
         self.socket.end().map_err(Fault::Write)
     }
 
-    /// Whether an end that was read is none. A splice that has written something before it met the reset
-    /// does not even tell it.
+    /// Whether an end that was read is really a reset. A splice that has written something before it met the reset
+    /// does not report it at all.
     fn was_reset(&self) -> bool {
         self.was_reset.load(Ordering::Relaxed)
             || (!self.is_ended.load(Ordering::Relaxed) && self.socket.is_lost())
@@ -130,8 +130,8 @@ impl<'a> End<'a> {
 }
 
 /// Everything from one to the other, up to an end that is clean.
-async fn one_way(from: &End<'_>, to: &End<'_>, way: Way) -> Result<(), Fault> {
-    let moved = move_all(from, to, way).await;
+async fn one_way(from: &End<'_>, to: &End<'_>, direction: Direction) -> Result<(), Fault> {
+    let moved = move_all(from, to, direction).await;
     match moved {
         Ok(()) if from.was_reset() => Err(Fault::Read(ErrorKind::ConnectionReset.into())),
         Ok(()) => {
@@ -144,7 +144,7 @@ async fn one_way(from: &End<'_>, to: &End<'_>, way: Way) -> Result<(), Fault> {
 }
 
 /// Through a buffer first, and through a pipe once that much has gone that it is worth one.
-async fn move_all(from: &End<'_>, to: &End<'_>, way: Way) -> Result<(), Fault> {
+async fn move_all(from: &End<'_>, to: &End<'_>, direction: Direction) -> Result<(), Fault> {
     let (mut pipe, mut before_pipe) = (None, BEFORE_PIPE);
     loop {
         let moved = match &pipe {
@@ -157,13 +157,13 @@ async fn move_all(from: &End<'_>, to: &End<'_>, way: Way) -> Result<(), Fault> {
         if before_pipe > 0 {
             before_pipe = before_pipe.saturating_sub(moved);
             if before_pipe == 0 {
-                pipe = Pipe::new().inspect(|_| tracing::debug!("{way} by splice through a pipe"));
+                pipe = Pipe::new().inspect(|_| tracing::debug!("{direction} by splice through a pipe"));
             }
         }
     }
 }
 
-/// What a way between two sockets goes through.
+/// What one direction between two sockets goes through.
 struct Pipe {
     out: OwnedFd,
     into: OwnedFd,

@@ -1,4 +1,4 @@
-//! The connections of a server: who waits for them, and who ends them all.
+//! The connections of a server: what waits for them, and what ends them all.
 
 use std::collections::BTreeMap;
 use std::ptr;
@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::link::{Link, Owner};
 
-/// What a server still has to wait for, told to all who wait.
+/// What a server still has to wait for; all that wait are woken when it changes.
 #[derive(Debug)]
 pub(super) struct Clients(watch::Sender<Open>);
 

@@ -1,5 +1,5 @@
-//! Closing: everything is sent, the end after it, and then the peer's end is waited for. A peer that takes
-//! nothing for too long is given up, and is not told that it has got everything.
+//! Closing: everything is sent, then our end, and then the peer's end is waited for. A peer that takes
+//! nothing for too long is dropped, without an end that would make the stream look complete.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::outgoing::Outgoing;
 use crate::error::{Error, Step};
 use crate::policy::{Wait, within};
 
-/// How often within the limit it is looked whether the peer has taken something.
+/// How often within the limit to check whether the peer has taken something.
 const LOOKS: u32 = 4;
 
 impl Sender for Outgoing {
@@ -39,7 +39,7 @@ impl Outgoing {
         self.write_eof();
     }
 
-    /// Closes once, whoever asks; what came of it stays. A connection that cannot be closed is aborted.
+    /// Closes once, however often it is called; the result stays. A connection that cannot be closed is aborted.
     pub(super) async fn finish(&self) -> Result<(), Error> {
         let _one = self.closing.lock().await;
         if !self.link.sending().closed {

@@ -77,8 +77,8 @@ impl ConnectOptions {
     }
 
     /// Asks the server for TLS in its own protocol first, and speaks TLS then, as `tls` says or else by
-    /// its defaults. What was said before the handshake is not told again: a mail server's user greets
-    /// it anew.
+    /// its defaults. The greeting before the handshake is not passed on: a mail client
+    /// greets the server anew.
     #[must_use]
     pub fn starttls(mut self, protocol: StartTls) -> Self {
         self.starttls = Some(protocol);

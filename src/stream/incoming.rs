@@ -81,7 +81,7 @@ impl Incoming {
         }
     }
 
-    /// Reads more into the buffer; false at the end of the stream, which [`end`](Self::end) tells.
+    /// Reads more into the buffer; false at the end of the stream, whose kind [`end`](Self::end) returns.
     #[inline(never)]
     pub(super) fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         loop {
@@ -91,7 +91,7 @@ impl Incoming {
             let known = self.buffer.len();
             let read = ready!(self.poll_read_once(cx));
             self.link.traffic.received(&self.buffer[known..]);
-            if let Some(end) = self.end_told_by(read) {
+            if let Some(end) = self.end_after(read) {
                 self.finish(end);
             }
             if self.dropping_line {
@@ -103,12 +103,12 @@ impl Incoming {
         }
     }
 
-    fn end_told_by(&self, read: Result<usize, Error>) -> Option<Result<(), Error>> {
+    fn end_after(&self, read: Result<usize, Error>) -> Option<Result<(), Error>> {
         match read {
             Ok(1..) => None,
             // Under TLS it is the peer's own word.
             Ok(0) if self.half.tls().is_some() => Some(Ok(())),
-            // After a reset that the writer was told of, the system speaks of a clean end.
+            // After a reset that the writer has met, the system reports a clean end.
             Ok(0) | Err(Error::Truncated) => Some(match self.link.writer_reset() {
                 Some(reset) => Err(reset),
                 None if read.is_err() && !self.half.ignores_truncation() => Err(Error::Truncated),

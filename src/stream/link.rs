@@ -36,7 +36,7 @@ pub(super) struct Link {
     pub(super) traffic: Traffic,
     /// Set by the writer's `close`: the reader is at its end.
     closing: AtomicBool,
-    /// Set by the writer's `abort`: nothing more is sent, and no end is told.
+    /// Set by the writer's `abort`: nothing more is sent, not even an end.
     aborted: AtomicBool,
     /// Set with `failure`, so that the usual case takes no lock.
     failed: AtomicBool,
@@ -126,7 +126,7 @@ impl Link {
         self.wake_reader();
     }
 
-    /// Ends the connection at once. Everybody who waits for it is woken and finds that out.
+    /// Ends the connection at once. All that wait for it are woken and find that out.
     pub(super) fn abort(&self) {
         if self.aborted.swap(true, Ordering::AcqRel) {
             return;
@@ -209,7 +209,7 @@ impl Link {
         self.failure().unwrap_or(Error::Closed)
     }
 
-    /// The reader has met an error; whoever waits to send is told.
+    /// The reader has met an error; all that wait to send get it.
     pub(super) fn fail(&self, error: &Error) {
         self.state().failure = Some(Box::new(error.clone()));
         self.failed.store(true, Ordering::Release);
@@ -235,7 +235,7 @@ impl Link {
         waker.into_iter().for_each(Waker::wake);
     }
 
-    /// Called by a closing writer that has to wait; true if nobody reads any more.
+    /// Called by a closing writer that has to wait; true if there is no reader any more.
     pub(super) fn writer_waits(&self, cx: &Context<'_>) -> bool {
         let mut state = self.state();
         state.writer = Some(cx.waker().clone());

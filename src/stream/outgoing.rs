@@ -19,13 +19,13 @@ use crate::transport::WriteHalf;
 pub(super) struct Outgoing {
     pub(super) half: WriteHalf,
     pub(super) link: Arc<Link>,
-    /// Held by the one who closes; others wait for it.
+    /// Held by the task that closes; others wait for it.
     pub(super) closing: AsyncMutex<()>,
     /// Sends what is queued when the writer is dropped, on whatever thread.
     pub(super) runtime: Option<Handle>,
 }
 
-/// A direction that was not ended by now gets no end: what was sent is not all there is.
+/// A direction that was not ended by now gets no end: what was sent is not the whole stream.
 impl Drop for Outgoing {
     fn drop(&mut self) {
         std::mem::replace(&mut self.half, WriteHalf::Gone).forget();
@@ -155,7 +155,7 @@ impl Outgoing {
         }
     }
 
-    /// Sends everything for one of perhaps several who wait.
+    /// Sends everything for one of perhaps several tasks that wait.
     pub(super) fn poll_all(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         // A socket that always takes more would keep its task from ever giving way.
         let budget = ready!(poll_proceed(cx));
@@ -168,7 +168,7 @@ impl Outgoing {
         if sent.is_ready() {
             budget.made_progress();
             state.note(sent.clone());
-            // Whoever else waits is done as well.
+            // All others that wait are done as well.
             let waiting = state.take_waiting();
             drop(state);
             waiting.into_iter().for_each(WakeAll::wake);

@@ -218,7 +218,7 @@ impl StreamReader {
     }
 }
 
-/// What asyncio's `repr` tells; never the data.
+/// What asyncio's `repr` shows; never the data.
 impl fmt::Debug for StreamReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StreamReader")

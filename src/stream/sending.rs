@@ -1,4 +1,4 @@
-//! The state of a writer, and all who wait for it.
+//! The state of a writer, and the tasks that wait for it.
 
 use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +18,7 @@ pub(super) struct Sending {
     /// Whether closing came to its end.
     pub(super) closed: bool,
     pub(super) error: Option<Box<Error>>,
-    /// All who wait for the socket to take more; made when the first one waits.
+    /// The tasks that wait for the socket to take more; made when the first one waits.
     waiting: Option<Arc<WakeAll>>,
 }
 
@@ -58,7 +58,7 @@ impl Sending {
         self.waiting.take()
     }
 
-    /// The reset that the writer has met, which the system tells once only.
+    /// The reset that the writer has met, which the system reports once only.
     pub(super) fn reset(&self) -> Option<Error> {
         let error = self.error.as_deref()?;
         let reset = matches!(error, Error::Lost { cause, .. } if cause.kind() == ErrorKind::ConnectionReset);
@@ -72,7 +72,7 @@ impl Sending {
     }
 }
 
-/// Wakes everybody who waits for one socket, which remembers a single waker only.
+/// Wakes all tasks that wait for one socket, which remembers a single waker only.
 #[derive(Default)]
 pub(super) struct WakeAll(Mutex<Vec<Waker>>);
 

@@ -28,8 +28,8 @@ use crate::transport::{Credentials, WriteHalf, lost};
 ///
 /// A writer that is dropped unclosed ends its direction, and a task of the runtime sends what is
 /// still queued. The reader goes on. What is still queued when the runtime ends is lost, and the peer then
-/// sees no end. A panic is none either: a writer that is dropped by one aborts the connection. Who drops a
-/// writer because something failed, or may be cancelled, has an [`abort_guard`](Self::abort_guard) for that;
+/// sees no end. A panic is none either: a writer that is dropped by one aborts the connection. For a
+/// conversation that may fail or be cancelled there is [`abort_guard`](Self::abort_guard);
 /// the handlers of [`start_server`](crate::start_server) need none.
 ///
 /// The writer is also [`AsyncWrite`]; its `flush` is `drain`, its `shutdown` sends everything and
@@ -113,8 +113,8 @@ impl StreamWriter {
         self.outgoing.close();
     }
 
-    /// Ends the connection at once, both directions, without sending what is queued and without telling an
-    /// end, so that the peer does not take what it has for all there is: over TCP it sees a reset, under TLS
+    /// Ends the connection at once, both directions, without sending what is queued and without an end,
+    /// so that the peer does not take what it has for all there is: over TCP it sees a reset, under TLS
     /// an end without `close_notify`. A Unix socket and [`pair`](crate::pair) have no such thing, and their
     /// peer sees an end. asyncio's `transport.abort()`.
     ///
@@ -161,7 +161,7 @@ impl StreamWriter {
         self.outgoing.link.is_closing()
     }
 
-    /// Closes the connection and waits until that is done: everything is sent, the end is told, and
+    /// Closes the connection and waits until that is done: everything is sent, then the end, and
     /// what the peer still sends is read and dropped up to its end, because a close with unread
     /// bytes resets the connection and destroys what the peer has not read. May be called again,
     /// and cancelled. The socket itself goes with the reader and the writer.
@@ -244,7 +244,7 @@ impl StreamWriter {
     }
 }
 
-/// What asyncio's `repr` tells; never the data.
+/// What asyncio's `repr` shows; never the data.
 impl fmt::Debug for StreamWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let link = &self.outgoing.link;

@@ -47,7 +47,7 @@ pub(crate) use socket::{AsyncSocket, BlockingSocket};
 pub use unix::Credentials;
 pub(crate) use watched::{Watched, readiness};
 
-/// A connection whose bytes are not yet anybody's.
+/// A connection that no streams use yet.
 pub(crate) enum Transport {
     Tcp(TcpStream),
     Unix(UnixStream),
@@ -70,7 +70,7 @@ impl Transport {
         Self::Shared(Shared::plain(Box::new(foreign.unwrap_or_else(|| Box::new(tokio::io::empty())))))
     }
 
-    /// A connection under TLS, of which this was agreed.
+    /// A connection under TLS, with what was agreed.
     pub(crate) fn secured(io: Shared, agreed: TlsInfo) -> Self {
         io.set_agreed(agreed);
         Self::Shared(io)
@@ -171,7 +171,7 @@ impl Transport {
         }
     }
 
-    /// Both directions, for those who send and receive.
+    /// Both directions, each to be used by itself.
     pub(crate) fn split(self) -> (ReadHalf, WriteHalf) {
         match self {
             Self::Tcp(stream) => {

@@ -1,4 +1,4 @@
-//! Sockets for those who make their own calls on them: in the runtime, and without it.
+//! Sockets on which their users make their own calls: in the runtime, and without it.
 
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
@@ -18,7 +18,7 @@ use super::loss::cause;
 use super::tls::Session;
 use super::watched::{is_broken, readiness};
 
-/// A plain socket in its runtime, for those who make their own calls on it.
+/// A plain socket in its runtime, on which its user makes its own calls.
 pub(crate) enum AsyncSocket {
     Tcp(TcpStream),
     Unix(UnixStream),
@@ -61,7 +61,7 @@ impl AsyncSocket {
         ending::reset_on_close(self);
     }
 
-    /// Whether a TCP connection that we have not ended is no more. A peer that has told its end still has
+    /// Whether a TCP connection that we have not ended is no more. A peer that has sent its end still has
     /// our way open.
     pub(crate) fn is_lost(&self) -> bool {
         matches!(self, Self::Tcp(_)) && readiness(self, PollFlags::empty()).contains(PollFlags::HUP)
@@ -75,7 +75,7 @@ impl AsyncSocket {
         }
     }
 
-    /// Tells the peer that nothing more comes.
+    /// Sends our end.
     pub(crate) fn end(&self) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => ending::end(stream),
@@ -199,7 +199,7 @@ impl BlockingSocket {
         let Some(session) = &self.tls else { return ending::end(&self.socket) };
         session.end(&self.socket)?;
         match self.socket.shutdown(Shutdown::Write) {
-            // A peer that has gone does not hear our end. How its own came is the reader's to tell.
+            // A peer that has gone does not receive our end. How its own end came, the reader reports.
             Err(error) if error.kind() == ErrorKind::NotConnected => Ok(()),
             done => done,
         }
@@ -219,7 +219,7 @@ impl BlockingSocket {
     }
 
     /// Closing it resets the connection from now on, also where our end was sent already. Under TLS it needs
-    /// no reset: the end is told by `close_notify`.
+    /// no reset: the end is a `close_notify`.
     pub(crate) fn abort(&self) {
         if self.is_plain() {
             ending::reset_on_close(&self.socket);

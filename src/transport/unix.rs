@@ -23,7 +23,7 @@ pub(super) async fn connect(path: &Path) -> io::Result<UnixStream> {
     let path = named(path);
     loop {
         match UnixStream::connect(&path).await {
-            // The listener's queue is full, which no event tells the end of.
+            // The listener's queue is full, and no event reports when it has room again.
             Err(error) if error.kind() == ErrorKind::WouldBlock => tokio::time::sleep(FULL_QUEUE).await,
             done => return done,
         }

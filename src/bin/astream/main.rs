@@ -30,8 +30,8 @@ const NEEDED_DESCRIPTORS: u64 = 20;
 
 fn run(command: &Command) -> anyhow::Result<Ending> {
     match command {
-        Command::Connect(args) => report::start(args.report, report::Default::Silent),
-        Command::Listen(args) => report::start(args.report, report::Default::Warnings),
+        Command::Connect(args) => report::start(args.report, report::Quietness::Silent),
+        Command::Listen(args) => report::start(args.report, report::Quietness::Warnings),
     }
     if getrlimit(Resource::Nofile).current.is_some_and(|limit| limit < NEEDED_DESCRIPTORS) {
         anyhow::bail!("too few descriptors: at least {NEEDED_DESCRIPTORS} are needed (ulimit -n)");

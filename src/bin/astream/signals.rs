@@ -12,42 +12,42 @@ use tokio::net::UnixStream;
 
 use crate::report::Ending;
 
-/// The signals that ask a program to end, but for those that whoever started us has shut off, as
-/// nohup does. tokio's own are told of each signal there is, and every start would pay for that.
+/// The signals that ask a program to end, but for those that were ignored when it was started, as under nohup.
+/// tokio's own prepare for every signal there is, and each start would pay for that.
 pub struct Signals {
     /// A byte for each signal that has come.
-    heard: UnixStream,
+    arrivals: UnixStream,
     /// The one that came last.
     last: Arc<AtomicUsize>,
 }
 
 impl Signals {
     pub fn new() -> anyhow::Result<Self> {
-        let (heard, tell) = UnixStream::pair()?;
-        let tell = tell.into_std()?;
+        let (arrivals, notify) = UnixStream::pair()?;
+        let notify = notify.into_std()?;
         let last = Arc::default();
         let ignored = ignored_signals();
         for signal in
             [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0)
         {
-            // In this order: whoever reads the byte finds the number.
+            // In this order: when the byte is read, the number is there.
             flag::register_usize(signal, Arc::clone(&last), usize::try_from(signal)?)?;
-            pipe::register(signal, tell.try_clone()?)?;
+            pipe::register(signal, notify.try_clone()?)?;
         }
-        Ok(Self { heard, last })
+        Ok(Self { arrivals, last })
     }
 
     /// Waits for the next one; cancelled, it has taken none.
     pub async fn next(&mut self) -> Ending {
-        match self.heard.read_u8().await {
+        match self.arrivals.read_u8().await {
             Ok(_) => Ending::Signal(i32::try_from(self.last.load(Ordering::SeqCst)).unwrap_or(SIGTERM)),
-            // None is heard, so none comes.
+            // Without the pipe no signal is noticed.
             Err(_) => pending().await,
         }
     }
 }
 
-/// A bit for each signal that was ignored when the program started; Linux tells.
+/// A bit for each signal that was ignored when the program started, where Linux says so.
 fn ignored_signals() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

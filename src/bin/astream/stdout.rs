@@ -1,4 +1,4 @@
-//! stdout as it was given to us, and words on it.
+//! stdout as it was given to us.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,8 +8,8 @@ use rustix::stdio::{dup2_stdout, stdout};
 
 static WAS_CLOSED: AtomicBool = AtomicBool::new(false);
 
-/// Runs before the standard library opens /dev/null in the place of descriptors that are closed: after that
-/// nobody can tell it from a /dev/null that was asked for.
+/// Runs before the standard library opens /dev/null in the place of descriptors that are closed: after that it
+/// cannot be distinguished from a /dev/null that was asked for.
 #[ctor::ctor]
 fn look() {
     WAS_CLOSED.store(fcntl_getfd(stdout()).is_err(), Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! stdio and a socket: a thread for each way, which blocks, while the kernel moves the bytes, or which
+//! stdio and a socket: a thread for each direction, which blocks, while the kernel moves the bytes, or which
 //! en- and decrypts them itself.
 
 use std::io;
@@ -15,7 +15,7 @@ use crate::relay::{Ends, Fault, Intake, Mover, Plan, Stop};
 use crate::stream::{StreamReader, StreamWriter, into_blocking};
 use crate::transport::{BlockingSocket, lost};
 
-/// Exchanges bytes until both ways have ended, as [`relay`](crate::relay::relay) does.
+/// Exchanges bytes until both directions have ended, as [`relay`](crate::relay::relay) does.
 pub(super) async fn exchange(
     exchange: &Exchange,
     plan: Plan,
@@ -47,8 +47,8 @@ pub(super) async fn exchange(
     ended.map_err(error)
 }
 
-/// A conversation that fails, or that is given up, is aborted: the peer shall not take what it has
-/// for all there is.
+/// A conversation that fails, or that is cancelled, is aborted: the peer must not take what it has received for
+/// the whole stream.
 struct Unfinished(Option<Arc<BlockingSocket>>);
 
 impl Drop for Unfinished {
@@ -75,7 +75,7 @@ impl Talk {
         let Mover { socket, traffic } = &self.mover;
         let ends = Ends::new(self.plan, traffic);
         let up = ends.up(self.send(), |()| async {
-            // At once it was told by the one who sent.
+            // Otherwise the thread that sends has sent it.
             if self.plan.half_close { Ok(()) } else { end(&self.mover) }
         });
         let down = ends.down(self.receive(), |()| async {
@@ -127,7 +127,7 @@ fn end(mover: &Mover) -> Result<(), Fault> {
     mover.socket.end().map_err(Fault::Write)
 }
 
-/// Runs `work` on a thread of its own. Whoever stops waiting leaves it behind.
+/// Runs `work` on a thread of its own, which goes on if this is cancelled.
 async fn on_thread(
     name: &'static str,
     fault: fn(io::Error) -> Fault,

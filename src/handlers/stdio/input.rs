@@ -14,13 +14,13 @@ use tokio::sync::mpsc;
 
 use super::crlf::Crlf;
 use super::no_thread;
-use crate::relay::{Fault, Intake, Stop, Way};
+use crate::relay::{Direction, Fault, Intake, Stop};
 use crate::transport::Watched;
 
 /// How much is read at once.
 const CHUNK: usize = 64 * 1024;
 
-/// How many chunks are on the way at most.
+/// How many chunks wait to be sent at most.
 const CHUNKS: usize = 4;
 
 /// stdin as a stream. Nothing is read before the first poll.
@@ -127,7 +127,7 @@ impl Thread {
     async fn leave(&mut self, is_consumed: bool) -> Result<(), Stop> {
         self.intake.leave().await?;
         match self.filled.try_recv() {
-            Ok(Err(error)) => Err(Stop::Read(Way::Up, error)),
+            Ok(Err(error)) => Err(Stop::Read(Direction::ToPeer, error)),
             Ok(Ok(chunk)) if !chunk.is_empty() => Err(Stop::Left),
             _ => is_consumed.then_some(()).ok_or(Stop::Left),
         }
@@ -147,7 +147,7 @@ fn read_chunk(intake: &Intake, mut buffer: Vec<u8>, filled: &Filled) -> bool {
     match read {
         Ok(goes_on) => goes_on == Some(true),
         Err(Fault::Read(error) | Fault::Write(error)) => {
-            // Whoever is gone need not know.
+            // An input that is gone need not know.
             let _ = filled.send(Err(error));
             false
         }

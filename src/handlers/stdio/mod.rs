@@ -37,7 +37,7 @@ impl Default for Exchange {
 }
 
 impl Exchange {
-    /// Both ways, each to its own end, without a time limit.
+    /// Both directions, each to its own end.
     pub fn new() -> Self {
         Self::default()
     }
@@ -88,8 +88,8 @@ impl Exchange {
 
 /// stdin to the peer, the peer to stdout: for one connection, since stdin is read once.
 ///
-/// Over a plain socket the kernel moves the bytes by itself where it can; under TLS each way has a
-/// thread of its own.
+/// Over a plain socket the kernel moves the bytes by itself where it can; under TLS each direction
+/// has a thread of its own.
 #[derive(Debug, Clone, Default)]
 pub struct Stdio {
     exchange: Exchange,

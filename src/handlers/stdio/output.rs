@@ -1,4 +1,4 @@
-//! stdout, written by a thread of its own: whoever reads it may be slow, and its descriptor, which
+//! stdout, written by a thread of its own: the process that reads it may be slow, and its descriptor, which
 //! others share, must not be made non-blocking.
 
 use std::future::pending;
@@ -23,14 +23,14 @@ use crate::transport::blocking::write_all;
 /// How much is written at once.
 const CHUNK: usize = 64 * 1024;
 
-/// How many chunks are on the way at most.
+/// How many chunks wait to be written at most.
 const CHUNKS: usize = 4;
 
 /// How long the peer's end may still take once the reader of stdout has gone.
 const FAREWELL: Duration = Duration::from_millis(500);
 
 /// stdout as a stream. Its `flush` waits until everything is written; its `shutdown` closes it too,
-/// so that whoever reads it sees the end, unless it is shared.
+/// so that the process that reads it sees the end, unless it is shared.
 pub(crate) struct Output {
     sink: Sink,
     is_shared: bool,
@@ -49,7 +49,7 @@ enum Sink {
     Closed,
 }
 
-/// A chunk to write, and whom to tell.
+/// A chunk to write, and where to report what became of it.
 type Work = (Vec<u8>, Report);
 type Report = mpsc::UnboundedSender<Result<Vec<u8>, Errno>>;
 
@@ -94,7 +94,7 @@ fn start() -> Result<thread_channel::Sender<Work>, Error> {
         let mut state = Ok(());
         for (chunk, report) in chunks {
             state = state.and_then(|()| write_all(rustix::stdio::stdout(), &chunk, || ()));
-            // Whoever is gone need not know.
+            // An output that is gone need not know.
             let _ = report.send(state.map(|()| chunk));
         }
     });
@@ -102,7 +102,7 @@ fn start() -> Result<thread_channel::Sender<Work>, Error> {
     Ok(work)
 }
 
-/// Lets go of stdout, so that whoever reads it sees the end. Its number leads to a pipe that cannot be written
+/// Closes stdout, so that the process that reads it sees the end. Its number leads to a pipe that cannot be written
 /// to: /dev/null may not be there.
 pub(super) fn close_stdout() {
     // Without a descriptor to spare, the end comes with the end of the process.
@@ -111,7 +111,7 @@ pub(super) fn close_stdout() {
     }
 }
 
-/// Waits until nobody reads stdout any more, if that can be known. The peer's end may be on its way, which
+/// Waits until stdout has no reader any more, if that can be known. The peer's end may be on its way, which
 /// needs no reader: it has a moment. Where nothing is received it is never.
 pub(super) async fn reader_gone(receives: bool) -> Fault {
     let stdout = rustix::stdio::stdout();

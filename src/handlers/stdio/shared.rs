@@ -11,7 +11,7 @@ use super::{Exchange, Input, Output, error};
 use crate::error::Error;
 use crate::handlers::hub::Hub;
 use crate::handlers::{Handler, Outcome};
-use crate::relay::{Stop, Way, relay};
+use crate::relay::{Direction, Stop, relay};
 use crate::stream::{StreamReader, StreamWriter};
 
 /// stdin and stdout, shared by all connections of a server. The fastest client sets the pace of stdin; one that falls
@@ -55,7 +55,7 @@ impl Handler for SharedStdio {
         let (local, remote) = ((&mut input, &mut output, pending()), (&mut reader, &mut writer, lost));
         let relayed = tokio::select! {
             relayed = relay(local, remote, plan, &traffic) => relayed,
-            () = fell_behind => Err(Stop::Read(Way::Up, Error::FellBehind.into())),
+            () = fell_behind => Err(Stop::Read(Direction::ToPeer, Error::FellBehind.into())),
         };
         let result = match relayed {
             Ok(()) => writer.wait_closed().await,

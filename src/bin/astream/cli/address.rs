@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_range_that_cannot_be_meant_is_named() {
-        for (list, told) in [
+        for (list, reason) in [
             ("22,25-20", "'25-20': a range"),
             ("1-65536", "0 to 65535"),
             ("9-99999999999999999999", "0 to"),
@@ -124,7 +124,7 @@ mod tests {
             (",1", "has a gap"),
         ] {
             let error = ports(list).unwrap_err().to_string();
-            assert!(error.contains(told), "{error}");
+            assert!(error.contains(reason), "{error}");
         }
     }
 }

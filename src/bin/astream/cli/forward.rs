@@ -1,4 +1,4 @@
-//! Where each connection is relayed to, and whom to trust there.
+//! Where each connection is relayed to, and what is trusted there.
 
 use std::path::PathBuf;
 

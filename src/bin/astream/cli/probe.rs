@@ -1,31 +1,31 @@
-//! Asking instead of talking: which ports are open, and what they show.
+//! Probing: which ports are open, and what they present.
 
 use clap::{Args, ValueHint};
 
 use super::units;
 use crate::expiry::Margin;
 
-/// Options about bytes, of which none are exchanged.
-const TALKING: [&str; 7] =
+/// Options about bytes, while a probe exchanges none.
+const EXCHANGE: [&str; 7] =
     ["crlf", "idle_timeout", "send_only", "recv_only", "no_shutdown", "shutdown", "exit_on_close"];
 
 #[derive(Debug, Default, Args)]
 pub struct ProbeOptions {
     /// Only set up, TLS included, and report; PORT may be 20-25,443
-    #[arg(short = 'z', long, conflicts_with_all = TALKING)]
+    #[arg(short = 'z', long, conflicts_with_all = EXCHANGE)]
     probe: bool,
     /// Print the server's certificates (PEM), trusted or not; the report goes to stderr; implies -z --tls
-    #[arg(long, hide_short_help = true, group = "tls", conflicts_with_all = TALKING)]
+    #[arg(long, hide_short_help = true, group = "tls", conflicts_with_all = EXCHANGE)]
     pub show_certs: bool,
     /// Fail if a certificate that was verified, the root's included, ends within TIME (30d), or within N% of
     /// the lifetime of the server's own; implies -z --tls
     #[arg(long, hide_short_help = true, value_name = "TIME|N%", value_hint = ValueHint::Other, value_parser = margin, group = "tls",
-          conflicts_with_all = TALKING)]
+          conflicts_with_all = EXCHANGE)]
     pub expires_within: Option<Margin>,
 }
 
 impl ProbeOptions {
-    /// Whether to ask instead of talking.
+    /// Whether to probe.
     pub fn is_asked(&self) -> bool {
         self.probe || self.needs_tls()
     }

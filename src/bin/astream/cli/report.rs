@@ -15,7 +15,7 @@ pub struct Report {
     pub json: bool,
 }
 
-/// Whether JSON is asked for, as far as a command line tells that cannot be understood.
+/// Whether JSON is asked for on a command line that cannot be parsed.
 pub fn is_json_asked_for() -> bool {
     std::env::args_os().take_while(|word| word != "--").any(|word| word == "--json")
 }

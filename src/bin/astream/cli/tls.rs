@@ -1,4 +1,4 @@
-//! TLS: whom to trust and what to show.
+//! TLS: what is trusted, and what is presented.
 
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -117,7 +117,7 @@ impl ServerTls {
         self.negotiation.ignore_unexpected_eof
     }
 
-    /// Whether the key was made for this run, so that its pin must be told.
+    /// Whether the key was made for this run, so that its pin must be printed.
     pub fn has_fresh_key(&self) -> bool {
         self.tls && self.cert.is_none()
     }

@@ -139,8 +139,7 @@ async fn served(handler: &impl Handler, reader: StreamReader, writer: StreamWrit
     outcome
 }
 
-/// What the log says while a client is served begins with its address, so that parallel ones can be told
-/// apart.
+/// Each line of the log that is written while a client is served begins with its address.
 fn span(peer: &Address) -> Span {
     tracing::info_span!("client", %peer)
 }

@@ -1,4 +1,4 @@
-//! What happens and is told: a line for a person, or an object for a program (`docs/json.md`).
+//! What happens and is reported: a line for a person, or an object for a program (`docs/json.md`).
 
 use std::fmt;
 use std::time::SystemTime;
@@ -9,13 +9,13 @@ use super::hint::hint;
 use super::json::Object;
 use super::probed::Checked;
 
-/// One thing that is told.
+/// One thing that is reported.
 pub enum Event<'a> {
     /// A server is bound.
     Listening { addresses: &'a [Address] },
     /// A server has made its own key.
     FreshKey { pin: Pin },
-    /// Something that whoever reads it should mind.
+    /// Something that can do harm.
     Warning { message: &'a str },
     /// Something to try, where nothing has failed.
     Hint { message: &'a str },
@@ -35,7 +35,7 @@ pub enum Event<'a> {
     Failed { status: u8, message: &'a str, hint: Option<&'a str>, error: Option<&'a Error> },
 }
 
-/// When an event is told.
+/// When an event is reported.
 #[derive(PartialEq, Eq)]
 pub enum Level {
     /// Always.

@@ -1,4 +1,4 @@
-//! What the shell is told: a status, and one line when it is not 0.
+//! What the shell gets: a status, and one line when it is not 0.
 
 use std::io::{ErrorKind, Write};
 
@@ -26,7 +26,7 @@ pub fn not_run(why: &NotRun) -> u8 {
             Ok(()) => 0,
         },
         NotRun::Usage(Usage { message, hint, json }) => {
-            super::start(Report { json: *json, ..Report::default() }, super::Default::Silent);
+            super::start(Report { json: *json, ..Report::default() }, super::Quietness::Silent);
             tell(&Event::Failed { status: 2, message, hint: hint.as_deref(), error: None });
             2
         }
@@ -62,7 +62,7 @@ fn failed(error: &Error) -> u8 {
     status
 }
 
-/// Whoever read stdout has gone, which ends a program silently.
+/// The reader of stdout has gone, which ends a program silently.
 fn is_broken_pipe(error: &Error) -> bool {
     matches!(error, Error::Local { cause, .. } if cause.kind() == ErrorKind::BrokenPipe)
 }
@@ -70,7 +70,7 @@ fn is_broken_pipe(error: &Error) -> bool {
 /// Ends as the signal would have ended it.
 fn die(signal: i32) -> u8 {
     let _ = signal_hook::low_level::emulate_default_handler(signal);
-    // Blocked by whoever started us: the status says the same.
+    // The signal is blocked: the status says the same.
     u8::try_from(128 + signal).unwrap_or(1)
 }
 

@@ -10,21 +10,21 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::event::Event as Told;
+use super::event;
 use crate::cli::Report;
 
-/// What is told without a flag.
+/// What is logged without a flag.
 #[derive(Clone, Copy)]
-pub enum Default {
+pub enum Quietness {
     /// Nothing: what goes wrong is in the last line.
     Silent,
     /// What goes wrong with one connection of a server.
     Warnings,
 }
 
-pub(super) fn start(wanted: Report, default: Default) {
-    let level = match (wanted.verbose, wanted.quiet, default) {
-        (0, false, Default::Warnings) => LevelFilter::WARN,
+pub(super) fn start(wanted: Report, quietness: Quietness) {
+    let level = match (wanted.verbose, wanted.quiet, quietness) {
+        (0, false, Quietness::Warnings) => LevelFilter::WARN,
         (0, _, _) => return,
         (1, _, _) => LevelFilter::INFO,
         _ => LevelFilter::DEBUG,
@@ -93,11 +93,11 @@ where
         }
         let mut message = String::new();
         context.field_format().format_fields(Writer::new(&mut message), event)?;
-        let told = match *event.metadata().level() {
-            Level::ERROR | Level::WARN => Told::Warning { message: &message },
-            Level::INFO => Told::Log { level: "info", message: &message, peer: peer.as_deref() },
-            _ => Told::Log { level: "debug", message: &message, peer: peer.as_deref() },
+        let event = match *event.metadata().level() {
+            Level::ERROR | Level::WARN => event::Event::Warning { message: &message },
+            Level::INFO => event::Event::Log { level: "info", message: &message, peer: peer.as_deref() },
+            _ => event::Event::Log { level: "debug", message: &message, peer: peer.as_deref() },
         };
-        writeln!(writer, "{}", told.json())
+        writeln!(writer, "{}", event.json())
     }
 }

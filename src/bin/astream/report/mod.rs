@@ -18,39 +18,39 @@ use crate::stdout::Stdout;
 use event::Level;
 pub use event::{Event, Hinted};
 pub use exit::{Ending, finish, not_run};
-pub use log::Default;
+pub use log::Quietness;
 pub use probed::Checked;
 
-/// How much is told, and in which form; set once, by [`start`].
+/// How much is reported, and in which form; set once, by [`start`].
 static WANTED: OnceLock<Report> = OnceLock::new();
 
-/// From now on it is told what was asked for.
-pub fn start(wanted: Report, default: Default) {
+/// From now on events are reported as was asked for.
+pub fn start(wanted: Report, quietness: Quietness) {
     let _ = WANTED.set(wanted);
-    log::start(wanted, default);
+    log::start(wanted, quietness);
 }
 
-/// Tells an event, if it is one to be told.
+/// Reports an event on stderr, if it is one that was asked for.
 pub fn tell(event: &Event) {
     let wanted = WANTED.get().copied().unwrap_or_default();
-    let is_told = match event.level() {
+    let is_wanted = match event.level() {
         Level::Error => true,
         Level::Notice => !wanted.quiet,
         Level::Fact => wanted.verbose > 0 || (wanted.json && !wanted.quiet),
     };
-    if !is_told {
+    if !is_wanted {
         return;
     }
     let line =
         if wanted.json { Some(event.json()) } else { event.text().map(|text| format!("astream: {text}")) };
     let Some(line) = line else { return };
     let line = line + "\n";
-    // Of a server's facts there is no end, and nobody may read them.
+    // A server reports facts without end, and there may be no reader for them.
     let written = match event.level() {
         Level::Fact => log::NeverWaiting.write_all(line.as_bytes()),
         _ => io::stderr().write_all(line.as_bytes()),
     };
-    // Nobody to read it is no reason to stop.
+    // That there is no reader is no reason to stop.
     let _ = written;
 }
 
@@ -80,7 +80,7 @@ pub fn opened(reader: &StreamReader, is_client: bool) {
     }
 }
 
-/// What `--insecure` has put up with.
+/// What `--insecure` has accepted.
 pub fn unverified(tls: &TlsInfo) {
     let found = tls.unverified.as_deref().unwrap_or("verification would have succeeded");
     let message =

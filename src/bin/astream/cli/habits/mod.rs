@@ -82,7 +82,7 @@ impl Line {
         &words[1..]
     }
 
-    /// Short options behind one dash, the last of which may have its value at once.
+    /// Short options behind one dash; the last may be followed by its value at once.
     fn letters<'a>(&mut self, letters: &str, words: &mut impl Iterator<Item = &'a str>) -> Option<()> {
         for (at, letter) in letters.char_indices() {
             let (option, rest) = (format!("-{letter}"), &letters[at + letter.len_utf8()..]);
