@@ -13,8 +13,8 @@ const FLOORS: [&str; 9] =
     ["handlers", "relay", "stream", "transport", "endpoint", "policy", "error", "certificate", "observe"];
 
 /// The modules of the program, top to bottom.
-const PROGRAM_FLOORS: [&str; 8] =
-    ["listen", "connect", "probe", "signals", "report", "stdout", "cli", "expiry"];
+const PROGRAM_FLOORS: [&str; 9] =
+    ["listen", "connect", "probe", "signals", "report", "stdout", "cli", "expiry", "descriptors"];
 
 /// A foreign name, and where alone it may stand.
 const HOMES: [(&str, &str); 12] = [

@@ -2,6 +2,7 @@
 
 mod cli;
 mod connect;
+mod descriptors;
 mod expiry;
 mod listen;
 mod probe;
@@ -13,7 +14,6 @@ use std::process::ExitCode;
 
 use cli::Command;
 use report::Ending;
-use rustix::process::{Resource, getrlimit, setrlimit};
 
 fn main() -> ExitCode {
     let command = match cli::parse() {
@@ -25,17 +25,12 @@ fn main() -> ExitCode {
     signal_hook::low_level::exit(status.into())
 }
 
-/// Descriptors without which the runtime cannot even start.
-const NEEDED_DESCRIPTORS: u64 = 20;
-
 fn run(command: &Command) -> anyhow::Result<Ending> {
     match command {
         Command::Connect(args) => report::start(args.report, report::Quietness::Silent),
         Command::Listen(args) => report::start(args.report, report::Quietness::Warnings),
     }
-    if getrlimit(Resource::Nofile).current.is_some_and(|limit| limit < NEEDED_DESCRIPTORS) {
-        anyhow::bail!("too few descriptors: at least {NEEDED_DESCRIPTORS} are needed (ulimit -n)");
-    }
+    descriptors::check()?;
     stdout::restore()?;
     // By hand, and on this thread alone: starting is what a short connection costs.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
@@ -45,13 +40,4 @@ fn run(command: &Command) -> anyhow::Result<Ending> {
             Command::Listen(args) => listen::run(args).await,
         }
     })
-}
-
-/// How many descriptors there may be, which is from now on as many as the system lets us have.
-fn descriptor_limit() -> Option<u64> {
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    // Refused, it stays at what it was.
-    let _ = setrlimit(Resource::Nofile, limit);
-    getrlimit(Resource::Nofile).current
 }

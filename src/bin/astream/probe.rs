@@ -8,6 +8,7 @@ use astream::{Certificate, ConnectOptions, Error, Probed, probe};
 use tokio::task::JoinSet;
 
 use crate::cli::Connect;
+use crate::descriptors;
 use crate::expiry::{self, Margin};
 use crate::report::{self, Checked, Ending, Event};
 use crate::stdout::Stdout;
@@ -22,7 +23,7 @@ pub async fn run(args: &Connect, mut options: ConnectOptions) -> anyhow::Result<
         options = options.resolved(first).await?;
     }
     let mut waiting = endpoints.into_iter().enumerate();
-    let at_once = crate::descriptor_limit().map_or(AT_ONCE, |limit| (limit / 4).min(AT_ONCE));
+    let at_once = descriptors::raise_limit().map_or(AT_ONCE, |limit| (limit / 4).min(AT_ONCE));
     let (mut asked, mut done) = (JoinSet::new(), BTreeMap::new());
     let (mut next, mut worst) = (0, 0);
     loop {

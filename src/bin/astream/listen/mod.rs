@@ -2,34 +2,32 @@
 
 mod one;
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
 use astream::handlers::{Echo, Exchange, Forward, Handler, Outcome, SharedStdio, Stdio, stdin_is_null};
-use astream::{
-    Address, Endpoint, Error, Server, ServerOptions, StreamReader, StreamWriter, TlsServer, start_server,
-};
+use astream::{Address, Endpoint, Error, Listener, ServerOptions, StreamReader, StreamWriter, TlsServer};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tracing::{Instrument, Span};
 
 use crate::cli::{self, Listen};
+use crate::descriptors;
 use crate::report::{self, Ending, Event};
 use crate::signals::Signals;
 
 pub async fn run(args: &Listen) -> anyhow::Result<Ending> {
-    let listener = Listener { args, endpoint: args.address.endpoint()?, tls: args.tls.server()? };
+    let setup = Setup { args, endpoint: args.address.endpoint()?, tls: args.tls.server()? };
     if args.serve.echo {
-        return listener.serve(Echo).await;
+        return setup.serve(Echo).await;
     }
     if let Some(target) = args.forward.target()? {
-        return listener.serve(forward(args, target)?).await;
+        return setup.serve(forward(args, target)?).await;
     }
     if args.serve.keep_open {
-        listener.serve_all(SharedStdio::new(exchange(args))?).await
+        setup.serve_all(SharedStdio::new(exchange(args))?).await
     } else {
-        listener.serve_one(Stdio::new(exchange(args))).await
+        setup.serve_one(Stdio::new(exchange(args))).await
     }
 }
 
@@ -48,13 +46,13 @@ fn exchange(args: &Listen) -> Exchange {
 }
 
 /// What is listened on, and how.
-struct Listener<'a> {
+struct Setup<'a> {
     args: &'a Listen,
     endpoint: Endpoint,
     tls: Option<TlsServer>,
 }
 
-impl Listener<'_> {
+impl Setup<'_> {
     /// Serves all, or one if that was asked for.
     async fn serve(&self, handler: impl Handler + Send + Sync + 'static) -> anyhow::Result<Ending> {
         if self.args.serve.once { self.serve_one(handler).await } else { self.serve_all(handler).await }
@@ -63,7 +61,7 @@ impl Listener<'_> {
     /// Serves every connection until a signal comes, or until stdin or stdout fails.
     async fn serve_all(&self, handler: impl Handler + Send + Sync + 'static) -> anyhow::Result<Ending> {
         // As many connections as the system lets it have.
-        crate::descriptor_limit();
+        descriptors::raise_limit();
         let mut signals = Signals::new()?;
         let (fatal, mut failed) = mpsc::channel(1);
         let handler = Arc::new(handler);
@@ -80,10 +78,11 @@ impl Listener<'_> {
                 }
             }
         };
-        let server = tokio::select! {
-            started = self.start(serve) => started?,
+        let listener = tokio::select! {
+            listening = self.listen() => listening?,
             signal = signals.next() => return Ok(signal),
         };
+        let server = listener.serve(serve);
         tokio::select! {
             _ = signals.next() => {}
             Some(error) = failed.recv() => return Err(error.into()),
@@ -96,23 +95,18 @@ impl Listener<'_> {
         }
     }
 
-    /// Listens, and says so.
-    async fn start<H, F, E>(&self, handler: H) -> anyhow::Result<Server>
-    where
-        H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
-        F: Future<Output = Result<(), E>> + Send + 'static,
-        E: fmt::Display + Send + 'static,
-    {
+    /// Listens, and reports that.
+    async fn listen(&self) -> Result<Listener, Error> {
         let args = self.args;
-        let server = start_server(handler, &self.endpoint, &self.options()).await?;
-        report::tell(&Event::Listening { addresses: server.local_addrs() });
+        let listener = Listener::bind(&self.endpoint, &self.options()).await?;
+        report::tell(&Event::Listening { addresses: listener.local_addrs() });
         if let Some(tls) = self.tls.as_ref().filter(|_| args.tls.has_fresh_key()) {
             report::tell(&Event::FreshKey { pin: tls.pin() });
         }
         if let Some(target) = args.forward.target()?.filter(|_| args.forward.forward_insecure) {
             report::unverified_target(target);
         }
-        Ok(server)
+        Ok(listener)
     }
 
     fn options(&self) -> ServerOptions {

@@ -3,86 +3,74 @@
 use std::future::pending;
 use std::time::Instant;
 
-use anyhow::Context;
 use astream::handlers::{Handler, Outcome, Use};
-use astream::{Error, Server, StreamReader, StreamWriter, Totals};
-use tokio::sync::mpsc;
-use tokio::task::yield_now;
+use astream::{Error, Listener, Totals};
 use tracing::Instrument;
 
-use super::{Listener, span};
+use super::{Setup, span};
 use crate::report::{self, Ending, Event};
 use crate::signals::Signals;
 
-impl Listener<'_> {
+impl Setup<'_> {
     /// Serves the first connection that gets through its handshake and is used.
     pub(super) async fn serve_one(&self, handler: impl Handler) -> anyhow::Result<Ending> {
         let mut signals = Signals::new()?;
-        let (sender, clients) = mpsc::channel::<(StreamReader, StreamWriter)>(1);
-        let mut clients = Clients(clients);
-        let take = move |reader, writer| {
-            if let Err(refused) = sender.try_send((reader, writer)) {
-                // A second client is reset, so that it notices.
-                let (_, writer) = refused.into_inner();
-                writer.abort();
-            }
-            async { Ok::<_, Error>(()) }
+        let serving = async {
+            let Outcome { result, status, .. } = serve_first(self.listen().await?, handler).await?;
+            result?;
+            Ok(Ending::Status(status))
         };
-        let server = tokio::select! {
-            started = self.start(take) => started?,
-            // The resolver may be silent.
-            signal = signals.next() => return Ok(signal),
-        };
-        let ended = tokio::select! {
-            outcome = serve_first(&server, &mut clients, handler) => outcome.and_then(status),
+        tokio::select! {
+            ended = serving => ended,
             signal = signals.next() => Ok(signal),
-        };
-        server.close();
-        // Those that were accepted meanwhile get as far as the channel.
-        yield_now().await;
-        clients.reset();
-        ended
+        }
     }
 }
 
-fn status(outcome: Outcome) -> anyhow::Result<Ending> {
-    outcome.result?;
-    Ok(Ending::Status(outcome.status))
-}
-
 /// Serves the first client that uses its connection, and resets all others.
-async fn serve_first(
-    server: &Server,
-    clients: &mut Clients,
-    handler: impl Handler,
-) -> anyhow::Result<Outcome> {
+async fn serve_first(listener: Listener, handler: impl Handler) -> Result<Outcome, Error> {
+    let mut listener = Some(listener);
     loop {
-        let (reader, writer) = clients.0.recv().await.context("the server stopped by itself")?;
+        let Some(listening) = &mut listener else { return Err(Error::Closed) };
+        let (reader, writer) = listening.accept().await?;
         let (peer, traffic, start) = (reader.peer_addr().clone(), reader.traffic(), Instant::now());
         report::opened(&reader, true);
-        let client = Accepted(Some(writer));
-        let service = async {
-            let used = handler.in_use(&reader).await;
-            if matches!(used, Ok(Use::Certain)) {
-                server.close();
+        let guard = writer.abort_guard();
+        let used = while_others_are_reset(&mut listener, handler.in_use(&reader)).await;
+        if matches!(used, Ok(Use::Certain)) {
+            listener = None;
+        }
+        let outcome = match used {
+            Ok(_) => {
+                guard.disarm();
+                let handling = handler.handle(reader, writer).instrument(span(&peer));
+                while_others_are_reset(&mut listener, handling).await
             }
-            match used {
-                Ok(_) => handler.handle(reader, client.taken()).instrument(span(&peer)).await,
-                Err(error) => Err(error).into(),
-            }
-        };
-        let outcome = tokio::select! {
-            outcome = service => outcome,
-            () = clients.reset_those_who_come() => pending().await,
+            Err(error) => Err(error).into(),
         };
         let totals = traffic.totals();
         report::closed(&peer, totals, &outcome.result, start);
-        if server.is_serving() && was_unused(totals, &outcome.result) {
-            let message = format!("{peer}: the connection was reset before it was used; listening goes on");
-            report::tell(&Event::Warning { message: &message });
-            continue;
+        if listener.is_none() || !was_unused(totals, &outcome.result) {
+            return Ok(outcome);
         }
-        return Ok(outcome);
+        let message = format!("{peer}: the connection was reset before it was used; listening goes on");
+        report::tell(&Event::Warning { message: &message });
+    }
+}
+
+/// Runs `serving`, and resets all clients that come meanwhile, so that they notice.
+async fn while_others_are_reset<T>(listener: &mut Option<Listener>, serving: impl Future<Output = T>) -> T {
+    let reset_others = async {
+        while let Some(listener) = listener
+            && let Ok((_, writer)) = listener.accept().await
+        {
+            writer.abort();
+        }
+        pending().await
+    };
+    tokio::select! {
+        done = serving => done,
+        never = reset_others => never,
     }
 }
 
@@ -95,42 +83,4 @@ fn was_unused(totals: Totals, result: &Result<(), Error>) -> bool {
         result => matches!(result, Err(Error::Lost { .. })),
     };
     is_lost && totals == Totals::default()
-}
-
-/// Clients whose connections are there for a handler.
-struct Clients(mpsc::Receiver<(StreamReader, StreamWriter)>);
-
-impl Clients {
-    /// Resets those that are there, and all that come from now on.
-    fn reset(&mut self) {
-        self.0.close();
-        while let Ok((_, writer)) = self.0.try_recv() {
-            writer.abort();
-        }
-    }
-
-    /// Resets all that come while another is served.
-    async fn reset_those_who_come(&mut self) {
-        while let Some((_, writer)) = self.0.recv().await {
-            writer.abort();
-        }
-        pending::<()>().await;
-    }
-}
-
-/// A client that no handler has taken yet. It is reset if none ever does.
-struct Accepted(Option<StreamWriter>);
-
-impl Accepted {
-    fn taken(mut self) -> StreamWriter {
-        self.0.take().expect("it is taken once")
-    }
-}
-
-impl Drop for Accepted {
-    fn drop(&mut self) {
-        if let Some(writer) = &self.0 {
-            writer.abort();
-        }
-    }
 }

@@ -1,0 +1,24 @@
+//! How many descriptors the system gives us.
+
+use rustix::process::{Resource, getrlimit, setrlimit};
+
+/// Descriptors without which the runtime cannot even start.
+const NEEDED: u64 = 20;
+
+/// # Errors
+/// There are too few to start.
+pub fn check() -> anyhow::Result<()> {
+    if getrlimit(Resource::Nofile).current.is_some_and(|limit| limit < NEEDED) {
+        anyhow::bail!("too few descriptors: at least {NEEDED} are needed (ulimit -n)");
+    }
+    Ok(())
+}
+
+/// How many descriptors there may be, which is from now on as many as the system lets us have; none is no limit.
+pub fn raise_limit() -> Option<u64> {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // Refused, it stays at what it was.
+    let _ = setrlimit(Resource::Nofile, limit);
+    getrlimit(Resource::Nofile).current
+}
