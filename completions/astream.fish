@@ -30,6 +30,8 @@ complete -c astream -n "__fish_astream_needs_command" -f -a "connect" -d 'Open a
 complete -c astream -n "__fish_astream_needs_command" -f -a "listen" -d 'Wait for connections: stdin to the peer, the peer to stdout, or --echo'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l expires-within -d 'Fail if a certificate that was verified, the root\'s included, ends within TIME (30d), or within N% of the lifetime of the server\'s own; implies -z --tls' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -s w -l timeout -d 'Limit of each set-up, handshake included; 0: no limit' -r -f
+complete -c astream -n "__fish_astream_using_subcommand connect" -s x -l proxy -d 'Go through a proxy: socks5://HOST:PORT, http://HOST:PORT, ...' -r -f
+complete -c astream -n "__fish_astream_using_subcommand connect" -l proxy-cacert -d 'Trust the certificates in FILE for an https:// proxy, in place of those for the target; may be repeated' -r -F
 complete -c astream -n "__fish_astream_using_subcommand connect" -s i -l idle-timeout -d 'Limit of a time in which nothing moves (status 5); 0: no limit' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -l starttls -d 'Speak TLS once the server agreed, asked in the protocol PROTO' -r -f -a "smtp\t''
 lmtp\t''
@@ -79,6 +81,7 @@ complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-pin -
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-cert -d 'Our certificate there, if asked for one (PEM)' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-key -d 'Its key (PEM), if not in the same file' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -s w -l timeout -d 'Limit of each set-up, handshake included; 0: no limit' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -l proxy-cacert -d 'Trust the certificates in FILE for an https:// proxy, in place of those for the target; may be repeated' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -s i -l idle-timeout -d 'Limit of a time in which nothing moves (status 5); 0: no limit' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l cert -d 'Our certificate and chain (PEM), and its key unless --key has it' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -l key -d 'Its key (PEM), if not in the same file' -r -F
@@ -89,6 +92,7 @@ complete -c astream -n "__fish_astream_using_subcommand listen" -l tls-min -d 'L
 1.3\t''"
 complete -c astream -n "__fish_astream_using_subcommand listen" -l tls-max -d 'Highest TLS version' -r -f -a "1.2\t''
 1.3\t''"
+complete -c astream -n "__fish_astream_using_subcommand listen" -s x -l proxy -d 'Go through a proxy: socks5://HOST:PORT, http://HOST:PORT, ...' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -s 4 -l ipv4 -d 'IPv4 only'
 complete -c astream -n "__fish_astream_using_subcommand listen" -s 6 -l ipv6 -d 'IPv6 only'
 complete -c astream -n "__fish_astream_using_subcommand listen" -s k -l keep-open -d 'Serve until stopped: stdin to all clients, all to stdout'
@@ -116,7 +120,7 @@ function __fish_astream_wants_address
     for word in (commandline -opc)[3..-1]
         if test $is_value = 1
             set is_value 0
-        else if contains -- $word --alpn --cacert --cert --crl --expires-within --forward --forward-cacert --forward-cert --forward-key --forward-pin --forward-servername --grace --idle-timeout --key --pin --servername --starttls --timeout --tls-max --tls-min -i -w
+        else if contains -- $word --alpn --cacert --cert --crl --expires-within --forward --forward-cacert --forward-cert --forward-key --forward-pin --forward-servername --grace --idle-timeout --key --pin --proxy --proxy-cacert --servername --starttls --timeout --tls-max --tls-min -i -w -x
             set is_value 1
         else if not string match -q -- '-*' $word
             return 1

@@ -52,7 +52,7 @@ mod transport;
 
 pub use certificate::{Certificate, InvalidPin, Pin, Timestamp};
 pub use endpoint::{Address, Endpoint, Family};
-pub use error::{Attempt, Error, ResolveFault, Result, Step, TlsFault};
+pub use error::{Attempt, Error, ProxyFault, ResolveFault, Result, Step, TlsFault};
 pub use observe::{Answer, Totals};
 pub use stream::{
     AbortGuard, ConnectOptions, DEFAULT_LIMIT, Found, Lines, Listener, Probed, Server, ServerOptions,
@@ -60,5 +60,6 @@ pub use stream::{
     start_server, start_tls, start_tls_buffered,
 };
 pub use transport::Credentials;
+pub use transport::proxy::Proxy;
 pub use transport::starttls::StartTls;
 pub use transport::tls::{Identity, TlsClient, TlsInfo, TlsServer, TlsVersion};

@@ -66,7 +66,6 @@ const LATER: &[(&str, &str)] = &[
     ("-u localhost 53", "datagrams are not supported; use nc -u"),
     ("-lu 53", "datagrams are not supported"),
     ("connect -p 5000 localhost 80", "the local address cannot be chosen yet; use nc"),
-    ("connect localhost 80 -x proxy:3128", "no proxy is supported yet; use ncat"),
 ];
 
 #[test]

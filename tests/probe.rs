@@ -447,7 +447,7 @@ fn ports_are_reported_in_json() {
     let message = format!("cannot connect to localhost:{}: {closed}: connection refused", closed.port());
     let wanted = json!({
         "event": "probe", "target": format!("localhost:{}", closed.port()), "status": 4, "peer": null,
-        "local": null, "tls": null, "certificates": [], "message": message, "hint": null,
+        "local": null, "proxies": [], "tls": null, "certificates": [], "message": message, "hint": null,
     });
     assert_eq!(events[0], wanted);
     assert_eq!(events.len(), 2, "{}", said.description());

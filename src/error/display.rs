@@ -16,6 +16,7 @@ impl fmt::Display for Error {
                 write!(f, "cannot resolve '{}': {reason}", host.escape_debug())
             }
             Self::Connect { target, attempts } => connect_failed(f, target, attempts),
+            Self::Proxy { proxy, reason, .. } => write!(f, "the proxy {proxy}: {reason}"),
             Self::Bind { target, cause } => write!(f, "cannot listen on {target}: {}", reason(cause)),
             Self::Timeout { doing, after, .. } => write!(f, "{doing}: timed out after {}", seconds(*after)),
             Self::Idle { after } => write!(f, "idle: nothing sent or received for {}", seconds(*after)),

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use super::Error;
+use super::{Error, ProxyFault};
 
 /// The error of this crate that is inside, as it comes from a codec; [`Error::Io`] if there is none.
 ///
@@ -42,7 +42,10 @@ impl Error {
             | Self::Local { cause, .. }
             | Self::Io { cause } => cause.kind(),
             Self::Connect { attempts, .. } => attempts.last().map_or(Kind::Other, |last| last.cause.kind()),
-            Self::Relay { cause, .. } => cause.kind(),
+            Self::Relay { cause, .. } | Self::Proxy { fault: ProxyFault::Unreachable(cause), .. } => {
+                cause.kind()
+            }
+            Self::Proxy { .. } => Kind::ConnectionRefused,
             Self::Timeout { .. } | Self::Idle { .. } => Kind::TimedOut,
             Self::Truncated | Self::Incomplete { .. } => Kind::UnexpectedEof,
             Self::WriteAfterEof | Self::Closed => Kind::BrokenPipe,

@@ -3,6 +3,7 @@
 mod display;
 mod io_error;
 mod printable;
+mod proxy;
 
 use std::fmt;
 use std::io;
@@ -16,6 +17,7 @@ use bytes::Bytes;
 use crate::certificate::Certificate;
 pub(crate) use display::reason;
 pub(crate) use printable::Printable;
+pub use proxy::ProxyFault;
 
 /// The result of this crate's calls.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -51,6 +53,16 @@ pub enum Error {
         target: String,
         /// Every address that was tried, in the order of the failures.
         attempts: Vec<Attempt>,
+    },
+    /// A proxy did not connect to the target, or could not be reached itself.
+    #[non_exhaustive]
+    Proxy {
+        /// The proxy as a URL, without a user or a secret.
+        proxy: String,
+        /// Why not.
+        reason: String,
+        /// What can be done about it.
+        fault: ProxyFault,
     },
     /// An address could not be listened on.
     #[non_exhaustive]
@@ -170,6 +182,8 @@ pub enum Step {
     Resolve,
     /// A connection is made.
     Connect,
+    /// A proxy is asked to connect to the target.
+    Proxy,
     /// A server is asked for TLS in its own protocol.
     StartTls,
     /// The handshake of TLS.
@@ -257,7 +271,9 @@ impl Error {
     pub fn peer_certificates(&self) -> &[Certificate] {
         match self {
             Self::Tls { peer_certificates, .. } => peer_certificates,
-            Self::Relay { cause, .. } => cause.peer_certificates(),
+            Self::Relay { cause, .. } | Self::Proxy { fault: ProxyFault::Unreachable(cause), .. } => {
+                cause.peer_certificates()
+            }
             _ => &[],
         }
     }

@@ -32,6 +32,13 @@ pub(super) struct Buffer {
     read: usize,
 }
 
+/// What was read ahead.
+impl From<Bytes> for Buffer {
+    fn from(ahead: Bytes) -> Self {
+        Self { data: ahead.into(), read: 0 }
+    }
+}
+
 impl Deref for Buffer {
     type Target = [u8];
 

@@ -6,13 +6,14 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::link::Link;
-use super::{Limits, SETUP_TIMEOUT, StreamReader, StreamWriter, fresh, streams};
-use crate::endpoint::{Endpoint, Family};
+use super::{Limits, SETUP_TIMEOUT, StreamReader, StreamWriter, streams};
+use crate::endpoint::{Address, Endpoint, Family};
 use crate::error::{Error, Step};
 use crate::policy::Deadline;
+use crate::transport::proxy::{Proxy, Reached, reach};
 use crate::transport::starttls::{Request, StartTls};
 use crate::transport::tls::{Connector, TlsClient};
-use crate::transport::{Dial, Known, Transport, dial, is_target};
+use crate::transport::{Dial, Known, Transport, is_target};
 
 /// How to open a connection.
 #[derive(Debug, Clone)]
@@ -20,6 +21,7 @@ pub struct ConnectOptions {
     family: Family,
     numeric: bool,
     known: Option<Arc<Known>>,
+    proxies: Vec<Proxy>,
     timeout: Option<Duration>,
     tls: Option<TlsClient>,
     starttls: Option<StartTls>,
@@ -32,6 +34,7 @@ impl Default for ConnectOptions {
             family: Family::Any,
             numeric: false,
             known: None,
+            proxies: Vec::new(),
             timeout: Some(SETUP_TIMEOUT),
             tls: None,
             starttls: None,
@@ -60,7 +63,22 @@ impl ConnectOptions {
         self
     }
 
-    /// The limit of the whole set-up: name, connection, STARTTLS and TLS handshake; 30 s by default. `None`
+    /// Reaches the target through this proxy; given repeatedly, through a chain of them, the first of which is
+    /// connected to from here. [`family`](Self::family) is then about that connection; with
+    /// [`numeric`](Self::numeric) the target too must be an IP address. TLS is with the target all the same, and
+    /// verified for its name.
+    #[must_use]
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.proxies.push(proxy);
+        self
+    }
+
+    /// The proxies on the way to a target, in their order.
+    pub fn proxies(&self) -> &[Proxy] {
+        &self.proxies
+    }
+
+    /// The limit of the whole set-up: name, connection, proxies, STARTTLS and TLS handshake; 30 s by default. `None`
     /// is no limit: then the system alone decides how long connecting may take, and a server that says
     /// nothing is waited for without end.
     #[must_use]
@@ -119,15 +137,16 @@ impl ConnectOptions {
 }
 
 impl ConnectOptions {
-    /// Looks the host of `endpoint` up, for all connections to that host that are made with these
-    /// options. Otherwise each of them asks anew, which is right for a program that runs for long. A
+    /// Looks the host of `endpoint` up, or that of the first proxy, for all connections to that host that are
+    /// made with these options. Otherwise each of them asks anew, which is right for a program that runs for long. A
     /// Unix socket has no host. May be cancelled.
     ///
     /// # Errors
     /// [`Error::Resolve`]; [`Error::Timeout`] after [`timeout`](Self::timeout); [`Error::Invalid`] for
     /// an address to listen on.
     pub async fn resolved(mut self, endpoint: &Endpoint) -> Result<Self, Error> {
-        self.known = self.dial().look_up(endpoint).await?;
+        let first = self.proxies.first().map_or(endpoint, Proxy::endpoint);
+        self.known = self.dial().look_up(first).await?;
         Ok(self)
     }
 
@@ -145,7 +164,24 @@ impl ConnectOptions {
     /// to, and the files of TLS must be usable.
     pub(crate) fn check(&self, endpoint: &Endpoint) -> Result<(), Error> {
         is_target(endpoint)?;
-        self.connector(endpoint.host()).map(drop)
+        self.connector(endpoint.host())?;
+        self.check_proxies(endpoint)
+    }
+
+    /// Each proxy is asked for the next one, and the last for the target.
+    fn check_proxies(&self, endpoint: &Endpoint) -> Result<(), Error> {
+        let targets = self.proxies.iter().skip(1).map(Proxy::endpoint).chain([endpoint]);
+        self.proxies.iter().zip(targets).try_for_each(|(proxy, target)| proxy.check(target))
+    }
+
+    /// The target in messages, with what it was reached at.
+    fn name(&self, endpoint: &Endpoint, peer: &Address) -> String {
+        let (given, reached) = (endpoint.to_string(), peer.to_string());
+        match self.proxies.last() {
+            Some(proxy) => format!("{given} (through {proxy})"),
+            None if given == reached => given,
+            None => format!("{given} ({reached})"),
+        }
     }
 
     fn connector(&self, host: Option<&str>) -> Result<Option<Connector>, Error> {
@@ -158,7 +194,7 @@ impl ConnectOptions {
 ///
 /// # Errors
 /// [`Error::Resolve`], [`Error::Connect`] with every address that was tried, [`Error::Timeout`],
-/// [`Error::Tls`], also for a server that declines STARTTLS, with its words, [`Error::File`];
+/// [`Error::Tls`], also for a server that declines STARTTLS, with its words, [`Error::Proxy`], [`Error::File`];
 /// [`Error::Invalid`] for an address to listen on.
 ///
 /// # Panics
@@ -169,16 +205,13 @@ pub async fn open_connection(
 ) -> Result<(StreamReader, StreamWriter), Error> {
     // Files are read, and found wanting, before anybody is bothered.
     let connector = options.connector(endpoint.host())?;
+    options.check_proxies(endpoint)?;
     let how = options.dial();
     let deadline = how.deadline;
-    let transport = dial(endpoint, &how).await?;
-    let (peer, local) = transport.addresses();
-    tracing::info!("connected to {peer} from {local}");
-    let name = match endpoint.to_string() {
-        same if same == peer.to_string() => same,
-        given => format!("{given} ({peer})"),
-    };
-    set_up(transport, connector, options, &name, deadline).await
+    let reached = reach(endpoint, &how, &options.proxies).await?;
+    tracing::info!("connected to {} from {}", reached.peer, reached.local);
+    let name = options.name(endpoint, &reached.peer);
+    set_up(reached, connector, options, &name, deadline).await
 }
 
 /// The streams of a connection that is there already: a [`TcpStream`](tokio::net::TcpStream), a
@@ -226,28 +259,29 @@ pub async fn open_connection_over(
     options: &ConnectOptions,
 ) -> Result<(StreamReader, StreamWriter), Error> {
     let connector = options.connector(None)?;
-    let transport = Transport::over(io);
-    let name = transport.addresses().0.to_string();
-    set_up(transport, connector, options, &name, Deadline::after(options.timeout)).await
+    let reached = Reached::from(Transport::over(io));
+    let name = reached.peer.to_string();
+    set_up(reached, connector, options, &name, Deadline::after(options.timeout)).await
 }
 
 /// What follows once there is a connection; `name` is the server for messages.
 async fn set_up(
-    mut io: Transport,
+    Reached { mut connection, peer, local }: Reached,
     connector: Option<Connector>,
     options: &ConnectOptions,
     name: &str,
     deadline: Deadline,
 ) -> Result<(StreamReader, StreamWriter), Error> {
-    let Some(connector) = connector else { return Ok(fresh(io, options.limits.clone().into())) };
-    let (peer, local) = io.addresses();
+    let link = |peer, local| Link::new(peer, local, options.limits.clone().into());
+    let Some(connector) = connector else { return Ok(streams(connection, link(peer, local))) };
     if let Some(protocol) = options.starttls {
         let server = &connector.server_name();
-        io = Request { protocol, server, local: &local, peer: name, deadline }.send(io.into()).await?;
+        let request = Request { protocol, server, local: &local, peer: name, deadline };
+        connection = request.send(connection).await?.into();
     }
     // Its state is large, and goes when it is done.
-    let shaking_hands = Box::pin(connector.connect(io.into(), name));
+    let shaking_hands = Box::pin(connector.connect(connection, name));
     let (secured, info) =
         deadline.bound(Step::Handshake, shaking_hands, || format!("TLS handshake with {name}")).await??;
-    Ok(streams(Transport::secured(secured, info), Link::new(peer, local, options.limits.clone().into())))
+    Ok(streams(Transport::secured(secured, info), link(peer, local)))
 }

@@ -8,7 +8,9 @@ use std::task::{Context, Poll};
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{Limits, StreamReader, fresh};
+use super::link::Link;
+use super::{Limits, StreamReader, streams};
+use crate::endpoint::Address;
 use crate::transport::Transport;
 
 /// The peer of a reader. A read gets everything that has arrived, as from a socket.
@@ -26,7 +28,8 @@ impl Feed {
     pub(super) fn reader(limit: usize) -> (Self, StreamReader) {
         let feed = Self::default();
         let limits = Limits { line: limit, ..Limits::default() };
-        let (reader, _writer) = fresh(Transport::over(feed.clone()), limits.into());
+        let link = Link::new(Address::Unknown, Address::Unknown, limits.into());
+        let (reader, _writer) = streams(Transport::over(feed.clone()), link);
         (feed, reader)
     }
 

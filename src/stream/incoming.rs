@@ -4,6 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use memchr::memchr;
 
 use super::buffer::Buffer;
@@ -48,14 +49,8 @@ impl Deref for Reading {
 }
 
 impl Incoming {
-    pub(super) fn new(half: ReadHalf, link: Arc<Link>) -> Self {
-        Self {
-            half,
-            link: Reading(link),
-            buffer: Buffer::default(),
-            state: State::Open,
-            dropping_line: false,
-        }
+    pub(super) fn new(half: ReadHalf, ahead: Bytes, link: Arc<Link>) -> Self {
+        Self { half, link: Reading(link), buffer: ahead.into(), state: State::Open, dropping_line: false }
     }
 
     pub(super) fn link(&self) -> Arc<Link> {

@@ -47,7 +47,7 @@ pub use start_tls::{TlsSide, start_tls, start_tls_buffered};
 pub use traffic::Traffic;
 pub use writer::StreamWriter;
 
-use crate::transport::Transport;
+use crate::transport::Prefixed;
 use link::Link;
 
 /// How many bytes a line, or what comes before a separator, may have: 64 KiB, as in asyncio.
@@ -75,17 +75,12 @@ impl Default for Limits {
     }
 }
 
-/// A reader and a writer for a connection.
-fn streams(transport: Transport, link: Arc<Link>) -> (StreamReader, StreamWriter) {
-    let (read, write) = transport.split();
+/// A reader and a writer for a connection; what was read ahead is in the reader's buffer.
+fn streams(connection: impl Into<Prefixed>, link: Arc<Link>) -> (StreamReader, StreamWriter) {
+    let Prefixed { ahead, io } = connection.into();
+    let (read, write) = io.split();
     if link.traffic.has_limit() {
         write.watch_progress();
     }
-    (StreamReader::new(read, Arc::clone(&link)), StreamWriter::new(write, link))
-}
-
-/// The same for a connection that is still as it was made.
-fn fresh(transport: Transport, limits: Arc<Limits>) -> (StreamReader, StreamWriter) {
-    let (peer, local) = transport.addresses();
-    streams(transport, Link::new(peer, local, limits))
+    (StreamReader::new(read, ahead, Arc::clone(&link)), StreamWriter::new(write, link))
 }

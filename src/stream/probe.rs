@@ -6,6 +6,7 @@ use super::{ConnectOptions, open_connection};
 use crate::certificate::Certificate;
 use crate::endpoint::{Address, Endpoint};
 use crate::error::Error;
+use crate::transport::proxy::Proxy;
 use crate::transport::tls::TlsInfo;
 
 /// How long a peer may take to end its side: until then nothing that it sends is answered with a reset.
@@ -28,10 +29,12 @@ pub struct Probed {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Found {
-    /// The peer's address.
+    /// The peer's address: that of the first proxy, if there is one.
     pub peer: Address,
     /// This end's address.
     pub local: Address,
+    /// The proxies on the way, in their order.
+    pub proxies: Vec<Proxy>,
     /// What was agreed in the TLS handshake; none without TLS.
     pub tls: Option<TlsInfo>,
 }
@@ -85,5 +88,5 @@ pub async fn probe(endpoint: &Endpoint, options: &ConnectOptions) -> Probed {
         // How a connection ends that nobody has used does not matter.
         _ => None,
     };
-    Probed { endpoint, found: Some(Found { peer, local, tls }), error }
+    Probed { endpoint, found: Some(Found { peer, local, proxies: options.proxies().to_vec(), tls }), error }
 }

@@ -31,8 +31,8 @@ pub struct StreamReader {
 }
 
 impl StreamReader {
-    pub(super) fn new(half: ReadHalf, link: Arc<Link>) -> Self {
-        Self { incoming: Box::new(Incoming::new(half, link)) }
+    pub(super) fn new(half: ReadHalf, ahead: Bytes, link: Arc<Link>) -> Self {
+        Self { incoming: Box::new(Incoming::new(half, ahead, link)) }
     }
 
     /// Up to `n` bytes, at least one unless the stream has ended or `n` is 0; empty at the end.

@@ -4,13 +4,14 @@
 //! tests can try every one of them without a connection. [`Dialogue`] does all input and output.
 
 use std::io;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{Prefixed, Transport, quoted};
 use crate::error::{Error, Step, reason};
-use crate::policy::Deadline;
+use crate::policy::{Deadline, within};
 
 /// An answer that is not complete after this many bytes is not read any further.
 pub(super) const MAX_ANSWER: usize = 64 * 1024;
@@ -32,10 +33,10 @@ pub(super) struct Dialogue {
     received: BytesMut,
     deadline: Deadline,
     step: Step,
-    /// What is being done and with whom, for messages.
+    /// What is being done and with whom, for the error of a step that takes too long.
     doing: String,
-    /// Makes the error of a dialogue that fails, from `doing` and the reason.
-    error: fn(&str, String) -> Error,
+    /// Makes the error of a dialogue that fails for this reason.
+    error: Box<dyn Fn(String) -> Error + Send + Sync>,
 }
 
 impl Dialogue {
@@ -45,10 +46,10 @@ impl Dialogue {
         deadline: Deadline,
         step: Step,
         doing: String,
-        error: fn(&str, String) -> Error,
+        error: impl Fn(String) -> Error + Send + Sync + 'static,
     ) -> Self {
         let Prefixed { ahead, io } = connection.into();
-        Self { io, received: ahead.into(), deadline, step, doing, error }
+        Self { io, received: ahead.into(), deadline, step, doing, error: Box::new(error) }
     }
 
     /// Sends `say`, receives the answer and takes it, without a byte of what comes after it. `awaits` names the
@@ -65,11 +66,22 @@ impl Dialogue {
     ) -> Result<Bytes, Error> {
         let waiting = format!("{}: waiting for {awaits}", self.doing);
         let answered = self.deadline.bound(self.step, self.exchange(say, awaits, read), || waiting).await?;
-        let length = answered.map_err(|reason| (self.error)(&self.doing, reason))?;
-        if length > 0 {
-            tracing::debug!("{}: received {}", self.doing, quoted(&self.received[..length]));
-        }
+        let length = answered.map_err(&self.error)?;
         Ok(self.received.split_to(length).freeze())
+    }
+
+    /// Up to `length` bytes of what comes after the last answer, as far as they come within `time`: for a message.
+    pub(super) async fn rest(&mut self, length: usize, time: Duration) -> &[u8] {
+        let reading = async {
+            while self.received.len() < length {
+                self.received.reserve(length);
+                if !matches!(self.io.read_buf(&mut self.received).await, Ok(1..)) {
+                    return;
+                }
+            }
+        };
+        within(Some(time), reading).await;
+        &self.received[..length.min(self.received.len())]
     }
 
     /// What was received and is not part of an answer that was taken.
@@ -130,7 +142,7 @@ mod tests {
         let (ours, mut theirs) = duplex(2 * MAX_ANSWER);
         theirs.write_all(sent).await.unwrap();
         let deadline = Deadline::after(Some(Duration::from_secs(3)));
-        let error = |doing: &str, reason: String| Error::tls(doing, reason);
+        let error = |reason| Error::tls("a test", reason);
         (Dialogue::new(Transport::over(ours), deadline, Step::StartTls, "a test".to_owned(), error), theirs)
     }
 
@@ -162,14 +174,7 @@ mod tests {
     #[tokio::test]
     async fn what_was_read_ahead_is_the_beginning_of_the_first_answer() {
         let (read_ahead, theirs) = dialogue(b"e\n").await;
-        let connection = Prefixed { ahead: Bytes::from_static(b"on"), io: read_ahead.io };
-        let mut dialogue = Dialogue::new(
-            connection,
-            read_ahead.deadline,
-            read_ahead.step,
-            read_ahead.doing,
-            read_ahead.error,
-        );
+        let mut dialogue = Dialogue { received: BytesMut::from("on"), ..read_ahead };
         assert_eq!(dialogue.turn(b"", "one", line).await.unwrap(), "one\n");
         drop(theirs);
     }

@@ -10,6 +10,7 @@ mod halves;
 mod listener;
 mod loss;
 mod prefixed;
+pub(crate) mod proxy;
 mod quoted;
 mod resolve;
 mod shared;

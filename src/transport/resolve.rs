@@ -36,7 +36,7 @@ pub(super) async fn resolve(
     // An endpoint that was not parsed has not been checked.
     host::check(host)?;
     if numeric && !host.contains('%') {
-        return Err(failed(ResolveFault::NotNumeric, "not an IP address, and names are not looked up"));
+        return Err(not_numeric(host));
     }
     let (sender, receiver) = oneshot::channel();
     let name = host.to_owned();
@@ -50,6 +50,12 @@ pub(super) async fn resolve(
         addresses.as_ref().map_or_else(ToString::to_string, |a| list(a))
     );
     addresses.map_err(|reason| other(&explained(host, reason)))
+}
+
+/// A name where only addresses are allowed.
+pub(super) fn not_numeric(host: &str) -> Error {
+    let reason = "not an IP address, and names are not looked up".to_owned();
+    Error::Resolve { host: host.to_owned(), reason, fault: ResolveFault::NotNumeric }
 }
 
 /// A resolver may know a name outside ASCII, as for `.local`. The advice is given only if it does not.

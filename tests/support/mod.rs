@@ -53,7 +53,18 @@ pub fn astream<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Program {
 pub fn tool(name: &str) -> Program {
     let mut command = Command::new(name);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    for name in ["SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE"] {
+    for name in [
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "SSLKEYLOGFILE",
+        "ASTREAM_PROXY_AUTH",
+        "ALL_PROXY",
+        "all_proxy",
+        "HTTPS_PROXY",
+        "https_proxy",
+        "NO_PROXY",
+        "no_proxy",
+    ] {
         command.env_remove(name);
     }
     if BY_STREAMS {

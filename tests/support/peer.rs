@@ -52,6 +52,26 @@ pub fn peer_at<T: Send + 'static>(ip: &str, serve: impl FnOnce(TcpStream) -> T +
     Peer { address, result }
 }
 
+/// Serves so many connections, one after the other, each with its number.
+pub fn peers<T: Send + 'static>(
+    connections: usize,
+    serve: impl Fn(usize, TcpStream) -> T + Send + 'static,
+) -> Peer<Vec<T>> {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (sender, result) = channel();
+    thread::spawn(move || {
+        let served = (0..connections).map(|number| {
+            let (stream, _) = listener.accept().unwrap();
+            stream.set_read_timeout(Some(DEADLINE)).unwrap();
+            stream.set_write_timeout(Some(DEADLINE)).unwrap();
+            serve(number, stream)
+        });
+        let _ = sender.send(served.collect());
+    });
+    Peer { address, result }
+}
+
 pub type Tls = StreamOwned<ServerConnection, TcpStream>;
 
 /// The same with TLS around the connection; the handshake happens with the first byte.

@@ -3,18 +3,21 @@
 use std::time::{Duration, Instant};
 
 use astream::handlers::{Exchange, Handler, Outcome, Stdio};
-use astream::{Answer, ConnectOptions, Error, Totals, open_connection};
+use astream::{Answer, ConnectOptions, Endpoint, Error, Totals, open_connection};
 
 use crate::cli::Connect;
 use crate::probe;
 use crate::report::{self, Ending};
 
 pub async fn run(args: &Connect) -> anyhow::Result<Ending> {
-    let options = options(args)?;
     if args.probe.is_asked() {
-        return probe::run(args, options).await;
+        let endpoints = args.address.endpoints()?;
+        let Some(first) = endpoints.first() else { return Ok(Ending::Status(0)) };
+        let options = options(args, first)?;
+        return probe::run(args, endpoints, options).await;
     }
     let endpoint = args.address.endpoint()?;
+    let options = options(args, &endpoint)?;
     let handler = Stdio::new(exchange(args)).may_block(true);
     let start = Instant::now();
     let (reader, writer) = open_connection(&endpoint, &options).await?;
@@ -51,9 +54,11 @@ fn exchange(args: &Connect) -> Exchange {
     args.exchange.exchange(args.tls.starttls.is_none())
 }
 
-fn options(args: &Connect) -> Result<ConnectOptions, Error> {
+/// How to reach the target; of several ports of one host the first stands for all.
+fn options(args: &Connect, target: &Endpoint) -> Result<ConnectOptions, Error> {
     let idle = args.exchange.idle_timeout();
-    let mut options = args.reach.options().family(args.address.family()).idle_timeout(idle);
+    let mut options =
+        args.reach.options(target, &args.tls.cacert)?.family(args.address.family()).idle_timeout(idle);
     if let Some(tls) = args.tls.client(args.probe.needs_tls())? {
         options = options.tls(tls);
     }

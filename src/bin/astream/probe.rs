@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::SystemTime;
 
-use astream::{Certificate, ConnectOptions, Error, Probed, probe};
+use astream::{Certificate, ConnectOptions, Endpoint, Error, Probed, probe};
 use tokio::task::JoinSet;
 
 use crate::cli::Connect;
@@ -17,8 +17,11 @@ use crate::stdout::Stdout;
 const AT_ONCE: u64 = 100;
 
 /// Asks every port, and reports in their order. The status is the highest of all.
-pub async fn run(args: &Connect, mut options: ConnectOptions) -> anyhow::Result<Ending> {
-    let endpoints = args.address.endpoints()?;
+pub async fn run(
+    args: &Connect,
+    endpoints: Vec<Endpoint>,
+    mut options: ConnectOptions,
+) -> anyhow::Result<Ending> {
     if let [first, _, ..] = &endpoints[..] {
         options = options.resolved(first).await?;
     }

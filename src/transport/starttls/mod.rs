@@ -66,13 +66,17 @@ impl Request<'_> {
     /// Asks, and gives the connection at the point where the handshake begins.
     pub(crate) async fn send(&self, connection: Prefixed) -> Result<Transport, Error> {
         let doing = format!("STARTTLS ({}) with {}", self.protocol, self.peer);
-        let failed = |doing: &str, reason: String| Error::tls(doing, reason);
+        let failed = {
+            let doing = doing.clone();
+            move |reason| Error::tls(doing.clone(), reason)
+        };
         let mut dialogue = Dialogue::new(connection, self.deadline, Step::StartTls, doing.clone(), failed);
         for Turn { say, awaits, read } in self.protocol.turns() {
-            match dialogue.turn(&self.said(say), awaits, read).await {
+            let answer = match dialogue.turn(&self.said(say), awaits, read).await {
                 Err(_) if is_alert(dialogue.received()) => return Err(speaks_tls(doing)),
-                answered => drop(answered?),
-            }
+                answer => answer?,
+            };
+            tracing::debug!("{} said {}", self.peer, quoted(&answer));
         }
         let Prefixed { ahead, io } = dialogue.end();
         if ahead.is_empty() { Ok(io) } else { Err(Error::tls(doing, UNASKED)) }

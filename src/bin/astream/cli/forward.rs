@@ -84,6 +84,11 @@ impl ForwardOptions {
         Ok(Some(self.forward_pin.iter().fold(client, |client, pin| client.pin(*pin))))
     }
 
+    /// By whose certificates the target is verified, if not by those of the system.
+    pub fn cacert(&self) -> &[PathBuf] {
+        &self.forward_cacert
+    }
+
     fn is_name_verified(&self) -> bool {
         !self.forward_insecure && self.forward_pin.is_empty()
     }

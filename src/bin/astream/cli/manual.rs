@@ -30,7 +30,11 @@ pub const TIMES: Section = Section {
 pub const REPEATED: Section = Section {
     heading: "Options given again",
     entries: &[
-        ("--cacert, --crl, --pin, --alpn, -v", "add up; so do --forward-cacert and --forward-pin"),
+        (
+            "--cacert, --crl, --pin, --alpn, -v",
+            "add up; so do --proxy-cacert, --forward-cacert, --forward-pin",
+        ),
+        ("-x", "a chain of proxies, the first of them first"),
         ("all others", "the last one counts; a second --forward is an error"),
     ],
 };
@@ -41,6 +45,8 @@ pub const ENVIRONMENT: Section = Section {
         ("SSL_CERT_FILE", "a file of certificates to trust, in place of the system's"),
         ("SSL_CERT_DIR", "a folder of them, or several with colons between them"),
         ("SSLKEYLOGFILE", "a file for the secrets of each TLS session, with which Wireshark can read it"),
+        ("ASTREAM_PROXY_AUTH", "USER:SECRET for the first proxy; with _2 for the second"),
+        ("HTTPS_PROXY, ALL_PROXY, NO_PROXY", "read with -x env only"),
         ("ASTREAM_NO_SPLICE", "if set, the kernel moves no bytes by itself: to look for a fault"),
     ],
 };
@@ -66,7 +72,7 @@ pub const EXIT_STATUS: Section = Section {
         ("1", "the connection failed after it was made: reset, write error, input not delivered"),
         ("2", "usage, a local file, an error reading stdin or writing stdout"),
         ("3", "the name does not resolve"),
-        ("4", "could not connect, could not listen"),
+        ("4", "could not connect, could not listen, the proxy refused"),
         ("5", "a timeout (-w, -i)"),
         ("6", "TLS: handshake, verification, alert"),
         ("7", "TLS ended without close_notify: the data may be cut short"),
@@ -90,6 +96,10 @@ pub const CONNECT_EXAMPLES: Section = Section {
         ("tar c . | astream connect host 9000", "send a folder"),
         ("astream connect mail.example.org 587 --starttls smtp -C", "talk to a mail server"),
         ("astream connect -z host 20-25,443", "see which ports are open"),
+        (
+            "ssh -o ProxyCommand='astream connect -x socks5://127.0.0.1:9050 %h %p' host",
+            "go through a proxy with ssh",
+        ),
         (
             "astream connect -z www.example.org 443 --tls --expires-within 30d",
             "fail if the server's certificate ends within a month",

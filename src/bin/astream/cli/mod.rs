@@ -9,6 +9,7 @@ mod generated;
 mod habits;
 mod manual;
 mod probe;
+mod proxy;
 mod reach;
 mod report;
 mod serve;
@@ -87,6 +88,7 @@ impl From<Address> for Connect {
 /// is served; with -k or --echo all are, until a signal comes.
 #[derive(Args)]
 #[command(group(ArgGroup::new("any_tls").multiple(true).args(["tls", "forward_tls"])))]
+#[command(mut_arg("proxy", |proxy| proxy.requires("forward")))]
 pub struct Listen {
     #[command(flatten)]
     pub address: Address,

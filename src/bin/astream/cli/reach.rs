@@ -1,8 +1,11 @@
 //! How a target is reached: by `connect`, by `-z`, and by `--forward`.
 
-use astream::ConnectOptions;
+use std::path::PathBuf;
+
+use astream::{ConnectOptions, Endpoint, Error};
 use clap::{Args, ValueHint};
 
+use super::proxy::ProxyOptions;
 use super::units::{self, Limit};
 
 /// What `-w` is by itself.
@@ -17,17 +20,23 @@ pub struct Reach {
     #[arg(short = 'w', long, value_name = "TIME", value_hint = ValueHint::Other, default_value = SETUP_LIMIT,
           value_parser = units::limit)]
     pub timeout: Limit,
+    #[command(flatten)]
+    proxy: ProxyOptions,
 }
 
 impl Default for Reach {
     fn default() -> Self {
-        Self { numeric: false, timeout: units::limit(SETUP_LIMIT).expect("it is a time") }
+        let timeout = units::limit(SETUP_LIMIT).expect("it is a time");
+        Self { numeric: false, timeout, proxy: ProxyOptions::default() }
     }
 }
 
 impl Reach {
-    pub fn options(&self) -> ConnectOptions {
-        ConnectOptions::new().numeric(self.numeric).timeout(self.timeout.get()).by_streams(by_streams())
+    /// How to reach `target`, whose certificate is verified by those of `cacert`.
+    pub fn options(&self, target: &Endpoint, cacert: &[PathBuf]) -> Result<ConnectOptions, Error> {
+        let options =
+            ConnectOptions::new().numeric(self.numeric).timeout(self.timeout.get()).by_streams(by_streams());
+        Ok(self.proxy.proxies(target, cacert)?.into_iter().fold(options, ConnectOptions::proxy))
     }
 }
 

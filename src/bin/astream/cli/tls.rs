@@ -9,6 +9,7 @@ use clap::{ArgGroup, Args, ValueHint};
 
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "TLS", group = ArgGroup::new("tls").multiple(true),
+          group = ArgGroup::new("verifying").multiple(true).args(["from_start", "starttls", "show_certs", "expires_within", "proxy"]),
           group = ArgGroup::new("any_tls").multiple(true).args(["from_start", "starttls"]))]
 pub struct ClientTls {
     /// Speak TLS; chain and name are verified
@@ -18,8 +19,8 @@ pub struct ClientTls {
     #[arg(long, hide_short_help = true, value_name = "PROTO", group = "tls", value_parser = protocol())]
     pub starttls: Option<StartTls>,
     /// Trust the certificates in FILE, not the system's; may be repeated
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "tls")]
-    cacert: Vec<PathBuf>,
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "verifying")]
+    pub cacert: Vec<PathBuf>,
     /// Our certificate, if asked for one (PEM)
     #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "tls")]
     cert: Option<PathBuf>,

@@ -32,7 +32,8 @@ pub async fn run(args: &Listen) -> anyhow::Result<Ending> {
 }
 
 fn forward(args: &Listen, target: &Endpoint) -> Result<Forward, Error> {
-    let mut options = args.reach.options().idle_timeout(args.exchange.idle_timeout());
+    let options = args.reach.options(target, args.forward.cacert())?;
+    let mut options = options.idle_timeout(args.exchange.idle_timeout());
     if let Some(tls) = args.forward.tls(target, args.tls.ignores_unexpected_eof())? {
         options = options.tls(tls);
     }

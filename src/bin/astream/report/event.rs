@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::SystemTime;
 
-use astream::{Address, Certificate, Error, Pin, Probed, TlsInfo, Totals};
+use astream::{Address, Certificate, Error, Found, Pin, Probed, TlsInfo, Totals};
 
 use super::hint::hint;
 use super::json::Object;
@@ -121,7 +121,7 @@ impl Event<'_> {
 /// The line of an open port.
 fn open(probed: &Probed) -> String {
     let (found, endpoint) = (probed.found.as_ref(), probed.endpoint.to_string());
-    let peer = found.map(|found| found.peer.to_string()).filter(|peer| *peer != endpoint);
+    let peer = found.map(reached).filter(|peer| *peer != endpoint);
     let peer = peer.map_or_else(String::new, |peer| format!(" ({peer})"));
     let tls = found.and_then(|found| found.tls.as_ref());
     let tls = tls.map_or_else(String::new, |tls| format!(", {tls}"));
@@ -129,6 +129,16 @@ fn open(probed: &Probed) -> String {
     let end = own.and_then(|own| Some((own.not_after()?, own.days_left(SystemTime::now())?)));
     let end = end.map_or_else(String::new, |(end, days)| format!(", certificate until {end} ({days} days)"));
     format!("{endpoint}{peer}: open{tls}{end}")
+}
+
+/// What stands in brackets after a target.
+fn reached(found: &Found) -> String {
+    match &found.proxies[..] {
+        [] => found.peer.to_string(),
+        proxies => {
+            format!("through {}", proxies.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+        }
+    }
 }
 
 /// An error with what to do about it, for a log that takes anything that can be displayed.
@@ -156,6 +166,7 @@ fn probed_members(object: Object, checked: &Checked) -> Object {
         .raw("status", &checked.status())
         .maybe("peer", found.map(|found| &found.peer))
         .maybe("local", found.map(|found| &found.local))
+        .texts("proxies", found.iter().flat_map(|found| &found.proxies))
         .object("tls", tls.map(|tls| handshake(Object::new(), tls)))
         .objects("certificates", probed.certificates().iter().map(certificate))
         .maybe("message", checked.message().as_ref())

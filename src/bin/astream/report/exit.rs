@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, Write};
 
-use astream::Error;
+use astream::{Error, ProxyFault};
 
 use super::hint::hint;
 use super::{Event, tell};
@@ -77,13 +77,18 @@ fn die(signal: i32) -> u8 {
 /// What an error is to the shell.
 pub fn status(error: &Error) -> u8 {
     match error {
-        Error::Invalid { .. } | Error::File { .. } | Error::Local { .. } => 2,
+        Error::Invalid { .. }
+        | Error::File { .. }
+        | Error::Local { .. }
+        | Error::Proxy { fault: ProxyFault::SecretInUrl, .. } => 2,
         Error::Resolve { .. } => 3,
-        Error::Connect { .. } | Error::Bind { .. } => 4,
+        Error::Relay { cause, .. } | Error::Proxy { fault: ProxyFault::Unreachable(cause), .. } => {
+            status(cause)
+        }
+        Error::Connect { .. } | Error::Bind { .. } | Error::Proxy { .. } => 4,
         Error::Timeout { .. } | Error::Idle { .. } => 5,
         Error::Tls { .. } => 6,
         Error::Truncated => 7,
-        Error::Relay { cause, .. } => status(cause),
         _ => 1,
     }
 }

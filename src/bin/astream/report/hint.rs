@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind};
 
-use astream::{Attempt, Certificate, Error, ResolveFault, Step, TlsFault};
+use astream::{Attempt, Certificate, Error, ProxyFault, ResolveFault, Step, TlsFault};
 use rustix::io::Errno;
 
 pub fn hint(error: &Error) -> Option<String> {
@@ -12,6 +12,7 @@ pub fn hint(error: &Error) -> Option<String> {
         Error::Tls { fault, peer_certificates, .. } => {
             trust(*fault, peer_certificates, "--").or_else(|| tls(*fault).map(str::to_owned))
         }
+        Error::Proxy { proxy: url, fault, .. } => proxy(url, fault),
         Error::Relay { side, cause, .. } => match &**cause {
             // The options for the target have names of their own.
             Error::Tls { fault, peer_certificates, .. } if side.starts_with("the target") => {
@@ -21,7 +22,7 @@ pub fn hint(error: &Error) -> Option<String> {
             Error::Truncated => {
                 Some("--ignore-unexpected-eof, if the protocol itself says where its data end".to_owned())
             }
-            cause @ Error::Timeout { .. } => fixed(cause).map(str::to_owned),
+            cause @ (Error::Timeout { .. } | Error::Proxy { .. }) => hint(cause),
             _ => None,
         },
         other => fixed(other).map(str::to_owned),
@@ -68,6 +69,36 @@ fn connect(attempt: &Attempt) -> Option<&'static str> {
     let is_of_another_type = is(&attempt.cause, Errno::PROTOTYPE);
     is_of_another_type
         .then_some("datagram sockets are not supported; use nc -uU PATH, or socat - UNIX-SENDTO:PATH")
+}
+
+/// What to do about a proxy, which has options of its own.
+fn proxy(url: &str, fault: &ProxyFault) -> Option<String> {
+    let fixed = match fault {
+        ProxyFault::Unreachable(cause) => return proxy_itself(cause),
+        ProxyFault::SecretInUrl | ProxyFault::LoginMissing => {
+            "put USER:SECRET into the environment variable ASTREAM_PROXY_AUTH; for a second proxy it is ASTREAM_PROXY_AUTH_2"
+        }
+        ProxyFault::LoginRejected => "see USER:SECRET in the environment variable ASTREAM_PROXY_AUTH",
+        ProxyFault::NoConnect => "it may be a web server, and not a proxy",
+        ProxyFault::Protocol if url.starts_with("socks") => {
+            "socks5://, socks4a:// or http://, by what it speaks"
+        }
+        ProxyFault::Protocol => "http://, https:// or socks5://, by what it speaks",
+        _ => return None,
+    };
+    Some(fixed.to_owned())
+}
+
+/// A proxy that cannot be reached, or that is not trusted.
+fn proxy_itself(cause: &Error) -> Option<String> {
+    match cause {
+        Error::Tls { fault: TlsFault::NoTls, .. } => Some("http://, if it does not speak TLS".to_owned()),
+        Error::Tls { fault: TlsFault::Untrusted, .. } => {
+            Some("name certificates to trust with --proxy-cacert FILE".to_owned())
+        }
+        Error::Tls { .. } => None,
+        other => hint(other),
+    }
 }
 
 fn is(error: &io::Error, errno: Errno) -> bool {

@@ -96,6 +96,10 @@ impl Line {
 
     fn option<'a>(&mut self, option: &str, words: &mut impl Iterator<Item = &'a str>) -> Option<()> {
         let value = if takes(option)? == Takes::Value { Some(words.next()?.to_owned()) } else { None };
+        // A secret that stands there is not repeated.
+        if matches!(option, "-x" | "--proxy") && value.as_ref().is_some_and(|url| url.contains('@')) {
+            return None;
+        }
         let Some(meaning) = known(option).filter(|_| own(option).is_none()) else {
             self.options.push(option.to_owned());
             self.options.extend(value);

@@ -35,7 +35,6 @@ const DATAGRAMS: Meaning =
     Later("datagrams are not supported; use nc -u HOST PORT, or socat - UDP:HOST:PORT");
 const COMMANDS: Meaning =
     Later("no command is run yet; use a pipe: mkfifo back; astream listen HOST PORT < back | CMD > back");
-const PROXIES: Meaning = Later("no proxy is supported yet; use ncat --proxy HOST:PORT");
 pub(super) const SOURCE: &str = "the local address cannot be chosen yet; use nc -s ADDRESS -p PORT";
 const VERIFIED: Meaning = Nothing("certificates are always verified");
 const UNVERIFIED: Meaning =
@@ -54,7 +53,6 @@ const OPTIONS: &[(&[&str], Takes, Meaning)] = &[
     (&["--wait"], Takes::Value, Is(&["-w"])),
     (&["-u", "--udp"], Takes::Nothing, DATAGRAMS),
     (&["-e", "-c", "--exec", "--sh-exec"], Takes::Value, COMMANDS),
-    (&["-x", "--proxy"], Takes::Value, PROXIES),
     (&["-s", "--source"], Takes::Value, Later(SOURCE)),
     (&["--ssl"], Takes::Nothing, Is(&["--tls"])),
     (&["--ca", "--cafile", "--ca-file", "--ssl-trustfile", "-CAfile"], Takes::Value, Is(&["--cacert"])),
