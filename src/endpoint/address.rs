@@ -1,4 +1,4 @@
-//! What a socket has: the address of one end of a connection.
+//! The address of a socket: of one end of a connection, or of a listener.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -8,8 +8,8 @@ use super::unix;
 
 /// The address of one end of a connection, or of a listening socket.
 ///
-/// An [`Endpoint`](crate::Endpoint) can be made from one that has a name, and its text can be parsed as
-/// that endpoint, unless something in a path had to be escaped. The text of any other is no endpoint.
+/// An [`Endpoint`](crate::Endpoint) can be made from an address that has a name, and its text can be parsed
+/// as that endpoint, unless something in a path had to be escaped. The text of any other address cannot.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Address {

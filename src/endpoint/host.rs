@@ -1,4 +1,4 @@
-//! What can be a host: a name, or an IP address in its plain form.
+//! Checks a host: a name, or an IP address in its plain form.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -6,9 +6,9 @@ use crate::error::Error;
 
 /// Refuses what is neither a host name nor an IP address.
 ///
-/// Numbers in other bases or with parts missing are refused too, with the plain form. The system's
-/// resolver takes them for addresses (`inet_aton(3)`): it reads `0127.0.0.1` as 87.0.0.1, `127.1` and
-/// `2130706433` as 127.0.0.1. Many other programs do not, so whoever wrote it may mean another machine.
+/// Numbers in other bases or with parts missing are refused too, with the plain form. The system's resolver
+/// accepts them as addresses (`inet_aton(3)`): it reads `0127.0.0.1` as 87.0.0.1, `127.1` and `2130706433` as
+/// 127.0.0.1. Many other programs do not, so another machine may be meant.
 pub(crate) fn check(host: &str) -> Result<(), Error> {
     let is_ip = |text: &str| text.parse::<IpAddr>().is_ok();
     if host.is_empty() {
@@ -43,7 +43,8 @@ fn hexadecimal(part: &str) -> Option<&str> {
     part.strip_prefix("0x").or_else(|| part.strip_prefix("0X"))
 }
 
-/// What the system makes of numbers with dots between them: the last one fills all bytes that are left.
+/// The address that the system reads from numbers with dots between them: the last one fills all bytes that
+/// are left.
 fn inet_aton(parts: &[&str]) -> Option<Ipv4Addr> {
     let (last, first) = parts.split_last()?;
     let bytes = first.iter().map(|part| number(part)?.try_into().ok()).collect::<Option<Vec<u8>>>()?;

@@ -1,4 +1,4 @@
-//! An address: what a person writes ([`Endpoint`]) and what a socket has ([`Address`]).
+//! Addresses: as a person writes them ([`Endpoint`]) and as a socket has them ([`Address`]).
 
 mod address;
 pub(crate) mod host;
@@ -86,7 +86,7 @@ impl FromStr for Endpoint {
     }
 }
 
-/// As it is parsed from text, but the path of a Unix socket may be any bytes.
+/// Parsed as from text, but the path of a Unix socket may be any bytes.
 impl TryFrom<&OsStr> for Endpoint {
     type Error = Error;
 
@@ -95,7 +95,7 @@ impl TryFrom<&OsStr> for Endpoint {
         if let Some(path) = text.as_bytes().strip_prefix(b"unix:") {
             return match path {
                 b"" | b"@" => Err(Error::invalid(&lossy, "the path is empty; write unix:PATH or unix:@NAME")),
-                _ if path.contains(&0) => Err(Error::invalid(&lossy, "a path holds no NUL byte")),
+                _ if path.contains(&0) => Err(Error::invalid(&lossy, "a path cannot contain a NUL byte")),
                 _ => Ok(Self::Unix(PathBuf::from(OsStr::from_bytes(path)))),
             };
         }
@@ -142,7 +142,7 @@ impl TryFrom<(&str, u16)> for Endpoint {
     }
 }
 
-/// The address that a socket has, so that it can be connected to. One without a name is an error.
+/// The address of a socket, to connect to it. One without a name is an error.
 impl TryFrom<&Address> for Endpoint {
     type Error = Error;
 
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_told_with_what_to_write() {
+    fn an_invalid_address_is_reported_with_what_to_write() {
         for (text, told) in [
             ("localhost", "HOST:PORT"),
             ("localhost:99999", "0 to 65535"),

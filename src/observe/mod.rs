@@ -1,23 +1,23 @@
-//! What can be known about the bytes of a connection.
+//! Facts about the bytes of a connection.
 
 use std::fmt;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// How many bytes went each way.
+/// How many bytes were sent and received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Totals {
-    /// Bytes handed to the kernel for the peer.
+    /// Bytes passed to the kernel for the peer.
     pub sent: u64,
     /// Bytes received from the peer.
     pub received: u64,
-    /// Whether all that was received is a fatal alert of TLS: the peer speaks TLS, and what it was sent is no
-    /// handshake to it.
+    /// Whether a fatal alert of TLS is all that was received: the peer speaks TLS, and what it was sent is
+    /// not a handshake.
     pub is_tls_alert: bool,
-    /// What the peer sent after the last bytes that it was sent. None unless its end came after ours, and none
-    /// where the system moved the bytes by itself.
+    /// What the peer sent after our last bytes. None unless its end came after ours, and None if the system
+    /// moved the bytes by itself.
     pub answer: Option<Answer>,
 }
 
@@ -25,13 +25,13 @@ pub struct Totals {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Answer {
-    /// How many bytes came after them.
+    /// How many bytes it sent after them.
     pub received: u64,
     /// How long the peer's end came after ours.
     pub end: Duration,
 }
 
-/// Notes what came when, as far as that shows whether a peer has answered.
+/// Records what is needed to know whether a peer has answered.
 #[derive(Debug)]
 pub(crate) struct Answering {
     /// How much had been received when something was last sent.
@@ -48,7 +48,7 @@ impl Answering {
         Self { before: AtomicU64::new(NEVER), our_end: Moment::default(), peers_end: Moment::default() }
     }
 
-    /// Bytes are about to be sent, after so many were received.
+    /// Bytes are about to be sent, after this many were received.
     pub(crate) fn sending(&self, received: u64) {
         self.before.store(received, Ordering::Relaxed);
     }
@@ -62,7 +62,7 @@ impl Answering {
         self.our_end.get().is_some()
     }
 
-    /// The peer's end has come.
+    /// The peer's end was received.
     pub(crate) fn peers_end(&self) {
         self.peers_end.comes(Instant::now());
     }

@@ -1,4 +1,4 @@
-//! A time limit around a step, with an error that says which step it was.
+//! A time limit around a step, with an error that names the step.
 
 use std::time::Duration;
 
@@ -6,19 +6,19 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::error::{Error, Step};
 
-/// When several steps must be done. Without a limit, or with one that is longer than the clock can count,
-/// they may take any time.
+/// The time by which several steps must be done. Without a limit, or with one that the clock cannot
+/// represent, they may take any time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Deadline(Option<(Instant, Duration)>);
 
 impl Deadline {
-    /// The end of `limit`, which begins now.
+    /// A deadline `limit` from now.
     pub(crate) fn after(limit: Option<Duration>) -> Self {
         let end = |limit| Instant::now().checked_add(limit).zip(Some(limit));
         Self(limit.and_then(end))
     }
 
-    /// Runs one step, which `doing` describes if the limit ends it.
+    /// Runs one step, which `doing` describes in the error if the limit ends it.
     pub(crate) async fn bound<T>(
         self,
         step: Step,
@@ -34,7 +34,7 @@ impl Deadline {
     }
 }
 
-/// What `step` gives; none if it takes longer than `limit`.
+/// The result of `step`; None if it takes longer than `limit`.
 pub(crate) async fn within<T>(limit: Option<Duration>, step: impl Future<Output = T>) -> Option<T> {
     match limit {
         Some(limit) => timeout(limit, step).await.ok(),

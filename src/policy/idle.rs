@@ -1,18 +1,18 @@
-//! The idle clock: it runs while the network is waited for, and stands while our own side is.
+//! The idle clock: it runs while the network is waited for, and stops while our own side is.
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
 
-/// After the limit, what has arrived meanwhile may still be looked at for this long.
-const MOMENT: Duration = Duration::from_millis(20);
+/// How long data that arrived before the limit may still be read after it.
+const GRACE: Duration = Duration::from_millis(20);
 
-/// Notices that nothing has moved either way for a time. Without a limit it does nothing.
+/// Notices that nothing has moved in either direction for a time. Without a limit it does nothing.
 #[derive(Debug)]
 pub(crate) struct IdleClock(Option<Box<Clock>>);
 
-/// Why the clock runs, or stands.
+/// What is waited for, and so whether the clock runs.
 #[derive(Debug, Clone, Copy)]
 #[repr(u8)]
 pub(crate) enum Wait {
@@ -22,7 +22,7 @@ pub(crate) enum Wait {
     ToSend = 2,
     /// Our own output does not take what the peer has sent.
     ForOutput = 4,
-    /// Nothing is expected from the peer: that it sends nothing does not count.
+    /// Nothing is expected from the peer, so that its silence does not count.
     ForNothing = 8,
 }
 
@@ -32,7 +32,7 @@ struct Clock {
     start: Instant,
     /// When something last moved, in milliseconds after `start`.
     moved: AtomicU64,
-    /// The sum of what is waited for.
+    /// The set of waits, as bits.
     waits: AtomicU8,
 }
 
@@ -52,14 +52,14 @@ impl IdleClock {
         }
     }
 
-    /// This is waited for from now on, or no longer.
+    /// A wait for this begins, or ends.
     pub(crate) fn wait(&self, wait: Wait, begins: bool) {
         if let Some(clock) = &self.0 {
             clock.wait(wait as u8, begins);
         }
     }
 
-    /// Returns the limit when nothing has moved for it; never if there is none. May be cancelled.
+    /// Returns the limit when nothing has moved for that long; never if there is none. May be cancelled.
     pub(crate) async fn expired(&self) -> Duration {
         match &self.0 {
             Some(clock) => clock.expired().await,
@@ -108,17 +108,17 @@ impl Clock {
         runs(self.waits.load(Ordering::Relaxed))
     }
 
-    /// Whether nothing moves for a moment in which the process runs. If it was stopped (by ^Z, say), the limit
-    /// may have passed while bytes arrived that nobody could look at.
+    /// Whether nothing moves for a moment in which the process runs. If it was stopped (by ^Z, for example),
+    /// the limit may have passed while data arrived that could not be read.
     async fn is_still(&self) -> bool {
-        let (moved, end) = (self.moved.load(Ordering::Relaxed), Instant::now() + MOMENT);
+        let (moved, end) = (self.moved.load(Ordering::Relaxed), Instant::now() + GRACE);
         sleep_until(end).await;
-        let was_stopped = end.elapsed() > MOMENT;
+        let was_stopped = end.elapsed() > GRACE;
         !was_stopped && self.runs() && moved == self.moved.load(Ordering::Relaxed)
     }
 }
 
-/// Whether the network is what these waits wait for.
+/// Whether these waits are for the network.
 fn runs(waits: u8) -> bool {
     let is = |wait: Wait| waits & wait as u8 != 0;
     let on_network = is(Wait::ToSend) || (is(Wait::ToReceive) && !is(Wait::ForNothing));

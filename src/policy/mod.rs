@@ -1,4 +1,4 @@
-//! Limits as values.
+//! Time limits.
 
 mod deadline;
 mod idle;

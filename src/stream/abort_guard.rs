@@ -1,4 +1,4 @@
-//! A guard for conversations that may not come to their end.
+//! A guard for connections that may not be served to their end.
 
 use std::fmt;
 use std::future::pending;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::link::Link;
 use crate::error::Error;
 
-/// Aborts a connection when it is dropped, unless all went well; see
+/// Aborts a connection when it is dropped, unless it was disarmed; see
 /// [`StreamWriter::abort_guard`](crate::StreamWriter::abort_guard).
 ///
 /// It must be dropped before the writer is: make it after the streams, and in the same scope. A connection that
@@ -36,12 +36,12 @@ impl AbortGuard {
         Self(Some(link))
     }
 
-    /// All went well: the connection is not aborted.
+    /// Disarms the guard: the connection is not aborted.
     pub fn disarm(mut self) {
         self.0 = None;
     }
 
-    /// Takes the result of a conversation: one that failed is aborted.
+    /// Disarms the guard if the result is `Ok`, and returns the result.
     pub(crate) fn judge<T>(self, result: Result<T, Error>) -> Result<T, Error> {
         if result.is_ok() {
             self.disarm();
@@ -49,8 +49,8 @@ impl AbortGuard {
         result
     }
 
-    /// Waits until the connection is closed or aborted from here, or is idle. For a task that does not read it,
-    /// or that does so itself. May be cancelled.
+    /// Waits until the connection is closed or aborted by this end, or is idle. For a task that does not use
+    /// its reader. May be cancelled.
     pub(crate) async fn closed(&self) -> Error {
         match &self.0 {
             Some(link) => link.closed().await,

@@ -1,4 +1,4 @@
-//! `AsyncRead` and `AsyncBufRead` for the reader: codecs and hyper work on it.
+//! `AsyncRead` and `AsyncBufRead` for the reader, so that codecs and hyper work on it.
 
 use std::io;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! The connections of a server: what waits for them, and what ends them all.
+//! The connections of a server: waiting for all, and ending all.
 
 use std::collections::BTreeMap;
 use std::ptr;
@@ -8,18 +8,18 @@ use tokio::sync::watch;
 
 use super::link::{Link, Owner};
 
-/// What a server still has to wait for; all that wait are woken when it changes.
+/// What a server still has to wait for; a change wakes all that wait.
 #[derive(Debug)]
 pub(super) struct Clients(watch::Sender<Open>);
 
 #[derive(Debug, Default)]
 struct Open {
     is_closed: bool,
-    /// Tasks that accept connections or shake hands: of these there are no streams yet.
+    /// How many tasks accept connections or make handshakes, and have no streams yet.
     preparing: usize,
-    /// How often all clients were sent away.
+    /// How many times all connections were ended.
     dismissals: u64,
-    /// By where they are.
+    /// By their addresses in memory.
     links: BTreeMap<usize, Weak<Link>>,
 }
 
@@ -41,13 +41,13 @@ impl Clients {
         self.wait_for(|open| open.is_closed).await;
     }
 
-    /// Waits until the server is closed and nobody is left.
+    /// Waits until the server is closed and no connection is left.
     pub(super) async fn gone(&self) {
         self.wait_for(|open| open.is_closed && open.preparing == 0 && open.links.is_empty()).await;
     }
 
     async fn wait_for(&self, is_so: impl FnMut(&Open) -> bool) {
-        // It fails only without a sender, which is ours.
+        // It fails only without a sender, which is here.
         let _ = self.0.subscribe().wait_for(is_so).await;
     }
 
@@ -57,13 +57,13 @@ impl Clients {
         self.0.send_modify(|open| drop(open.links.insert(place(link), Arc::downgrade(link))));
     }
 
-    /// Sends all clients away: those that still shake hands are dropped, the others returned.
+    /// Ends all connections: those in their handshake are dropped, the others are returned.
     pub(super) fn dismiss(&self) -> Vec<Arc<Link>> {
         self.0.send_modify(|open| open.dismissals += 1);
         self.0.borrow().links.values().filter_map(Weak::upgrade).collect()
     }
 
-    /// Until this is dropped, the server waits for the task that has it.
+    /// Makes the server wait until the returned value is dropped.
     pub(super) fn prepare(self: &Arc<Self>) -> Preparing {
         self.0.send_modify(|open| open.preparing += 1);
         Preparing { dismissals: self.0.borrow().dismissals, clients: Arc::clone(self) }
@@ -80,14 +80,14 @@ fn place(link: &Link) -> usize {
     ptr::from_ref(link).addr()
 }
 
-/// A task that accepts connections or shakes hands.
+/// A task that accepts connections or makes a handshake.
 pub(super) struct Preparing {
     pub(super) clients: Arc<Clients>,
     dismissals: u64,
 }
 
 impl Preparing {
-    /// Waits until all clients are sent away.
+    /// Waits until all connections are ended.
     pub(super) async fn dismissed(&self) {
         self.clients.wait_for(|open| open.dismissals != self.dismissals).await;
     }

@@ -1,5 +1,5 @@
-//! Closing: everything is sent, then our end, and then the peer's end is waited for. A peer that takes
-//! nothing for too long is dropped, without an end that would make the stream look complete.
+//! Closing: everything is sent, then the end, and then the peer's end is waited for. A peer that takes
+//! nothing for too long is given up on, and sees no clean end.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::error::{Error, Step};
 use crate::policy::{Wait, within};
 
 /// How often within the limit to check whether the peer has taken something.
-const LOOKS: u32 = 4;
+const CHECKS: u32 = 4;
 
 impl Sender for Outgoing {
     fn reset(&self) {
@@ -25,7 +25,7 @@ impl Sender for Outgoing {
     fn close_unattended(self: Arc<Self>, runtime: &Handle) {
         self.close();
         runtime.spawn(async move {
-            // What came of it, those that use the streams find out.
+            // The streams, if they are used again, report the result.
             let _ = self.finish().await;
             self.link.leave_server();
         });
@@ -33,13 +33,14 @@ impl Sender for Outgoing {
 }
 
 impl Outgoing {
-    /// Begins to close both directions.
+    /// Starts to close both directions.
     pub(super) fn close(&self) {
         self.link.close();
         self.write_eof();
     }
 
-    /// Closes once, however often it is called; the result stays. A connection that cannot be closed is aborted.
+    /// Closes once, however many tasks ask for it, and keeps the result. A connection that cannot be closed
+    /// is aborted.
     pub(super) async fn finish(&self) -> Result<(), Error> {
         let _one = self.closing.lock().await;
         if !self.link.sending().closed {
@@ -55,24 +56,24 @@ impl Outgoing {
         self.nothing_dropped()
     }
 
-    /// Sends what is left and the end, and reads to the peer's end. A peer that does not end its side has had
-    /// its time.
+    /// Sends what is left and the end, and reads to the peer's end. It is not an error if the peer does not
+    /// end its side within the limit.
     async fn end(&self) -> Result<(), Error> {
         self.send_rest().await?;
         within(self.link.limits.close, self.discard()).await.unwrap_or(Ok(()))
     }
 
-    /// Sends everything, for as long as the peer takes any of it.
+    /// Sends everything, as long as the peer takes any of it within the limit.
     async fn send_rest(&self) -> Result<(), Error> {
         let all_sent = || poll_fn(|cx| self.poll_all(cx));
         let Some(limit) = self.link.limits.close else { return all_sent().await };
-        let mut in_vain = 0;
-        while in_vain < LOOKS {
+        let mut idle_checks = 0;
+        while idle_checks < CHECKS {
             let queued = self.queued();
-            match timeout(limit / LOOKS, all_sent()).await {
+            match timeout(limit / CHECKS, all_sent()).await {
                 Ok(sent) => return sent,
-                Err(_) if self.push() || self.queued() != queued => in_vain = 0,
-                Err(_) => in_vain += 1,
+                Err(_) if self.push() || self.queued() != queued => idle_checks = 0,
+                Err(_) => idle_checks += 1,
             }
         }
         let doing = format!("sending the rest to {}", self.link.peer);
@@ -92,21 +93,21 @@ impl Outgoing {
         }
     }
 
-    /// Closing, where nobody waits for it: the reader goes on, and the rest comes after it.
+    /// Closes while the reader may still be used: what arrives is dropped only when the reader is gone.
     async fn finish_unattended(self: Arc<Self>) {
         if self.send_rest().await.is_err() {
             self.link.abort();
             return;
         }
-        let nobody_reads = |cx: &mut Context<'_>| self.link.writer_waits(cx);
-        poll_fn(|cx| if nobody_reads(cx) { Poll::Ready(()) } else { Poll::Pending }).await;
+        let reader_is_gone = |cx: &mut Context<'_>| self.link.writer_waits(cx);
+        poll_fn(|cx| if reader_is_gone(cx) { Poll::Ready(()) } else { Poll::Pending }).await;
         let _ = within(self.link.limits.close, self.discard()).await;
     }
 
-    /// Reads and drops what comes, up to the peer's end.
+    /// Reads and drops data up to the peer's end.
     async fn discard(&self) -> Result<(), Error> {
         let discard = |cx: &mut Context<'_>| {
-            // A reader that was about to wait wakes this one again: the socket remembers one only.
+            // A reader that was about to wait wakes this task again: the socket remembers one waker only.
             self.link.writer_waits(cx);
             if self.link.is_aborted() {
                 return Poll::Ready(Err(Error::Closed));
@@ -120,7 +121,7 @@ impl Outgoing {
         };
         loop {
             match poll_fn(discard).await {
-                // What ends a stream that nobody reads does not matter.
+                // How a stream ends that is not read does not matter.
                 Ok(0) | Err(Error::Truncated) => return Ok(()),
                 // A peer that always has more would keep this task from ever giving way.
                 Ok(_) => consume_budget().await,

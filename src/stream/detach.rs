@@ -1,10 +1,10 @@
-//! Taking a connection back from its streams, for those who move bytes faster than streams can.
+//! Takes a connection back from its streams, for code that moves bytes faster than streams can.
 
 use super::{StreamReader, StreamWriter};
 use crate::error::Error;
 use crate::transport::{AsyncSocket, BlockingSocket, Transport};
 
-/// Whether beneath is a plain socket, and nothing is buffered on either side.
+/// Whether there is a plain socket beneath, and nothing is buffered on either side.
 pub(crate) fn is_bare(reader: &StreamReader, writer: &StreamWriter) -> bool {
     reader.half().is_plain() && can_block(reader, writer)
 }
@@ -14,14 +14,14 @@ pub(crate) fn detach(reader: StreamReader, writer: StreamWriter) -> Result<Async
     transport(reader, writer).and_then(Transport::into_socket).ok_or(Error::Closed)
 }
 
-/// Whether beneath is a socket, plain or under TLS, nothing is buffered on either side, and its bytes need not go
-/// through the streams.
+/// Whether there is a socket beneath, plain or under TLS, nothing is buffered on either side, and its bytes
+/// need not go through the streams.
 pub(crate) fn can_block(reader: &StreamReader, writer: &StreamWriter) -> bool {
     let by_streams = reader.link().limits.by_streams;
     !by_streams && reader.half().can_block() && reader.is_untouched() && writer.is_bare()
 }
 
-/// The connection beneath streams that can block, for a thread for each way.
+/// The connection beneath streams that can block, for two threads, one for each direction.
 pub(crate) fn into_blocking(reader: StreamReader, writer: StreamWriter) -> Result<BlockingSocket, Error> {
     let blocking = transport(reader, writer).and_then(Transport::into_blocking).ok_or(Error::Closed)?;
     blocking.map_err(|error| Error::from_io("reading", error))

@@ -1,5 +1,5 @@
-//! The writer that a handler of a server drops while it is polled. Whether the connection then ends or is
-//! aborted is known when the poll has come to its end, with a failure or without.
+//! Keeps the writer that a server's handler drops while it is polled. Only when the poll has returned, with a
+//! failure or without, is it known whether the connection is to be ended or aborted.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use super::link::Link;
 use super::outgoing::Outgoing;
 
 thread_local! {
-    /// Of the handler that is being polled on this thread.
+    /// The handler that is being polled on this thread.
     static POLLED: RefCell<Option<Polled>> = const { RefCell::new(None) };
 }
 
@@ -17,7 +17,7 @@ struct Polled {
     dropped: Option<Arc<Outgoing>>,
 }
 
-/// Polls the handler of this connection; returns its writer too, if that was dropped meanwhile.
+/// Polls the handler of this connection. Also returns its writer, if that was dropped meanwhile.
 pub(super) fn poll_handler<T>(link: &Arc<Link>, poll: impl FnOnce() -> T) -> (T, Option<Arc<Outgoing>>) {
     let outer = POLLED.replace(Some(Polled { link: Arc::as_ptr(link), dropped: None }));
     let polled = poll();
@@ -25,7 +25,7 @@ pub(super) fn poll_handler<T>(link: &Arc<Link>, poll: impl FnOnce() -> T) -> (T,
     (polled, inner.and_then(|inner| inner.dropped))
 }
 
-/// Keeps a writer that was dropped for the end of the poll, if it is the polled handler's.
+/// Keeps a writer that was dropped until the end of the poll, if it is the polled handler's.
 pub(super) fn keep(outgoing: &Arc<Outgoing>) -> bool {
     let keep = |polled: &mut Option<Polled>| match polled {
         Some(polled) if polled.link == Arc::as_ptr(&outgoing.link) => {

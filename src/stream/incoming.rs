@@ -1,4 +1,4 @@
-//! What is on its way in: read into a buffer, and the end or the error after it.
+//! The receiving direction: data is read into a buffer, and the end or the error comes after it.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub(super) struct Incoming {
     dropping_line: bool,
 }
 
-/// How far the stream has been read; why it failed, the link knows.
+/// Whether the stream has ended; the link has the error of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     Open,
@@ -31,7 +31,7 @@ pub(super) enum State {
     Failed,
 }
 
-/// A link that learns when the reader is gone.
+/// A link that is notified when the reader is dropped.
 pub(super) struct Reading(Arc<Link>);
 
 impl Drop for Reading {
@@ -62,13 +62,13 @@ impl Incoming {
         self.buffer.is_empty() && (self.state == State::Ended || self.link.is_closing())
     }
 
-    /// Drops a line that is too long, up to its newline if that is known, or else as it comes.
+    /// Drops a line that is too long, up to its newline if that is known, or else as it arrives.
     pub(super) fn drop_long_line(&mut self, newline: Option<usize>) {
         self.buffer.advance(newline.map_or(self.buffer.len(), |at| at + 1));
         self.dropping_line = newline.is_none() && self.state == State::Open;
     }
 
-    /// The error that ended the stream, if that is what did.
+    /// The error that ended the stream, if there is one.
     pub(super) fn end(&self) -> Result<(), Error> {
         match self.state {
             State::Failed => Err(self.link.failure().unwrap_or(Error::Closed)),
@@ -76,7 +76,7 @@ impl Incoming {
         }
     }
 
-    /// Reads more into the buffer; false at the end of the stream, whose kind [`end`](Self::end) returns.
+    /// Reads more into the buffer; false at the end of the stream, whose reason is [`end`](Self::end).
     #[inline(never)]
     pub(super) fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         loop {
@@ -101,9 +101,9 @@ impl Incoming {
     fn end_after(&self, read: Result<usize, Error>) -> Option<Result<(), Error>> {
         match read {
             Ok(1..) => None,
-            // Under TLS it is the peer's own word.
+            // Under TLS it is the peer's close_notify.
             Ok(0) if self.half.tls().is_some() => Some(Ok(())),
-            // After a reset that the writer has met, the system reports a clean end.
+            // After a reset that was reported to the writer, the system reports a clean end.
             Ok(0) | Err(Error::Truncated) => Some(match self.link.writer_reset() {
                 Some(reset) => Err(reset),
                 None if read.is_err() && !self.half.ignores_truncation() => Err(Error::Truncated),

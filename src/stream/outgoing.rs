@@ -1,4 +1,4 @@
-//! What is on its way out: sent at once where the socket takes it, queued where it does not.
+//! The sending direction: data is sent at once if the socket takes it, and otherwise queued.
 
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Weak};
@@ -10,7 +10,7 @@ use tokio::sync::Mutex as AsyncMutex;
 use tokio::task::coop::poll_proceed;
 
 use super::link::{Link, Sender};
-use super::sending::{End, Sending, WakeAll};
+use super::sending::{EndState, Sending, WakeAll};
 use crate::error::Error;
 use crate::policy::Wait;
 use crate::transport::WriteHalf;
@@ -21,11 +21,11 @@ pub(super) struct Outgoing {
     pub(super) link: Arc<Link>,
     /// Held by the task that closes; others wait for it.
     pub(super) closing: AsyncMutex<()>,
-    /// Sends what is queued when the writer is dropped, on whatever thread.
+    /// Runs the task that sends what is queued when the writer is dropped, on whatever thread that is.
     pub(super) runtime: Option<Handle>,
 }
 
-/// A direction that was not ended by now gets no end: what was sent is not the whole stream.
+/// A direction that was not ended by now must not seem to end: there was more to send.
 impl Drop for Outgoing {
     fn drop(&mut self) {
         std::mem::replace(&mut self.half, WriteHalf::Gone).forget();
@@ -47,7 +47,7 @@ impl Outgoing {
     /// Whether nothing is queued, nothing has failed, and nothing was ended.
     pub(super) fn is_bare(&self) -> bool {
         let state = self.link.sending();
-        state.queue.is_empty() && state.end == End::Open && state.error.is_none()
+        state.queue.is_empty() && state.end == EndState::Open && state.error.is_none()
     }
 
     /// Whether nothing is left to do.
@@ -56,10 +56,10 @@ impl Outgoing {
         state.closed || state.error.is_some() || self.link.is_aborted() || self.link.failure().is_some()
     }
 
-    /// Leaves nothing to do for this, if nothing is queued: the half goes on in another way.
+    /// Leaves nothing to do for this, if nothing is queued: the connection continues in another form.
     pub(super) fn detach(&self) -> bool {
         let mut state = self.link.sending();
-        state.closed = state.queue.is_empty() && state.end == End::Open;
+        state.closed = state.queue.is_empty() && state.end == EndState::Open;
         state.closed
     }
 
@@ -71,7 +71,7 @@ impl Outgoing {
     pub(super) fn write(&self, parts: &[&[u8]]) {
         let mut state = self.link.sending();
         let state = &mut *state;
-        if state.end != End::Open {
+        if state.end != EndState::Open {
             state.written_late |= !self.link.is_closing();
             return;
         }
@@ -97,14 +97,14 @@ impl Outgoing {
 
     pub(super) fn write_eof(&self) {
         let mut state = self.link.sending();
-        if state.end == End::Open && !self.link.is_aborted() {
-            state.end = End::Asked;
+        if state.end == EndState::Open && !self.link.is_aborted() {
+            state.end = EndState::Requested;
             let sent = state.with_waker(|state, cx| self.poll_send(state, cx));
             state.note(sent);
         }
     }
 
-    /// Gives the socket all of `data` that it takes.
+    /// Sends all of `data` that the socket takes.
     fn send(&self, data: &mut impl Buf, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         while data.has_remaining() {
             let sent = ready!(self.poll_write_once(cx, data.chunk()))?;
@@ -130,7 +130,7 @@ impl Outgoing {
         flushed
     }
 
-    /// Sends the queue, flushes, and ends the direction if that was asked for.
+    /// Sends the queue, flushes, and sends the end if that was requested.
     fn poll_send(&self, state: &mut Sending, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         if let Some(error) = &state.error {
             return Poll::Ready(Err((**error).clone()));
@@ -139,28 +139,28 @@ impl Outgoing {
             return Poll::Ready(Err(Error::Closed));
         }
         ready!(self.send(&mut state.queue, cx))?;
-        // The queue is empty: what it held goes back, an idle connection holds nothing.
+        // The queue is empty. Its memory is freed, because an idle connection must hold none.
         state.queue = BytesMut::new();
         match state.end {
-            End::Open => self.poll_flush(cx),
-            End::Asked => {
+            EndState::Open => self.poll_flush(cx),
+            EndState::Requested => {
                 self.link.traffic.our_end();
                 let ended = self.half.poll_end(cx);
                 self.link.traffic.wait(Wait::ToSend, ended.is_pending());
                 ready!(ended)?;
-                state.end = End::Sent;
+                state.end = EndState::Sent;
                 Poll::Ready(Ok(()))
             }
-            End::Sent => Poll::Ready(Ok(())),
+            EndState::Sent => Poll::Ready(Ok(())),
         }
     }
 
-    /// Sends everything for one of perhaps several tasks that wait.
+    /// Sends everything, for one of perhaps several waiting tasks.
     pub(super) fn poll_all(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         // A socket that always takes more would keep its task from ever giving way.
         let budget = ready!(poll_proceed(cx));
         let mut state = self.link.sending();
-        // Asked under the lock: a reader that fails later finds this one waiting.
+        // Checked under the lock: a reader that fails later finds this task waiting.
         let sent = match self.link.failure() {
             Some(error) => Poll::Ready(Err(error)),
             None => state.poll_as_waiter(cx, |state, cx| self.poll_send(state, cx)),
@@ -168,7 +168,7 @@ impl Outgoing {
         if sent.is_ready() {
             budget.made_progress();
             state.note(sent.clone());
-            // All others that wait are done as well.
+            // The other waiting tasks are done as well.
             let waiting = state.take_waiting();
             drop(state);
             waiting.into_iter().for_each(WakeAll::wake);
@@ -176,7 +176,7 @@ impl Outgoing {
         sent
     }
 
-    /// Another descriptor for the socket beneath, if there is one.
+    /// Another descriptor of the socket beneath, if there is one.
     pub(super) fn duplicate(&self) -> Option<OwnedFd> {
         self.half.duplicate()
     }
@@ -217,7 +217,7 @@ impl Outgoing {
         }
         let budget = ready!(poll_proceed(cx));
         let mut state = self.link.sending();
-        if state.end != End::Open {
+        if state.end != EndState::Open {
             return Poll::Ready(Err(Error::WriteAfterEof));
         }
         if let Some(error) = self.link.failure().or_else(|| state.error.as_deref().cloned()) {

@@ -1,4 +1,4 @@
-//! The state of a writer, and the tasks that wait for it.
+//! The state of the sending direction, and the tasks that wait for it.
 
 use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,14 +8,14 @@ use bytes::BytesMut;
 
 use crate::error::Error;
 
-/// What is on its way out. It is the link's, where the reader finds it.
+/// The sending direction of a connection. The link has it, so that the reader can find it.
 #[derive(Default)]
 pub(super) struct Sending {
     pub(super) queue: BytesMut,
-    pub(super) end: End,
+    pub(super) end: EndState,
     /// Whether something was written after the end, and dropped.
     pub(super) written_late: bool,
-    /// Whether closing came to its end.
+    /// Whether closing is complete.
     pub(super) closed: bool,
     pub(super) error: Option<Box<Error>>,
     /// The tasks that wait for the socket to take more; made when the first one waits.
@@ -23,16 +23,16 @@ pub(super) struct Sending {
 }
 
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum EndState {
     #[default]
     Open,
-    /// Asked for; comes after what is queued.
-    Asked,
+    /// Requested; sent after what is queued.
+    Requested,
     Sent,
 }
 
 impl Sending {
-    /// Polls with the wakers of all who wait, so that none of them is forgotten by the socket.
+    /// Polls with the wakers of all waiting tasks, so that the socket wakes each of them.
     pub(super) fn with_waker<T>(&mut self, poll: impl FnOnce(&mut Self, &mut Context<'_>) -> T) -> T {
         match self.waiting.clone() {
             Some(waiting) => poll(self, &mut Context::from_waker(&Waker::from(waiting))),
@@ -40,7 +40,7 @@ impl Sending {
         }
     }
 
-    /// Polls, and if that has to wait, for the task of `cx` among the others.
+    /// Polls, and if that is pending, adds the task of `cx` to the waiting ones.
     pub(super) fn poll_as_waiter<T>(
         &mut self,
         cx: &Context<'_>,
@@ -58,7 +58,7 @@ impl Sending {
         self.waiting.take()
     }
 
-    /// The reset that the writer has met, which the system reports once only.
+    /// The reset that a write has met, which the system reports only once.
     pub(super) fn reset(&self) -> Option<Error> {
         let error = self.error.as_deref()?;
         let reset = matches!(error, Error::Lost { cause, .. } if cause.kind() == ErrorKind::ConnectionReset);

@@ -1,4 +1,4 @@
-//! `start_tls`: an open connection goes on under TLS, on either side.
+//! `start_tls`: an open connection continues under TLS, on either side.
 
 use bytes::Bytes;
 
@@ -32,13 +32,13 @@ impl<'a> From<&'a TlsServer> for TlsSide<'a> {
     }
 }
 
-/// Goes on under TLS with an open connection, once the writer is drained; both streams are replaced.
-/// A cancelled call has closed the connection, and so has one that fails. asyncio's `writer.start_tls`.
+/// Continues an open connection under TLS, once the writer is drained; both streams are replaced. A call that
+/// is cancelled or fails has closed the connection. asyncio's `writer.start_tls`.
 ///
 /// # Errors
-/// [`Error::Tls`] if the handshake fails, or if the peer sent bytes before it that were not read: they
-/// could have been slipped in by anybody (CVE-2011-0411). [`Error::Timeout`] if the handshake takes
-/// longer than 30 s; the draining may take any time.
+/// [`Error::Tls`] if the handshake fails, or if the peer sent bytes before it that were not read: anyone on
+/// the network path could have inserted them (CVE-2011-0411). [`Error::Timeout`] if the handshake takes
+/// longer than 30 s; draining may take any time.
 pub async fn start_tls<'a>(
     reader: StreamReader,
     writer: StreamWriter,
@@ -51,15 +51,15 @@ pub async fn start_tls<'a>(
     shake_hands(reader, writer, side.into()).await
 }
 
-/// As [`start_tls`], with what the reader holds as the beginning of the handshake: for a peer that does not
-/// wait for an answer before it, as behind a header of the PROXY protocol, with which the `ClientHello` may
-/// arrive in one segment.
+/// As [`start_tls`], but what the reader has buffered is the beginning of the handshake: for a peer that does
+/// not wait for an answer before it, for example behind a header of the PROXY protocol, with which the
+/// `ClientHello` may arrive in one segment.
 ///
-/// After a dialogue in plain text, that of STARTTLS say, it is wrong: a peer waits for the answer before it
-/// begins, and what came earlier could have been slipped in by anybody (CVE-2011-0411).
+/// Do not use it after a dialogue in plain text such as STARTTLS: the peer waits for the answer before it
+/// begins, so anyone on the network path could have inserted what came earlier (CVE-2011-0411).
 ///
 /// # Errors
-/// As [`start_tls`], but for bytes that were read ahead.
+/// As [`start_tls`], except that buffered bytes are not an error.
 pub async fn start_tls_buffered<'a>(
     reader: StreamReader,
     writer: StreamWriter,
@@ -78,10 +78,10 @@ async fn shake_hands(
     let write = writer.into_half().ok_or_else(|| refused(&link.peer, "the writer has ended"))?;
     let io = reader.into_half().reunite(write);
     let io = io.ok_or_else(|| refused(&link.peer, "the streams are of two connections"))?;
-    // The same link, so that a guard, or a server, has a hold on the connection under TLS too.
+    // The same link, so that a guard or a server also controls the connection under TLS.
     link.renew();
     let (io, name) = (Prefixed { ahead, io: io.for_tls() }, link.peer.to_string());
-    // Its state is large, and goes when it is done.
+    // Boxed: its state is large, and freed when it is done.
     let handshake = Box::pin(async {
         match side {
             TlsSide::Client(client) => client.connector(None)?.connect(io, &name).await,

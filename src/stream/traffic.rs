@@ -1,4 +1,4 @@
-//! What moves on one connection, and for how long nothing has: counted by all that moves its bytes.
+//! Counts what moves on one connection, and how long nothing has.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -9,7 +9,7 @@ use crate::policy::{IdleClock, Wait};
 use crate::transport::tls::{ALERT_LENGTH, is_alert};
 
 /// The counters of one connection. They can be read at any time and from any thread, also while a handler has
-/// the streams, and after these are gone. A clone counts the same connection.
+/// the streams and after the streams are dropped. A clone counts the same connection.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -29,10 +29,10 @@ pub struct Traffic(Arc<Counters>);
 struct Counters {
     sent: AtomicU64,
     received: AtomicU64,
-    /// Whether what came first from the peer begins as an alert of TLS.
+    /// Whether the peer's stream begins as an alert of TLS does.
     begins_with_alert: AtomicBool,
     answering: Answering,
-    /// Whether our own output does not take what has come.
+    /// Whether our own output does not take what was received.
     is_output_stuck: AtomicBool,
     idle: IdleClock,
 }
@@ -70,7 +70,7 @@ impl Traffic {
         self.0.answering.sending(self.received_so_far());
     }
 
-    /// These many were sent.
+    /// This many bytes were sent.
     pub(crate) fn sent(&self, bytes: usize) {
         self.0.sent.fetch_add(bytes as u64, Ordering::Relaxed);
         self.0.idle.touch();
@@ -86,46 +86,46 @@ impl Traffic {
         self.0.answering.has_our_end()
     }
 
-    /// The peer has sent this.
+    /// This was received from the peer.
     pub(crate) fn received(&self, data: &[u8]) {
         self.begins_with(data);
         self.received_unseen(data.len());
     }
 
-    /// If nothing was received so far, the peer's stream begins with this.
+    /// Notes how the peer's stream begins, if nothing was received so far.
     pub(crate) fn begins_with(&self, data: &[u8]) {
         if self.received_so_far() == 0 {
             self.0.begins_with_alert.store(is_alert(data), Ordering::Relaxed);
         }
     }
 
-    /// The peer has sent these many bytes, which only the kernel has seen.
+    /// This many bytes were received, which only the kernel has seen.
     pub(crate) fn received_unseen(&self, bytes: usize) {
         self.0.received.fetch_add(bytes as u64, Ordering::Relaxed);
         self.0.idle.touch();
     }
 
-    /// The peer's end has come.
+    /// The peer's end was received.
     pub(crate) fn peers_end(&self) {
         self.0.answering.peers_end();
     }
 
-    /// Whether a time without movement ends the connection.
+    /// Whether there is an idle timeout.
     pub(crate) fn has_limit(&self) -> bool {
         self.0.idle.has_limit()
     }
 
-    /// Something has moved that is counted later.
+    /// Something has moved that will be counted later.
     pub(crate) fn touch(&self) {
         self.0.idle.touch();
     }
 
-    /// This is waited for from now on, or no longer.
+    /// A wait for this begins, or ends.
     pub(crate) fn wait(&self, wait: Wait, begins: bool) {
         self.0.idle.wait(wait, begins);
     }
 
-    /// Runs what waits for this.
+    /// Runs a call that waits for this.
     pub(crate) fn during<T>(&self, wait: Wait, run: impl FnOnce() -> T) -> T {
         self.wait(wait, true);
         let done = run();
@@ -133,7 +133,7 @@ impl Traffic {
         done
     }
 
-    /// Our own output does not take what has come, or does again.
+    /// Our own output does not take what was received, or does again.
     pub(crate) fn output_stuck(&self, is_stuck: bool) {
         self.0.is_output_stuck.store(is_stuck, Ordering::Relaxed);
         self.wait(Wait::ForOutput, is_stuck);

@@ -1,4 +1,4 @@
-//! The dialogue before a stream: STARTTLS, and whatever else asks the other side for something first.
+//! The dialogue before a stream: STARTTLS, and other protocols that first ask the other side for something.
 //!
 //! An answer is judged by a plain function of all bytes received so far, so it may arrive in any pieces, and
 //! tests can try every one of them without a connection. [`Dialogue`] does all input and output.

@@ -1,4 +1,4 @@
-//! Sockets on which their users make their own calls: in the runtime, and without it.
+//! Sockets for code that makes its own calls on them: in the runtime, and without it.
 
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
@@ -18,14 +18,14 @@ use super::loss::cause;
 use super::tls::Session;
 use super::watched::{is_broken, readiness};
 
-/// A plain socket in its runtime, on which its user makes its own calls.
+/// A plain socket in its runtime, for code that makes its own calls on it.
 pub(crate) enum AsyncSocket {
     Tcp(TcpStream),
     Unix(UnixStream),
 }
 
 impl AsyncSocket {
-    /// Makes a call that does not block once the socket is ready for it. May be cancelled.
+    /// Makes a call, which must not block, once the socket is ready for it. May be cancelled.
     pub(crate) async fn when<T>(
         &self,
         ready: Interest,
@@ -37,10 +37,10 @@ impl AsyncSocket {
         }
     }
 
-    /// Waits until the system has sent what it was given, which a reset would take back; or until
-    /// the connection is lost. May be cancelled.
+    /// Waits until the system has sent what it was given, which a reset would discard, or until the
+    /// connection is lost. May be cancelled.
     pub(crate) async fn sent(&self) {
-        // What a Unix socket has taken is with its peer.
+        // What a Unix socket has accepted is with its peer.
         if let Self::Tcp(stream) = self {
             poll_fn(|cx| poll_all_sent(stream, cx)).await;
         }
@@ -56,18 +56,18 @@ impl AsyncSocket {
         Ok(BlockingSocket { socket, tls: None })
     }
 
-    /// Closing it resets the connection from now on, also where our end was sent already.
+    /// From now on closing it resets the connection, even if our end was sent already.
     pub(crate) fn abort(&self) {
         ending::reset_on_close(self);
     }
 
-    /// Whether a TCP connection that we have not ended is no more. A peer that has sent its end still has
-    /// our way open.
+    /// Whether a TCP connection that we have not ended is lost. After the peer's end our direction is still
+    /// open.
     pub(crate) fn is_lost(&self) -> bool {
         matches!(self, Self::Tcp(_)) && readiness(self, PollFlags::empty()).contains(PollFlags::HUP)
     }
 
-    /// Waits until the connection has failed, also after its peer's end. May be cancelled.
+    /// Waits until the connection has failed, even after its peer's end. May be cancelled.
     pub(crate) async fn lost(&self) -> io::Error {
         match self.when(Interest::ERROR, || is_broken(self)).await {
             Ok(()) => cause(&SockRef::from(self)),
@@ -75,7 +75,7 @@ impl AsyncSocket {
         }
     }
 
-    /// Sends our end.
+    /// Ends the sending direction, with FIN.
     pub(crate) fn end(&self) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => ending::end(stream),
@@ -95,7 +95,7 @@ impl AsFd for AsyncSocket {
 
 /// Waits until the system has sent what it was given, or until the connection is lost.
 pub(super) fn poll_all_sent(stream: &TcpStream, cx: &mut Context<'_>) -> Poll<()> {
-    // It has room only when nothing is left, from now on.
+    // From now on it has room only when nothing is left to send.
     notify_below(stream, 1);
     while let Err(error) = stream.try_io(Interest::WRITABLE, || all_sent(stream)) {
         if error.kind() != ErrorKind::WouldBlock || ready!(stream.poll_write_ready(cx)).is_err() {
@@ -105,7 +105,7 @@ pub(super) fn poll_all_sent(stream: &TcpStream, cx: &mut Context<'_>) -> Poll<()
     Poll::Ready(())
 }
 
-/// Whether that is so, or the connection is lost; it would block otherwise.
+/// Succeeds if everything is sent or the connection is lost. `WouldBlock` if not.
 fn all_sent(socket: impl AsFd) -> io::Result<()> {
     match poll(&mut [PollFd::new(&socket, PollFlags::OUT)], Some(&Timespec::default()))? {
         0 => Err(ErrorKind::WouldBlock.into()),
@@ -122,16 +122,16 @@ pub(super) fn send_now(socket: impl AsFd, data: &[u8]) -> io::Result<usize> {
     Ok(send(socket, data, flags)?)
 }
 
-/// How much the system holds for a socket that is watched before it waits for the peer.
+/// How many unsent bytes the system holds for a watched socket before it has no room.
 const WATCHED: u32 = 64 * 1024;
 
-/// From now on the socket has room as soon as the peer has taken a little. Otherwise it waits for a third
-/// of what it holds, megabytes perhaps, and a slow peer looks like one that is stuck.
+/// From now on the socket has room as soon as the peer has taken a little. Otherwise it waits until a third
+/// of what it holds is sent, perhaps megabytes, and a slow peer looks like a stuck one.
 pub(super) fn watch_progress(stream: &TcpStream) {
     notify_below(stream, WATCHED);
 }
 
-/// The socket has room only while it holds less than this that is still to be sent.
+/// The socket has room only while it holds fewer unsent bytes than this.
 fn notify_below(stream: &TcpStream, bytes: u32) {
     #[cfg(target_os = "linux")]
     let _ = SockRef::from(stream).set_tcp_notsent_lowat(bytes);
@@ -139,9 +139,9 @@ fn notify_below(stream: &TcpStream, bytes: u32) {
     let _ = (stream, bytes);
 }
 
-/// Acknowledges what has come at once, and what comes next: for those who wait and send nothing that would
-/// carry the acknowledgement. Otherwise it is delayed for 40 ms, and a peer with Nagle's algorithm keeps back
-/// what it wants to send until it comes. The system goes back to delaying when data flow both ways.
+/// Acknowledges at once what has arrived, and what arrives next, when nothing is to be sent that would carry
+/// the acknowledgement. Otherwise it is delayed for 40 ms, and a peer with Nagle's algorithm sends no more
+/// until it comes. The system returns to delaying when data flows in both directions.
 pub(super) fn acknowledge_at_once(stream: &TcpStream) {
     #[cfg(target_os = "linux")]
     let _ = SockRef::from(stream).set_tcp_quickack(true);
@@ -149,20 +149,20 @@ pub(super) fn acknowledge_at_once(stream: &TcpStream) {
     let _ = stream;
 }
 
-/// A connection whose calls block, for a thread for each way.
+/// A connection whose calls block, for two threads, one for each direction.
 pub(crate) struct BlockingSocket {
     socket: Socket,
     tls: Option<Session>,
 }
 
 impl BlockingSocket {
-    /// Goes on under TLS. The socket itself does not block then: the session waits by poll.
+    /// Continues under TLS. The socket itself does not block then: the session waits by poll.
     pub(super) fn secured(self, session: Session) -> io::Result<Self> {
         self.socket.set_nonblocking(true)?;
         Ok(Self { tls: Some(session), ..self })
     }
 
-    /// Whether the bytes of the socket are those of the connection.
+    /// Whether the connection is not under TLS.
     pub(crate) fn is_plain(&self) -> bool {
         self.tls.is_none()
     }
@@ -173,7 +173,7 @@ impl BlockingSocket {
         ip(self.socket.local_addr()) == ip(self.socket.peer_addr())
     }
 
-    /// Reads what has arrived; 0 is the peer's end. Never waits: it would block if nothing has.
+    /// Reads what has arrived, without waiting: `WouldBlock` if nothing has. 0 is the peer's end.
     pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match &self.tls {
             Some(session) => session.read(&self.socket, buffer),
@@ -181,12 +181,12 @@ impl BlockingSocket {
         }
     }
 
-    /// What has arrived on a plain socket, left where it is. Never waits, as [`read`](Self::read).
+    /// Copies what has arrived on a plain socket and leaves it there. Never waits, as [`read`](Self::read).
     pub(crate) fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
         Ok(receive(&self.socket, buffer, RecvFlags::PEEK)?)
     }
 
-    /// Hands everything to the kernel; `progress` is called whenever it has taken something.
+    /// Writes everything; `progress` is called whenever the kernel has taken something.
     pub(crate) fn write_all(&self, data: &[u8], progress: impl Fn()) -> io::Result<()> {
         match &self.tls {
             Some(session) => session.write_all(&self.socket, data, progress),
@@ -194,18 +194,18 @@ impl BlockingSocket {
         }
     }
 
-    /// Tells the peer that nothing more comes: FIN, under TLS `close_notify` first.
+    /// Ends the sending direction: FIN, under TLS after `close_notify`.
     pub(crate) fn end(&self) -> io::Result<()> {
         let Some(session) = &self.tls else { return ending::end(&self.socket) };
         session.end(&self.socket)?;
         match self.socket.shutdown(Shutdown::Write) {
-            // A peer that has gone does not receive our end. How its own end came, the reader reports.
+            // A peer that has gone cannot receive our end. The reader reports how its own came.
             Err(error) if error.kind() == ErrorKind::NotConnected => Ok(()),
             done => done,
         }
     }
 
-    /// The same where nobody may wait any more: under TLS only if the kernel takes it.
+    /// Ends the sending direction without waiting: `close_notify` is sent only if the kernel takes it.
     pub(crate) fn end_at_once(&self) {
         if let Some(session) = &self.tls {
             session.end_at_once(&self.socket);
@@ -213,13 +213,13 @@ impl BlockingSocket {
         let _ = ending::end(&self.socket);
     }
 
-    /// For movers that must not wait inside of a call; both ways wait by poll then.
+    /// For movers that must not wait inside of a call; both directions wait by poll then.
     pub(crate) fn set_nonblocking(&self) -> io::Result<()> {
         self.socket.set_nonblocking(true)
     }
 
-    /// Closing it resets the connection from now on, also where our end was sent already. Under TLS it needs
-    /// no reset: the end is a `close_notify`.
+    /// From now on closing it resets the connection, even if our end was sent already. TLS needs no reset,
+    /// because its clean end is `close_notify`.
     pub(crate) fn abort(&self) {
         if self.is_plain() {
             ending::reset_on_close(&self.socket);

@@ -24,7 +24,7 @@ fn answer(said: &[u8]) -> Reply {
     }
 }
 
-/// An `ExtendedResponse`, to us or of its own accord: a Notice of Disconnection, which has no number.
+/// An `ExtendedResponse`, as an answer or unsolicited: a Notice of Disconnection, whose message number is 0.
 fn result(message: &[u8], end: usize) -> Option<Reply> {
     let (number, rest) = value(message, INTEGER).whole()?;
     let (response, _) = value(rest, EXTENDED_RESPONSE).whole()?;
@@ -39,7 +39,7 @@ fn result(message: &[u8], end: usize) -> Option<Reply> {
 }
 
 enum Found<'a> {
-    /// What the value holds, and what comes after it.
+    /// The content of the value, and what follows it.
     Whole(&'a [u8], &'a [u8]),
     Part,
     Other,
@@ -60,7 +60,7 @@ fn value(bytes: &[u8], tag: u8) -> Found<'_> {
         [first, ..] if *first != tag => return Found::Other,
         [] | [_] => return Found::Part,
         [_, short @ ..=0x7f, rest @ ..] => (usize::from(*short), rest),
-        // So many bytes of length follow.
+        // The length is in the bytes that follow.
         [_, long @ 0x81..=0x84, rest @ ..] => {
             let Some((length, rest)) = rest.split_at_checked(usize::from(long & 0x7f)) else {
                 return Found::Part;

@@ -1,4 +1,4 @@
-//! The dialogues whose words are lines: mail, files and news.
+//! The dialogues that consist of lines: mail, files and news.
 
 use memchr::{memchr, memrchr};
 
@@ -29,7 +29,7 @@ pub(super) const FTP: [Turn; 2] = [
 ];
 
 pub(super) const NNTP: [Turn; 2] = [
-    // 200, or 201 where nothing may be posted.
+    // 200, or 201 if posting is not allowed.
     Turn { say: Say::Text(""), awaits: GREETING, read: |said| coded(said, "20") },
     Turn { say: Say::Text("STARTTLS\r\n"), awaits: ANSWER, read: |said| coded(said, "382") },
 ];
@@ -73,8 +73,8 @@ fn offers_starttls(said: &[u8]) -> Reply {
     }
 }
 
-/// A reply that begins with a code: it ends with the line that has the same code and no `-` after
-/// it; what stands before needs no code (RFC 959, 4.2).
+/// A reply with a code: it ends with the line that has the same code without a `-` after it; the lines before
+/// need no code (RFC 959, 4.2).
 fn reply(said: &[u8]) -> Result<&[u8], Reply> {
     let is_number = said.iter().take(3).all(u8::is_ascii_digit);
     if !is_number || !matches!(said.get(3), None | Some(b' ' | b'-' | b'\r' | b'\n')) {
@@ -114,7 +114,7 @@ fn imap_greeting(said: &[u8]) -> Reply {
     }
 }
 
-/// The answer has our tag; whatever else the server has to tell comes without.
+/// The answer has our tag; everything else that the server sends has none.
 fn imap_answer(said: &[u8]) -> Reply {
     if said.first().is_some_and(|first| !b"*a".contains(first)) {
         return Reply::strange(said);
@@ -161,13 +161,13 @@ fn word(line: &[u8]) -> &[u8] {
     line.split(|&byte| byte == b' ').next().unwrap_or_default()
 }
 
-/// The lines that have come, without their ends, and where each ends.
+/// The lines that have arrived, without their line ends, and where each ends.
 fn lines(said: &[u8]) -> impl Iterator<Item = (&[u8], usize)> {
     split(said, |rest| Some(memchr(b'\n', rest)? + 1))
 }
 
-/// The same with literals, which may hold anything: `{5}` at the end of a line says that five bytes
-/// follow, and then the rest of it (RFC 9051, 4.3; RFC 5804, 1.2).
+/// The same with literals, which may contain anything: `{5}` at the end of a line means that five bytes
+/// follow, and then the rest of the line (RFC 9051, 4.3; RFC 5804, 1.2).
 fn whole_lines(said: &[u8]) -> impl Iterator<Item = (&[u8], usize)> {
     split(said, |rest| {
         let mut end = 0;
@@ -194,7 +194,7 @@ fn split(said: &[u8], length: fn(&[u8]) -> Option<usize>) -> impl Iterator<Item 
     })
 }
 
-/// How long the literal is that a line announces.
+/// The length of the literal that a line announces.
 fn literal(line: &[u8]) -> Option<usize> {
     let line = line.trim_ascii_end().strip_suffix(b"}")?;
     let open = memrchr(b'{', line)?;

@@ -1,4 +1,4 @@
-//! STARTTLS: the few words in a protocol of its own after which a server speaks TLS.
+//! STARTTLS: the short dialogue in another protocol after which a server speaks TLS.
 
 mod ldap;
 mod lines;
@@ -19,13 +19,14 @@ use crate::error::{Error, Step, TlsFault};
 use crate::policy::Deadline;
 pub use protocol::StartTls;
 
-/// Why bytes that came before the handshake are refused: anybody could have slipped them in (CVE-2011-0411).
+/// Why bytes before the handshake are refused: anyone on the network path could have inserted them
+/// (CVE-2011-0411).
 pub(crate) const UNASKED: &str = "the peer sent bytes before the handshake, which were refused";
 
-/// One thing to say, and the answer to it.
+/// What is sent, and the answer to it.
 struct Turn {
     say: Say,
-    /// What the answer is called in messages.
+    /// The name of the answer in messages.
     awaits: &'static str,
     read: fn(&[u8]) -> Reply,
 }
@@ -50,20 +51,20 @@ impl Reply {
     }
 }
 
-/// What it takes to ask a server for TLS.
+/// A request to a server to start TLS.
 pub(crate) struct Request<'a> {
     pub(crate) protocol: StartTls,
     /// The server's name, as it will be verified.
     pub(crate) server: &'a str,
-    /// This end.
+    /// The address of this end.
     pub(crate) local: &'a Address,
-    /// The server for messages.
+    /// The server, for messages.
     pub(crate) peer: &'a str,
     pub(crate) deadline: Deadline,
 }
 
 impl Request<'_> {
-    /// Asks, and gives the connection at the point where the handshake begins.
+    /// Conducts the dialogue, and returns the connection at the point where the handshake begins.
     pub(crate) async fn send(&self, connection: Prefixed) -> Result<Transport, Error> {
         let doing = format!("STARTTLS ({}) with {}", self.protocol, self.peer);
         let failed = {
@@ -98,8 +99,8 @@ fn speaks_tls(doing: String) -> Error {
     Error::Tls { doing, reason, fault: TlsFault::FromStart, peer_certificates: Vec::new() }
 }
 
-/// Our own name for a mail server. The address is always at hand and always true, which the name of
-/// this machine need not be (RFC 5321, 4.1.3 and 4.1.4).
+/// Our own name for a mail server: our address, which is always known and always true, as the name of this
+/// machine need not be (RFC 5321, 4.1.3 and 4.1.4).
 fn literal(local: &Address) -> String {
     match local {
         Address::Tcp(address) if address.is_ipv4() => format!("[{}]", address.ip()),

@@ -1,4 +1,4 @@
-//! `MySQL` and `MariaDB`: the greeting says whether the server speaks TLS, and an `SSLRequest` begins it.
+//! `MySQL` and `MariaDB`: the greeting says whether the server supports TLS, and an `SSLRequest` starts it.
 
 use super::{MAX_ANSWER, Reply, Say, Turn};
 
@@ -34,7 +34,7 @@ fn greeting(said: &[u8]) -> Reply {
     }
     let Some(packet) = rest.get(..length) else { return Reply::More };
     match packet {
-        // An error, whose words come after its number.
+        // An error, whose message follows its number.
         [0xff, _, _, words @ ..] => Reply::declined(words),
         [10, greeting @ ..] => offer(greeting, HEADER + length).unwrap_or_else(|| Reply::strange(said)),
         _ => Reply::strange(said),

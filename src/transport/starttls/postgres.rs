@@ -18,8 +18,8 @@ fn answer(said: &[u8]) -> Reply {
     }
 }
 
-/// An `ErrorResponse`: its length, and fields that each have a letter and end with a zero; `M` is what a
-/// person reads.
+/// An `ErrorResponse`: its length, and fields that each begin with a letter and end with a zero; `M` is the
+/// message.
 fn failure(said: &[u8]) -> Reply {
     let Some((length, fields)) = said[1..].split_first_chunk() else { return Reply::More };
     let length = u32::from_be_bytes(*length) as usize;

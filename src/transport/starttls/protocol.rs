@@ -1,4 +1,4 @@
-//! The protocols in which a server can be asked for TLS.
+//! The protocols with STARTTLS.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 use super::{Turn, ldap, lines, mysql, postgres, xmpp};
 use crate::error::Error;
 
-/// The protocol in which a server is asked to go on under TLS.
+/// A protocol in which a server can be asked to start TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StartTls {
@@ -35,7 +35,7 @@ pub enum StartTls {
 }
 
 impl StartTls {
-    /// All that are known.
+    /// All of them.
     pub const ALL: &[Self] = &[
         Self::Smtp,
         Self::Lmtp,
@@ -50,7 +50,7 @@ impl StartTls {
         Self::Sieve,
     ];
 
-    /// Its name in small letters, `smtp` say.
+    /// Its name in lower case, for example `smtp`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Smtp => "smtp",

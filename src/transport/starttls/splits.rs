@@ -1,4 +1,4 @@
-//! For tests: every dialogue, its replies split at every point and in every wrong way.
+//! Tests every dialogue, with its replies split at every point, and with wrong replies.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -14,7 +14,7 @@ fn turns_of(protocol: &str) -> &'static [Turn] {
     protocol.parse::<StartTls>().unwrap().turns()
 }
 
-/// Why this is the end of a known.
+/// The reason for which this answer ends a known dialogue.
 #[track_caller]
 fn refusal(protocol: &str, turn: usize, said: &[u8]) -> String {
     match (turns_of(protocol)[turn].read)(said) {
@@ -30,8 +30,8 @@ fn a_reply_is_taken_when_it_is_whole_and_not_a_byte_further() {
         assert_eq!(known.len(), turns.len(), "{protocol}");
         for (turn, (_, reply)) in known.iter().zip(turns) {
             for split in 0..reply.len() {
-                let shown = quoted(&reply[..split]);
-                assert_eq!((turn.read)(&reply[..split]), Reply::More, "{protocol}: {shown}");
+                let part = quoted(&reply[..split]);
+                assert_eq!((turn.read)(&reply[..split]), Reply::More, "{protocol}: {part}");
             }
             for more in [&b""[..], b"e", b" ", b"\r\n", b"<evil>", *reply] {
                 let said = [reply, more].concat();
@@ -51,7 +51,7 @@ fn every_protocol_has_a_conversation_and_a_name_that_is_read_again() {
     assert!(error.starts_with("'SMTP': ") && error.contains("smtp, lmtp, "), "{error}");
 }
 
-/// What a server says in a turn where it should have said something else, and what is told then.
+/// A wrong answer of a server in a turn, and what is reported of it.
 const REFUSALS: [(&str, usize, &[u8], &str); 45] = [
     ("smtp", 0, b"554-go\r\n554 away\r\n", "declined: \"554-go 554 away\""),
     ("smtp", 0, b"421 4.3.2 later\r\n", "declined: \"421 4.3.2 later\""),
@@ -101,10 +101,10 @@ const REFUSALS: [(&str, usize, &[u8], &str); 45] = [
 ];
 
 #[test]
-fn a_server_that_will_not_is_told_with_its_words() {
-    for (protocol, turn, said, told) in REFUSALS {
+fn a_server_that_declines_is_reported_with_its_words() {
+    for (protocol, turn, said, expected) in REFUSALS {
         let reason = refusal(protocol, turn, said);
-        assert!(reason.contains(told), "{protocol}: {reason}");
+        assert!(reason.contains(expected), "{protocol}: {reason}");
         for split in 0..said.len() {
             let early = (turns_of(protocol)[turn].read)(&said[..split]);
             assert!(!matches!(early, Reply::Done(_)), "{protocol}: {}", quoted(&said[..split]));
@@ -113,8 +113,8 @@ fn a_server_that_will_not_is_told_with_its_words() {
 }
 
 #[test]
-fn a_sieve_server_that_will_not_is_told_with_its_words() {
-    for (turn, said, told) in [
+fn a_sieve_server_that_declines_is_reported_with_its_words() {
+    for (turn, said, expected) in [
         (0, &b"\"SIEVE\" \"x\"\r\n\"STARTTLS2\"\r\nOK\r\n"[..], "not offer it: \"\\\"SIEVE\\\""),
         (0, b"BYE (TRYLATER) \"no\"\r\n", "declined: \"BYE (TRYLATER) \\\"no\\\"\""),
         (0, b"OH\r\n", "another protocol"),
@@ -122,12 +122,12 @@ fn a_sieve_server_that_will_not_is_told_with_its_words() {
         (1, b"220 x\r\n", "another protocol"),
     ] {
         let reason = refusal("sieve", turn, said);
-        assert!(reason.contains(told), "{reason}");
+        assert!(reason.contains(expected), "{reason}");
     }
 }
 
 #[test]
-fn what_is_no_answer_of_a_directory_is_told() {
+fn a_wrong_answer_of_a_directory_is_reported() {
     for said in [
         &b"\x31\x00"[..],
         b"\x30\x80",
@@ -145,7 +145,7 @@ fn what_is_no_answer_of_a_directory_is_told() {
     assert!(refusal("ldap", 0, said).contains("declined: \"result 52 by\""));
 }
 
-/// Pieces from which servers, and those who are none, make their replies.
+/// Pieces of which right and wrong replies consist.
 const PIECES: &[&[u8]] = &[
     b"2",
     b"20",
@@ -201,7 +201,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_comes_a_verdict_stands_and_takes_no_more_than_there_is(
+    fn a_verdict_is_final_and_takes_no_more_than_has_arrived(
         pieces in vec(prop_oneof![
             4 => prop::sample::select(PIECES).prop_map(<[u8]>::to_vec),
             1 => vec(any::<u8>(), 0..4),

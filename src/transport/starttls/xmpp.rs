@@ -1,4 +1,4 @@
-//! XMPP: tags in place of lines (RFC 6120, 5.4).
+//! XMPP, which has tags instead of lines (RFC 6120, 5.4).
 
 use memchr::memchr;
 
@@ -68,7 +68,7 @@ enum Kind {
     Empty,
 }
 
-/// The tags that have come whole.
+/// The tags that have arrived completely.
 fn tags(said: &[u8]) -> impl Iterator<Item = Tag<'_>> {
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -86,7 +86,7 @@ fn tags(said: &[u8]) -> impl Iterator<Item = Tag<'_>> {
     })
 }
 
-/// How far it is to the `>`; an attribute may hold one.
+/// The length up to the `>`, which an attribute may contain too.
 fn length(tag: &[u8]) -> Option<usize> {
     let mut quote = None;
     tag.iter().position(|&byte| match (quote, byte) {

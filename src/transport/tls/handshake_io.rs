@@ -1,5 +1,5 @@
-//! What a handshake runs over: what was read ahead comes first, and what the peer sends first is kept for the
-//! message in case it is not TLS.
+//! The connection under a handshake: bytes that were read ahead come first, and the first bytes of the peer
+//! are kept for the message in case it does not speak TLS.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -10,12 +10,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::transport::{Prefixed, Transport, quoted};
 
-/// How much of it is kept.
+/// How many bytes are kept.
 const MAX: usize = 80;
 
 /// A connection whose first bytes are recorded while the handshake lasts.
 pub(super) struct HandshakeIo {
-    /// Read before the handshake began; given before anything else.
+    /// Read before the handshake began; returned before anything else.
     ahead: Bytes,
     io: Transport,
     first: Vec<u8>,
@@ -28,8 +28,8 @@ impl HandshakeIo {
         Self { ahead, io, first: Vec::new(), is_handshaking: true }
     }
 
-    /// The handshake is complete. Its last message may have been the peer's, and whoever has the connection
-    /// now need not have anything to send.
+    /// To be called when the handshake is complete. Its last message may have been the peer's, and this end
+    /// may have nothing to send that would acknowledge it.
     pub(super) fn handshake_done(&mut self) {
         self.first = Vec::new();
         self.is_handshaking = false;
@@ -63,7 +63,7 @@ impl HandshakeIo {
         self.first.is_empty()
     }
 
-    /// The last part of the version in a `ClientHello` (RFC 8446, 4.1.2), if it begins with one.
+    /// The last byte of the version in a `ClientHello` (RFC 8446, 4.1.2), if it begins with one.
     pub(super) fn hello_version(&self) -> Option<u8> {
         match self.first[..] {
             // A record's type, version and length, then a message's type and length.
