@@ -1,4 +1,4 @@
-//! Everything back to the sender.
+//! Sends everything back.
 
 use tokio::io::AsyncBufReadExt;
 
@@ -6,7 +6,7 @@ use super::{Handler, Outcome, Use};
 use crate::error::Error;
 use crate::stream::{StreamReader, StreamWriter};
 
-/// Sends back what comes, and the end after it.
+/// Sends back what it receives, and the end after it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Echo;
 

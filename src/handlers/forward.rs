@@ -14,12 +14,12 @@ use crate::stream::{
     AbortGuard, CLOSE_TIMEOUT, ConnectOptions, StreamReader, StreamWriter, detach, is_bare, open_connection,
 };
 
-/// Opens a connection for each one that comes, and feeds the two from each other, under TLS or not on
-/// either side. The end of one direction is passed on, the other goes on. What fails on one side is never
-/// passed on as an end: the other side gets what came before, and is aborted.
+/// Opens a connection to the target for each client, and feeds the two from each other, under TLS or not on
+/// either side. The end of one direction is passed on, and the other goes on. A failure of one side is never
+/// passed on as a clean end: the other side gets what came before, and is then aborted.
 ///
-/// As with every handler, what is sent and received is seen from the client's connection: to a relay the
-/// client is the remote side, and the target the local one.
+/// As with every handler, sent and received are counted on the client's connection: for a relay the client is
+/// the remote side, and the target the local one.
 #[derive(Debug, Clone)]
 pub struct Forward {
     target: Endpoint,
@@ -27,7 +27,7 @@ pub struct Forward {
 }
 
 impl Forward {
-    /// To `target`, which is connected to as `options` say.
+    /// Relays to `target`, which is connected to with `options`.
     ///
     /// # Errors
     /// [`Error::Invalid`] for an address that cannot be connected to; [`Error::File`] and
@@ -43,7 +43,7 @@ type Side = (StreamReader, StreamWriter);
 
 impl Handler for Forward {
     async fn handle(&self, reader: StreamReader, writer: StreamWriter) -> Outcome {
-        // While the target is not reached, or if it never is, the client sees no end either.
+        // Until the target is reached, and if it never is, the client sees no clean end.
         let guard = writer.abort_guard();
         writer.set_relayed();
         let result = match self.reach(&writer, &guard).await {
@@ -61,8 +61,8 @@ impl Handler for Forward {
 }
 
 impl Forward {
-    /// Connects to the target, unless the client has gone before that is done. A client that has only ended
-    /// its side waits for the answer.
+    /// Connects to the target, unless the client fails first. A client that has only ended its side waits for
+    /// the answer.
     async fn reach(&self, client: &StreamWriter, guard: &AbortGuard) -> Result<Side, Error> {
         let gone = |cause: Error| of("the client".to_owned(), cause);
         tokio::select! {
@@ -74,7 +74,7 @@ impl Forward {
         }
     }
 
-    /// What stopped a relay, by the side that failed.
+    /// The error of a stopped relay, with the side that failed.
     fn error(&self, stop: Stop) -> Error {
         let (client, target) = ("the client".to_owned(), format!("the target {}", self.target));
         stop.into_error(Party::Named(target), Party::Named(client))
@@ -111,7 +111,7 @@ fn of(side: String, error: Error) -> Error {
     Error::Relay { side, cause: Box::new(error) }
 }
 
-/// The kernel moves the bytes of two plain sockets.
+/// Lets the kernel move the bytes between two plain sockets.
 #[cfg(target_os = "linux")]
 async fn through_pipes(client: Side, target: Side, guard: &AbortGuard) -> Result<(), Stop> {
     let lost = |direction, error: Error| Stop::Read(direction, error.into());
@@ -125,8 +125,8 @@ async fn through_pipes(client: Side, target: Side, guard: &AbortGuard) -> Result
     }
 }
 
-/// Relays until the client's connection is closed from here: its reader is then at an end that is none of the
-/// client's, and is not passed on.
+/// Relays until the client's connection is closed by this end. Its reader is at an end then that is not the
+/// client's, and must not be passed on.
 async fn unless_closed(
     guard: &AbortGuard,
     relaying: impl Future<Output = Result<(), Stop>>,
@@ -138,8 +138,8 @@ async fn unless_closed(
     }
 }
 
-/// Waits until what was relayed before `stop` has left this machine: the reset to come would take it
-/// back. Where nothing moved it does not move now.
+/// Waits until what was relayed before `stop` has left this machine, because the reset to come would discard
+/// it. After an idle timeout nothing is moving any more.
 async fn after_the_rest<T>(stop: Stop, rest: impl Future<Output = T>) -> Stop {
     if !matches!(stop, Stop::Idle(_)) {
         tracing::debug!("aborting after the rest is sent");

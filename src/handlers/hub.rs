@@ -13,14 +13,14 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::error::Error;
 
-/// How many chunks of up to 64 KiB a receiver may be behind the fastest: 1 MiB.
+/// How many chunks of up to 64 KiB a receiver may be behind the fastest, which is 1 MiB.
 const BEHIND: usize = 16;
 
-/// Gives every chunk to all who have joined.
+/// Gives every chunk to all receivers that have joined.
 #[derive(Default)]
 pub(super) struct Hub {
     state: Mutex<State>,
-    /// A receiver has come, gone, or made room.
+    /// A receiver has joined, left, or made room.
     changed: Notify,
 }
 
@@ -42,7 +42,7 @@ impl Hub {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is delivered from now on, for one receiver; nothing more after the end of the feed.
+    /// A feed of what is delivered from now on; at its end at once if the whole has ended.
     pub(super) fn join(self: &Arc<Self>) -> Feed {
         let (sender, chunks) = mpsc::channel(BEHIND);
         let (signal, fell_behind) = oneshot::channel();
@@ -55,7 +55,7 @@ impl Hub {
         Feed { chunks, fell_behind: Some(fell_behind), hub: Arc::clone(self), chunk: Bytes::new() }
     }
 
-    /// Gives `chunk` to all as soon as one has room for it; those that have none then are dropped.
+    /// Gives `chunk` to all receivers as soon as one has room for it; those that have none then are dropped.
     pub(super) async fn deliver(&self, chunk: Bytes) {
         loop {
             {
@@ -84,14 +84,14 @@ impl State {
             if receiver.chunks.try_send(chunk.clone()).is_ok() {
                 self.receivers.push(receiver);
             } else {
-                // Gone by itself, or stuck in a write.
+                // It has left, or is blocked in a write.
                 let _ = receiver.fell_behind.send(());
             }
         }
     }
 }
 
-/// What one receiver gets.
+/// The feed of one receiver.
 pub(super) struct Feed {
     chunks: mpsc::Receiver<Bytes>,
     fell_behind: Option<oneshot::Receiver<()>>,
@@ -100,7 +100,7 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    /// Whether everything that came was consumed.
+    /// Whether everything that was delivered is consumed.
     pub(super) fn is_consumed(&self) -> bool {
         self.chunk.is_empty() && self.chunks.is_empty()
     }

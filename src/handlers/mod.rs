@@ -1,4 +1,5 @@
-//! What to do with a connection: each handler takes a reader and a writer to their end.
+//! What to do with a connection: each handler takes a reader and a writer, and returns when their connection
+//! has ended.
 
 mod echo;
 mod forward;
@@ -19,14 +20,13 @@ pub use stdio::{Exchange, SharedStdio, Stdio, stdin_is_null};
 
 /// What to do with a connection.
 pub trait Handler {
-    /// Takes the connection to its end and closes it. What it has moved can be read from the connection's
-    /// [`Traffic`](crate::Traffic), also meanwhile.
+    /// Serves the connection to its end and closes it. How many bytes it has moved can be read from the
+    /// connection's [`Traffic`](crate::Traffic), also meanwhile.
     fn handle(&self, reader: StreamReader, writer: StreamWriter) -> impl Future<Output = Outcome> + Send;
 
-    /// Waits until a connection is in use: something has arrived, its end included, or is there to be sent.
-    /// Fails if the connection is lost before that, as that of a client that only tries whether there is a
-    /// listener; no byte was taken from any side then. Where that cannot be known, which is so unless a handler
-    /// knows better, it returns at once. May be cancelled.
+    /// Waits until a connection is in use: data or an end has arrived, or there is something to send. Fails
+    /// if the connection is lost before that, as that of a port scan is; no byte was taken from either side
+    /// then. By default this is not known, and it returns at once. May be cancelled.
     fn in_use(&self, reader: &StreamReader) -> impl Future<Output = Result<Use, Error>> + Send {
         let _ = reader;
         async { Ok(Use::Unknown) }
@@ -37,20 +37,20 @@ pub trait Handler {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Use {
-    /// Something has arrived or is there to be sent.
+    /// Data or an end has arrived, or there is something to send.
     Certain,
     /// It may have been lost already.
     Unknown,
 }
 
-/// How a connection went.
+/// The result of serving a connection.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Outcome {
     /// Whether everything was handed over and the peer's stream ended cleanly.
     pub result: Result<(), Error>,
-    /// The exit status for a program that has served only this connection, where `result` is `Ok`. Not 0 where
-    /// a handler knows more than the connection does: the status of a command that it has run, say.
+    /// The exit status of a program that has served only this connection, if `result` is `Ok`. It is 0 unless
+    /// the handler knows more, such as the status of a command that it has run.
     pub status: u8,
 }
 

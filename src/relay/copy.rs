@@ -9,8 +9,9 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite};
 
 use super::Fault;
 
-/// Writes to `to` what `from` gives, up to its end. Whenever there is nothing more to read, what was written is
-/// flushed; also before an error of reading is returned. `stuck` is called with whether `to` takes nothing.
+/// Writes to `to` what `from` gives, up to its end. Whenever there is nothing more to read, and before an
+/// error of reading is returned, what was written is flushed. `stuck` is called with whether `to` takes
+/// nothing.
 pub(super) async fn copy<R, W>(from: &mut R, to: &mut W, stuck: impl Fn(bool)) -> Result<(), Fault>
 where
     R: AsyncBufRead + Unpin,

@@ -15,8 +15,8 @@ use crate::error::Error;
 use crate::policy::Wait;
 use crate::stream::Traffic;
 
-/// How long a peer may be silent after our own input has failed. It gets no end, which would make the stream look
-/// complete, and may wait for one for ever.
+/// How long a peer may be silent after our own input has failed. It is sent no end, which would make the
+/// input look complete, and may wait for one for ever.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Which way bytes go.
@@ -68,7 +68,7 @@ pub(crate) enum Stop {
     Write(Direction, io::Error),
     /// Nothing moved for this long.
     Idle(Duration),
-    /// The peer ended first, and the plan was to leave with it.
+    /// The peer ended first, and the plan says to leave then.
     Left,
 }
 
@@ -109,7 +109,7 @@ impl Party {
     }
 }
 
-/// What has ended of one relay, and what follows from that.
+/// The ends that one relay has met, and what follows from them.
 pub(crate) struct Ends<'a> {
     plan: Plan,
     traffic: &'a Traffic,
@@ -124,7 +124,7 @@ pub(crate) struct Ends<'a> {
 }
 
 impl<'a> Ends<'a> {
-    /// Of a relay whose remote side has this traffic.
+    /// The ends of a relay whose remote side has this traffic.
     pub(crate) fn new(plan: Plan, traffic: &'a Traffic) -> Self {
         Self {
             plan,
@@ -136,8 +136,7 @@ impl<'a> Ends<'a> {
         }
     }
 
-    /// The direction to the peer: everything is `sent`, and then the end, which may have to wait for the
-    /// peer's own.
+    /// The sending direction: everything is `sent`, and then the end, which may have to wait for the peer's.
     pub(crate) async fn up<T, E: Future<Output = Result<(), Fault>>>(
         &self,
         sent: impl Future<Output = Result<T, Fault>>,
@@ -152,7 +151,7 @@ impl<'a> Ends<'a> {
         end(sent).await
     }
 
-    /// The direction from the peer: everything is `received`, and then the end is passed on.
+    /// The receiving direction: everything is `received`, and then the end is passed on.
     pub(crate) async fn down<T, E: Future<Output = Result<(), Fault>>>(
         &self,
         received: impl Future<Output = Result<T, Fault>>,
@@ -165,9 +164,9 @@ impl<'a> Ends<'a> {
         Ok(())
     }
 
-    /// A side that has ended is not read any more, and can fail all the same: that is watched for here,
-    /// since otherwise it would be found by the next byte that is written to it. A side that has gone altogether
-    /// answers even our end with a reset, under TLS at least: that is no failure, nothing is left to be sent.
+    /// Waits for the failure of a side that has ended. Such a side is no longer read, so otherwise only the
+    /// next write would find it. A side that is gone altogether answers our end with a reset, under TLS at
+    /// least: that is not a failure, because nothing is left to be sent.
     pub(crate) async fn failure_after_an_end(
         &self,
         local: impl Future<Output = Fault>,
@@ -203,7 +202,7 @@ impl<'a> Ends<'a> {
         let mut silence = pin!(self.silence(idle));
         let (mut up_done, mut down_done, mut first) = (false, false, None);
         while !(up_done && down_done) {
-            // Now one first, now another: a direction that never has to wait uses its task's turn up
+            // Polled in random order: a direction that never has to wait uses up the budget of its task
             // (tokio::task::coop).
             tokio::select! {
                 ended = &mut up, if !up_done => {
@@ -224,7 +223,8 @@ impl<'a> Ends<'a> {
         first.map_or(Ok(()), Err)
     }
 
-    /// Whether the relay goes on after one direction has ended like this. If it does, the failure is kept.
+    /// Decides whether the relay goes on after one direction has ended like this. If it does, the failure is
+    /// kept.
     fn note(
         &self,
         direction: Direction,
@@ -252,7 +252,7 @@ impl<'a> Ends<'a> {
         Ok(())
     }
 
-    /// Nothing more is sent: the peer's end, at least, is waited for.
+    /// Nothing more is sent, so at least the peer's end is waited for.
     fn expect_the_end(&self) {
         self.traffic.wait(Wait::ForNothing, false);
         self.traffic.touch();
@@ -296,6 +296,6 @@ async fn unless(never: bool) {
 }
 
 fn happens(once: &SetOnce<()>) {
-    // It has happened already, or does now.
+    // An error means that it has happened already.
     let _ = once.set(());
 }

@@ -1,4 +1,4 @@
-//! Which side of one direction failed, and how.
+//! The failure of one direction.
 
 use std::io;
 
@@ -11,12 +11,12 @@ pub(crate) enum Fault {
     Write(io::Error),
 }
 
-/// The system could not read.
+/// A read failed.
 pub(super) fn read_fault(error: Errno) -> Fault {
     Fault::Read(error.into())
 }
 
-/// The system could not write.
+/// A write failed.
 pub(super) fn write_fault(error: Errno) -> Fault {
     Fault::Write(error.into())
 }

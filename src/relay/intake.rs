@@ -1,4 +1,4 @@
-//! What is taken from our own input, by one thread, until another one ends that.
+//! Takes bytes from our own input, in one thread, until another task closes it.
 
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
@@ -17,13 +17,15 @@ use crate::transport::readiness;
 /// How long leaving waits until the bytes in hand are handed over.
 const HANDING_OVER: Duration = Duration::from_secs(1);
 
-/// How often a process in the background looks whether it is in the foreground, while something is typed.
+/// How often a process in the background checks whether it is in the foreground, while something is typed.
 const IN_BACKGROUND: Duration = Duration::from_millis(250);
 
-/// A descriptor that bytes are taken from, which others may share and which blocks, and what became of them.
+/// A descriptor that bytes are taken from, and the state of that. It may be shared with other processes, and
+/// blocks.
 pub(crate) struct Intake {
     from: BorrowedFd<'static>,
-    /// Whether reading it never waits: files, and what was not opened for reading, about which poll says nothing.
+    /// Whether reading it never waits. So it is with files, and with what was not opened for reading, which
+    /// poll ignores.
     never_waits: bool,
     is_terminal: bool,
     state: watch::Sender<State>,
@@ -40,9 +42,9 @@ struct State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Hand {
     Empty,
-    /// Some are being taken or handed over.
+    /// Some are being taken or delivered.
     Full,
-    /// Some were taken and could not be handed over.
+    /// Some were taken and could not be delivered.
     Lost,
 }
 
@@ -64,8 +66,8 @@ impl Intake {
         self.from
     }
 
-    /// Waits until reading does not wait. In the background of a terminal that is never: what is typed there
-    /// is meant for others, and reading it would stop the process.
+    /// Waits until a read would not wait. In the background of a terminal that is never: what is typed there
+    /// is meant for other processes, and reading it would stop this one.
     pub(crate) fn wait(&self) -> Result<(), Errno> {
         if self.never_waits {
             return Ok(());
@@ -88,16 +90,16 @@ impl Intake {
         }
     }
 
-    /// Whether we may read it: it is no terminal, or we are in its foreground.
+    /// Whether we may read it: it is not a terminal, or we are in its foreground.
     fn is_ours(&self) -> bool {
         !self.is_terminal
             || tcgetpgrp(self.from).map_or(true, |foreground| foreground == rustix::process::getpgrp())
     }
 
-    /// Reads once; 0 is the end. To be called by what is given to [`take`](Self::take).
+    /// Reads once; 0 is the end. To be called inside of [`take`](Self::take).
     pub(crate) fn read(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
         match read(self.from, buffer)? {
-            // A terminal that has gone is at its end for the system, but nobody has ended it.
+            // For the system a terminal that has vanished is at its end, but its user has not ended it.
             0 if self.is_terminal && readiness(self.from, PollFlags::IN).contains(PollFlags::HUP) => {
                 Err(Errno::IO)
             }
@@ -105,8 +107,8 @@ impl Intake {
         }
     }
 
-    /// Takes bytes and hands them over; none if the intake was closed. `take` hands over all that it reads, and
-    /// fails with [`Fault::Write`] if that was lost.
+    /// Takes bytes and delivers them; None if the intake was closed. `take` must deliver all that it reads,
+    /// and fails with [`Fault::Write`] if that was lost.
     pub(crate) fn take<T>(&self, take: impl FnOnce() -> Result<T, Fault>) -> Result<Option<T>, Fault> {
         let mut is_closed = false;
         self.state.send_if_modified(|state| {
@@ -128,8 +130,8 @@ impl Intake {
         !self.is_ours() || rustix::io::ioctl_fionread(self.from).map_or(true, |n| n == 0)
     }
 
-    /// From now on nothing more is taken. Fails if something that was taken is not handed over, or if
-    /// something is left to be taken.
+    /// Closes the intake. Fails if something that was taken is not delivered, or if something is left to be
+    /// taken.
     pub(crate) async fn leave(&self) -> Result<(), Stop> {
         self.state.send_modify(|state| state.is_closed = true);
         let mut changes = self.state.subscribe();
@@ -148,7 +150,7 @@ impl Intake {
         if !self.is_ours() || readiness(self.from, PollFlags::IN).is_empty() {
             return Ok(());
         }
-        // It is ready and gives nothing: it is at its end, or cannot be read.
+        // It is ready but has no bytes: it is at its end, or cannot be read.
         match self.read(&mut [0]) {
             Ok(0) => Ok(()),
             Ok(_) => Err(Stop::Left),
@@ -157,7 +159,7 @@ impl Intake {
     }
 }
 
-/// What is left to do for the thread that reads a terminal which was not ours and has gone.
+/// For the thread that reads a terminal which was not ours and has vanished.
 fn rest_for_ever() -> ! {
     loop {
         std::thread::park();

@@ -1,5 +1,5 @@
-//! Linux moves bytes between a socket and a pipe or a file by itself. A first call that is refused
-//! is no error: the plain loop then does it, and finds out what is really wrong.
+//! Linux moves bytes between a socket and a pipe or a file by itself. If it refuses the first call, that is
+//! not an error: the plain loop then moves the bytes, and reports what is really wrong.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -14,15 +14,15 @@ use super::fault::{read_fault, write_fault};
 use crate::transport::BlockingSocket;
 use crate::transport::blocking::{read, receive, retry, write_all};
 
-/// How much a call moves at most. A file's is bounded so that it is counted in steps.
+/// The most that a call moves; of a file little enough for the counters to advance steadily.
 const FROM_FILE: usize = 16 * 1024 * 1024;
 const PIPE: usize = 1024 * 1024;
 
 /// A pipe through which this much goes at once is enlarged.
 const ENLARGE: usize = 16 * 1024;
 
-/// The size of stdin or stdout, if it is a pipe. Larger pipes mean fewer wake-ups of the process at
-/// the other end.
+/// Enlarges stdin or stdout if it is a pipe. A larger pipe means fewer wake-ups of the process at its other
+/// end.
 pub(super) struct PipeSize {
     pipe: Option<BorrowedFd<'static>>,
 }
@@ -37,7 +37,7 @@ impl PipeSize {
         if moved >= ENLARGE
             && let Some(pipe) = self.pipe.take()
         {
-            // Refused, it works as it is.
+            // If this is refused, the pipe works as it is.
             let _ = fcntl_setpipe_size(pipe, PIPE);
         }
     }
@@ -46,7 +46,7 @@ impl PipeSize {
 /// A system call that moves bytes between a socket and a descriptor.
 pub(super) struct Call {
     how: How,
-    /// Whether it has worked, so that an error is one.
+    /// Whether it has worked once, so that an error is no longer a refusal.
     is_proven: bool,
 }
 
@@ -64,12 +64,12 @@ enum How {
 }
 
 impl Call {
-    /// From a file by sendfile, from a pipe by splice; none where that is not possible, or not
-    /// faster: a peer on this machine shares our cache, and has less work with bytes that we have copied than
-    /// with what it has to fetch page by page.
+    /// From a file by sendfile, from a pipe by splice; None if that is not possible, or not faster: a peer on
+    /// this machine shares our cache, and has less work with bytes that we have copied than with pages that
+    /// it has to fetch.
     ///
-    /// While the kernel moves from a pipe it holds the pipe's lock: if it then waited for the socket, the process
-    /// that writes to the pipe would hang, and could not be killed. So the socket does not block where it does.
+    /// While splice reads from a pipe it holds the pipe's lock: if it then waited for the socket, the process
+    /// that writes to the pipe would hang and could not be killed. So the socket is made non-blocking.
     pub(super) fn up(from: BorrowedFd<'_>, socket: &BlockingSocket) -> Option<Self> {
         let how = match kind(from)? {
             _ if !socket.is_plain() => return None,
@@ -80,7 +80,7 @@ impl Call {
         Some(Self { how, is_proven: false })
     }
 
-    /// To a pipe by splice, to a file or /dev/null through a pipe of our own; none where that is not possible.
+    /// To a pipe by splice, to a file or /dev/null through a pipe of our own; None if that is not possible.
     pub(super) fn down(socket: &BlockingSocket, to: BorrowedFd<'_>) -> Option<Self> {
         let how = match kind(to)? {
             _ if !socket.is_plain() => return None,
@@ -94,8 +94,8 @@ impl Call {
         Some(Self { how, is_proven: false })
     }
 
-    /// Moves once, from a socket only what has arrived; 0 is the end. None if the kernel does not do it for
-    /// these descriptors. A pipe that is empty, or a socket that is full, is a read that would block.
+    /// Moves bytes once, from a socket only what has arrived; 0 is the end. None if the kernel refuses these
+    /// descriptors. An empty pipe or a full socket is a [`Fault::Read`] with `WouldBlock`.
     pub(super) fn once(
         &mut self,
         socket: &BlockingSocket,
@@ -138,7 +138,7 @@ impl Call {
     }
 }
 
-/// Where reading and writing are one call, what a socket says is of the socket.
+/// Reading and writing are one call here, and errors that sockets do not have are of reading.
 fn up_fault(error: Errno) -> Fault {
     match error {
         Errno::IO | Errno::ISDIR | Errno::BADF | Errno::AGAIN => read_fault(error),
@@ -148,8 +148,8 @@ fn up_fault(error: Errno) -> Fault {
 
 fn to_pipe(socket: &BlockingSocket, to: BorrowedFd<'_>) -> Result<usize, Fault> {
     match retry(to, PollFlags::OUT, || splice_once(socket, to, PIPE, SpliceFlags::empty())) {
-        // A pipe that nobody reads, or that is not for writing, is refused before the socket is looked at. At
-        // its end there is nothing to be written.
+        // A pipe without a reader, or not open for writing, is refused before the socket is looked at. At the
+        // socket's end there is nothing to be written.
         Err(Errno::PIPE | Errno::BADF)
             if receive(socket, &mut [0], RecvFlags::empty()).map_err(read_fault)? == 0 =>
         {
@@ -160,8 +160,8 @@ fn to_pipe(socket: &BlockingSocket, to: BorrowedFd<'_>) -> Result<usize, Fault> 
     }
 }
 
-/// Socket to pipe to file; what is in the pipe is written out before more is taken. False if that had to be
-/// done by reading and writing.
+/// From the socket through the pipe to the file; the pipe is emptied before more is taken. False if that had
+/// to be done by reading and writing.
 fn through(
     socket: &BlockingSocket,
     (out, into): (&OwnedFd, &OwnedFd),
@@ -173,8 +173,8 @@ fn through(
     Ok((taken, by_kernel))
 }
 
-/// Moves what is in the pipe to `to`; false if that had to be done by reading and writing, which
-/// also finds out what is wrong where the kernel merely refuses.
+/// Moves what is in the pipe to `to`; false if that had to be done by reading and writing, which also finds
+/// the real error if the kernel merely refuses.
 fn empty(pipe: &OwnedFd, to: BorrowedFd<'_>, mut left: usize) -> Result<bool, Errno> {
     while left > 0 {
         match retry(to, PollFlags::OUT, || splice_once(pipe, to, left, SpliceFlags::empty())) {
@@ -221,7 +221,7 @@ fn appends(descriptor: impl AsFd) -> bool {
     fcntl_getfl(descriptor).is_ok_and(|flags| flags.contains(OFlags::APPEND))
 }
 
-/// What the kernel, or a sandbox, says when it does not do this for these descriptors.
+/// The errors with which the kernel, or a sandbox, refuses such a call.
 fn is_refusal(error: Errno) -> bool {
     [Errno::INVAL, Errno::NOSYS, Errno::PERM, Errno::OPNOTSUPP].contains(&error)
 }

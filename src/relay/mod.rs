@@ -28,9 +28,9 @@ pub(crate) use pump::pump;
 
 /// Feeds `remote` from `local` and the other way round until both have ended.
 ///
-/// The end of one stream is passed on and the other direction goes on. An error of reading from the peer, or of
-/// writing to our own side, ends both directions. An error of our own input, or of writing to the peer, ends that
-/// direction only: what the peer still sends comes first. What has arrived is always written out.
+/// The end of one stream is passed on and the other direction goes on. An error of reading from the peer, or
+/// of writing to our own side, ends both. An error of our own input, or of writing to the peer, ends sending
+/// only: what the peer still sends comes first. Everything that has arrived is written out.
 ///
 /// `local_failure` and `remote_failure` return when a side fails after its end. `traffic` is that of the remote side.
 pub(crate) async fn relay<LR, LW, RR, RW>(
@@ -64,7 +64,7 @@ where
     let failure = ends.failure_after_an_end(local_failure, remote_failure);
     // The streams fail by themselves when their connection is idle.
     let ended = ends.join(up, down, failure, pending()).await;
-    // A peer has got what it takes, and may never take the rest.
+    // Not for peers, which may never take the rest.
     if !plan.between_peers && !matches!(ended, Err(Stop::Write(Direction::FromPeer, _))) {
         local_writer.flush().await.map_err(|error| Stop::Write(Direction::FromPeer, error))?;
     }

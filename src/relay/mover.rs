@@ -1,4 +1,4 @@
-//! A socket and descriptors that block, fed from each other by whatever moves the bytes best.
+//! Moves bytes between a socket and blocking descriptors, each in the fastest way.
 
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -17,13 +17,13 @@ use crate::transport::blocking::{wait, write_all};
 use crate::transport::tls::ALERT_LENGTH;
 use crate::transport::{Aligned, BlockingSocket, Watched};
 
-/// How much is read and written at once. Larger reads mean fewer wake-ups of both peers.
+/// How many bytes are read and written at once. Larger reads mean fewer wake-ups of both peers.
 const CHUNK: usize = 768 * 1024;
 
-/// How much is read at once under TLS, where it is in three places at once.
+/// The same under TLS, where the bytes are in memory three times.
 const TLS_CHUNK: usize = 256 * 1024;
 
-/// For how long a task that has just received something waits for more without asking the runtime, which would
+/// How long a task that has just received something waits for more without asking the runtime, which would
 /// take a fifth more CPU at full speed.
 const NEAR: Timespec = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
 
@@ -35,14 +35,14 @@ pub(crate) struct Mover {
 }
 
 impl Mover {
-    /// Everything that `intake` gives goes to the peer.
+    /// Sends everything that `intake` gives.
     pub(crate) fn up(&self, intake: &Intake) -> Result<(), Fault> {
         let mut up = Flow::new(self, Direction::ToPeer, Some(intake.descriptor()));
         loop {
             match up.send_once(intake) {
                 Ok(0) => return Ok(()),
                 Ok(n) => up.moved(n),
-                // Nothing was there, or the socket was full.
+                // The input had nothing, or the socket was full.
                 Err(Fault::Read(error)) if error.kind() == ErrorKind::WouldBlock => {
                     intake.wait().map_err(read_fault)?;
                     let room = || wait(&*self.socket, PollFlags::OUT);
@@ -53,7 +53,7 @@ impl Mover {
         }
     }
 
-    /// Everything that the peer gives goes to `to`, or, without one, is dropped. Blocks until the peer's end.
+    /// Writes everything that the peer sends to `to`, or drops it without one. Blocks until the peer's end.
     pub(crate) fn down(&self, to: Option<BorrowedFd<'static>>) -> Result<(), Fault> {
         let mut down = Flow::new(self, Direction::FromPeer, to);
         let mut has_arrived = down.may_hold_more();
@@ -69,7 +69,7 @@ impl Mover {
         }
     }
 
-    /// The same for a task: it blocks only while `to` takes nothing. May be cancelled.
+    /// The same in a task, which is blocked only while `to` takes nothing. May be cancelled.
     pub(crate) async fn down_in_task(&self, to: Option<BorrowedFd<'static>>) -> Result<(), Fault> {
         let Ok(watched) = Watched::for_reading(self.socket.as_fd()) else { return self.down(to) };
         let mut down = Flow::new(self, Direction::FromPeer, to);
@@ -89,7 +89,7 @@ impl Mover {
         }
     }
 
-    /// Whether more arrives within a moment, which this thread waits for by itself.
+    /// Whether more arrives within a moment, for which this thread waits by itself.
     fn more_is_near(&self) -> bool {
         let mut polled = [PollFd::new(&*self.socket, PollFlags::IN)];
         poll(&mut polled, Some(&NEAR)).is_ok_and(|ready| ready > 0)
@@ -103,7 +103,7 @@ struct Flow<'a> {
     local: Option<BorrowedFd<'static>>,
     /// Made when bytes are first read and written.
     buffer: Aligned,
-    /// Whether what came first was looked at.
+    /// Whether the first bytes were looked at.
     has_looked: bool,
     #[cfg(target_os = "linux")]
     call: Option<Call>,
@@ -129,11 +129,11 @@ impl<'a> Flow<'a> {
         }
     }
 
-    /// By the kernel, if it does that; none if it does not.
+    /// Moves bytes by the kernel; None if it refuses.
     #[cfg(target_os = "linux")]
     fn by_kernel(&mut self) -> Result<Option<usize>, Fault> {
         let (Some(call), Some(local)) = (&mut self.call, self.local) else { return Ok(None) };
-        // From the socket it takes only what has arrived, so that all waiting is for the other side.
+        // From the socket it takes only what has arrived, so it can only wait for the other side.
         let traffic = &self.mover.traffic;
         let once = || call.once(&self.mover.socket, local);
         let moved = match self.direction {
@@ -152,7 +152,7 @@ impl<'a> Flow<'a> {
         Ok(None)
     }
 
-    /// Some of what the intake gives; 0 is its end.
+    /// Sends some of what the intake gives; 0 is its end.
     fn send_once(&mut self, intake: &Intake) -> Result<usize, Fault> {
         if let Some(moved) = intake.take(|| self.by_kernel())?.ok_or_else(was_left)? {
             return Ok(moved);
@@ -172,7 +172,7 @@ impl<'a> Flow<'a> {
         moved?.ok_or_else(was_left)
     }
 
-    /// What has arrived; 0 is the peer's end, and none that there was nothing yet.
+    /// Receives what has arrived; 0 is the peer's end, None means that nothing has arrived yet.
     fn receive_once(&mut self) -> Result<Option<usize>, Fault> {
         match self.receive() {
             Err(Fault::Read(error)) if error.kind() == ErrorKind::WouldBlock => Ok(None),
@@ -211,7 +211,7 @@ impl<'a> Flow<'a> {
         Ok(())
     }
 
-    /// Whether something may have arrived although the socket is empty: a session holds what it has read.
+    /// Whether data may have arrived although the socket is empty: a TLS session holds what it has read.
     fn may_hold_more(&self) -> bool {
         !self.mover.socket.is_plain()
     }
@@ -237,7 +237,7 @@ impl<'a> Flow<'a> {
     }
 }
 
-/// Runs what waits for our own output.
+/// Runs a call that waits for our own output.
 fn while_stuck<T>(traffic: &Traffic, run: impl FnOnce() -> T) -> T {
     traffic.output_stuck(true);
     let done = run();
@@ -245,7 +245,7 @@ fn while_stuck<T>(traffic: &Traffic, run: impl FnOnce() -> T) -> T {
     done
 }
 
-/// What ends the sending after the intake was closed, when nothing waits for it any more.
+/// Ends sending after the intake was closed, when the result is no longer waited for.
 fn was_left() -> Fault {
     Fault::Read(io::Error::other("nothing more is taken"))
 }

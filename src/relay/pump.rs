@@ -1,5 +1,5 @@
-//! Two plain sockets, each fed from the other through a pipe of its own, on Linux. Short
-//! conversations go through a buffer that is lent by the thread: they need no pipe.
+//! Two plain sockets, each fed from the other through a pipe of its own, on Linux. Short conversations go
+//! through a buffer that the thread lends: they need no pipe.
 
 use std::cell::Cell;
 use std::future::ready;
@@ -16,20 +16,20 @@ use crate::policy::Wait;
 use crate::stream::Traffic;
 use crate::transport::AsyncSocket;
 
-/// How much a pipe holds: of the size that it has by itself, it costs twice the CPU.
+/// The size of a pipe: with its default size it costs twice the CPU.
 const PIPE: usize = 1024 * 1024;
 
-/// How much it holds where there are many: a user has 64 MiB of pipes (pipe(7), `pipe-user-pages-soft`),
-/// and gets small ones, which are worth nothing, beyond that.
+/// The size of a pipe if there are many: a user has 64 MiB of pipes (pipe(7), `pipe-user-pages-soft`), and
+/// gets small ones, which are useless, beyond that.
 const PIPE_OF_MANY: usize = 256 * 1024;
 
-/// How many pipes there are before that.
+/// How many pipes are made before that.
 const MANY: usize = 32;
 
 /// How much goes through a buffer before a pipe is made.
 const BEFORE_PIPE: usize = 128 * 1024;
 
-/// How much is read at once.
+/// How many bytes are read at once.
 const CHUNK: usize = 64 * 1024;
 
 thread_local! {
@@ -66,7 +66,7 @@ pub(crate) async fn pump(
     ended
 }
 
-/// Aborts both connections: neither peer must take what it has received for the whole stream.
+/// Aborts both connections, so that a cut stream does not look complete to either peer.
 struct Unfinished<'a>([&'a AsyncSocket; 2]);
 
 impl Drop for Unfinished<'_> {
@@ -79,7 +79,7 @@ impl Drop for Unfinished<'_> {
 struct End<'a> {
     socket: &'a AsyncSocket,
     traffic: &'a Traffic,
-    /// Whether writing has met a reset. The system reports it once, and a clean end to all reads after that.
+    /// Set when a write fails with a reset: the system reports it once, and a clean end to reads after that.
     was_reset: AtomicBool,
     /// Whether our end was sent to it.
     is_ended: AtomicBool,
@@ -103,7 +103,7 @@ impl<'a> End<'a> {
             || (!self.is_ended.load(Ordering::Relaxed) && self.socket.is_lost())
     }
 
-    /// Receives by this call, which does not block.
+    /// Receives by this call, which must not block.
     async fn receive<T>(&self, call: impl FnMut() -> io::Result<T>) -> Result<T, Fault> {
         self.traffic.wait(Wait::ToReceive, true);
         let received = self.socket.when(Interest::READABLE, call).await.map_err(Fault::Read);
@@ -111,7 +111,7 @@ impl<'a> End<'a> {
         received
     }
 
-    /// Sends by this call, which does not block.
+    /// Sends by this call, which must not block.
     async fn send(&self, call: impl FnMut() -> io::Result<usize>) -> Result<usize, Fault> {
         self.traffic.sending();
         self.traffic.wait(Wait::ToSend, true);
@@ -129,7 +129,7 @@ impl<'a> End<'a> {
     }
 }
 
-/// Everything from one to the other, up to an end that is clean.
+/// Moves everything from one side to the other, up to a clean end.
 async fn one_way(from: &End<'_>, to: &End<'_>, direction: Direction) -> Result<(), Fault> {
     let moved = move_all(from, to, direction).await;
     match moved {
@@ -143,7 +143,7 @@ async fn one_way(from: &End<'_>, to: &End<'_>, direction: Direction) -> Result<(
     }
 }
 
-/// Through a buffer first, and through a pipe once that much has gone that it is worth one.
+/// Moves everything through a buffer first, and through a pipe once enough has gone through.
 async fn move_all(from: &End<'_>, to: &End<'_>, direction: Direction) -> Result<(), Fault> {
     let (mut pipe, mut before_pipe) = (None, BEFORE_PIPE);
     loop {
@@ -172,7 +172,7 @@ struct Pipe {
 static PIPES: AtomicUsize = AtomicUsize::new(0);
 
 impl Pipe {
-    /// A pipe, if there is a descriptor to spare, and one that is worth it.
+    /// A pipe, if there are descriptors for it and it is large enough.
     fn new() -> Option<Self> {
         let (out, into) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).ok()?;
         let wanted = if PIPES.fetch_add(1, Ordering::Relaxed) < MANY { PIPE } else { PIPE_OF_MANY };
@@ -196,7 +196,7 @@ async fn through_buffer(from: &End<'_>, to: &End<'_>) -> Result<usize, Fault> {
         match rustix::io::read(from.socket, &mut buffer[..]) {
             Ok(n) => Ok((buffer, n)),
             Err(error) => {
-                // Nothing came: the next one who reads may have it.
+                // Nothing has arrived: the next read may use it.
                 SPARE.set(buffer);
                 Err(error.into())
             }
@@ -217,7 +217,7 @@ async fn through_pipe(from: &End<'_>, pipe: &Pipe, to: &End<'_>) -> Result<usize
     let splice = |from: BorrowedFd<'_>, to: BorrowedFd<'_>, most| {
         splice_once(from, to, most, SpliceFlags::NONBLOCK).map_err(io::Error::from)
     };
-    // The pipe is empty here, so what is not ready is the socket.
+    // The pipe is empty here, so `WouldBlock` is about the socket.
     let taken = from.receive(|| splice(from.socket.as_fd(), pipe.into.as_fd(), PIPE)).await?;
     from.traffic.received_unseen(taken);
     let mut left = taken;

@@ -1,6 +1,6 @@
-//! LF to CRLF, across reads.
+//! Replaces LF by CRLF, across reads.
 
-/// Turns each LF into CRLF, unless a CR stands before it.
+/// Replaces each LF by CRLF, unless a CR precedes it.
 #[derive(Debug, Default)]
 pub(super) struct Crlf {
     /// Whether the last byte of the chunk before was a CR.

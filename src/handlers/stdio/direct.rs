@@ -1,5 +1,5 @@
-//! stdio and a socket: a thread for each direction, which blocks, while the kernel moves the bytes, or which
-//! en- and decrypts them itself.
+//! stdin and stdout with a socket, by a thread for each direction that blocks while the kernel moves the
+//! bytes, or that encrypts or decrypts them.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -26,7 +26,7 @@ pub(super) async fn exchange(
     let traffic = reader.traffic();
     let socket = Arc::new(into_blocking(reader, writer)?);
     if traffic.has_limit() {
-        // A call that waits moves much before it returns. Refused, the clock sees less.
+        // A blocking call moves much before it returns. If this is refused, the idle timeout sees less.
         let _ = socket.set_nonblocking();
     }
     let mut unfinished = Unfinished(Some(Arc::clone(&socket)));
@@ -47,8 +47,7 @@ pub(super) async fn exchange(
     ended.map_err(error)
 }
 
-/// A conversation that fails, or that is cancelled, is aborted: the peer must not take what it has received for
-/// the whole stream.
+/// Aborts the connection if the exchange fails or is dropped, so that a cut stream does not look complete.
 struct Unfinished(Option<Arc<BlockingSocket>>);
 
 impl Drop for Unfinished {
@@ -59,7 +58,7 @@ impl Drop for Unfinished {
     }
 }
 
-/// One conversation.
+/// One connection and what is done with it.
 struct Talk {
     mover: Mover,
     /// stdin, unless nothing is sent.
@@ -89,7 +88,7 @@ impl Talk {
         ends.join(up, down, failure, traffic.idle()).await
     }
 
-    /// stdin to the peer, by a thread that ends the direction too: this task may be blocked.
+    /// Sends stdin, by a thread that also ends the direction, because this task may be blocked.
     async fn send(&self) -> Result<(), Fault> {
         let (mover, half_close) = (self.mover.clone(), self.plan.half_close);
         let end_at_once = move |mover: &Mover| if half_close { end(mover) } else { Ok(()) };

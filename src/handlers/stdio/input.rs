@@ -1,5 +1,5 @@
-//! stdin, read by a thread of its own: it may be a file, a terminal or a pipe that stays silent for
-//! ever, and its descriptor, which others share, must not be made non-blocking.
+//! stdin, read by a thread of its own: it may be a file, a terminal or a pipe that is silent for ever, and
+//! its descriptor, which is shared with other processes, must not be made non-blocking.
 
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
@@ -17,7 +17,7 @@ use super::no_thread;
 use crate::relay::{Direction, Fault, Intake, Stop};
 use crate::transport::Watched;
 
-/// How much is read at once.
+/// How many bytes are read at once.
 const CHUNK: usize = 64 * 1024;
 
 /// How many chunks wait to be sent at most.
@@ -45,13 +45,13 @@ struct Thread {
     filled: mpsc::UnboundedReceiver<io::Result<Vec<u8>>>,
 }
 
-/// Where what was read goes.
+/// Where chunks go that were read.
 type Filled = mpsc::UnboundedSender<io::Result<Vec<u8>>>;
 
 impl Input {
     /// stdin, with CRLF for LF if `crlf`.
     pub(crate) fn stdin(crlf: bool) -> Self {
-        // nohup opens it for writing only.
+        // nohup opens /dev/null for writing only.
         if stdin_is_null() {
             return Self::nothing();
         }
@@ -63,8 +63,7 @@ impl Input {
         Self { source: Source::Nothing, chunk: Vec::new(), at: 0, crlf: None, ended: false }
     }
 
-    /// From now on nothing more is read. Fails if something that was read was not consumed, or if something is
-    /// left to be read.
+    /// Ends reading. Fails if something that was read was not consumed, or if something is left to be read.
     pub(crate) async fn leave(&mut self) -> Result<(), Stop> {
         let is_consumed = self.at == self.chunk.len();
         match &mut self.source {
@@ -108,7 +107,7 @@ impl Thread {
         let (empty, empties) = thread_channel::channel();
         let (filled_sender, filled) = mpsc::unbounded_channel();
         for _ in 0..CHUNKS {
-            // The receiver is right here.
+            // The receiver exists.
             let _ = empty.send(Vec::new());
         }
         let intake = Arc::new(Intake::new(stdin()));
@@ -134,7 +133,7 @@ impl Thread {
     }
 }
 
-/// Reads a chunk for the other side of `filled`; false if it is the last one.
+/// Reads a chunk and sends it to `filled`; false if it is the last one.
 fn read_chunk(intake: &Intake, mut buffer: Vec<u8>, filled: &Filled) -> bool {
     buffer.resize(CHUNK, 0);
     let read = intake.wait().map_err(|error| Fault::Read(error.into())).and_then(|()| {
@@ -170,7 +169,7 @@ impl AsyncBufRead for Input {
             input.at = 0;
             let chunk = std::mem::take(&mut input.chunk);
             if let Source::Thread(thread) = &mut input.source {
-                // A thread that has met its end takes no more.
+                // A thread that has met the end takes no more.
                 let _ = thread.empty.send(chunk);
             }
         }
@@ -191,9 +190,9 @@ impl AsyncRead for Input {
     }
 }
 
-/// Waits until stdin has something to give, its end included.
+/// Waits until stdin has data or is at its end.
 pub(super) async fn is_there() {
-    // A file always has.
+    // A file, which cannot be watched, is always ready.
     if let Ok(watched) = Watched::for_reading(stdin()) {
         let _ = watched.readable().await;
     }
@@ -205,7 +204,7 @@ pub fn stdin_is_null() -> bool {
     FileType::from_raw_mode(stdin.st_mode) == FileType::CharacterDevice && is_null(stdin.st_rdev)
 }
 
-/// By its number: the file may not be there.
+/// By the number of the device: the file may not exist.
 #[cfg(target_os = "linux")]
 fn is_null(device: rustix::fs::Dev) -> bool {
     device == rustix::fs::makedev(1, 3)

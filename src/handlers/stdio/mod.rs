@@ -1,4 +1,4 @@
-//! stdin to the writer, the reader to stdout.
+//! Sends stdin, and writes what is received to stdout.
 
 mod crlf;
 mod direct;
@@ -42,35 +42,35 @@ impl Exchange {
         Self::default()
     }
 
-    /// Sends only: what comes is read and dropped, because unread bytes would reset the connection.
+    /// Sends only: what is received is dropped, because unread bytes would reset the connection.
     #[must_use]
     pub fn send_only(mut self, yes: bool) -> Self {
         self.receive = !yes;
         self
     }
 
-    /// Receives only: stdin is left alone, and our end comes after the peer's.
+    /// Receives only: stdin is not read, and our end is sent after the peer's.
     #[must_use]
     pub fn receive_only(mut self, yes: bool) -> Self {
         self.send = !yes;
         self
     }
 
-    /// Whether the end of stdin is passed on at once, or only after the peer's end.
+    /// Whether the end of stdin is sent at once, or only after the peer's end.
     #[must_use]
     pub fn half_close(mut self, yes: bool) -> Self {
         self.half_close = yes;
         self
     }
 
-    /// Leaves when the peer ends, as if stdin were a terminal.
+    /// Ends when the peer ends, as if stdin were a terminal.
     #[must_use]
     pub fn exit_on_close(mut self, yes: bool) -> Self {
         self.exit_on_close = yes;
         self
     }
 
-    /// Sends CRLF for LF; a CRLF stays one.
+    /// Sends CRLF for LF; a CRLF is unchanged.
     #[must_use]
     pub fn crlf(mut self, yes: bool) -> Self {
         self.crlf = yes;
@@ -86,10 +86,11 @@ impl Exchange {
     }
 }
 
-/// stdin to the peer, the peer to stdout: for one connection, since stdin is read once.
+/// Sends stdin to the peer and writes what the peer sends to stdout. For one connection only, because stdin
+/// is read once.
 ///
-/// Over a plain socket the kernel moves the bytes by itself where it can; under TLS each direction
-/// has a thread of its own.
+/// Over a plain socket the kernel moves the bytes by itself if it can; under TLS each direction has a thread
+/// of its own.
 #[derive(Debug, Clone, Default)]
 pub struct Stdio {
     exchange: Exchange,
@@ -102,8 +103,8 @@ impl Stdio {
         Self { exchange, ..Self::default() }
     }
 
-    /// Nothing else runs on this thread and its runtime: it may be blocked while stdout takes nothing,
-    /// which spares a thread.
+    /// Says that nothing else runs on this thread and its runtime, so that it may be blocked while stdout
+    /// takes nothing, which saves a thread.
     #[must_use]
     pub fn may_block(mut self, yes: bool) -> Self {
         self.may_block = yes;
@@ -114,7 +115,7 @@ impl Stdio {
 impl Handler for Stdio {
     async fn handle(&self, mut reader: StreamReader, mut writer: StreamWriter) -> Outcome {
         let (plan, traffic) = (self.exchange.plan(), reader.traffic());
-        // What the peer of one who only sends does not send is not missed.
+        // If only sending matters, a silent peer is not idle.
         traffic.wait(Wait::ForNothing, !self.exchange.receive);
         if !self.exchange.crlf && can_block(&reader, &writer) {
             return direct::exchange(&self.exchange, plan, self.may_block, reader, writer).await.into();
@@ -147,12 +148,12 @@ impl Handler for Stdio {
     }
 }
 
-/// What stopped a relay between stdio and a peer.
+/// The error of a relay between stdio and a peer that has stopped.
 pub(super) fn error(stop: Stop) -> Error {
     stop.into_error(Party::Stdio, Party::Peer)
 }
 
-/// The system gives us no thread, which is no fault of stdin or stdout.
+/// The system gives us no thread, which is not an error of stdin or stdout.
 fn no_thread(cause: io::Error) -> Error {
     Error::Local { doing: "start a thread", cause: cause.into() }
 }

@@ -20,17 +20,17 @@ use crate::relay::Fault;
 use crate::transport::Watched;
 use crate::transport::blocking::write_all;
 
-/// How much is written at once.
+/// How many bytes are written at once.
 const CHUNK: usize = 64 * 1024;
 
 /// How many chunks wait to be written at most.
 const CHUNKS: usize = 4;
 
-/// How long the peer's end may still take once the reader of stdout has gone.
+/// How long the peer's end may still take after the reader of stdout has gone.
 const FAREWELL: Duration = Duration::from_millis(500);
 
-/// stdout as a stream. Its `flush` waits until everything is written; its `shutdown` closes it too,
-/// so that the process that reads it sees the end, unless it is shared.
+/// stdout as a stream. `flush` waits until everything is written; `shutdown` also closes stdout, unless it is
+/// shared, so that its reader sees the end.
 pub(crate) struct Output {
     sink: Sink,
     is_shared: bool,
@@ -63,7 +63,7 @@ impl Output {
         Self::to(Sink::Nowhere, false)
     }
 
-    /// Outputs that all lead to stdout, each chunk whole.
+    /// Returns outputs that all write to stdout, each chunk as a whole.
     pub(crate) fn shared() -> Result<impl Fn() -> Self, Error> {
         let work = start()?;
         Ok(move || Self::to(Sink::Thread(work.clone()), true))
@@ -87,7 +87,7 @@ impl Output {
     }
 }
 
-/// Starts the thread. It goes on after an error, giving that to everybody.
+/// Starts the thread. After an error it goes on, and reports the error for every chunk.
 fn start() -> Result<thread_channel::Sender<Work>, Error> {
     let (work, chunks) = thread_channel::channel::<Work>();
     let started = std::thread::Builder::new().name("stdout".to_owned()).spawn(move || {
@@ -105,7 +105,7 @@ fn start() -> Result<thread_channel::Sender<Work>, Error> {
 /// Closes stdout, so that the process that reads it sees the end. Its number leads to a pipe that cannot be written
 /// to: /dev/null may not be there.
 pub(super) fn close_stdout() {
-    // Without a descriptor to spare, the end comes with the end of the process.
+    // Without a free descriptor the reader sees the end when the process ends.
     if let Ok((unwritable, _)) = io::pipe() {
         let _ = rustix::stdio::dup2_stdout(&unwritable);
     }

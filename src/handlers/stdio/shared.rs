@@ -1,4 +1,4 @@
-//! stdin to every client, every client to stdout.
+//! Sends stdin to every client, and writes what every client sends to stdout.
 
 use std::future::pending;
 use std::io;
@@ -19,7 +19,7 @@ use crate::stream::{StreamReader, StreamWriter};
 pub struct SharedStdio {
     exchange: Exchange,
     hub: Arc<Hub>,
-    /// stdin is not read before the first client is there.
+    /// stdin is not read before the first client has connected.
     reading: Once,
     output: Box<dyn Fn() -> Output + Send + Sync>,
 }
@@ -28,7 +28,7 @@ impl SharedStdio {
     /// Exchanges bytes with each client as `exchange` says.
     ///
     /// # Errors
-    /// [`Error::Local`] if no thread can be had for stdout.
+    /// [`Error::Local`] if no thread can be started for stdout.
     pub fn new(exchange: Exchange) -> Result<Self, Error> {
         let output: Box<dyn Fn() -> Output + Send + Sync> =
             if exchange.receive { Box::new(Output::shared()?) } else { Box::new(Output::nowhere) };
