@@ -30,6 +30,7 @@ complete -c astream -n "__fish_astream_needs_command" -f -a "connect" -d 'Open a
 complete -c astream -n "__fish_astream_needs_command" -f -a "listen" -d 'Wait for connections: stdin to the peer, the peer to stdout, or --echo'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l expires-within -d 'Fail if a certificate that was verified, the root\'s included, ends within TIME (30d), or within N% of the lifetime of the server\'s own; implies -z --tls' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -s w -l timeout -d 'Limit of each set-up, handshake included; 0: no limit' -r -f
+complete -c astream -n "__fish_astream_using_subcommand connect" -l retry-for -d 'Try again for TIME what may pass: a name, a port, a handshake; 0: no limit' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -s x -l proxy -d 'Go through a proxy: socks5://HOST:PORT, http://HOST:PORT, ...' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -l proxy-cacert -d 'Trust the certificates in FILE for an https:// proxy, in place of those for the target; may be repeated' -r -F
 complete -c astream -n "__fish_astream_using_subcommand connect" -s i -l idle-timeout -d 'Limit of a time in which nothing moves (status 5); 0: no limit' -r -f
@@ -92,6 +93,7 @@ complete -c astream -n "__fish_astream_using_subcommand listen" -l tls-min -d 'L
 1.3\t''"
 complete -c astream -n "__fish_astream_using_subcommand listen" -l tls-max -d 'Highest TLS version' -r -f -a "1.2\t''
 1.3\t''"
+complete -c astream -n "__fish_astream_using_subcommand listen" -l retry-for -d 'Try again for TIME what may pass: a name, a port, a handshake; 0: no limit' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -s x -l proxy -d 'Go through a proxy: socks5://HOST:PORT, http://HOST:PORT, ...' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -s 4 -l ipv4 -d 'IPv4 only'
 complete -c astream -n "__fish_astream_using_subcommand listen" -s 6 -l ipv6 -d 'IPv6 only'
@@ -120,7 +122,7 @@ function __fish_astream_wants_address
     for word in (commandline -opc)[3..-1]
         if test $is_value = 1
             set is_value 0
-        else if contains -- $word --alpn --cacert --cert --crl --expires-within --forward --forward-cacert --forward-cert --forward-key --forward-pin --forward-servername --grace --idle-timeout --key --pin --proxy --proxy-cacert --servername --starttls --timeout --tls-max --tls-min -i -w -x
+        else if contains -- $word --alpn --cacert --cert --crl --expires-within --forward --forward-cacert --forward-cert --forward-key --forward-pin --forward-servername --grace --idle-timeout --key --pin --proxy --proxy-cacert --retry-for --servername --starttls --timeout --tls-max --tls-min -i -w -x
             set is_value 1
         else if not string match -q -- '-*' $word
             return 1

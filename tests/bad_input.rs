@@ -37,6 +37,8 @@ fn invalid_usage_is_status_2_and_named() {
         (&["connect", "h", "1", "--starttls", "gopher"], &["gopher", "--starttls", "smtp", "sieve"]),
         (&["connect", "h", "1", "-w", "soon"], &["soon", "ms, s, m, h, d or w"]),
         (&["connect", "h", "1", "-i", "-1"], &["-1"]),
+        (&["connect", "h", "1", "--retry-for", "soon"], &["--retry-for", "'soon'", "ms, s, m, h, d or w"]),
+        (&["listen", "127.0.0.1", "0", "--retry-for", "1s"], &["--forward"]),
         (&["connect", "h", "25-20", "-z"], &["25-20", "lower", "higher"]),
         (&["connect", "h:1,2-70000", "-z"], &["2-70000", "0 to 65535"]),
         (&["connect", "h", "1,,2", "-z"], &["'1,,2'", "gap"]),

@@ -91,7 +91,7 @@ fn plain(text: &str) -> String {
 }
 
 /// A duration for messages: `2 s`, `250 ms`.
-fn seconds(time: Duration) -> String {
+pub(crate) fn seconds(time: Duration) -> String {
     if time.subsec_millis() == 0 && time.as_secs() > 0 {
         format!("{} s", time.as_secs())
     } else {

@@ -2,6 +2,7 @@
 
 mod display;
 mod io_error;
+mod passing;
 mod printable;
 mod proxy;
 
@@ -15,7 +16,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::certificate::Certificate;
-pub(crate) use display::reason;
+pub(crate) use display::{reason, seconds};
 pub(crate) use printable::Printable;
 pub use proxy::ProxyFault;
 
@@ -224,6 +225,9 @@ pub enum TlsFault {
     NoTls,
     /// The server was asked to start TLS, but speaks it from the start.
     FromStart,
+    /// The connection was lost, or ended by the peer, before TLS was set up, or the server declined to begin with it:
+    /// later it may succeed.
+    Unfinished,
     /// Anything else.
     Other,
 }

@@ -18,6 +18,25 @@ impl Deadline {
         Self(limit.and_then(end))
     }
 
+    /// Whichever of the two ends first.
+    pub(crate) fn or(self, other: Self) -> Self {
+        match (self.0, other.0) {
+            (Some((one, _)), Some((end, _))) if end < one => other,
+            (None, Some(_)) => other,
+            _ => self,
+        }
+    }
+
+    /// How much time is left.
+    pub(crate) fn left(self) -> Duration {
+        self.0.map_or(Duration::MAX, |(end, _)| end.saturating_duration_since(Instant::now()))
+    }
+
+    /// The whole of the limit, if there is one.
+    pub(crate) fn limit(self) -> Option<Duration> {
+        self.0.map(|(_, limit)| limit)
+    }
+
     /// Runs one step, which `doing` describes in the error if the limit ends it.
     pub(crate) async fn bound<T>(
         self,
@@ -54,6 +73,18 @@ mod tests {
         assert!(deadline.bound(Step::Connect, ready(()), || unreachable!()).await.is_ok());
         let error = deadline.bound(Step::Connect, pending::<()>(), || "a step".to_owned()).await.unwrap_err();
         assert_eq!(error.to_string(), "a step: timed out after 3 s");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_two_the_first_to_end_counts() {
+        let after = |seconds| Deadline::after(Some(Duration::from_secs(seconds)));
+        let none = Deadline::after(None);
+        for (one, other, left) in
+            [(after(1), after(2), 1), (after(2), after(1), 1), (after(3), none, 3), (none, after(3), 3)]
+        {
+            assert_eq!(one.or(other).left(), Duration::from_secs(left));
+        }
+        assert_eq!(none.or(none).left(), Duration::MAX);
     }
 
     #[tokio::test]

@@ -1,7 +1,9 @@
 //! Time limits.
 
+mod backoff;
 mod deadline;
 mod idle;
 
+pub(crate) use backoff::{Backoff, LONGEST};
 pub(crate) use deadline::{Deadline, within};
 pub(crate) use idle::{IdleClock, Wait};

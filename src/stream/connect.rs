@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::link::Link;
+use super::retry::Retry;
 use super::{Limits, SETUP_TIMEOUT, StreamReader, StreamWriter, streams};
 use crate::endpoint::{Address, Endpoint, Family};
 use crate::error::{Error, Step};
@@ -23,6 +24,7 @@ pub struct ConnectOptions {
     known: Option<Arc<Known>>,
     proxies: Vec<Proxy>,
     timeout: Option<Duration>,
+    retry: Option<Retry>,
     tls: Option<TlsClient>,
     starttls: Option<StartTls>,
     limits: Limits,
@@ -36,6 +38,7 @@ impl Default for ConnectOptions {
             known: None,
             proxies: Vec::new(),
             timeout: Some(SETUP_TIMEOUT),
+            retry: None,
             tls: None,
             starttls: None,
             limits: Limits::default(),
@@ -84,6 +87,17 @@ impl ConnectOptions {
     #[must_use]
     pub fn timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.timeout = limit.into();
+        self
+    }
+
+    /// Tries again for this long, by default never, what fails for a reason that may pass: a name that does not
+    /// resolve yet, a port that refuses, a handshake that is cut short. Verification that fails, and what this
+    /// side has to change, does not pass. The pauses grow from 50 ms to 1 s. [`timeout`](Self::timeout) is the
+    /// limit of each try, and this the limit of all together, after which the error is that of the last one. What
+    /// is waited for is logged as a warning, once for each reason.
+    #[must_use]
+    pub fn retry_for(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.retry = limit.into().map(Retry::For);
         self
     }
 
@@ -139,25 +153,35 @@ impl ConnectOptions {
 impl ConnectOptions {
     /// Looks the host of `endpoint` up, or that of the first proxy, for all connections to that host that are
     /// made with these options. Otherwise each of them asks anew, which is right for a program that runs for long. A
-    /// Unix socket has no host. May be cancelled.
+    /// Unix socket has no host. With [`retry_for`](Self::retry_for), the time of all these connections begins now.
+    /// May be cancelled.
     ///
     /// # Errors
     /// [`Error::Resolve`]; [`Error::Timeout`] after [`timeout`](Self::timeout); [`Error::Invalid`] for
     /// an address to listen on.
     pub async fn resolved(mut self, endpoint: &Endpoint) -> Result<Self, Error> {
-        let first = self.proxies.first().map_or(endpoint, Proxy::endpoint);
-        self.known = self.dial().look_up(first).await?;
+        self.retry = self.retry.map(|retry| Retry::Until(retry.end()));
+        let options = &self;
+        let first = options.proxies.first().map_or(endpoint, Proxy::endpoint);
+        let look_up = |deadline| async move { options.dial(deadline).look_up(first).await };
+        self.known = self.retrying(look_up).await?;
         Ok(self)
     }
 
-    /// How to connect, from now on.
-    fn dial(&self) -> Dial {
-        Dial {
-            known: self.known.clone(),
-            family: self.family,
-            numeric: self.numeric,
-            deadline: Deadline::after(self.timeout),
+    /// Makes a connection, or what leads to one, in as many tries as there may be; each has a deadline.
+    async fn retrying<T, F>(&self, attempt: impl Fn(Deadline) -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        match self.retry {
+            Some(retry) => retry.run(self.timeout, attempt).await,
+            None => attempt(Deadline::after(self.timeout)).await,
         }
+    }
+
+    /// How to connect.
+    fn dial(&self, deadline: Deadline) -> Dial {
+        Dial { known: self.known.clone(), family: self.family, numeric: self.numeric, deadline }
     }
 
     /// Finds out before any connection whether one could be made: the address must be one to connect
@@ -203,12 +227,18 @@ pub async fn open_connection(
     endpoint: &Endpoint,
     options: &ConnectOptions,
 ) -> Result<(StreamReader, StreamWriter), Error> {
+    options.retrying(|deadline| open_once(endpoint, options, deadline)).await
+}
+
+async fn open_once(
+    endpoint: &Endpoint,
+    options: &ConnectOptions,
+    deadline: Deadline,
+) -> Result<(StreamReader, StreamWriter), Error> {
     // Files are read, and found wanting, before anybody is bothered.
     let connector = options.connector(endpoint.host())?;
     options.check_proxies(endpoint)?;
-    let how = options.dial();
-    let deadline = how.deadline;
-    let reached = reach(endpoint, &how, &options.proxies).await?;
+    let reached = reach(endpoint, &options.dial(deadline), &options.proxies).await?;
     tracing::info!("connected to {} from {}", reached.peer, reached.local);
     let name = options.name(endpoint, &reached.peer);
     set_up(reached, connector, options, &name, deadline).await

@@ -21,6 +21,7 @@ mod outgoing;
 mod pair;
 mod probe;
 mod reader;
+mod retry;
 mod sending;
 mod separator;
 mod serve;

@@ -12,8 +12,8 @@ mod stdout;
 
 use std::process::ExitCode;
 
-use cli::Command;
-use report::Ending;
+use cli::{Command, Connect};
+use report::{Ending, Quietness};
 
 fn main() -> ExitCode {
     let command = match cli::parse() {
@@ -27,8 +27,8 @@ fn main() -> ExitCode {
 
 fn run(command: &Command) -> anyhow::Result<Ending> {
     match command {
-        Command::Connect(args) => report::start(args.report, report::Quietness::Silent),
-        Command::Listen(args) => report::start(args.report, report::Quietness::Warnings),
+        Command::Connect(args) => report::start(args.report, quietness(args)),
+        Command::Listen(args) => report::start(args.report, Quietness::Warnings),
     }
     descriptors::check()?;
     stdout::restore()?;
@@ -40,4 +40,9 @@ fn run(command: &Command) -> anyhow::Result<Ending> {
             Command::Listen(args) => listen::run(args).await,
         }
     })
+}
+
+/// A connection that is waited for is the only thing that a client warns of.
+fn quietness(args: &Connect) -> Quietness {
+    if args.reach.may_wait() { Quietness::Warnings } else { Quietness::Silent }
 }

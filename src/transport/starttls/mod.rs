@@ -69,7 +69,7 @@ impl Request<'_> {
         let doing = format!("STARTTLS ({}) with {}", self.protocol, self.peer);
         let failed = {
             let doing = doing.clone();
-            move |reason| Error::tls(doing.clone(), reason)
+            move |reason| Error::tls(doing.clone(), reason).with_fault(TlsFault::Unfinished)
         };
         let mut dialogue = Dialogue::new(connection, self.deadline, Step::StartTls, doing.clone(), failed);
         for Turn { say, awaits, read } in self.protocol.turns() {

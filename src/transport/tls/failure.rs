@@ -52,11 +52,15 @@ fn other_failure(doing: String, error: &io::Error, handshake: &HandshakeIo) -> E
     match inner(error) {
         Some(tls) => tls_error(doing, tls, Stage::Handshake),
         None if has_closed && handshake.is_silent() => {
-            Error::tls(doing, "the peer closed the connection; does it speak TLS?")
+            unfinished(doing, "the peer closed the connection; does it speak TLS?")
         }
-        None if has_closed => Error::tls(doing, "the peer closed the connection before it was complete"),
-        None => Error::tls(doing, crate::error::reason(error)),
+        None if has_closed => unfinished(doing, "the peer closed the connection before it was complete"),
+        None => unfinished(doing, crate::error::reason(error)),
     }
+}
+
+fn unfinished(doing: String, reason: impl std::fmt::Display) -> Error {
+    Error::tls(doing, reason).with_fault(TlsFault::Unfinished)
 }
 
 fn inner(error: &io::Error) -> Option<&rustls::Error> {
@@ -138,6 +142,8 @@ fn refused(doing: String, alert: Alert, stage: Stage) -> Error {
             ("it supports other application protocols (ALPN)", TlsFault::Protocol)
         }
         Alert::UnrecognisedName => ("it does not know the name it was asked for", TlsFault::Name),
+        // Of a server that is starting, for example.
+        Alert::InternalError => ("", TlsFault::Unfinished),
         _ => ("", TlsFault::Other),
     };
     let meaning = if meaning.is_empty() { String::new() } else { format!(": {meaning}") };

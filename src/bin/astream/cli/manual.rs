@@ -23,7 +23,7 @@ pub const TIMES: Section = Section {
     entries: &[
         ("10, 10s", "seconds"),
         ("250ms, 1.5m, 2h, 30d, 4w", "milliseconds, minutes, hours, days, weeks"),
-        ("0", "with -w and -i: no limit"),
+        ("0", "with -w, -i and --retry-for: no limit"),
     ],
 };
 
@@ -96,6 +96,7 @@ pub const CONNECT_EXAMPLES: Section = Section {
         ("tar c . | astream connect host 9000", "send a folder"),
         ("astream connect mail.example.org 587 --starttls smtp -C", "talk to a mail server"),
         ("astream connect -z host 20-25,443", "see which ports are open"),
+        ("astream connect -z db:5432 --retry-for 30s && ./start", "wait until a server is there"),
         (
             "ssh -o ProxyCommand='astream connect -x socks5://127.0.0.1:9050 %h %p' host",
             "go through a proxy with ssh",
