@@ -41,6 +41,7 @@
 )]
 
 mod certificate;
+mod datagram;
 mod endpoint;
 mod error;
 pub mod handlers;
@@ -51,6 +52,10 @@ mod stream;
 mod transport;
 
 pub use certificate::{Certificate, InvalidPin, Pin, Timestamp};
+pub use datagram::{
+    DatagramOptions, DatagramServer, DatagramServerOptions, Datagrams, MAX_DATAGRAM, open_datagrams,
+    probe_datagrams, serve_datagrams,
+};
 pub use endpoint::{Address, Endpoint, Family};
 pub use error::{Attempt, Error, ProxyFault, ResolveFault, Result, Step, TlsFault};
 pub use observe::{Answer, Totals};

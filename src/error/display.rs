@@ -45,6 +45,12 @@ impl fmt::Display for Error {
             Self::Local { doing, cause } => write!(f, "cannot {doing}: {}", reason(cause)),
             Self::Io { cause } => f.write_str(&reason(cause)),
             Self::Relay { side, cause } => write!(f, "{side}: {cause}"),
+            Self::Refused { peer } => write!(f, "{peer}: closed: connection refused"),
+            Self::Unanswered { target, .. } => write!(f, "{target}: no answer: open or filtered"),
+            Self::MessageTooLong { length } => {
+                write!(f, "a message of {length} bytes is too long for a datagram")
+            }
+            Self::Replaced => f.write_str("a newer session took the place of this one"),
             Self::Undelivered => f.write_str("the connection was ended before all input was written to it"),
             Self::FellBehind => f.write_str("the peer fell behind the others and was dropped"),
         }

@@ -45,13 +45,17 @@ impl Error {
             Self::Relay { cause, .. } | Self::Proxy { fault: ProxyFault::Unreachable(cause), .. } => {
                 cause.kind()
             }
-            Self::Proxy { .. } => Kind::ConnectionRefused,
-            Self::Timeout { .. } | Self::Idle { .. } => Kind::TimedOut,
+            Self::Proxy { .. } | Self::Refused { .. } => Kind::ConnectionRefused,
+            Self::Timeout { .. } | Self::Idle { .. } | Self::Unanswered { .. } => Kind::TimedOut,
             Self::Truncated | Self::Incomplete { .. } => Kind::UnexpectedEof,
             Self::WriteAfterEof | Self::Closed => Kind::BrokenPipe,
-            Self::Invalid { .. } | Self::EmptySeparator => Kind::InvalidInput,
+            Self::Invalid { .. } | Self::EmptySeparator | Self::MessageTooLong { .. } => Kind::InvalidInput,
             Self::Tls { .. } | Self::LimitOverrun { .. } | Self::LineTooLong { .. } => Kind::InvalidData,
-            Self::Resolve { .. } | Self::File { .. } | Self::Undelivered | Self::FellBehind => Kind::Other,
+            Self::Resolve { .. }
+            | Self::File { .. }
+            | Self::Undelivered
+            | Self::FellBehind
+            | Self::Replaced => Kind::Other,
         }
     }
 }

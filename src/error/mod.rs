@@ -1,6 +1,7 @@
 //! Errors: what was being done, to what, and the cause.
 
 mod display;
+mod fault;
 mod io_error;
 mod passing;
 mod printable;
@@ -17,6 +18,7 @@ use bytes::Bytes;
 
 use crate::certificate::Certificate;
 pub(crate) use display::{reason, seconds};
+pub use fault::{ResolveFault, TlsFault};
 pub(crate) use printable::Printable;
 pub use proxy::ProxyFault;
 
@@ -169,6 +171,28 @@ pub enum Error {
         /// What failed.
         cause: Box<Error>,
     },
+    /// Nobody receives datagrams at an address: its system says so (ICMP), or its Unix socket has no owner.
+    #[non_exhaustive]
+    Refused {
+        /// The address.
+        peer: String,
+    },
+    /// Nobody has answered a datagram: the address may be open, or something drops what is sent to it.
+    #[non_exhaustive]
+    Unanswered {
+        /// The address as it was given.
+        target: String,
+        /// How long an answer was waited for.
+        after: Duration,
+    },
+    /// A message is longer than a datagram can be.
+    #[non_exhaustive]
+    MessageTooLong {
+        /// Its length in bytes.
+        length: usize,
+    },
+    /// A newer session has taken the place of this one, which was idle longest.
+    Replaced,
     /// The connection was ended before all input was written to it.
     Undelivered,
     /// One of several receivers of the same bytes took them too slowly, and was dropped.
@@ -191,45 +215,6 @@ pub enum Step {
     Handshake,
     /// What is left is sent before the connection is closed.
     Close,
-}
-
-/// Why a name could not be resolved, as far as there is a remedy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ResolveFault {
-    /// It is a name, and only IP addresses are allowed.
-    NotNumeric,
-    /// It is an IP address of the other family.
-    Family,
-    /// Anything else.
-    Other,
-}
-
-/// What an error of TLS is about, as far as there is a remedy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum TlsFault {
-    /// The peer's certificate does not lead to a trusted one.
-    Untrusted,
-    /// The peer's certificate is for another name, or the server does not have the name.
-    Name,
-    /// The peer's certificate is flawed in some other way.
-    Certificate,
-    /// The peer requires a client certificate, or a different one.
-    Identity,
-    /// There is no common version of TLS.
-    Version,
-    /// There is no common application protocol (ALPN, RFC 7301).
-    Protocol,
-    /// The peer speaks something else than TLS.
-    NoTls,
-    /// The server was asked to start TLS, but speaks it from the start.
-    FromStart,
-    /// The connection was lost, or ended by the peer, before TLS was set up, or the server declined to begin with it:
-    /// later it may succeed.
-    Unfinished,
-    /// Anything else.
-    Other,
 }
 
 /// One address that was tried, and why it failed.

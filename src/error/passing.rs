@@ -14,7 +14,7 @@ impl Error {
             Self::Connect { attempts, .. } => attempts.iter().any(Attempt::may_pass),
             Self::Tls { fault, .. } => *fault == TlsFault::Unfinished,
             Self::Proxy { fault, .. } => fault.may_pass(),
-            Self::Timeout { .. } | Self::Lost { .. } => true,
+            Self::Timeout { .. } | Self::Lost { .. } | Self::Refused { .. } | Self::Unanswered { .. } => true,
             Self::Invalid { .. }
             | Self::Bind { .. }
             | Self::Idle { .. }
@@ -29,6 +29,8 @@ impl Error {
             | Self::Local { .. }
             | Self::Io { .. }
             | Self::Relay { .. }
+            | Self::MessageTooLong { .. }
+            | Self::Replaced
             | Self::Undelivered
             | Self::FellBehind => false,
         }

@@ -2,7 +2,8 @@
 
 use tokio::io::AsyncBufReadExt;
 
-use super::{Handler, Outcome, Use};
+use super::{DatagramHandler, Handler, Outcome, Use};
+use crate::datagram::Datagrams;
 use crate::error::Error;
 use crate::stream::{StreamReader, StreamWriter};
 
@@ -24,6 +25,25 @@ impl Handler for Echo {
 
     async fn in_use(&self, reader: &StreamReader) -> Result<Use, Error> {
         reader.arrived().await.map(|()| Use::Certain)
+    }
+}
+
+impl DatagramHandler for Echo {
+    async fn handle_datagrams(&self, session: Datagrams) -> Outcome {
+        Err(echo_datagrams(&session).await).into()
+    }
+}
+
+/// Returns why the session is over.
+async fn echo_datagrams(session: &Datagrams) -> Error {
+    loop {
+        let sent = match session.receive_batch().await {
+            Ok(messages) => session.send_batch(&messages).await,
+            Err(error) => return error,
+        };
+        if let Err(error) = sent {
+            return error;
+        }
     }
 }
 

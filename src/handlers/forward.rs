@@ -1,10 +1,14 @@
 //! Relays to another address.
 
 use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
 
-use super::{Handler, Outcome};
+use super::{DatagramHandler, Handler, Outcome};
+use crate::datagram::{Datagrams, open_datagrams_as};
 use crate::endpoint::Endpoint;
 use crate::error::Error;
 #[cfg(target_os = "linux")]
@@ -20,11 +24,19 @@ use crate::stream::{
 ///
 /// As with every handler, sent and received are counted on the client's connection: for a relay the client is
 /// the remote side, and the target the local one.
+///
+/// Datagrams are relayed too, each session of a client over a socket of its own. With settings of TLS or a proxy each
+/// fails instead: they would leave without.
 #[derive(Debug, Clone)]
 pub struct Forward {
     target: Endpoint,
     options: ConnectOptions,
+    /// For datagrams: since when the target's addresses are known, and they, in the options.
+    known: Arc<Mutex<Option<Known>>>,
 }
+
+/// Since when something is known, and what.
+type Known = (Instant, Result<ConnectOptions, Error>);
 
 impl Forward {
     /// Relays to `target`, which is connected to with `options`.
@@ -34,7 +46,7 @@ impl Forward {
     /// [`Error::Tls`] for settings of TLS that cannot be used.
     pub fn new(target: Endpoint, options: ConnectOptions) -> Result<Self, Error> {
         options.check(&target)?;
-        Ok(Self { target, options })
+        Ok(Self { target, options, known: Arc::default() })
     }
 }
 
@@ -78,6 +90,55 @@ impl Forward {
     fn error(&self, stop: Stop) -> Error {
         let (client, target) = ("the client".to_owned(), format!("the target {}", self.target));
         stop.into_error(Party::Named(target), Party::Named(client))
+    }
+}
+
+impl DatagramHandler for Forward {
+    async fn handle_datagrams(&self, client: Datagrams) -> Outcome {
+        let target = match self.open().await {
+            Ok(target) => target,
+            Err(error) => return Err(of("the target".to_owned(), error)).into(),
+        };
+        Err(self.exchange(&client, &target).await).into()
+    }
+}
+
+/// How long the addresses of a target count for sessions that begin: many may begin at once.
+const KNOWN_FOR: Duration = Duration::from_secs(10);
+
+impl Forward {
+    async fn open(&self) -> Result<Datagrams, Error> {
+        let mut known = self.known.lock().await;
+        let is_known = known.as_ref().is_some_and(|(since, _)| since.elapsed() < KNOWN_FOR);
+        if !is_known {
+            let resolved = self.options.clone().resolved(&self.target).await;
+            *known = Some((Instant::now(), resolved));
+        }
+        let Some((_, options)) = &*known else { return Err(Error::Closed) };
+        open_datagrams_as(&self.target, options.as_ref().map_err(Clone::clone)?).await
+    }
+
+    /// Relays messages both ways; returns why that is over.
+    async fn exchange(&self, client: &Datagrams, target: &Datagrams) -> Error {
+        let of_target = |error| of(format!("the target {}", self.target), error);
+        loop {
+            tokio::select! {
+                received = client.receive_batch() => match received {
+                    Ok(messages) => if let Err(error) = target.send_batch(&messages).await {
+                        return of_target(error);
+                    },
+                    Err(error) => return error,
+                },
+                answered = target.receive_batch() => match answered {
+                    Ok(messages) => if let Err(error) = client.send_batch(&messages).await {
+                        return of("the client".to_owned(), error);
+                    },
+                    // Somebody may receive there later.
+                    Err(error @ Error::Refused { .. }) => tracing::info!("{}", of_target(error)),
+                    Err(error) => return of_target(error),
+                },
+            }
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod stdio;
 
 use std::future::Future;
 
+use crate::datagram::Datagrams;
 use crate::error::Error;
 use crate::stream::{StreamReader, StreamWriter};
 
@@ -31,6 +32,13 @@ pub trait Handler {
         let _ = reader;
         async { Ok(Use::Unknown) }
     }
+}
+
+/// What to do with a session of datagrams.
+pub trait DatagramHandler {
+    /// Takes the session to its end, which is an error of the one who receives: a session has no other. What it
+    /// has moved can be read from its [`Traffic`](crate::Traffic), also meanwhile.
+    fn handle_datagrams(&self, session: Datagrams) -> impl Future<Output = Outcome> + Send;
 }
 
 /// Whether a connection is in use.

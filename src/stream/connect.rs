@@ -184,6 +184,12 @@ impl ConnectOptions {
         Dial { known: self.known.clone(), family: self.family, numeric: self.numeric, deadline }
     }
 
+    /// How to reach a target without a stream; none where TLS or a proxy is in between, which only streams go through.
+    pub(crate) fn dial_plain(&self) -> Option<Dial> {
+        let is_plain = self.tls.is_none() && self.proxies.is_empty();
+        is_plain.then(|| self.dial(Deadline::after(self.timeout)))
+    }
+
     /// Finds out before any connection whether one could be made: the address must be one to connect
     /// to, and the files of TLS must be usable.
     pub(crate) fn check(&self, endpoint: &Endpoint) -> Result<(), Error> {

@@ -55,7 +55,7 @@ use link::Link;
 pub const DEFAULT_LIMIT: usize = 64 * 1024;
 
 /// How long setting up a connection may take: 30 s.
-const SETUP_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const SETUP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long closing waits for a peer that takes nothing of what is left, and then for its end: 30 s.
 pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);

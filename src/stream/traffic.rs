@@ -38,7 +38,7 @@ struct Counters {
 }
 
 impl Traffic {
-    pub(super) fn new(idle: Option<Duration>) -> Self {
+    pub(crate) fn new(idle: Option<Duration>) -> Self {
         Self(Arc::new(Counters {
             sent: AtomicU64::new(0),
             received: AtomicU64::new(0),

@@ -60,7 +60,7 @@ impl Listen {
         }
     }
 
-    async fn addresses(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
+    pub(super) async fn addresses(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
         let (v4, v6) = ((Ipv4Addr::UNSPECIFIED, port).into(), (Ipv6Addr::UNSPECIFIED, port).into());
         match (host, self.family) {
             ("*", Family::Any) => Ok(vec![v4, v6]),
@@ -161,7 +161,7 @@ struct Failed {
     was_chosen: bool,
 }
 
-fn is_absent(error: &io::Error) -> bool {
+pub(super) fn is_absent(error: &io::Error) -> bool {
     let errno = error.raw_os_error().map(Errno::from_raw_os_error);
     [Errno::AFNOSUPPORT, Errno::ADDRNOTAVAIL].map(Some).contains(&errno)
 }

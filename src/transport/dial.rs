@@ -55,7 +55,7 @@ impl Dial {
         Ok(Some(Arc::new(Known { host: host.clone(), addresses })))
     }
 
-    async fn addresses(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
+    pub(super) async fn addresses(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
         if let Some(known) = self.known.as_ref().filter(|known| known.host == host) {
             let mut addresses = known.addresses.clone();
             for address in &mut addresses {

@@ -3,6 +3,7 @@
 mod aligned;
 mod bind;
 pub(crate) mod blocking;
+mod datagram;
 mod dial;
 mod dialogue;
 mod ending;
@@ -37,6 +38,9 @@ use tls::TlsInfo;
 
 pub(crate) use aligned::Aligned;
 pub(crate) use bind::Listen;
+pub(crate) use datagram::{
+    Connected, DatagramDial, DatagramSocket, Received, Route, bind_datagrams, connect_datagrams,
+};
 pub(crate) use dial::{Dial, Known, dial, is_target};
 pub(crate) use halves::{ReadHalf, WriteHalf};
 pub(crate) use listener::{Accepted, Listening};

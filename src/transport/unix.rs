@@ -1,4 +1,4 @@
-//! Unix stream sockets: abstract names, stale paths, who may connect.
+//! Unix sockets: abstract names, stale paths, who may connect.
 
 use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use socket2::{Domain, SockAddr, Socket, Type};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::{UnixDatagram, UnixListener, UnixStream};
 
 use crate::endpoint::Address;
 
@@ -31,7 +31,7 @@ pub(super) async fn connect(path: &Path) -> io::Result<UnixStream> {
 }
 
 /// `@name` is written with a leading NUL byte for the kernel.
-fn named(path: &Path) -> PathBuf {
+pub(super) fn named(path: &Path) -> PathBuf {
     match path.as_os_str().as_bytes().strip_prefix(b"@") {
         Some(name) if cfg!(target_os = "linux") => {
             PathBuf::from(std::ffi::OsStr::from_bytes(&[b"\0", name].concat()))
@@ -60,13 +60,41 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
     Ok((meta.dev(), meta.ino()))
 }
 
-/// Listens on `path`; a socket that nobody listens on any more is replaced, anything else is not.
+/// Listens on `path`.
 pub(super) fn bind(path: &Path, backlog: i32) -> io::Result<(UnixListener, Option<OwnedPath>)> {
+    let (socket, owned) = bind_socket(path, Type::STREAM)?;
+    Ok((listen(socket, backlog)?, owned))
+}
+
+/// The same for messages.
+pub(super) fn bind_datagrams(path: &Path) -> io::Result<(UnixDatagram, Option<OwnedPath>)> {
+    let (socket, owned) = bind_socket(path, Type::DGRAM)?;
+    Ok((datagrams(socket)?, owned))
+}
+
+/// A socket for messages to `path` alone. It has a name of its own, so that it can be answered, where the system
+/// gives it one.
+pub(super) fn connect_datagrams(path: &Path) -> io::Result<UnixDatagram> {
+    let socket = Socket::new(Domain::UNIX, Type::DGRAM, None)?;
+    if cfg!(target_os = "linux") {
+        socket.bind(&SockAddr::unix("")?)?;
+    }
+    socket.connect(&SockAddr::unix(named(path))?)?;
+    datagrams(socket)
+}
+
+fn datagrams(socket: Socket) -> io::Result<UnixDatagram> {
+    socket.set_nonblocking(true)?;
+    UnixDatagram::from_std(socket.into())
+}
+
+/// Binds a socket to `path`; a socket that nobody listens on any more is replaced, anything else is not.
+fn bind_socket(path: &Path, kind: Type) -> io::Result<(Socket, Option<OwnedPath>)> {
     let address = SockAddr::unix(named(path))?;
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    let socket = Socket::new(Domain::UNIX, kind, None)?;
     if path.as_os_str().as_bytes().starts_with(b"@") {
         socket.bind(&address)?;
-        return Ok((listen(socket, backlog)?, None));
+        return Ok((socket, None));
     }
     match socket.bind(&address) {
         Err(error) if error.kind() == ErrorKind::AddrInUse && is_stale(path) => {
@@ -78,7 +106,7 @@ pub(super) fn bind(path: &Path, backlog: i32) -> io::Result<(UnixListener, Optio
     // Before `listen`, so that nobody connects in between.
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(MODE))?;
     let owned = OwnedPath { path: path.to_owned(), made: identity(path)? };
-    Ok((listen(socket, backlog)?, Some(owned)))
+    Ok((socket, Some(owned)))
 }
 
 fn listen(socket: Socket, backlog: i32) -> io::Result<UnixListener> {

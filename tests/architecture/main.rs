@@ -9,15 +9,25 @@ use std::path::{Path, PathBuf};
 use names::{Crate, Modules, Name, Source};
 
 /// The modules of the library, top to bottom: none names one that stands before it.
-const FLOORS: [&str; 9] =
-    ["handlers", "relay", "stream", "transport", "endpoint", "policy", "error", "certificate", "observe"];
+const FLOORS: [&str; 10] = [
+    "handlers",
+    "relay",
+    "datagram",
+    "stream",
+    "transport",
+    "endpoint",
+    "policy",
+    "error",
+    "certificate",
+    "observe",
+];
 
 /// The modules of the program, top to bottom.
 const PROGRAM_FLOORS: [&str; 9] =
     ["listen", "connect", "probe", "signals", "report", "stdout", "cli", "expiry", "descriptors"];
 
 /// A foreign name, and where alone it may stand.
-const HOMES: [(&str, &[&str]); 15] = [
+const HOMES: [(&str, &[&str]); 16] = [
     ("clap", &["src/bin/astream/cli/"]),
     ("anyhow", &["src/bin/"]),
     ("signal_hook", &["src/bin/"]),
@@ -33,6 +43,7 @@ const HOMES: [(&str, &[&str]); 15] = [
     ("http_auth", &["src/transport/proxy/"]),
     ("httparse", &["src/transport/proxy/"]),
     ("md5", &["src/transport/proxy/"]),
+    ("nix", &["src/transport/datagram/"]),
 ];
 
 /// The file that may make the system calls that move bytes inside of the kernel.

@@ -1,0 +1,36 @@
+//! Asking a port whether it takes datagrams.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::{DatagramOptions, open_datagrams};
+use crate::endpoint::Endpoint;
+use crate::error::Error;
+use crate::stream::{Found, Probed};
+
+/// Sends one empty message to `endpoint` and waits up to `wait` for an answer. May be cancelled.
+///
+/// An answer, whatever it says, means that the port is open; [`Error::Refused`] that it is closed. Where nobody
+/// says anything there is no telling, which is [`Error::Unanswered`]: most programs do not answer an empty message,
+/// and many firewalls drop what is for a closed port.
+pub async fn probe_datagrams(endpoint: &Endpoint, options: &DatagramOptions, wait: Duration) -> Probed {
+    let endpoint = endpoint.clone();
+    match ask(&endpoint, options, wait).await {
+        Ok(found) => Probed { endpoint, found: Some(found), error: None },
+        Err(error) => Probed { endpoint, found: None, error: Some(error) },
+    }
+}
+
+async fn ask(endpoint: &Endpoint, options: &DatagramOptions, wait: Duration) -> Result<Found, Error> {
+    let session = open_datagrams(endpoint, options).await?;
+    session.send(&[]).await?;
+    match timeout(wait, session.receive()).await {
+        Ok(Ok(_)) => {
+            let (peer, local) = (session.peer_addr().clone(), session.local_addr().clone());
+            Ok(Found { peer, local, proxies: Vec::new(), tls: None })
+        }
+        Ok(Err(error)) => Err(error),
+        Err(_) => Err(Error::Unanswered { target: endpoint.to_string(), after: wait }),
+    }
+}

@@ -1,0 +1,281 @@
+//! A conversation in messages with one peer.
+
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use rustix::io::Errno;
+use tokio::sync::Notify;
+
+use super::inbox::{Inbox, Put};
+use super::moved::Moved;
+use crate::endpoint::Address;
+use crate::error::Error;
+use crate::policy::Wait;
+use crate::stream::Traffic;
+use crate::transport::{Connected, DatagramSocket, Route};
+
+/// How often a message is sent again of which the system says that one before it was refused.
+const REFUSALS: usize = 3;
+
+/// Messages to and from one peer: what [`open_datagrams`](crate::open_datagrams) gives, and what a server gives its
+/// handler for each peer. A clone is the same session.
+///
+/// A message arrives whole or not at all, perhaps later than one sent after it, and perhaps twice: that is all
+/// that UDP promises. An empty message is a message. There is no end: a session is over when nobody wants to go
+/// on with it, or when nothing has moved for a time that its options set.
+#[derive(Debug, Clone)]
+pub struct Datagrams(Arc<Session>);
+
+#[derive(Debug)]
+struct Session {
+    socket: Arc<DatagramSocket>,
+    peer: Address,
+    local: Address,
+    /// Where messages go, unless the socket is connected.
+    route: Option<Route>,
+    inbox: Inbox,
+    /// Whether a server puts messages into the inbox; they come from our own socket otherwise.
+    is_served: bool,
+    traffic: Traffic,
+    /// When something last moved, beside that of the whole server.
+    moved: Moved,
+    of_all: Arc<Moved>,
+    /// The system has said that a message was refused, and not yet the one who receives.
+    refused: Notify,
+    /// A newer session has taken the place of this one.
+    replaced: Notify,
+    /// The one who receives knows that the session is over.
+    is_over: AtomicBool,
+}
+
+impl Datagrams {
+    /// Over a socket of its own.
+    pub(super) fn connected(connected: Connected, idle: Option<Duration>) -> Self {
+        let Connected { socket, peer, route } = connected;
+        let (local, of_all) = (socket.local_addr().clone(), Arc::new(Moved::since(Instant::now())));
+        Self::new(Arc::new(socket), peer, local, route, (Inbox::default(), false), of_all, idle)
+    }
+
+    /// Over a server's socket.
+    pub(super) fn served(
+        socket: Arc<DatagramSocket>,
+        route: Route,
+        inbox: Inbox,
+        of_all: Arc<Moved>,
+        idle: Option<Duration>,
+    ) -> Self {
+        let local = match (socket.local_addr(), route.asked) {
+            (Address::Tcp(bound), Some(asked)) => Address::Tcp((asked, bound.port()).into()),
+            (bound, _) => bound.clone(),
+        };
+        Self::new(socket, route.peer.clone(), local, Some(route), (inbox, true), of_all, idle)
+    }
+
+    fn new(
+        socket: Arc<DatagramSocket>,
+        peer: Address,
+        local: Address,
+        route: Option<Route>,
+        (inbox, is_served): (Inbox, bool),
+        of_all: Arc<Moved>,
+        idle: Option<Duration>,
+    ) -> Self {
+        Self(Arc::new(Session {
+            socket,
+            peer,
+            local,
+            route,
+            inbox,
+            is_served,
+            traffic: Traffic::new(idle),
+            moved: Moved::since(of_all.start()),
+            of_all,
+            refused: Notify::new(),
+            replaced: Notify::new(),
+            is_over: AtomicBool::new(false),
+        }))
+    }
+
+    /// The address of the peer; that of a multicast group, or of all machines, if messages go there.
+    pub fn peer_addr(&self) -> &Address {
+        &self.0.peer
+    }
+
+    /// This end's address: the one that the peer has sent to, where that is known.
+    pub fn local_addr(&self) -> &Address {
+        &self.0.local
+    }
+
+    /// The counters of the session.
+    pub fn traffic(&self) -> Traffic {
+        self.0.traffic.clone()
+    }
+
+    /// Sends one message, which may be empty. On return the system has it; whether it arrives nobody says. asyncio's
+    /// `DatagramTransport.sendto`. May be cancelled: the message is not sent then.
+    ///
+    /// A message that the system keeps back to report the refusal of an earlier one is sent again, and
+    /// [`receive`](Self::receive) reports the refusal.
+    ///
+    /// # Errors
+    /// [`Error::MessageTooLong`]; [`Error::Refused`] by a Unix socket; [`Error::Lost`] for what else the system
+    /// refuses. The session goes on after any of them.
+    pub async fn send(&self, message: &[u8]) -> Result<(), Error> {
+        self.send_batch(&[Bytes::copy_from_slice(message)]).await
+    }
+
+    /// The same for several messages in their order, in fewer calls of the system where it can. A cancelled call has
+    /// sent some of the first ones.
+    ///
+    /// # Errors
+    /// Those of [`send`](Self::send), for the first message that cannot be sent; those after it are not.
+    pub async fn send_batch(&self, messages: &[Bytes]) -> Result<(), Error> {
+        let Session { socket, route, traffic, .. } = &*self.0;
+        let (mut rest, mut refusals) = (messages, 0);
+        while let Some(first) = rest.first() {
+            traffic.sending();
+            match socket.send(rest, route.as_ref()).await {
+                Ok(sent) => {
+                    traffic.sent(rest[..sent].iter().map(Bytes::len).sum());
+                    self.touch();
+                    (rest, refusals) = (&rest[sent..], 0);
+                }
+                Err(error) if self.is_of_an_earlier_one(&error) && refusals < REFUSALS => {
+                    refusals += 1;
+                    self.0.refused.notify_one();
+                }
+                Err(error) => return Err(self.send_error(first.len(), error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// The next message; it may be empty. asyncio's `DatagramProtocol.datagram_received`. May be cancelled without
+    /// losing a message.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] where the peer's system says that nobody receives there, after which the session goes on
+    /// (asyncio's `error_received`); [`Error::Idle`] when nothing has moved for the time that the options set;
+    /// [`Error::Closed`] when the server was closed, and [`Error::Replaced`] when a newer session has taken the
+    /// place of this one; [`Error::Lost`] for an error of the socket.
+    pub async fn receive(&self) -> Result<Bytes, Error> {
+        loop {
+            if let Some(message) = self.0.inbox.take().map_err(|why| self.over(why))? {
+                return Ok(message);
+            }
+            self.arrival().await?;
+        }
+    }
+
+    /// All messages that are there, and at least one. May be cancelled without losing a message.
+    ///
+    /// # Errors
+    /// Those of [`receive`](Self::receive).
+    pub async fn receive_batch(&self) -> Result<Vec<Bytes>, Error> {
+        loop {
+            let messages = self.0.inbox.take_all().map_err(|why| self.over(why))?;
+            if !messages.is_empty() {
+                return Ok(messages);
+            }
+            self.arrival().await?;
+        }
+    }
+
+    /// Waits until something is in the inbox.
+    async fn arrival(&self) -> Result<(), Error> {
+        let traffic = &self.0.traffic;
+        traffic.wait(Wait::ToReceive, true);
+        let arrived = tokio::select! {
+            biased;
+            arrived = self.fetch() => arrived,
+            () = self.0.refused.notified() => Err(Error::Refused { peer: self.0.peer.to_string() }),
+            after = traffic.idle() => Err(self.over(Error::Idle { after })),
+        };
+        traffic.wait(Wait::ToReceive, false);
+        arrived
+    }
+
+    async fn fetch(&self) -> Result<(), Error> {
+        if self.0.is_served {
+            self.0.inbox.changed().await;
+            return Ok(());
+        }
+        let mut received = Vec::new();
+        self.0.socket.receive(&mut received).await.map_err(|error| self.receive_error(error))?;
+        for message in received {
+            self.put(message.data);
+        }
+        Ok(())
+    }
+
+    /// Puts a message that has come into the inbox.
+    pub(super) fn put(&self, message: Bytes) -> Put {
+        let length = message.len();
+        let put = self.0.inbox.put(message);
+        if put == Put::Taken {
+            self.0.traffic.received_unseen(length);
+            self.touch();
+        }
+        put
+    }
+
+    fn touch(&self) {
+        let now = self.0.moved.now();
+        self.0.moved.touch(now);
+        self.0.of_all.touch(now);
+    }
+
+    /// When something last moved, for the server to compare.
+    pub(super) fn moved(&self) -> u64 {
+        self.0.moved.at()
+    }
+
+    /// Nothing more is received.
+    pub(super) fn end(&self, why: Error) {
+        self.0.inbox.end(why);
+    }
+
+    /// A newer session has taken the place of this one.
+    pub(super) fn replace(&self) {
+        self.end(Error::Replaced);
+        self.0.replaced.notify_one();
+    }
+
+    /// Waits until that is so. May be cancelled.
+    pub(super) async fn replaced(&self) {
+        self.0.replaced.notified().await;
+    }
+
+    /// Whether the one who receives knows that the session is over: that is then no fault of the handler.
+    pub(super) fn is_over(&self) -> bool {
+        self.0.is_over.load(Ordering::Relaxed)
+    }
+
+    fn over(&self, why: Error) -> Error {
+        self.0.is_over.store(true, Ordering::Relaxed);
+        why
+    }
+
+    /// UDP reports the refusal of a message with a later call, which does nothing else then.
+    fn is_of_an_earlier_one(&self, error: &io::Error) -> bool {
+        error.kind() == ErrorKind::ConnectionRefused && matches!(self.0.peer, Address::Tcp(_))
+    }
+
+    fn send_error(&self, length: usize, error: io::Error) -> Error {
+        match error.raw_os_error().map(Errno::from_raw_os_error) {
+            Some(Errno::MSGSIZE) => Error::MessageTooLong { length },
+            Some(Errno::CONNREFUSED) => Error::Refused { peer: self.0.peer.to_string() },
+            _ => Error::Lost { doing: "sending", cause: error.into() },
+        }
+    }
+
+    fn receive_error(&self, error: io::Error) -> Error {
+        match error.kind() {
+            ErrorKind::ConnectionRefused => Error::Refused { peer: self.0.peer.to_string() },
+            _ => Error::Lost { doing: "receiving", cause: error.into() },
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! What a failure is about, as far as there is a remedy.
+
+/// Why a name could not be resolved, as far as there is a remedy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ResolveFault {
+    /// It is a name, and only IP addresses are allowed.
+    NotNumeric,
+    /// It is an IP address of the other family.
+    Family,
+    /// Anything else.
+    Other,
+}
+
+/// What an error of TLS is about, as far as there is a remedy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TlsFault {
+    /// The peer's certificate does not lead to a trusted one.
+    Untrusted,
+    /// The peer's certificate is for another name, or the server does not have the name.
+    Name,
+    /// The peer's certificate is flawed in some other way.
+    Certificate,
+    /// The peer requires a client certificate, or a different one.
+    Identity,
+    /// There is no common version of TLS.
+    Version,
+    /// There is no common application protocol (ALPN, RFC 7301).
+    Protocol,
+    /// The peer speaks something else than TLS.
+    NoTls,
+    /// The server was asked to start TLS, but speaks it from the start.
+    FromStart,
+    /// The connection was lost, or ended by the peer, before TLS was set up, or the server declined to begin with it:
+    /// later it may succeed.
+    Unfinished,
+    /// Anything else.
+    Other,
+}
