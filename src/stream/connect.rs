@@ -81,9 +81,9 @@ impl ConnectOptions {
         &self.proxies
     }
 
-    /// The limit of the whole set-up: name, connection, proxies, STARTTLS and TLS handshake; 30 s by default. `None`
-    /// is no limit: then the system alone decides how long connecting may take, and a server that says
-    /// nothing is waited for without end.
+    /// The limit of the whole set-up: name, connection, STARTTLS and TLS handshake; 30 s by default. `None`
+    /// is no limit: then only the system limits connecting, and a server that sends nothing is waited for
+    /// without end.
     #[must_use]
     pub fn timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.timeout = limit.into();
@@ -108,9 +108,9 @@ impl ConnectOptions {
         self
     }
 
-    /// Asks the server for TLS in its own protocol first, and speaks TLS then, as `tls` says or else by
-    /// its defaults. The greeting before the handshake is not passed on: a mail client
-    /// greets the server anew.
+    /// Asks the server in its own protocol to start TLS, and then speaks TLS, with the options of `tls` or
+    /// else the defaults. The greeting before the handshake is not passed on: a mail client greets the server
+    /// anew.
     #[must_use]
     pub fn starttls(mut self, protocol: StartTls) -> Self {
         self.starttls = Some(protocol);
@@ -118,7 +118,7 @@ impl ConnectOptions {
         self
     }
 
-    /// How many bytes a line, or what comes before a separator, may have.
+    /// The most bytes of a line, or before a separator.
     #[must_use]
     pub fn limit(mut self, bytes: usize) -> Self {
         self.limits.line = bytes;
@@ -133,16 +133,17 @@ impl ConnectOptions {
         self
     }
 
-    /// Fails a connection on which nothing has moved either way for this long, by default never: what waits for it
-    /// gets [`Error::Idle`]. The clock runs only while a call waits for the network.
+    /// The idle timeout: a connection on which nothing has moved in either direction for this long fails with
+    /// [`Error::Idle`], as do the calls that wait for it. There is none by default. The clock runs only while
+    /// a call waits for the network.
     #[must_use]
     pub fn idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.limits.idle = limit.into();
         self
     }
 
-    /// Moves all bytes through the streams, also where the kernel could move them by itself: to find out which of
-    /// the two a fault is in.
+    /// Moves all bytes through the streams even if the kernel could move them by itself, to find out which of
+    /// the two is at fault.
     #[must_use]
     pub fn by_streams(mut self, yes: bool) -> Self {
         self.limits.by_streams = yes;
@@ -184,14 +185,14 @@ impl ConnectOptions {
         Dial { known: self.known.clone(), family: self.family, numeric: self.numeric, deadline }
     }
 
-    /// How to reach a target without a stream; none where TLS or a proxy is in between, which only streams go through.
+    /// How to reach a target without streams; None if TLS or a proxy is in between, which need streams.
     pub(crate) fn dial_plain(&self) -> Option<Dial> {
         let is_plain = self.tls.is_none() && self.proxies.is_empty();
         is_plain.then(|| self.dial(Deadline::after(self.timeout)))
     }
 
-    /// Finds out before any connection whether one could be made: the address must be one to connect
-    /// to, and the files of TLS must be usable.
+    /// Checks before any connection whether one could be made: the address must be one to connect to, and the
+    /// files of TLS must be usable.
     pub(crate) fn check(&self, endpoint: &Endpoint) -> Result<(), Error> {
         is_target(endpoint)?;
         self.connector(endpoint.host())?;
@@ -219,8 +220,8 @@ impl ConnectOptions {
     }
 }
 
-/// Connects to `endpoint`: to the first of its addresses that answers, a new one being tried every
-/// 250 ms (RFC 8305). asyncio's `open_connection` and `open_unix_connection`. May be cancelled.
+/// Connects to the first address of `endpoint` that answers; a new one is tried every 250 ms (RFC 8305).
+/// asyncio's `open_connection` and `open_unix_connection`. May be cancelled.
 ///
 /// # Errors
 /// [`Error::Resolve`], [`Error::Connect`] with every address that was tried, [`Error::Timeout`],
@@ -241,7 +242,7 @@ async fn open_once(
     options: &ConnectOptions,
     deadline: Deadline,
 ) -> Result<(StreamReader, StreamWriter), Error> {
-    // Files are read, and found wanting, before anybody is bothered.
+    // Files are read and checked before any connection is made.
     let connector = options.connector(endpoint.host())?;
     options.check_proxies(endpoint)?;
     let reached = reach(endpoint, &options.dial(deadline), &options.proxies).await?;
@@ -315,7 +316,7 @@ async fn set_up(
         let request = Request { protocol, server, local: &local, peer: name, deadline };
         connection = request.send(connection).await?.into();
     }
-    // Its state is large, and goes when it is done.
+    // Boxed: its state is large, and freed when it is done.
     let shaking_hands = Box::pin(connector.connect(connection, name));
     let (secured, info) =
         deadline.bound(Step::Handshake, shaking_hands, || format!("TLS handshake with {name}")).await??;

@@ -14,7 +14,7 @@ use super::traffic::Traffic;
 use crate::endpoint::Address;
 use crate::error::Error;
 
-/// The side of a connection that sends, for those that end the connection from elsewhere.
+/// The sending side of a connection, for code that ends the connection from elsewhere.
 pub(super) trait Sender: Send + Sync {
     /// Resets the connection.
     fn reset(&self);
@@ -25,7 +25,7 @@ pub(super) trait Sender: Send + Sync {
 
 /// A server that waits for its connections.
 pub(super) trait Owner: Send + Sync {
-    /// From now on it does not wait for this one.
+    /// The server no longer waits for this connection.
     fn release(&self, link: &Link);
 }
 
@@ -47,7 +47,7 @@ pub(super) struct Link {
 
 #[derive(Default)]
 struct State {
-    /// What the reader has met; `drain` raises it too.
+    /// The error that the reader has met; `drain` returns it too.
     failure: Option<Box<Error>>,
     /// Whether the reader has met the end or is gone.
     reader_done: bool,
@@ -82,7 +82,8 @@ impl Link {
         link
     }
 
-    /// Fails the connection when it has been idle for its limit: all that waits for it gets [`Error::Idle`].
+    /// Fails the connection when it has been idle for its limit: everything that waits for it gets
+    /// [`Error::Idle`].
     fn watch_idle(self: &Arc<Self>) {
         let Some(runtime) = Handle::try_current().ok().filter(|_| self.traffic.has_limit()) else { return };
         let (link, traffic) = (Arc::downgrade(self), self.traffic.clone());
@@ -96,7 +97,7 @@ impl Link {
         self.state().idle_watch = Some(watch.abort_handle());
     }
 
-    /// The connection goes on without its streams, and is watched by what moves its bytes.
+    /// The connection continues without its streams; the code that moves its bytes watches it.
     pub(super) fn stop_idle_watch(&self) {
         if let Some(watch) = self.state().idle_watch.take() {
             watch.abort();
@@ -112,7 +113,7 @@ impl Link {
         self.sending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The reset that the writer has met, if that is what it was.
+    /// The reset that a write has met, if one has.
     pub(super) fn writer_reset(&self) -> Option<Error> {
         self.sending().reset()
     }
@@ -126,7 +127,7 @@ impl Link {
         self.wake_reader();
     }
 
-    /// Ends the connection at once. All that wait for it are woken and find that out.
+    /// Ends the connection at once, and wakes all tasks that wait for it.
     pub(super) fn abort(&self) {
         if self.aborted.swap(true, Ordering::AcqRel) {
             return;
@@ -145,19 +146,19 @@ impl Link {
         self.leave_server();
     }
 
-    /// The same, unless closing came to its end.
+    /// The same, unless closing is complete.
     pub(super) fn abort_unfinished(&self) {
         if !self.sending().closed {
             self.abort();
         }
     }
 
-    /// From now on `server` waits for this connection.
+    /// Makes `server` wait for this connection.
     pub(super) fn set_server(&self, server: Arc<dyn Owner>) {
         self.state().server = Some(server);
     }
 
-    /// Its server does not wait for this connection any more.
+    /// Makes the server no longer wait for this connection.
     pub(super) fn leave_server(&self) {
         let server = self.state().server.take();
         if let Some(server) = server {
@@ -165,7 +166,7 @@ impl Link {
         }
     }
 
-    /// The connection goes on with other streams: nothing of them is sent, failed or ended yet.
+    /// The connection continues with other streams, of which nothing is sent, failed or ended yet.
     pub(super) fn renew(&self) {
         *self.sending() = Sending::default();
         self.state().reader_done = false;
@@ -193,7 +194,7 @@ impl Link {
         self.closing.load(Ordering::Acquire)
     }
 
-    /// Called by a reader that has to wait; true if the connection was closed or has failed meanwhile.
+    /// Called by a reader that must wait; true if the connection was closed or has failed meanwhile.
     pub(super) fn reader_waits(&self, cx: &Context<'_>) -> bool {
         let mut state = self.state();
         match &mut state.reader {
@@ -235,7 +236,7 @@ impl Link {
         waker.into_iter().for_each(Waker::wake);
     }
 
-    /// Called by a closing writer that has to wait; true if there is no reader any more.
+    /// Called by a closing writer that must wait; true if there is no reader any more.
     pub(super) fn writer_waits(&self, cx: &Context<'_>) -> bool {
         let mut state = self.state();
         state.writer = Some(cx.waker().clone());

@@ -1,4 +1,4 @@
-//! `Listener`: connections one at a time, for those who want no handler, or have one for several addresses.
+//! `Listener`: accepts connections one at a time, without a handler, or with one for several addresses.
 
 use std::fmt;
 use std::future::Future;
@@ -120,7 +120,7 @@ impl Listener {
     }
 
     /// The next connection, after its TLS handshake if there is one. Handshakes go on at the same time, each in
-    /// a task of its own: a slow one holds nobody up. Those that fail are logged and passed over.
+    /// a task of its own: a slow one does not delay the others. Those that fail are logged and skipped.
     ///
     /// While this is not called, new connections wait in the backlog of the system. May be cancelled: no
     /// connection is lost.

@@ -7,8 +7,8 @@ use super::{StreamReader, StreamWriter, streams};
 use crate::endpoint::Address::Memory;
 use crate::transport::Transport;
 
-/// Two ends of a connection that exists in memory only, each direction holding up to `capacity`
-/// bytes (at least 1) on the way: for tests, a small capacity finds what a large one hides.
+/// Two ends of a connection that exists only in memory, each direction of which holds up to `capacity` bytes
+/// (at least 1): for tests, because a small capacity finds what a large one hides.
 pub fn pair(capacity: usize) -> ((StreamReader, StreamWriter), (StreamReader, StreamWriter)) {
     let (one, other) = tokio::io::duplex(capacity.max(1));
     let end = |io| streams(Transport::over(io), Link::new(Memory, Memory, Arc::default()));

@@ -18,7 +18,7 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 pub struct Probed {
     /// What was probed.
     pub endpoint: Endpoint,
-    /// The connection that was made; none if there is none to be had.
+    /// The connection, if one could be made.
     pub found: Option<Found>,
     /// What failed. Under TLS 1.3 a connection can be made and then fail: only then does a server say that it
     /// does not accept the client's certificate.
@@ -85,7 +85,7 @@ pub async fn probe(endpoint: &Endpoint, options: &ConnectOptions) -> Probed {
                 peer_certificates: peer_certificates.unwrap_or_default(),
             })
         }
-        // How a connection ends that nobody has used does not matter.
+        // How an unused connection ends does not matter.
         _ => None,
     };
     Probed { endpoint, found: Some(Found { peer, local, proxies: options.proxies().to_vec(), tls }), error }

@@ -26,7 +26,7 @@ use crate::transport::{Credentials, ReadHalf};
 ///
 /// The reader is also [`AsyncRead`](tokio::io::AsyncRead) and [`AsyncBufRead`](tokio::io::AsyncBufRead).
 pub struct StreamReader {
-    /// Small in the hands of those who pass it on: a server's connections are many.
+    /// Boxed, so that a reader is small to pass on: a server has many.
     pub(super) incoming: Box<Incoming>,
 }
 
@@ -77,9 +77,9 @@ impl StreamReader {
         Line { incoming: &mut self.incoming, to: Owned, searched: 0 }
     }
 
-    /// Appends a line to `line`, as [`readline`](Self::readline) gives it, and says how long it is; 0 at
-    /// the end of the stream. It costs less, for a `line` that is cleared and used again. Cancelled or
-    /// failed, it has appended nothing.
+    /// Appends a line to `line`, as [`readline`](Self::readline) returns it, and returns its length; 0 at the
+    /// end of the stream. It costs less if `line` is cleared and used again. If it is cancelled or fails, it
+    /// has appended nothing.
     ///
     /// # Errors
     /// As [`readline`](Self::readline).
@@ -88,7 +88,7 @@ impl StreamReader {
         Ok(read.unwrap_or(0))
     }
 
-    /// Data up to and with `separator`.
+    /// Data up to and including `separator`.
     ///
     /// # Errors
     /// - [`Error::Incomplete`] with what had come if the stream ends before.
@@ -100,8 +100,8 @@ impl StreamReader {
         Until { incoming: &mut self.incoming, to: Owned, separators: [separator], searched: 0 }
     }
 
-    /// Appends to `data` what [`readuntil`](Self::readuntil) gives, and says how long it is. Cancelled or
-    /// failed, it has appended nothing.
+    /// Appends to `data` what [`readuntil`](Self::readuntil) returns, and returns its length. If it is
+    /// cancelled or fails, it has appended nothing.
     ///
     /// # Errors
     /// As [`readuntil`](Self::readuntil).
@@ -113,7 +113,7 @@ impl StreamReader {
         Until { incoming: &mut self.incoming, to: data, separators: [separator], searched: 0 }
     }
 
-    /// Data up to and with the separator that ends first; of those that end together the shortest.
+    /// Data up to and including the separator that ends first; of several that end together, the shortest.
     /// asyncio's `readuntil` with a tuple.
     ///
     /// # Errors
@@ -132,7 +132,7 @@ impl StreamReader {
         self.incoming.is_at_end()
     }
 
-    /// What has arrived and was not read yet, without waiting for more.
+    /// The data that has arrived and was not read yet, without waiting for more.
     pub fn buffer(&self) -> &[u8] {
         &self.incoming.buffer
     }
@@ -147,7 +147,7 @@ impl StreamReader {
         &self.incoming.link.local
     }
 
-    /// What this connection has sent and received; can be kept and read while others use the streams.
+    /// The counters of this connection, which can be kept and read while other code uses the streams.
     pub fn traffic(&self) -> Traffic {
         self.incoming.link.traffic.clone()
     }
@@ -157,15 +157,15 @@ impl StreamReader {
         self.half().tls()
     }
 
-    /// The descriptor of the socket beneath, also under TLS; none where there is no socket. Good for settings of
-    /// the socket and for looking at it: whoever reads from it, writes to it or shuts it down breaks the
-    /// stream. asyncio's `get_extra_info('socket')`.
+    /// The descriptor of the socket beneath, also under TLS; None if there is no socket. Use it for socket
+    /// options and to inspect the socket: reading, writing or shutting it down breaks the stream. asyncio's
+    /// `get_extra_info('socket')`.
     pub fn as_fd(&self) -> Option<BorrowedFd<'_>> {
         self.half().as_fd()
     }
 
-    /// Who is at the other end of a Unix socket, also under TLS: process, user and group, as the system
-    /// vouches for them. None for anything else.
+    /// The process, user and group at the other end of a Unix socket, also under TLS, as the system
+    /// guarantees them. None for anything else.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -181,8 +181,8 @@ impl StreamReader {
         self.half().peer_credentials()
     }
 
-    /// Waits until something has arrived, an end included, and reads nothing. Fails if the connection fails
-    /// before that, or is idle. Under TLS, where a handshake has shown that somebody is there, it returns at once.
+    /// Waits until data or an end has arrived, and reads nothing. Fails if the connection fails before that,
+    /// or is idle. Under TLS, where the handshake has shown that there is a peer, it returns at once.
     pub(crate) async fn arrived(&self) -> Result<(), Error> {
         let link = &self.incoming.link;
         link.traffic.wait(Wait::ToReceive, true);
@@ -208,7 +208,7 @@ impl StreamReader {
         &self.incoming.half
     }
 
-    /// The half again, for a connection that goes on in another way.
+    /// The half, for a connection that continues in another form.
     pub(super) fn into_half(self) -> ReadHalf {
         self.incoming.half
     }

@@ -1,4 +1,4 @@
-//! A task per client: one that fails or panics does not touch the others.
+//! A task for each client: if one fails or panics, the others are not affected.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -55,7 +55,7 @@ pub(super) struct Service<H> {
     pub(super) admission: Arc<Admission>,
 }
 
-/// A connection that its handler has not got yet. Dropped, it is aborted first.
+/// A connection that its handler has not received yet. It is aborted when dropped.
 struct Client {
     served: Served,
     reader: StreamReader,
@@ -124,7 +124,7 @@ pub(super) async fn accept_all<H, F, E>(
     }
 }
 
-/// A client after its handshake; none if it was sent away meanwhile.
+/// A client after its handshake; None if its connection was ended meanwhile.
 async fn shake_hands(
     admission: &Admission,
     accepted: Accepted,
@@ -174,8 +174,8 @@ fn is_well<E>(polled: &Poll<Result<(), E>>) -> bool {
     matches!(polled, Poll::Pending | Poll::Ready(Ok(())))
 }
 
-/// Runs a part of the handler; none if it panics. A writer that it drops meanwhile ends its direction only if
-/// all is well.
+/// Runs a part of the handler; None if it panics. A writer that it drops meanwhile ends its direction only if
+/// the handler does not fail.
 fn held<T>(link: &Arc<Link>, part: impl FnOnce() -> T, is_well: impl FnOnce(&T) -> bool) -> Option<T> {
     let (ran, dropped) = poll_handler(link, || catch_unwind(AssertUnwindSafe(part)));
     let Ok(done) = ran else {

@@ -55,9 +55,8 @@ impl ServerOptions {
         self
     }
 
-    /// How many connections may wait to be accepted, where the system allows that many
-    /// (`net.core.somaxconn`); 4096 by default. What comes beyond it is refused or tries again. asyncio's
-    /// `backlog`.
+    /// How many connections may wait to be accepted, if the system allows that many (`net.core.somaxconn`);
+    /// 4096 by default. Others are refused or retry. asyncio's `backlog`.
     #[must_use]
     pub fn backlog(mut self, connections: u32) -> Self {
         self.listen.backlog = connections;
@@ -86,7 +85,7 @@ impl ServerOptions {
         self
     }
 
-    /// How many bytes a line, or what comes before a separator, may have.
+    /// The most bytes of a line, or before a separator.
     #[must_use]
     pub fn limit(mut self, bytes: usize) -> Self {
         self.limits.line = bytes;
@@ -101,16 +100,17 @@ impl ServerOptions {
         self
     }
 
-    /// Fails a connection on which nothing has moved either way for this long, by default never: what waits for it
-    /// gets [`Error::Idle`]. The clock runs only while a call waits for the network.
+    /// The idle timeout: a connection on which nothing has moved in either direction for this long fails with
+    /// [`Error::Idle`], as do the calls that wait for it. There is none by default. The clock runs only while
+    /// a call waits for the network.
     #[must_use]
     pub fn idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.limits.idle = limit.into();
         self
     }
 
-    /// Moves all bytes through the streams, also where the kernel could move them by itself: to find out which of
-    /// the two a fault is in.
+    /// Moves all bytes through the streams even if the kernel could move them by itself, to find out which of
+    /// the two is at fault.
     #[must_use]
     pub fn by_streams(mut self, yes: bool) -> Self {
         self.limits.by_streams = yes;
@@ -130,7 +130,7 @@ impl ServerOptions {
 pub struct Server {
     listening: Listening,
     clients: Arc<Clients>,
-    /// Closes the connections of clients that are sent away.
+    /// Closes the connections of clients that are to be ended.
     runtime: Handle,
 }
 
@@ -158,8 +158,7 @@ impl Server {
         !self.clients.is_closed()
     }
 
-    /// Stops listening, at once: what was listened on is free on return. Never waits; open
-    /// connections go on.
+    /// Stops listening at once: the address is free on return. Never waits; open connections go on.
     pub fn close(&self) {
         self.listening.stop();
         self.clients.close();
@@ -194,7 +193,7 @@ impl Server {
         Ok(())
     }
 
-    /// Waits until the server is closed and its last client is gone: the handler has returned, or the
+    /// Waits until the server is closed and its last client has ended: its handler has returned, or its
     /// connection was aborted, or closed by [`close_clients`](Self::close_clients). May be cancelled.
     pub async fn wait_closed(&self) {
         self.clients.gone().await;
@@ -215,9 +214,9 @@ impl Drop for Server {
 /// handshakes and when descriptors run out.
 ///
 /// The connection of a handler that returns an error, panics, or is dropped because the runtime ends, is
-/// [aborted](StreamWriter::abort): its peer is not to take a part of an answer for the whole. A handler that
-/// returns `Ok` and leaves its writer unclosed ends that direction cleanly, as any dropped writer does. A handler
-/// may also give its streams to another task; they are that task's as soon as it has returned.
+/// [aborted](StreamWriter::abort), so that a part of an answer does not look complete to the peer. A handler
+/// that returns `Ok` and leaves its writer unclosed ends that direction cleanly, as any dropped writer does.
+/// A handler may also give its streams to another task, which owns them once the handler has returned.
 ///
 /// # Errors
 /// [`Error::Resolve`], [`Error::Bind`], [`Error::File`], [`Error::Tls`].

@@ -26,11 +26,11 @@ use crate::transport::{Credentials, WriteHalf, lost};
 /// Nothing is sent in the background: what the kernel does not take at once waits for
 /// [`drain`](Self::drain), [`wait_closed`](Self::wait_closed), or the end of the writer.
 ///
-/// A writer that is dropped unclosed ends its direction, and a task of the runtime sends what is
-/// still queued. The reader goes on. What is still queued when the runtime ends is lost, and the peer then
-/// sees no end. A panic is none either: a writer that is dropped by one aborts the connection. For a
-/// conversation that may fail or be cancelled there is [`abort_guard`](Self::abort_guard);
-/// the handlers of [`start_server`](crate::start_server) need none.
+/// A writer that is dropped unclosed ends its direction, and a task of the runtime sends what is still
+/// queued. The reader goes on. What is still queued when the runtime ends is lost, and the peer then sees no
+/// clean end. Nor does it if a panic drops the writer: that aborts the connection. For an exchange that may
+/// fail or be cancelled there is [`abort_guard`](Self::abort_guard); the handlers of
+/// [`start_server`](crate::start_server) need none.
 ///
 /// The writer is also [`AsyncWrite`]; its `flush` is `drain`, its `shutdown` sends everything and
 /// then [`write_eof`](Self::write_eof).
@@ -43,10 +43,9 @@ impl StreamWriter {
         Self { outgoing: Outgoing::new(half, link) }
     }
 
-    /// Sends `data`, what the kernel does not take at once being queued without a bound. Never
-    /// waits. Errors come from the next [`drain`](Self::drain), that of writing after
-    /// [`write_eof`](Self::write_eof) too; data after an error or a [`close`](Self::close) are
-    /// dropped.
+    /// Sends `data`; what the kernel does not take at once is queued, without a limit. Never waits. Errors
+    /// are returned by the next [`drain`](Self::drain), also that of writing after
+    /// [`write_eof`](Self::write_eof). Data written after an error or a [`close`](Self::close) is dropped.
     pub fn write(&self, data: &[u8]) {
         self.outgoing.write(&[data]);
     }
@@ -57,20 +56,20 @@ impl StreamWriter {
         self.outgoing.write(&parts);
     }
 
-    /// Waits until all that was written has gone to the kernel. Several tasks may wait at once. May
-    /// be cancelled: what was not sent stays queued.
+    /// Waits until the kernel has everything that was written. Several tasks may wait at once. May be
+    /// cancelled: what was not sent stays queued.
     ///
     /// # Errors
-    /// What the writing or the reading of this connection has met; [`Error::WriteAfterEof`];
+    /// The error that a write or a read of this connection has met; [`Error::WriteAfterEof`];
     /// [`Error::Closed`] after [`close`](Self::close).
     pub async fn drain(&self) -> Result<(), Error> {
         poll_fn(|cx| self.outgoing.poll_drain(cx)).await
     }
 
-    /// Waits until no more than `most` bytes are queued, for those who have more to write meanwhile: the rest
-    /// goes with a later call, or with the end. It takes the place of asyncio's `set_write_buffer_limits`,
-    /// whose low mark is `most`: here nothing is sent in the background, so that the one who waits must say
-    /// how much may be left. May be cancelled.
+    /// Waits until no more than `most` bytes are queued, so that more can be written meanwhile: the rest is
+    /// sent by a later call, or at the end. It replaces asyncio's `set_write_buffer_limits`, whose low mark
+    /// is `most`: here nothing is sent in the background, so the waiting call must say how much may be left.
+    /// May be cancelled.
     ///
     /// ```
     /// # async fn send(writer: astream::StreamWriter, blocks: Vec<Vec<u8>>) -> Result<(), astream::Error> {
@@ -106,47 +105,46 @@ impl StreamWriter {
         true
     }
 
-    /// Begins to close the connection, both directions. Never waits; what is queued needs
-    /// [`wait_closed`](Self::wait_closed). The reader is at its end once its buffer is read. A
-    /// second call does nothing.
+    /// Starts to close both directions. Never waits; what is queued needs [`wait_closed`](Self::wait_closed).
+    /// The reader is at its end once its buffer is read. A second call does nothing.
     pub fn close(&self) {
         self.outgoing.close();
     }
 
-    /// Ends the connection at once, both directions, without sending what is queued and without an end,
-    /// so that the peer does not take what it has for all there is: over TCP it sees a reset, under TLS
-    /// an end without `close_notify`. A Unix socket and [`pair`](crate::pair) have no such thing, and their
-    /// peer sees an end. asyncio's `transport.abort()`.
+    /// Ends both directions at once, without sending what is queued and without a clean end, so that what the
+    /// peer has does not look complete: over TCP it sees a reset, under TLS an end without `close_notify`. A
+    /// Unix socket and [`pair`](crate::pair) have no reset, and their peer sees an end. asyncio's
+    /// `transport.abort()`.
     ///
-    /// It is final: whatever is called after it, nothing more is sent. The reader is at its end once its
-    /// buffer is read. [`drain`](Self::drain) and [`wait_closed`](Self::wait_closed), also those that wait
-    /// already, return [`Error::Closed`] at once, or the error that the connection had met before. Never
+    /// It is final: nothing is sent after it, whatever is called. The reader is at its end once its buffer is
+    /// read. [`drain`](Self::drain) and [`wait_closed`](Self::wait_closed), also calls that are already
+    /// waiting, return [`Error::Closed`] at once, or the error that the connection had met before. Never
     /// waits; a second call does nothing.
     pub fn abort(&self) {
         self.outgoing.link.abort();
     }
 
-    /// Waits until the system has sent what it was given, which [`abort`](Self::abort) would take back;
-    /// or until the connection is lost. May be cancelled.
+    /// Waits until the system has sent what it was given, which [`abort`](Self::abort) would discard, or
+    /// until the connection is lost. May be cancelled.
     pub(crate) async fn sent(&self) {
         poll_fn(|cx| self.outgoing.poll_sent(cx)).await;
     }
 
-    /// Waits until the connection has failed, also while nobody reads or writes. May be cancelled.
+    /// Waits until the connection has failed, even if it is neither read nor written. May be cancelled.
     pub(crate) fn lost(&self) -> impl Future<Output = io::Error> + Send + 'static {
         let outgoing = Arc::clone(&self.outgoing);
         async move {
             match outgoing.duplicate() {
                 Some(socket) => lost(socket.as_fd()).await,
-                // Refused, it is found by who writes next.
+                // It cannot be watched; the next write finds the failure.
                 None => pending().await,
             }
         }
     }
 
     /// A guard that [aborts](Self::abort) the connection when it is dropped, unless it was
-    /// [disarmed](AbortGuard::disarm): for conversations that may fail, panic, or be cancelled half-way. A
-    /// writer that is merely dropped ends its direction, and its peer takes what it has for all there is.
+    /// [disarmed](AbortGuard::disarm): for an exchange that may fail, panic, or be cancelled half-way. A
+    /// writer that is merely dropped ends its direction, and what the peer has then looks complete.
     pub fn abort_guard(&self) -> AbortGuard {
         AbortGuard::new(Arc::clone(&self.outgoing.link))
     }
@@ -161,15 +159,15 @@ impl StreamWriter {
         self.outgoing.link.is_closing()
     }
 
-    /// Closes the connection and waits until that is done: everything is sent, then the end, and
-    /// what the peer still sends is read and dropped up to its end, because a close with unread
-    /// bytes resets the connection and destroys what the peer has not read. May be called again,
-    /// and cancelled. The socket itself goes with the reader and the writer.
+    /// Closes the connection and waits until that is done: everything is sent, then the end, and what the
+    /// peer still sends is dropped up to its end, because a close with unread bytes resets the connection and
+    /// destroys what the peer has not read. May be called again, and cancelled. The socket itself is closed
+    /// when the reader and the writer are dropped.
     ///
     /// A slow peer may take any time. The close timeout
     /// ([`ConnectOptions`](crate::ConnectOptions::close_timeout),
-    /// [`ServerOptions`](crate::ServerOptions::close_timeout)) runs only while it takes nothing, and once it
-    /// has been sent everything, until its end.
+    /// [`ServerOptions`](crate::ServerOptions::close_timeout)) runs only while the peer takes nothing, and,
+    /// once everything is sent, until its end.
     ///
     /// # Errors
     /// The connection is then [aborted](Self::abort).
@@ -179,7 +177,7 @@ impl StreamWriter {
     /// - The error that ended the connection.
     pub async fn wait_closed(&self) -> Result<(), Error> {
         self.close();
-        // Every handler ends with this: its state is not to be a part of theirs all the while.
+        // Boxed: every handler ends with this, and its state must not be a part of theirs all the while.
         Box::pin(self.outgoing.finish()).await
     }
 
@@ -193,7 +191,7 @@ impl StreamWriter {
         &self.outgoing.link.local
     }
 
-    /// What this connection has sent and received; can be kept and read while others use the streams.
+    /// The counters of this connection, which can be kept and read while other code uses the streams.
     pub fn traffic(&self) -> Traffic {
         self.outgoing.link.traffic.clone()
     }
@@ -203,15 +201,15 @@ impl StreamWriter {
         self.outgoing.half.tls()
     }
 
-    /// The descriptor of the socket beneath, also under TLS; none where there is no socket. Good for settings of
-    /// the socket and for looking at it: whoever reads from it, writes to it or shuts it down breaks the
-    /// stream. asyncio's `get_extra_info('socket')`.
+    /// The descriptor of the socket beneath, also under TLS; None if there is no socket. Use it for socket
+    /// options and to inspect the socket: reading, writing or shutting it down breaks the stream. asyncio's
+    /// `get_extra_info('socket')`.
     pub fn as_fd(&self) -> Option<BorrowedFd<'_>> {
         self.outgoing.half.as_fd()
     }
 
-    /// Who is at the other end of a Unix socket, also under TLS: process, user and group, as the system
-    /// vouches for them. None for anything else.
+    /// The process, user and group at the other end of a Unix socket, also under TLS, as the system
+    /// guarantees them. None for anything else.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -232,7 +230,7 @@ impl StreamWriter {
         self.outgoing.is_bare()
     }
 
-    /// The half again, for a connection that goes on in another way; none if something is queued.
+    /// The half, for a connection that continues in another form; None if something is queued.
     pub(super) fn into_half(self) -> Option<WriteHalf> {
         let outgoing = Arc::clone(&self.outgoing);
         if !outgoing.detach() {

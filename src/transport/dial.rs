@@ -16,7 +16,7 @@ use crate::endpoint::{Endpoint, Family};
 use crate::error::{Attempt, Error, Step, reason};
 use crate::policy::Deadline;
 
-/// How long one address has before the next one is tried beside it (RFC 8305, 5).
+/// How long to wait for one address before the next is tried beside it (RFC 8305, 5).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 /// How to connect.
@@ -98,8 +98,8 @@ pub(crate) async fn dial(endpoint: &Endpoint, how: &Dial) -> Result<Transport, E
     }
 }
 
-/// No address was any good. One that refuses says so; a reset means that the connection was made, and lost
-/// before we looked.
+/// The error of a connection that could not be made. A reset means that it was made, and lost before we
+/// looked.
 fn failure(endpoint: &Endpoint, attempts: Vec<Attempt>) -> Error {
     let is_lost = |kind| matches!(kind, io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe);
     match attempts.last() {
@@ -116,7 +116,7 @@ fn names(endpoint: &Endpoint, addresses: &[SocketAddr]) -> String {
     if target == tried { target } else { format!("{target} ({tried})") }
 }
 
-/// The two families in turn, beginning with the resolver's favourite (RFC 8305, 4).
+/// The two families in turn, beginning with the family that the resolver prefers (RFC 8305, 4).
 fn interleaved(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
     let (first, second): (Vec<_>, Vec<_>) = addresses.into_iter().partition(|a| a.is_ipv6() == first_is_v6);
@@ -126,8 +126,8 @@ fn interleaved(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     order
 }
 
-/// The first address that answers, if one does; a new one is tried after each failure and each delay.
-/// Those that failed are in `failed`, also where this is given up.
+/// Connects to the first address that answers; a new one is tried after each failure and each delay. Those
+/// that failed are in `failed`, even if this is cancelled.
 async fn race(addresses: &[SocketAddr], failed: &mut Vec<Attempt>) -> Option<TcpStream> {
     let mut waiting: VecDeque<_> = addresses.iter().copied().collect();
     let mut trying: JoinSet<(SocketAddr, io::Result<TcpStream>)> = JoinSet::new();
@@ -135,7 +135,7 @@ async fn race(addresses: &[SocketAddr], failed: &mut Vec<Attempt>) -> Option<Tcp
         if let Some(address) = waiting.pop_front() {
             tracing::info!("connecting to {address}");
             if waiting.is_empty() && trying.is_empty() {
-                // Nothing to race against: no task.
+                // With one address there is no race, and no task.
                 match connect(address).await {
                     Ok(stream) => return Some(stream),
                     Err(error) => failed.push(Attempt::new(address, error)),
@@ -160,8 +160,8 @@ async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     not_itself(TcpStream::connect(address).await?)
 }
 
-/// A free port of this machine may be given to us as our own, and TCP then connects a socket to itself
-/// (RFC 9293, 3.5): nobody else is there.
+/// Refuses a socket that is connected to itself, which TCP allows if the system chooses the target's port for
+/// our end (RFC 9293, 3.5): there is no peer.
 fn not_itself(stream: TcpStream) -> io::Result<TcpStream> {
     match (stream.local_addr(), stream.peer_addr()) {
         (Ok(local), Ok(peer)) if local == peer => Err(io::ErrorKind::ConnectionRefused.into()),

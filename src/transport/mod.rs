@@ -1,4 +1,4 @@
-//! How bytes travel: names, connecting, listening, STARTTLS, TLS.
+//! Connections: names, connecting, listening, STARTTLS, TLS.
 
 mod aligned;
 mod bind;
@@ -122,7 +122,8 @@ impl Transport {
         if let Self::Tcp(stream) = self { Some(stream) } else { None }
     }
 
-    /// Acknowledges at once what has come, and what comes next, where the peer is waited for in silence.
+    /// Acknowledges at once what has arrived, and what arrives next, while the peer is waited for and nothing
+    /// is sent.
     pub(crate) fn acknowledge_at_once(&self) {
         if let Self::Tcp(stream) = self {
             socket::acknowledge_at_once(stream);
@@ -138,7 +139,7 @@ impl Transport {
         self
     }
 
-    /// Gives the system what it has room for now, whether the runtime has noticed that or not.
+    /// Writes what the system has room for now, without waiting for the runtime to notice.
     fn send_now(&self, data: &[u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => socket::send_now(stream, data),
@@ -168,7 +169,7 @@ impl Transport {
         }
     }
 
-    /// The connection for a thread for each way, if there is a socket beneath.
+    /// The connection for two threads, one for each direction, if there is a socket beneath.
     pub(crate) fn into_blocking(self) -> Option<io::Result<BlockingSocket>> {
         match self {
             Self::Shared(shared) => shared.into_blocking(),
@@ -193,7 +194,7 @@ impl Transport {
     }
 }
 
-/// The settings that need no flag. None is worth a connection that works without.
+/// The settings that need no flag. None of them is needed for a connection to work.
 fn with_manners(socket: &SockRef<'_>) {
     let keepalive =
         TcpKeepalive::new().with_time(Duration::from_secs(30)).with_interval(Duration::from_secs(10));
@@ -256,7 +257,7 @@ impl AsyncWrite for Transport {
     }
 }
 
-/// A peer that is already gone has no address any more.
+/// A peer that has gone has no address any more.
 fn tcp_address(found: io::Result<std::net::SocketAddr>) -> Address {
     Address::Tcp(found.unwrap_or_else(|_| ([0, 0, 0, 0], 0).into()))
 }

@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn a_name_outside_ascii_that_is_unknown_is_reported_with_the_form_to_write() {
         assert_eq!(explained("example.org", "unknown".to_owned()), "unknown");
-        let told = explained("münchen.example", "unknown".to_owned());
-        assert!(told.starts_with("unknown; ") && told.contains("xn--"), "{told}");
+        let reason = explained("münchen.example", "unknown".to_owned());
+        assert!(reason.starts_with("unknown; ") && reason.contains("xn--"), "{reason}");
     }
 }

@@ -1,4 +1,4 @@
-//! Unix sockets: abstract names, stale paths, who may connect.
+//! Unix sockets: abstract names, stale paths, permissions.
 
 use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
@@ -12,7 +12,7 @@ use tokio::net::{UnixDatagram, UnixListener, UnixStream};
 
 use crate::endpoint::Address;
 
-/// Who may connect to a path that we make: its owner.
+/// The mode of a path that we make: only its owner may connect.
 const MODE: u32 = 0o600;
 
 /// How long a full queue is given before it is tried again.
@@ -40,7 +40,7 @@ pub(super) fn named(path: &Path) -> PathBuf {
     }
 }
 
-/// A path that is removed when the listener goes, if it is still the one that was made.
+/// A path that is removed with the listener, if it is still the one that was made.
 #[derive(Debug)]
 pub(crate) struct OwnedPath {
     path: PathBuf,
@@ -88,7 +88,7 @@ fn datagrams(socket: Socket) -> io::Result<UnixDatagram> {
     UnixDatagram::from_std(socket.into())
 }
 
-/// Binds a socket to `path`; a socket that nobody listens on any more is replaced, anything else is not.
+/// Binds a socket to `path`. A socket without a listener is replaced, anything else is not.
 fn bind_socket(path: &Path, kind: Type) -> io::Result<(Socket, Option<OwnedPath>)> {
     let address = SockAddr::unix(named(path))?;
     let socket = Socket::new(Domain::UNIX, kind, None)?;
@@ -103,7 +103,7 @@ fn bind_socket(path: &Path, kind: Type) -> io::Result<(Socket, Option<OwnedPath>
         }
         done => done?,
     }
-    // Before `listen`, so that nobody connects in between.
+    // Before `listen`, so that no client connects in between.
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(MODE))?;
     let owned = OwnedPath { path: path.to_owned(), made: identity(path)? };
     Ok((socket, Some(owned)))
@@ -115,8 +115,8 @@ fn listen(socket: Socket, backlog: i32) -> io::Result<UnixListener> {
     UnixListener::from_std(socket.into())
 }
 
-/// Whether `path` is a socket that nobody listens on. A datagram socket asks: where somebody does
-/// listen it is refused for its type, and the listener does not notice.
+/// Whether `path` is a socket without a listener. A datagram socket tries to connect: if there is a listener,
+/// it is refused for its type, and the listener does not notice.
 fn is_stale(path: &Path) -> bool {
     let is_socket = std::fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket());
     let ask = || Socket::new(Domain::UNIX, Type::DGRAM, None)?.connect(&SockAddr::unix(path)?);
@@ -173,7 +173,7 @@ mod tests {
     use crate::endpoint::Endpoint;
 
     #[test]
-    fn a_path_that_looks_like_an_abstract_name_is_told_apart() {
+    fn a_path_that_looks_like_an_abstract_name_is_distinguished() {
         let bound = UnixAddr::from_pathname("@a").unwrap();
         let address = address(Ok(bound.into()));
         assert_eq!(Endpoint::try_from(&address).unwrap(), Endpoint::Unix(PathBuf::from("./@a")));

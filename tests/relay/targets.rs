@@ -123,7 +123,7 @@ fn a_target_that_is_not_verified_is_warned_of_once_and_explained_with_v() {
     let echo = echo(&place);
     let relay = originating(&format!("localhost:{}", echo.port()), &["--forward-insecure", "-v"]);
     client(&relay).run().status(0).stdout(b"hello").silent();
-    relay.stderr_line("is not verified (--forward-insecure), anybody may be answering");
+    relay.stderr_line("is not verified (--forward-insecure), so anyone may be answering");
     relay.stderr_line(": the target is not verified: the certificate is not trusted: its issuer is unknown");
     // Nor is a name needed.
     let folder = tempfile::tempdir().unwrap();

@@ -39,16 +39,16 @@ pub async fn run(args: &Connect) -> anyhow::Result<Ending> {
     Ok(Ending::Status(status))
 }
 
-/// A peer that ends so soon after us has ended because of us.
+/// If the peer's end comes this soon after ours, it was caused by ours.
 const MOMENT: Duration = Duration::from_secs(1);
 
-/// Whether the peer has sent nothing since our last bytes, and has ended at our end: servers do that which take
-/// our end for a hang-up.
+/// Whether the peer has sent nothing since our last bytes, and has ended right after our end, as servers do
+/// that treat it as a hang-up.
 fn is_unanswered(totals: Totals) -> bool {
     totals.answer.is_some_and(|Answer { received, end, .. }| received == 0 && end < MOMENT)
 }
 
-/// Mail and directory servers take our end for a hang-up and answer nothing, so under STARTTLS it comes
+/// Mail and directory servers treat our end as a hang-up and do not answer, so under STARTTLS it is sent
 /// after theirs.
 fn exchange(args: &Connect) -> Exchange {
     args.exchange.exchange(args.tls.starttls.is_none())

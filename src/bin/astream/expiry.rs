@@ -1,20 +1,20 @@
-//! Whether certificates last long enough: what `--expires-within` asks.
+//! Checks for `--expires-within` whether certificates are valid for long enough.
 
 use std::time::{Duration, SystemTime};
 
 use astream::Certificate;
 
-/// How much time must be left.
+/// How long certificates must still be valid.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Margin {
     Time(Duration),
-    /// Of the lifetime of the server's own certificate. Its issuers, whose lifetimes are many times as long,
-    /// must last for as long as that.
+    /// A part of the lifetime of the server's own certificate. Its issuers, whose lifetimes are many times as
+    /// long, must be valid for the same time.
     Percent(f64),
 }
 
-/// Why these certificates, the server's own first and the trusted one last, do not last for `margin`: what is
-/// wrong with the one that ends first.
+/// Why these certificates, the server's own first and the trusted one last, are not valid for `margin`: the
+/// message about the one that ends first.
 pub fn flaw(path: &[Certificate], margin: Margin, now: SystemTime) -> Option<String> {
     let validities: Vec<_> = path.iter().map(Validity::of).collect();
     let index = too_short(&validities, margin, now)?;
@@ -40,7 +40,7 @@ fn reason(certificate: &Certificate, margin: Margin, now: SystemTime) -> String 
     }
 }
 
-/// When a certificate begins and ends to be valid, as far as that can be read.
+/// The validity of a certificate, as far as it can be read.
 #[derive(Clone, Copy)]
 struct Validity {
     begin: Option<SystemTime>,
@@ -66,7 +66,7 @@ impl Margin {
     }
 }
 
-/// The certificate that ends first, if no more than `margin` is left of it.
+/// The certificate that ends first, if that is within `margin`.
 fn too_short(path: &[Validity], margin: Margin, now: SystemTime) -> Option<usize> {
     let (index, first) = path.iter().enumerate().min_by_key(|(_, one)| one.end)?;
     let left = first.end.and_then(|end| end.duration_since(now).ok());
@@ -88,7 +88,7 @@ mod tests {
         Validity { begin: Some(day(begin)), end: Some(day(end)) }
     }
 
-    /// From this time on it is the certificate with this index that ends too soon, and before there was none.
+    /// From this time on the certificate with this index ends too soon; before, none did.
     #[track_caller]
     fn turns(path: &[Validity], margin: Margin, turn: SystemTime, index: usize) {
         let moment = Duration::from_nanos(1);
@@ -115,7 +115,7 @@ mod tests {
         turns(&[own], Margin::Percent(0.5), day(1100) - DAY / 2, 0);
         turns(&[own], Margin::Percent(0.0), day(1100), 0);
         turns(&[own], Margin::Percent(100.0), day(1000), 0);
-        // A third of the root's lifetime has long begun; what counts are the 33 days.
+        // The root has less than a third of its lifetime left, but only the 33 days matter.
         turns(&[own, valid(0, 1200)], Margin::Percent(33.0), day(1067), 0);
         turns(&[own, valid(0, 1050)], Margin::Percent(33.0), day(1017), 1);
     }

@@ -21,7 +21,7 @@ fn main() -> ExitCode {
         Err(why) => return report::not_run(&why).into(),
     };
     let status = report::finish(run(&command));
-    // All is written. What else the libraries would take apart, the end of the process does in less time.
+    // Everything is written. The end of the process frees the rest faster than destructors would.
     signal_hook::low_level::exit(status.into())
 }
 
@@ -32,7 +32,7 @@ fn run(command: &Command) -> anyhow::Result<Ending> {
     }
     descriptors::check()?;
     stdout::restore()?;
-    // By hand, and on this thread alone: starting is what a short connection costs.
+    // Built by hand, and on this thread alone: starting is what a short connection costs.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     runtime.block_on(async {
         match command {

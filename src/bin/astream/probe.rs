@@ -1,4 +1,4 @@
-//! Ports that are asked and not talked to: each is set up, reported and closed, many at once.
+//! `-z`: sets up a connection to each port, reports it and closes it, many at once.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -13,10 +13,10 @@ use crate::expiry::{self, Margin};
 use crate::report::{self, Checked, Ending, Event};
 use crate::stdout::Stdout;
 
-/// How many ports are asked at once; fewer where descriptors are few.
+/// How many ports are probed at once; fewer if descriptors are few.
 const AT_ONCE: u64 = 100;
 
-/// Asks every port, and reports in their order. The status is the highest of all.
+/// Probes every port, and reports them in order. The status is the highest of all.
 pub async fn run(
     args: &Connect,
     endpoints: Vec<Endpoint>,
@@ -47,10 +47,10 @@ pub async fn run(
     Ok(Ending::Status(worst))
 }
 
-/// Reports what was found and gives the status.
+/// Reports what was found, and returns the status.
 ///
 /// # Errors
-/// What is wrong with the question rather than with one port; or stdout cannot be written.
+/// An error of the request rather than of one port; or stdout cannot be written.
 fn report(args: &Connect, probed: Probed) -> anyhow::Result<u8> {
     if let Some(error @ (Error::Resolve { .. } | Error::Invalid { .. } | Error::File { .. })) = probed.error {
         return Err(error.into());
@@ -62,7 +62,7 @@ fn report(args: &Connect, probed: Probed) -> anyhow::Result<u8> {
     let flaw = args.probe.expires_within.and_then(|margin| ends_too_soon(&probed, margin));
     let checked = Checked { probed, flaw };
     let printed = if args.probe.show_certs {
-        report::tell(&Event::Probed(&checked));
+        report::report(&Event::Probed(&checked));
         show(checked.probed.certificates())
     } else {
         report::print(&Event::Probed(&checked))
@@ -71,8 +71,8 @@ fn report(args: &Connect, probed: Probed) -> anyhow::Result<u8> {
     Ok(checked.status())
 }
 
-/// What is wrong if the certificates do not last for `margin`: those that verification has built on, or the
-/// server's own where nothing was verified.
+/// The message if certificates are not valid for `margin`: those of the verified path, or the server's own if
+/// nothing was verified.
 fn ends_too_soon(probed: &Probed, margin: Margin) -> Option<String> {
     let tls = probed.found.as_ref()?.tls.as_ref().filter(|_| probed.error.is_none())?;
     let path = match &tls.verified_path[..] {
@@ -82,7 +82,7 @@ fn ends_too_soon(probed: &Probed, margin: Margin) -> Option<String> {
     expiry::flaw(path, margin, SystemTime::now()).map(|flaw| format!("{flaw} (--expires-within)"))
 }
 
-/// The chain in PEM, with whose each is before it.
+/// The chain in PEM, each certificate with its subject and issuer before it.
 fn show(certificates: &[Certificate]) -> io::Result<()> {
     let mut stdout = io::BufWriter::new(Stdout);
     for (index, certificate) in certificates.iter().enumerate() {

@@ -12,12 +12,12 @@ use tokio::net::UnixStream;
 
 use crate::report::Ending;
 
-/// The signals that ask a program to end, but for those that were ignored when it was started, as under nohup.
-/// tokio's own prepare for every signal there is, and each start would pay for that.
+/// The signals that ask a program to end, except those that were ignored when it was started, as under nohup.
+/// tokio's own set-up prepares for every signal there is, which each start would pay for.
 pub struct Signals {
-    /// A byte for each signal that has come.
+    /// A byte for each signal that was received.
     arrivals: UnixStream,
-    /// The one that came last.
+    /// The last one.
     last: Arc<AtomicUsize>,
 }
 
@@ -30,14 +30,14 @@ impl Signals {
         for signal in
             [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0)
         {
-            // In this order: when the byte is read, the number is there.
+            // The number first: it must be there when the byte is read.
             flag::register_usize(signal, Arc::clone(&last), usize::try_from(signal)?)?;
             pipe::register(signal, notify.try_clone()?)?;
         }
         Ok(Self { arrivals, last })
     }
 
-    /// Waits for the next one; cancelled, it has taken none.
+    /// Waits for the next one. May be cancelled.
     pub async fn next(&mut self) -> Ending {
         match self.arrivals.read_u8().await {
             Ok(_) => Ending::Signal(i32::try_from(self.last.load(Ordering::SeqCst)).unwrap_or(SIGTERM)),
@@ -47,7 +47,7 @@ impl Signals {
     }
 }
 
-/// A bit for each signal that was ignored when the program started, where Linux says so.
+/// A bit for each signal that was ignored when the program started, if Linux tells us.
 fn ignored_signals() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -1,4 +1,4 @@
-//! stdout as it was given to us.
+//! stdout as the program received it.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,7 @@ fn look() {
     WAS_CLOSED.store(fcntl_getfd(stdout()).is_err(), Ordering::Relaxed);
 }
 
-/// If stdout was closed when the program started, writing to it fails from now on, as it would have.
+/// If stdout was closed when the program started, makes writing to it fail from now on, as it would have.
 pub fn restore() -> io::Result<()> {
     if WAS_CLOSED.load(Ordering::Relaxed) {
         let (unwritable, _) = io::pipe()?;
@@ -24,7 +24,7 @@ pub fn restore() -> io::Result<()> {
     Ok(())
 }
 
-/// stdout without a buffer. Unlike the standard library's it does not take a closed one for a success.
+/// stdout without a buffer. Unlike the standard library's, it reports that a closed one cannot be written.
 pub struct Stdout;
 
 impl Write for Stdout {

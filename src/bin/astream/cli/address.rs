@@ -1,4 +1,4 @@
-//! Where to: an address in one word or two, and which of its meanings count.
+//! The address: in one word or two.
 
 use std::ffi::{OsStr, OsString};
 use std::ops::RangeInclusive;
@@ -36,7 +36,7 @@ impl Address {
         }
     }
 
-    /// The same where the port may be several: `20-25,443`.
+    /// The same with several ports: `20-25,443`.
     pub fn endpoints(&self) -> Result<Vec<Endpoint>, Error> {
         let host = self.host.to_string_lossy();
         match (&self.port, host.rsplit_once(':')) {
@@ -66,7 +66,7 @@ pub fn parser() -> impl TypedValueParser<Value = Endpoint> {
     OsStringValueParser::new().try_map(|text| Endpoint::try_from(text.as_os_str()))
 }
 
-/// Single ports of a list with ranges, in its order. A service may have a dash in its name.
+/// The single ports of a list with ranges, in order. A service may have a dash in its name.
 fn ports(list: &str) -> Result<Vec<String>, Error> {
     let wrong = |reason: &str| Err(Error::invalid(list, reason));
     let mut ports = Vec::new();

@@ -33,7 +33,8 @@ pub struct ExchangeOptions {
 }
 
 impl ExchangeOptions {
-    /// The end of stdin is passed on at once as the options say, or else as `half_close` does.
+    /// The exchange that these options ask for. If they do not say whether the end of stdin is sent at once,
+    /// `half_close` does.
     pub fn exchange(&self, half_close: bool) -> Exchange {
         Exchange::new()
             .send_only(self.send_only)

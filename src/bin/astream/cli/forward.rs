@@ -48,7 +48,7 @@ pub struct ForwardOptions {
 }
 
 impl ForwardOptions {
-    /// Where to, if anywhere.
+    /// The target, if there is one.
     pub fn target(&self) -> Result<Option<&Endpoint>, Error> {
         match &self.forward[..] {
             [] => Ok(None),

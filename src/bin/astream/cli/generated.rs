@@ -1,4 +1,4 @@
-//! Completions and man pages are made from the definition of the options and compared with the files.
+//! Generates completions and man pages from the definition of the options, and compares them with the files.
 //!
 //! `SNAPSHOTS=overwrite cargo test --bin astream generated` writes them.
 
@@ -37,8 +37,8 @@ fn generated_completions_are_up_to_date() {
     }
 }
 
-/// clap completes options and their values. What can be an address is written by hand in `completions/by_hand`,
-/// for each shell that can do it, and put into its script.
+/// clap completes options and their values. The completion of addresses is written by hand in
+/// `completions/by_hand`, for each shell that supports it, and inserted into its script.
 fn with_addresses(shell: Shell, script: String) -> String {
     match shell {
         Shell::Bash => bash(&script),
@@ -77,7 +77,7 @@ fn fish(script: &str) -> String {
             .replace("@VALUES@", &value_options(" "))
 }
 
-/// With another text in place of one that must be there.
+/// Replaces a text that must be there.
 fn replaced(script: &str, from: &str, to: &str) -> String {
     assert!(script.contains(from), "{from}");
     script.replace(from, to)
@@ -102,7 +102,7 @@ fn value_options(separator: &str) -> String {
 fn generated_man_pages_are_up_to_date() {
     let mut program = definition().disable_help_subcommand(true);
     program.build();
-    // What the short help leaves out, a man page says.
+    // A man page includes what the short help leaves out.
     let whole = |page: &Command| page.clone().mut_args(|arg| arg.hide_short_help(false));
     let pages = std::iter::once(&program).chain(program.get_subcommands()).map(whole);
     for page in pages {

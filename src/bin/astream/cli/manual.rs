@@ -1,8 +1,8 @@
-//! What the help and the man pages say beyond the options: one text for both.
+//! The texts of the help and the man pages beyond the options.
 
 use std::fmt::Write;
 
-/// A heading, and what stands below it: a term and its explanation each.
+/// A heading, and the terms below it, each with its explanation.
 pub struct Section {
     pub heading: &'static str,
     pub entries: &'static [(&'static str, &'static str)],
@@ -121,10 +121,10 @@ pub const LISTEN_EXAMPLES: Section = Section {
     ],
 };
 
-/// What stands below the options of the program itself.
+/// The sections after the options of the program itself.
 pub const PROGRAM: &[&Section] = &[&EXAMPLES, &EXIT_STATUS];
 
-/// What stands below the options of a command in its `--help`.
+/// The sections after the options of a command in its `--help`.
 pub fn sections(command: &str) -> [&'static Section; 6] {
     [&ADDRESSES, &TIMES, &REPEATED, &EXIT_STATUS, &ENVIRONMENT, examples(command)]
 }

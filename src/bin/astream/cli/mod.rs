@@ -1,5 +1,5 @@
-//! What can be typed. The only place that knows clap: each group of options is a file, with its own
-//! conversion into a plain value.
+//! The command line. The only place that uses clap: each group of options is a file, with its own conversion
+//! into a plain value.
 
 mod address;
 mod exchange;
@@ -107,7 +107,7 @@ pub struct Listen {
     pub tls: ServerTls,
 }
 
-/// Why nothing is run.
+/// Why no command is run.
 pub enum NotRun {
     /// Help or a version was asked for: this text.
     Help(String),
@@ -127,7 +127,7 @@ pub struct Usage {
 
 pub fn parse() -> Result<Command, NotRun> {
     let words = words();
-    // Most command lines are right. What is wrong with the others, or asked for, the whole definition says.
+    // Most command lines are right. Only for the others, and for help, the whole program is defined.
     let right = match words.first().and_then(|word| word.to_str()) {
         Some("connect") => connect(&words).map(Command::Connect),
         Some("listen") => alone(&words).map(Command::Listen),
@@ -148,7 +148,7 @@ fn words() -> Vec<OsString> {
     std::env::args_os().skip(1).collect()
 }
 
-/// Where no word is an option none has to be defined, which is most of what this costs.
+/// Without options in the command line no option has to be defined, which is most of what this costs.
 fn connect(words: &[OsString]) -> Option<Connect> {
     let plain: Vec<_> =
         words.iter().filter_map(|word| word.to_str().filter(|word| !word.starts_with('-'))).collect();
@@ -160,16 +160,16 @@ fn connect(words: &[OsString]) -> Option<Connect> {
     }
 }
 
-/// The options of one command, defined without the other's: that is a tenth of what a start takes.
+/// The options of one command, defined without the other's, which saves a tenth of a start.
 fn alone<T: Args>(words: &[OsString]) -> Option<T> {
-    // The end of the process takes both apart in less time.
+    // The end of the process frees both in less time.
     let definition = T::augment_args(clap::Command::new("astream").args_override_self(true));
     let mut definition = ManuallyDrop::new(definition);
     let matches = definition.try_get_matches_from_mut(words);
     T::from_arg_matches_mut(&mut ManuallyDrop::new(matches.ok()?)).ok()
 }
 
-/// The program with both commands and all that its help says.
+/// The definition of the program, with both commands and all texts of its help.
 fn definition() -> clap::Command {
     let mut program = Cli::command().after_help(manual::text(manual::PROGRAM));
     for command in ["connect", "listen"] {
@@ -185,7 +185,7 @@ fn read(words: &[OsString]) -> Result<Command, clap::Error> {
     Cli::from_arg_matches(&matches).map(|cli| cli.command)
 }
 
-/// Whether these words can be run.
+/// Whether this program accepts these words.
 fn is_sound(words: &[String]) -> bool {
     let words: Vec<_> = words.iter().map(OsString::from).collect();
     match read(&words) {

@@ -36,7 +36,8 @@ impl ProbeOptions {
     }
 }
 
-/// A time with its unit, or a part of a lifetime: 30 days are often meant where others read seconds.
+/// A time with its unit, or a part of a lifetime. The unit is required, because a bare number could mean days
+/// or seconds.
 fn margin(text: &str) -> Result<Margin, String> {
     let number = text.strip_suffix('%').unwrap_or(text);
     let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');

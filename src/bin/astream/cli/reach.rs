@@ -9,7 +9,7 @@ use clap::{Args, ValueHint};
 use super::proxy::ProxyOptions;
 use super::units::{self, Limit};
 
-/// What `-w` is by itself.
+/// The default of `-w`.
 const SETUP_LIMIT: &str = "30s";
 
 #[derive(Debug, Args)]
@@ -52,7 +52,7 @@ impl Reach {
     }
 }
 
-/// Whether the kernel's ways to move bytes are left out: for those who look for a fault.
+/// Whether the kernel must not move bytes by itself, which helps to look for a fault.
 pub fn by_streams() -> bool {
     std::env::var_os("ASTREAM_NO_SPLICE").is_some()
 }

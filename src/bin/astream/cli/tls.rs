@@ -124,7 +124,7 @@ impl ServerTls {
     }
 }
 
-/// What both commands put to the peer.
+/// What both commands negotiate with the peer.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "TLS")]
 struct Negotiation {

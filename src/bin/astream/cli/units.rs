@@ -1,8 +1,8 @@
-//! Times as people write them.
+//! Times of the command line.
 
 use std::time::Duration;
 
-/// The longest time that is taken. A clock that ends beyond it cannot be set.
+/// The longest time that is accepted. The clock cannot represent an end beyond it.
 const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// `10` (seconds), `1.5s`, `250ms`, `2m`, `1h`, `30d`, `4w`.
@@ -24,7 +24,7 @@ pub fn time(text: &str) -> Result<Duration, String> {
     if time > CENTURY { Err("that is over a century".to_owned()) } else { Ok(time) }
 }
 
-/// How long something may take at most.
+/// A time limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit(Option<Duration>);
 

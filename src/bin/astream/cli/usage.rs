@@ -1,8 +1,8 @@
-//! What is wrong with a command line, in one line.
+//! The error of a command line, in one line.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-/// What is wrong, in one line; where no hint follows, it says where help is.
+/// The error in one line. Without a hint it names `--help`.
 pub fn one_line(error: &clap::Error, has_hint: bool) -> String {
     let message = match error.kind() {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
@@ -19,13 +19,14 @@ pub fn one_line(error: &clap::Error, has_hint: bool) -> String {
     if has_hint { message } else { format!("{message}; see --help") }
 }
 
-/// What was typed may hold what a terminal acts upon.
+/// Escapes control characters, which the command line may contain.
 fn printable(message: &str) -> String {
     let escaped = |c: char| if c.is_control() { c.escape_debug().to_string() } else { c.to_string() };
     message.chars().map(escaped).collect()
 }
 
-/// A value that an option does not take, named once: what is wrong with it may name it as well.
+/// The error of a value that an option does not accept. The value is named once, even if the reason names it
+/// as well.
 fn invalid_value(error: &clap::Error) -> String {
     let option = context(error, ContextKind::InvalidArg);
     let value = context(error, ContextKind::InvalidValue).escape_debug();
@@ -42,8 +43,8 @@ fn context(error: &clap::Error, kind: ContextKind) -> &str {
     }
 }
 
-/// clap's words without its usage, its line breaks, and its advice to take a misspelt flag for a value;
-/// without any advice where there is better.
+/// clap's message without its usage, its line breaks, and its advice to treat a misspelt flag as a value;
+/// without any advice if there is a better hint.
 fn without_usage(text: &str, has_hint: bool) -> String {
     let is_message = |line: &&str| !line.starts_with("Usage:") && !line.starts_with("For more");
     let is_advice = |line: &str| line.starts_with("tip: to pass") || (has_hint && line.starts_with("tip:"));

@@ -40,13 +40,13 @@ fn forward(args: &Listen, target: &Endpoint) -> Result<Forward, Error> {
     Forward::new(target.clone(), options)
 }
 
-/// A listener with nothing to send ends after the peer: some peers throw their upload away when
-/// they see an early end.
+/// A listener with nothing to send ends after the peer: some peers discard their upload when they see an
+/// early end.
 fn exchange(args: &Listen) -> Exchange {
     args.exchange.exchange(!stdin_is_null())
 }
 
-/// What is listened on, and how.
+/// What to listen on, and how.
 struct Setup<'a> {
     args: &'a Listen,
     endpoint: Endpoint,
@@ -61,7 +61,7 @@ impl Setup<'_> {
 
     /// Serves every connection until a signal comes, or until stdin or stdout fails.
     async fn serve_all(&self, handler: impl Handler + Send + Sync + 'static) -> anyhow::Result<Ending> {
-        // As many connections as the system lets it have.
+        // Accepts as many connections as the system allows.
         descriptors::raise_limit();
         let mut signals = Signals::new()?;
         let (fatal, mut failed) = mpsc::channel(1);
@@ -70,7 +70,7 @@ impl Setup<'_> {
             let (handler, fatal) = (Arc::clone(&handler), fatal.clone());
             async move {
                 match served(&*handler, reader, writer).await.result {
-                    // Ours, not the connection's.
+                    // An error of our own stdin or stdout, not of the connection.
                     Err(error @ Error::Local { .. }) => {
                         let _ = fatal.try_send(error);
                         Ok(())
@@ -100,9 +100,9 @@ impl Setup<'_> {
     async fn listen(&self) -> Result<Listener, Error> {
         let args = self.args;
         let listener = Listener::bind(&self.endpoint, &self.options()).await?;
-        report::tell(&Event::Listening { addresses: listener.local_addrs() });
+        report::report(&Event::Listening { addresses: listener.local_addrs() });
         if let Some(tls) = self.tls.as_ref().filter(|_| args.tls.has_fresh_key()) {
-            report::tell(&Event::FreshKey { pin: tls.pin() });
+            report::report(&Event::FreshKey { pin: tls.pin() });
         }
         if let Some(target) = args.forward.target()?.filter(|_| args.forward.forward_insecure) {
             report::unverified_target(target);

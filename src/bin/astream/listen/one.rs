@@ -54,7 +54,7 @@ async fn serve_first(listener: Listener, handler: impl Handler) -> Result<Outcom
             return Ok(outcome);
         }
         let message = format!("{peer}: the connection was reset before it was used; listening goes on");
-        report::tell(&Event::Warning { message: &message });
+        report::report(&Event::Warning { message: &message });
     }
 }
 

@@ -25,11 +25,11 @@ pub enum Event<'a> {
     Connected { peer: &'a Address, local: &'a Address },
     /// A connection was made, by a client.
     Accepted { peer: &'a Address, local: &'a Address },
-    /// What a connection's handshake has brought.
+    /// The result of a connection's handshake.
     Tls { peer: &'a Address, tls: &'a TlsInfo },
-    /// A connection has come to its end.
+    /// A connection has ended.
     Closed { peer: &'a Address, totals: Totals, error: Option<&'a Error>, seconds: f64 },
-    /// A port was asked.
+    /// A port was probed.
     Probed(&'a Checked),
     /// The program ends with this.
     Failed { status: u8, message: &'a str, hint: Option<&'a str>, error: Option<&'a Error> },
@@ -62,7 +62,7 @@ impl Event<'_> {
         }
     }
 
-    /// The line for a person; none where the log has said it.
+    /// The line for a person; None if the log has printed it.
     pub fn text(&self) -> Option<String> {
         Some(match self {
             Self::Listening { addresses } => {

@@ -1,15 +1,15 @@
-//! What the shell gets: a status, and one line when it is not 0.
+//! The exit status, and one line if it is not 0.
 
 use std::io::{ErrorKind, Write};
 
 use astream::{Error, ProxyFault};
 
 use super::hint::hint;
-use super::{Event, tell};
+use super::{Event, report};
 use crate::cli::{NotRun, Report, Usage};
 use crate::stdout::{self, Stdout};
 
-/// What the program ends with.
+/// How the program ends.
 #[derive(Debug, Clone, Copy)]
 pub enum Ending {
     Status(u8),
@@ -27,7 +27,7 @@ pub fn not_run(why: &NotRun) -> u8 {
         },
         NotRun::Usage(Usage { message, hint, json }) => {
             super::start(Report { json: *json, ..Report::default() }, super::Quietness::Silent);
-            tell(&Event::Failed { status: 2, message, hint: hint.as_deref(), error: None });
+            report(&Event::Failed { status: 2, message, hint: hint.as_deref(), error: None });
             2
         }
     }
@@ -45,7 +45,7 @@ pub fn finish(finished: anyhow::Result<Ending>) -> u8 {
         Ok(error) | Err(Ok(error)) => failed(&error),
         Err(Err(other)) => {
             let message = format!("{other:#}");
-            tell(&Event::Failed { status: 2, message: &message, hint: None, error: None });
+            report(&Event::Failed { status: 2, message: &message, hint: None, error: None });
             2
         }
     }
@@ -58,7 +58,7 @@ fn of_this_machine(error: anyhow::Error) -> anyhow::Result<Error> {
 
 fn failed(error: &Error) -> u8 {
     let (status, hint) = (status(error), hint(error));
-    tell(&Event::Failed { status, message: &error.to_string(), hint: hint.as_deref(), error: Some(error) });
+    report(&Event::Failed { status, message: &error.to_string(), hint: hint.as_deref(), error: Some(error) });
     status
 }
 
@@ -74,7 +74,7 @@ fn die(signal: i32) -> u8 {
     u8::try_from(128 + signal).unwrap_or(1)
 }
 
-/// What an error is to the shell.
+/// The exit status of an error.
 pub fn status(error: &Error) -> u8 {
     match error {
         Error::Invalid { .. }

@@ -1,4 +1,4 @@
-//! JSON (RFC 8259), as much of it as is written here: objects on one line, in their own order.
+//! Writes JSON (RFC 8259): objects on one line, with their members in order.
 
 use std::fmt::{Display, Write};
 
@@ -57,7 +57,8 @@ impl Object {
     }
 }
 
-/// A string with what must not stand in one escaped (RFC 8259, 7), and what a terminal acts upon.
+/// A string in which everything is escaped that must be (RFC 8259, 7), and control characters that a terminal
+/// would act upon.
 fn quoted(text: &str) -> String {
     let mut quoted = String::from('"');
     for letter in text.chars() {

@@ -16,9 +16,9 @@ use crate::cli::Report;
 /// What is logged without a flag.
 #[derive(Clone, Copy)]
 pub enum Quietness {
-    /// Nothing: what goes wrong is in the last line.
+    /// Nothing: the error is in the last line.
     Silent,
-    /// What goes wrong with one connection of a server.
+    /// The failures of single connections of a server.
     Warnings,
 }
 
@@ -33,7 +33,7 @@ pub(super) fn start(wanted: Report, quietness: Quietness) {
     tracing_subscriber::fmt().with_max_level(level).with_writer(|| NeverWaiting).event_format(line).init();
 }
 
-/// stderr without waiting and without errors: a line that nobody makes room for, or that cannot be written,
+/// stderr without waiting and without errors: a line for which there is no room, or that cannot be written,
 /// is dropped, because a log that is not read must not stop a server. (tracing would report an error with a
 /// panic if stderr cannot be written.)
 pub(super) struct NeverWaiting;
@@ -54,7 +54,7 @@ impl Write for NeverWaiting {
     }
 }
 
-/// The client that is served: the one field of the one kind of span that there is.
+/// The client that is served, which is the only field of the only kind of span.
 fn peer<S, N>(context: &FmtContext<'_, S, N>) -> Option<String>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,

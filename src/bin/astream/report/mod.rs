@@ -1,4 +1,4 @@
-//! What is reported, a line an event, as text or as JSON: on stderr, and on stdout where it was asked for.
+//! Reports events, one per line, as text or as JSON: on stderr, and on stdout what was asked for.
 
 mod event;
 mod exit;
@@ -24,14 +24,14 @@ pub use probed::Checked;
 /// How much is reported, and in which form; set once, by [`start`].
 static WANTED: OnceLock<Report> = OnceLock::new();
 
-/// From now on events are reported as was asked for.
+/// Sets how events are reported.
 pub fn start(wanted: Report, quietness: Quietness) {
     let _ = WANTED.set(wanted);
     log::start(wanted, quietness);
 }
 
 /// Reports an event on stderr, if it is one that was asked for.
-pub fn tell(event: &Event) {
+pub fn report(event: &Event) {
     let wanted = WANTED.get().copied().unwrap_or_default();
     let is_wanted = match event.level() {
         Level::Error => true,
@@ -45,16 +45,16 @@ pub fn tell(event: &Event) {
         if wanted.json { Some(event.json()) } else { event.text().map(|text| format!("astream: {text}")) };
     let Some(line) = line else { return };
     let line = line + "\n";
-    // A server reports facts without end, and there may be no reader for them.
+    // A server reports facts without end, and stderr may not be read.
     let written = match event.level() {
         Level::Fact => log::NeverWaiting.write_all(line.as_bytes()),
         _ => io::stderr().write_all(line.as_bytes()),
     };
-    // That there is no reader is no reason to stop.
+    // That stderr has no reader is no reason to stop.
     let _ = written;
 }
 
-/// Prints an event on stdout, because it is what the program was run for: nothing stands before it there.
+/// Prints an event on stdout, because it is what the program was run for, without the prefix.
 ///
 /// # Errors
 /// stdout cannot be written.
@@ -71,46 +71,47 @@ pub fn print(event: &Event) -> io::Result<()> {
 pub fn opened(reader: &StreamReader, is_client: bool) {
     let (peer, local) = (reader.peer_addr(), reader.local_addr());
     if is_client {
-        tell(&Event::Accepted { peer, local });
+        report(&Event::Accepted { peer, local });
     } else {
-        tell(&Event::Connected { peer, local });
+        report(&Event::Connected { peer, local });
     }
     if let Some(tls) = reader.tls() {
-        tell(&Event::Tls { peer, tls });
+        report(&Event::Tls { peer, tls });
     }
 }
 
-/// What `--insecure` has accepted.
+/// Reports what `--insecure` has accepted.
 pub fn unverified(tls: &TlsInfo) {
     let found = tls.unverified.as_deref().unwrap_or("verification would have succeeded");
     let message =
-        format!("the server's certificate is not verified (--insecure), anybody may be answering: {found}");
-    tell(&Event::Warning { message: &message });
+        format!("the server's certificate is not verified (--insecure), so anyone may be answering: {found}");
+    report(&Event::Warning { message: &message });
 }
 
 /// The answer to what was sent without TLS is an alert.
 pub fn speaks_tls(peer: &Address) {
-    tell(&Event::Warning {
+    report(&Event::Warning {
         message: &format!("{peer} answered with a TLS alert: the peer speaks TLS (--tls)"),
     });
 }
 
-/// The same of a relay, which meets its target only later and perhaps often.
+/// The same for a relay, which connects to its target only later and perhaps often.
 pub fn unverified_target(target: &Endpoint) {
-    let message =
-        format!("the certificate of {target} is not verified (--forward-insecure), anybody may be answering");
-    tell(&Event::Warning { message: &message });
+    let message = format!(
+        "the certificate of {target} is not verified (--forward-insecure), so anyone may be answering"
+    );
+    report(&Event::Warning { message: &message });
 }
 
-/// A server of TLS has ended at our end.
+/// A TLS server has ended right after our end.
 pub fn unanswered() {
     let message = "the peer ended right after our end and sent nothing more; if an answer was expected, \
                    --no-shutdown sends our end only after the peer's (--send-only: none was)";
-    tell(&Event::Hint { message });
+    report(&Event::Hint { message });
 }
 
 /// A connection has come to its end.
 pub fn closed(peer: &Address, totals: Totals, result: &Result<(), Error>, start: Instant) {
     let seconds = start.elapsed().as_secs_f64();
-    tell(&Event::Closed { peer, totals, error: result.as_ref().err(), seconds });
+    report(&Event::Closed { peer, totals, error: result.as_ref().err(), seconds });
 }

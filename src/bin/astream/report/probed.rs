@@ -1,11 +1,11 @@
-//! What is reported of a port.
+//! The report of a port.
 
 use astream::{Error, Probed};
 
 use super::exit::status;
 use super::hint::hint;
 
-/// What was found at a port, and whether that is enough.
+/// What was found at a port, and whether that is sufficient.
 pub struct Checked {
     pub probed: Probed,
     /// What is wrong with certificates that TLS itself accepts.

@@ -1,7 +1,7 @@
-//! Habits from other programs, and slips: a command line that was refused, as it was meant.
+//! Habits from other programs, and mistakes: rewrites a refused command line as it was meant.
 //!
-//! A line is rewritten word by word with the tables below. What comes of it is shown only if this
-//! program accepts it.
+//! A line is rewritten word by word with the tables below. The result is shown only if this program accepts
+//! it.
 
 mod table;
 
@@ -11,7 +11,7 @@ use super::is_sound;
 use table::Meaning::{Address, But, Is, Later, Listen, Nothing, Port, Unix};
 use table::{SCHEMES, SOURCE, Takes, known, own, takes};
 
-/// What to write in place of these words, or to do in place of what they ask for.
+/// What to write instead of these words, or to do instead of what they ask for.
 pub fn advice(words: &[OsString]) -> Option<String> {
     let words: Vec<&str> = words.iter().map(|word| word.to_str()).collect::<Option<_>>()?;
     if words.is_empty() {
@@ -31,7 +31,7 @@ pub fn advice(words: &[OsString]) -> Option<String> {
     Some(line.text())
 }
 
-/// What was read of a command line.
+/// The parts of a command line.
 #[derive(Default)]
 struct Line {
     command: Option<&'static str>,
@@ -44,7 +44,7 @@ struct Line {
 }
 
 impl Line {
-    /// None where a word means nothing that is known here.
+    /// None if a word is not known here.
     fn read(words: &[&str]) -> Option<Self> {
         let mut line = Self::default();
         let mut words = line.read_command(words).iter().copied();
@@ -127,7 +127,7 @@ impl Line {
         self.options.extend(new.into_iter().chain(value));
     }
 
-    /// The same as it is written here; none where nothing can be made of it.
+    /// The command line as it is written for this program; None if it cannot be rewritten.
     fn corrected(mut self) -> Option<Self> {
         let is_listen = *self.command.get_or_insert("connect") == "listen";
         match self.port.take() {

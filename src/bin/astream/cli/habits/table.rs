@@ -1,4 +1,4 @@
-//! Words of other programs, by what they are here.
+//! Words of other programs, and what they are here.
 
 use clap::Command;
 
@@ -15,11 +15,11 @@ pub(super) enum Meaning {
     Address,
     /// These words, and the value after them.
     Is(&'static [&'static str]),
-    /// The same, and what there is to say about it.
+    /// The same, with a remark.
     But(&'static [&'static str], &'static str),
     /// Nothing, because of this.
     Nothing(&'static str),
-    /// What cannot be done yet, and what to do today.
+    /// Not supported yet; what to do today.
     Later(&'static str),
 }
 use Meaning::{Address, But, Is, Later, Listen, Nothing, Port, Unix};
@@ -41,7 +41,7 @@ const UNVERIFIED: Meaning =
     But(&["--insecure"], "safer is --pin PIN, which accepts one key; the error without either names it");
 const PRINTED: Meaning = Nothing("only what was received is printed");
 
-/// Options of nc, ncat, socat, openssl and curl, by what they are here.
+/// Options of nc, ncat, socat, openssl and curl, and what they are here.
 const OPTIONS: &[(&[&str], Takes, Meaning)] = &[
     (&["-l", "--listen"], Takes::Nothing, Listen),
     (&["-U", "--unixsock"], Takes::Nothing, Unix),
@@ -91,7 +91,7 @@ pub(super) fn known(option: &str) -> Option<Meaning> {
     OPTIONS.iter().find(|(names, ..)| names.contains(&option)).map(|(.., meaning)| *meaning)
 }
 
-/// Whether an option of ours or of another program takes a value; none if nobody knows it.
+/// Whether an option of ours or of another program takes a value; None if it is unknown.
 pub(super) fn takes(option: &str) -> Option<Takes> {
     let other = || OPTIONS.iter().find(|(names, ..)| names.contains(&option)).map(|(_, takes, _)| *takes);
     own(option).or_else(other)
