@@ -102,7 +102,7 @@ fn astream_lines(bencher: Bencher) {
         bencher,
         async || memory(b"\n").await,
         async |(reader, _)| -> Result<_, Error> {
-            let mut lines = reader.lines();
+            let mut lines = reader.readlines();
             let mut count = 0;
             while let Some(line) = lines.next().await {
                 black_box(&line?);

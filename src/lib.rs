@@ -56,13 +56,13 @@ pub use datagram::{
     DatagramOptions, DatagramServer, DatagramServerOptions, Datagrams, MAX_DATAGRAM, open_datagrams,
     probe_datagrams, serve_datagrams,
 };
-pub use endpoint::{Address, Endpoint, Family};
+pub use endpoint::{Address, Endpoint, Family, Source};
 pub use error::{Attempt, Error, ProxyFault, ResolveFault, Result, Step, TlsFault};
 pub use observe::{Answer, Totals};
 pub use stream::{
-    AbortGuard, ConnectOptions, DEFAULT_LIMIT, Found, Lines, Listener, Probed, Server, ServerOptions,
-    StreamReader, StreamWriter, TlsSide, Traffic, open_connection, open_connection_over, pair, probe,
-    start_server, start_tls, start_tls_buffered,
+    AbortGuard, ConnectOptions, DEFAULT_LIMIT, Found, HandlerResult, Lines, Listener, Probed, Server,
+    ServerOptions, StreamReader, StreamWriter, TlsSide, Traffic, open_connection, open_connection_over, pair,
+    probe, start_server, start_tls, start_tls_buffered,
 };
 pub use transport::Credentials;
 pub use transport::proxy::Proxy;

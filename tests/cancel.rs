@@ -74,7 +74,7 @@ fn readline_loses_nothing() {
 #[test]
 fn lines_lose_nothing() {
     let lines = cancelled_at_every_byte(DATA, |reader| {
-        once(async { reader.lines().next().await.unwrap_or(Ok(Bytes::new())) })
+        once(async { reader.readlines().next().await.unwrap_or(Ok(Bytes::new())) })
     });
     assert_eq!(lines.concat(), DATA);
     assert_eq!(lines.len(), 5);

@@ -8,7 +8,7 @@ use crate::endpoint::{Endpoint, Family};
 use crate::error::Error;
 use crate::policy::Deadline;
 use crate::stream::{ConnectOptions, SETUP_TIMEOUT};
-use crate::transport::{DatagramDial, Dial, connect_datagrams};
+use crate::transport::{DatagramDial, Dial, Eyeballs, connect_datagrams};
 
 /// How to open a session of datagrams.
 #[derive(Debug, Clone)]
@@ -99,6 +99,8 @@ impl DatagramOptions {
                 known: None,
                 family: self.family,
                 numeric: self.numeric,
+                eyeballs: Eyeballs::default(),
+                source: None,
                 deadline: Deadline::after(self.timeout),
             },
             local: self.local,

@@ -2,6 +2,7 @@
 
 mod address;
 pub(crate) mod host;
+mod source;
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -12,6 +13,7 @@ use std::str::FromStr;
 
 use crate::error::{Error, Printable};
 pub use address::Address;
+pub use source::Source;
 
 /// An address to connect to or to listen on, as a person writes it.
 ///

@@ -17,6 +17,7 @@ impl fmt::Display for Error {
             }
             Self::Connect { target, attempts } => connect_failed(f, target, attempts),
             Self::Proxy { proxy, reason, .. } => write!(f, "the proxy {proxy}: {reason}"),
+            Self::Source { local, cause } => write!(f, "cannot connect from {local}: {}", reason(cause)),
             Self::Bind { target, cause } => write!(f, "cannot listen on {target}: {}", reason(cause)),
             Self::Timeout { doing, after, .. } => write!(f, "{doing}: timed out after {}", seconds(*after)),
             Self::Idle { after } => write!(f, "idle: nothing sent or received for {}", seconds(*after)),
@@ -43,6 +44,7 @@ impl fmt::Display for Error {
             Self::WriteAfterEof => f.write_str("bytes were written after write_eof"),
             Self::Closed => f.write_str("the connection was closed here"),
             Self::Local { doing, cause } => write!(f, "cannot {doing}: {}", reason(cause)),
+            Self::Other { reason } => f.write_str(reason),
             Self::Io { cause } => f.write_str(&reason(cause)),
             Self::Relay { side, cause } => write!(f, "{side}: {cause}"),
             Self::Refused { peer } => write!(f, "{peer}: closed: connection refused"),

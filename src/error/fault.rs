@@ -1,5 +1,23 @@
 //! What a failure is about, as far as there is a remedy.
 
+/// A step that has a time limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Step {
+    /// A name is looked up.
+    Resolve,
+    /// A connection is made.
+    Connect,
+    /// A proxy is asked to connect to the target.
+    Proxy,
+    /// A server is asked for TLS in its own protocol.
+    StartTls,
+    /// The handshake of TLS.
+    Handshake,
+    /// What is left is sent before the connection is closed.
+    Close,
+}
+
 /// Why a name could not be resolved, as far as there is a remedy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]

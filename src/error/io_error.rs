@@ -37,7 +37,8 @@ impl Error {
     fn kind(&self) -> io::ErrorKind {
         use io::ErrorKind as Kind;
         match self {
-            Self::Bind { cause, .. }
+            Self::Source { cause, .. }
+            | Self::Bind { cause, .. }
             | Self::Lost { cause, .. }
             | Self::Local { cause, .. }
             | Self::Io { cause } => cause.kind(),
@@ -51,7 +52,8 @@ impl Error {
             Self::WriteAfterEof | Self::Closed => Kind::BrokenPipe,
             Self::Invalid { .. } | Self::EmptySeparator | Self::MessageTooLong { .. } => Kind::InvalidInput,
             Self::Tls { .. } | Self::LimitOverrun { .. } | Self::LineTooLong { .. } => Kind::InvalidData,
-            Self::Resolve { .. }
+            Self::Other { .. }
+            | Self::Resolve { .. }
             | Self::File { .. }
             | Self::Undelivered
             | Self::FellBehind

@@ -18,7 +18,7 @@ use bytes::Bytes;
 
 use crate::certificate::Certificate;
 pub(crate) use display::{reason, seconds};
-pub use fault::{ResolveFault, TlsFault};
+pub use fault::{ResolveFault, Step, TlsFault};
 pub(crate) use printable::Printable;
 pub use proxy::ProxyFault;
 
@@ -66,6 +66,15 @@ pub enum Error {
         reason: String,
         /// What can be done about it.
         fault: ProxyFault,
+    },
+    /// A connection could not be made from this end's address, port or interface: those of the
+    /// [`Source`](crate::Source).
+    #[non_exhaustive]
+    Source {
+        /// The source.
+        local: String,
+        /// Why not.
+        cause: Arc<io::Error>,
     },
     /// An address could not be listened on.
     #[non_exhaustive]
@@ -163,6 +172,12 @@ pub enum Error {
         /// What the system said.
         cause: Arc<io::Error>,
     },
+    /// Something that a handler of one's own has met; [`Error::other`] makes it.
+    #[non_exhaustive]
+    Other {
+        /// What it was.
+        reason: String,
+    },
     /// One of the two connections of a relay failed.
     #[non_exhaustive]
     Relay {
@@ -199,24 +214,6 @@ pub enum Error {
     FellBehind,
 }
 
-/// A step that has a time limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Step {
-    /// A name is looked up.
-    Resolve,
-    /// A connection is made.
-    Connect,
-    /// A proxy is asked to connect to the target.
-    Proxy,
-    /// A server is asked for TLS in its own protocol.
-    StartTls,
-    /// The handshake of TLS.
-    Handshake,
-    /// What is left is sent before the connection is closed.
-    Close,
-}
-
 /// One address that was tried, and why it failed.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -231,6 +228,11 @@ impl Error {
     /// [`Error::Invalid`]: what is wrong with `text`, and what to write instead.
     pub fn invalid(text: impl fmt::Display, reason: impl fmt::Display) -> Self {
         Self::Invalid { text: text.to_string(), reason: reason.to_string() }
+    }
+
+    /// [`Error::Other`], from an error that this crate does not know.
+    pub fn other(error: impl fmt::Display) -> Self {
+        Self::Other { reason: error.to_string() }
     }
 
     /// [`Error::Local`]: what this end could not do, for example `read stdin`.

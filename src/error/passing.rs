@@ -15,6 +15,11 @@ impl Error {
             Self::Tls { fault, .. } => *fault == TlsFault::Unfinished,
             Self::Proxy { fault, .. } => fault.may_pass(),
             Self::Timeout { .. } | Self::Lost { .. } | Self::Refused { .. } | Self::Unanswered { .. } => true,
+            // The same two ends were connected a moment ago, or the address is not there yet.
+            Self::Source { cause, .. } => {
+                let errno = cause.raw_os_error().map(Errno::from_raw_os_error);
+                [Errno::ADDRINUSE, Errno::ADDRNOTAVAIL].map(Some).contains(&errno)
+            }
             Self::Invalid { .. }
             | Self::Bind { .. }
             | Self::Idle { .. }
@@ -28,6 +33,7 @@ impl Error {
             | Self::Closed
             | Self::Local { .. }
             | Self::Io { .. }
+            | Self::Other { .. }
             | Self::Relay { .. }
             | Self::MessageTooLong { .. }
             | Self::Replaced

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use super::serve::Admission;
-use super::{Server, ServerOptions, StreamReader, StreamWriter};
+use super::{HandlerResult, Server, ServerOptions, StreamReader, StreamWriter};
 use crate::endpoint::{Address, Endpoint};
 use crate::error::Error;
 use crate::transport::Listening;
@@ -157,11 +157,10 @@ impl Listener {
     ///
     /// # Panics
     /// Outside of a tokio runtime.
-    pub fn serve<H, F, E>(self, handler: H) -> Server
+    pub fn serve<H, F>(self, handler: H) -> Server
     where
         H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
-        F: Future<Output = Result<(), E>> + Send + 'static,
-        E: fmt::Display + Send + 'static,
+        F: Future<Output: HandlerResult> + Send + 'static,
     {
         Server::run(handler, self.listening, self.admission)
     }

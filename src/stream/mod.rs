@@ -6,11 +6,13 @@ mod buffer;
 mod clients;
 mod closing;
 mod connect;
+mod connect_options;
 mod delimited;
 mod detach;
 #[cfg(test)]
 mod feed;
 mod handled;
+mod handler_result;
 mod incoming;
 mod lines;
 mod link;
@@ -36,8 +38,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use abort_guard::AbortGuard;
-pub use connect::{ConnectOptions, open_connection, open_connection_over};
+pub use connect::{open_connection, open_connection_over};
+pub use connect_options::ConnectOptions;
 pub(crate) use detach::{can_block, detach, into_blocking, is_bare};
+pub use handler_result::HandlerResult;
 pub use lines::Lines;
 pub use listener::Listener;
 pub use pair::pair;

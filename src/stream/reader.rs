@@ -122,8 +122,24 @@ impl StreamReader {
         Until { incoming: &mut self.incoming, to: Owned, separators, searched: 0 }
     }
 
-    /// The lines of the stream, as [`readline`](Self::readline) gives them. asyncio's `async for`.
-    pub fn lines(&mut self) -> Lines<'_> {
+    /// The lines of the stream, as [`readline`](Self::readline) gives them: bytes, with their `\n`, and no longer
+    /// than the limit. asyncio's `async for`. It has a name of its own because `lines` is tokio's
+    /// `AsyncBufReadExt::lines`, which takes the reader, gives text without the `\n`, and has no limit.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), astream::Error> {
+    /// let ((mut reader, _), (_, writer)) = astream::pair(64);
+    /// writer.write(b"one\ntwo\n");
+    /// writer.write_eof();
+    /// let mut lines = reader.readlines();
+    /// while let Some(line) = lines.next().await {
+    ///     assert_eq!(line?.len(), 4);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn readlines(&mut self) -> Lines<'_> {
         Lines::new(self)
     }
 

@@ -1,6 +1,5 @@
 //! A task for each client: if one fails or panics, the others are not affected.
 
-use std::fmt;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -11,7 +10,7 @@ use std::time::Duration;
 use super::clients::Preparing;
 use super::handled::poll_handler;
 use super::link::Link;
-use super::{Limits, StreamReader, StreamWriter, streams};
+use super::{HandlerResult, Limits, StreamReader, StreamWriter, streams};
 use crate::error::{Error, Step};
 use crate::policy::Deadline;
 use crate::transport::tls::Acceptor;
@@ -90,14 +89,10 @@ impl Drop for Served {
     }
 }
 
-pub(super) async fn accept_all<H, F, E>(
-    mut listening: Listening,
-    service: Arc<Service<H>>,
-    accepting: Preparing,
-) where
+pub(super) async fn accept_all<H, F>(mut listening: Listening, service: Arc<Service<H>>, accepting: Preparing)
+where
     H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
-    F: Future<Output = Result<(), E>> + Send + 'static,
-    E: fmt::Display + Send + 'static,
+    F: Future<Output: HandlerResult> + Send + 'static,
 {
     loop {
         let accepted = tokio::select! {
@@ -141,11 +136,10 @@ async fn shake_hands(
     clippy::manual_async_fn,
     reason = "ten thousand are held, and an async fn keeps its arguments twice"
 )]
-fn serve<H, F, E>(service: Arc<Service<H>>, client: Client) -> impl Future<Output = ()> + Send
+fn serve<H, F>(service: Arc<Service<H>>, client: Client) -> impl Future<Output = ()> + Send
 where
     H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
-    F: Future<Output = Result<(), E>> + Send + 'static,
-    E: fmt::Display + Send + 'static,
+    F: Future<Output: HandlerResult> + Send + 'static,
 {
     async move {
         let link = client.reader.link();
@@ -158,9 +152,11 @@ where
         let served = served;
         let on = &link;
         // The future is not polled again after a panic.
-        let ended = poll_fn(move |cx| match held(on, || handled.as_mut().poll(cx), is_well) {
-            Some(polled) => polled.map(Some),
-            None => Poll::Ready(None),
+        let ended = poll_fn(move |cx| {
+            match held(on, || handled.as_mut().poll(cx).map(HandlerResult::into_result), is_well) {
+                Some(polled) => polled.map(Some),
+                None => Poll::Ready(None),
+            }
         });
         match ended.await {
             Some(Ok(())) => served.all_is_well(),
@@ -170,7 +166,7 @@ where
     }
 }
 
-fn is_well<E>(polled: &Poll<Result<(), E>>) -> bool {
+fn is_well(polled: &Poll<Result<(), Error>>) -> bool {
     matches!(polled, Poll::Pending | Poll::Ready(Ok(())))
 }
 

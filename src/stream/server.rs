@@ -1,6 +1,5 @@
 //! `start_server`: how to serve, and a server that is listening.
 
-use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +8,7 @@ use tokio::runtime::Handle;
 
 use super::clients::Clients;
 use super::serve::{Admission, Service, accept_all};
-use super::{Limits, Listener, SETUP_TIMEOUT, StreamReader, StreamWriter};
+use super::{HandlerResult, Limits, Listener, SETUP_TIMEOUT, StreamReader, StreamWriter};
 use crate::endpoint::{Address, Endpoint, Family};
 use crate::error::Error;
 use crate::transport::tls::TlsServer;
@@ -136,11 +135,10 @@ pub struct Server {
 
 impl Server {
     /// Serves each connection in a task of its own.
-    pub(super) fn run<H, F, E>(handler: H, listening: Listening, admission: Arc<Admission>) -> Self
+    pub(super) fn run<H, F>(handler: H, listening: Listening, admission: Arc<Admission>) -> Self
     where
         H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
-        F: Future<Output = Result<(), E>> + Send + 'static,
-        E: fmt::Display + Send + 'static,
+        F: Future<Output: HandlerResult> + Send + 'static,
     {
         let clients = Clients::new();
         let service = Arc::new(Service { handler, admission });
@@ -223,15 +221,14 @@ impl Drop for Server {
 ///
 /// # Panics
 /// Outside of a tokio runtime.
-pub async fn start_server<H, F, E>(
+pub async fn start_server<H, F>(
     handler: H,
     endpoint: &Endpoint,
     options: &ServerOptions,
 ) -> Result<Server, Error>
 where
     H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
-    F: Future<Output = Result<(), E>> + Send + 'static,
-    E: fmt::Display + Send + 'static,
+    F: Future<Output: HandlerResult> + Send + 'static,
 {
     Ok(Listener::bind(endpoint, options).await?.serve(handler))
 }

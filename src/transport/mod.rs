@@ -4,9 +4,12 @@ mod aligned;
 mod bind;
 pub(crate) mod blocking;
 mod datagram;
+#[cfg_attr(target_os = "linux", path = "device_linux.rs")]
+mod device;
 mod dial;
 mod dialogue;
 mod ending;
+mod eyeballs;
 mod halves;
 mod listener;
 mod loss;
@@ -16,6 +19,7 @@ mod quoted;
 mod resolve;
 mod shared;
 mod socket;
+mod source;
 pub(crate) mod starttls;
 pub(crate) mod tls;
 mod unix;
@@ -42,6 +46,7 @@ pub(crate) use datagram::{
     Connected, DatagramDial, DatagramSocket, Received, Route, bind_datagrams, connect_datagrams,
 };
 pub(crate) use dial::{Dial, Known, dial, is_target};
+pub(crate) use eyeballs::Eyeballs;
 pub(crate) use halves::{ReadHalf, WriteHalf};
 pub(crate) use listener::{Accepted, Listening};
 pub(crate) use loss::lost;

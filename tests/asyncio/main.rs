@@ -8,4 +8,5 @@ mod closing;
 mod lost;
 mod over;
 mod reading;
+mod source;
 mod writing;

@@ -1,8 +1,10 @@
 //! `read`, `readline`, `readuntil`, `readexactly`, `at_eof`, `lines`.
 
 use astream::{ConnectOptions, Error, StreamReader};
+use bytes::Bytes;
+use futures_util::StreamExt;
 
-use crate::streams_support::{ALL, over, over_sockets, send_all};
+use crate::streams_support::{ALL, Over, over, over_sockets, send_all, soon};
 
 fn limit(bytes: usize) -> ConnectOptions {
     ConnectOptions::new().limit(bytes)
@@ -171,7 +173,7 @@ async fn lines_go_on_after_one_that_was_too_long() {
     over_sockets(limit(3), async |(mut reader, _), (_, peer)| {
         peer.write(b"abc\ntoo long\nde");
         peer.write_eof();
-        let mut lines = reader.lines();
+        let mut lines = reader.readlines();
         assert_eq!(lines.next().await.unwrap().unwrap(), "abc\n");
         assert!(matches!(lines.next().await, Some(Err(Error::LineTooLong { limit: 3, .. }))));
         assert_eq!(lines.next().await.unwrap().unwrap(), "de");
@@ -334,4 +336,27 @@ async fn what_fails_appends_nothing() {
         assert_eq!(data, b"ok\nfar;");
     })
     .await;
+}
+
+#[tokio::test]
+async fn lines_are_a_stream_that_ends_after_the_error_which_ended_the_connection() {
+    let ((mut reader, _writer), (_peer_reader, peer)) = Over::Tcp.ends_with(&limit(3)).await;
+    peer.write(b"three\ntwo\n");
+    let mut lines = reader.readlines();
+    assert!(matches!(StreamExt::next(&mut lines).await, Some(Err(Error::LineTooLong { .. }))));
+    assert_eq!(StreamExt::next(&mut lines).await.unwrap().unwrap(), "two\n");
+    peer.abort();
+    let rest: Vec<_> = soon("the rest", lines.collect()).await;
+    assert!(matches!(rest[..], [Err(Error::Lost { .. })]), "{rest:?}");
+    assert!(matches!(reader.readlines().next().await, Some(Err(Error::Lost { .. }))), "the error stays");
+}
+
+#[tokio::test]
+async fn lines_by_their_own_name_are_ours_though_tokios_are_in_scope() {
+    let ((mut reader, _), (_peer_reader, peer)) = astream::pair(64);
+    peer.write(b"\xff\n");
+    // What `lines` would be with tokio's trait in scope.
+    let _: fn(&'static mut StreamReader) -> tokio::io::Lines<_> = tokio::io::AsyncBufReadExt::lines;
+    let line: Option<Result<Bytes, Error>> = reader.readlines().next().await;
+    assert_eq!(line.unwrap().unwrap(), &b"\xff\n"[..]);
 }

@@ -75,7 +75,7 @@ impl Setup<'_> {
                         let _ = fatal.try_send(error);
                         Ok(())
                     }
-                    result => result.map_err(report::Hinted),
+                    result => result.map_err(|error| Error::other(report::Hinted(error))),
                 }
             }
         };

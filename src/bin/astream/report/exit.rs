@@ -85,7 +85,7 @@ pub fn status(error: &Error) -> u8 {
         Error::Relay { cause, .. } | Error::Proxy { fault: ProxyFault::Unreachable(cause), .. } => {
             status(cause)
         }
-        Error::Connect { .. } | Error::Bind { .. } | Error::Proxy { .. } => 4,
+        Error::Connect { .. } | Error::Source { .. } | Error::Bind { .. } | Error::Proxy { .. } => 4,
         Error::Timeout { .. } | Error::Idle { .. } => 5,
         Error::Tls { .. } => 6,
         Error::Truncated => 7,

@@ -1,0 +1,9 @@
+//! A network interface for a socket, where the system has no such setting.
+
+use std::io::{self, ErrorKind};
+
+use tokio::net::TcpSocket;
+
+pub(super) fn bind(_: &TcpSocket, _: &str) -> io::Result<()> {
+    Err(io::Error::new(ErrorKind::Unsupported, "this system cannot tie a connection to an interface"))
+}
