@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use astream::{Address, ConnectOptions, Endpoint, Error, Source, open_connection};
+use socket2::{Domain, Socket, Type};
 use tokio::net::TcpListener;
 
 use crate::streams_support::soon;
@@ -28,12 +29,15 @@ async fn local(to: &Endpoint, source: &str) -> SocketAddr {
 #[tokio::test]
 async fn a_connection_comes_from_the_address_and_the_port_that_were_given() {
     let (_listener, to) = target("127.0.0.1:0").await;
-    let somewhere = local(&to, "127.0.0.3").await;
-    assert_eq!(somewhere.ip().to_string(), "127.0.0.3");
-    // Just now it was free, and still is but for what has just ended.
-    let source = format!("127.0.0.4:{}", somewhere.port());
+    assert_eq!(local(&to, "127.0.0.3").await.ip().to_string(), "127.0.0.3");
+    // Bound and not listening, it keeps the port for those who may share it.
+    let held = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    held.set_reuse_address(true).unwrap();
+    held.bind(&SocketAddr::from(([0, 0, 0, 0], 0)).into()).unwrap();
+    let port = held.local_addr().unwrap().as_socket().unwrap().port();
+    let source = format!("127.0.0.4:{port}");
     assert_eq!(local(&to, &source).await.to_string(), source);
-    assert_eq!(local(&to, &format!(":{}", somewhere.port())).await.port(), somewhere.port());
+    assert_eq!(local(&to, &format!(":{port}")).await.port(), port);
 }
 
 #[cfg(target_os = "linux")]
