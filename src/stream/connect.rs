@@ -50,7 +50,7 @@ async fn open_once(
 /// `open_connection(sock=…)`. A cancelled call has closed the connection, and so has one that fails.
 ///
 /// A server speaks TLS over it by [`start_tls`](crate::start_tls). The name that a client verifies is
-/// [`TlsClient::server_name`].
+/// [`TlsClient::server_name`](crate::TlsClient::server_name).
 ///
 /// A TCP socket gets the same settings as every other: no delay (`TCP_NODELAY`), keep-alive, and a reset where
 /// it is dropped before its end was sent. Of a stream that is no socket this is expected:
