@@ -107,7 +107,7 @@ async fn set_up(
     if let Some(protocol) = options.starttls {
         let server = &connector.server_name();
         let request = Request { protocol, server, local: &local, peer: name, deadline };
-        connection = request.send(connection).await?.into();
+        connection = request.send(connection).await?;
     }
     // Boxed: its state is large, and freed when it is done.
     let shaking_hands = Box::pin(connector.connect(connection, name));

@@ -82,7 +82,7 @@ impl Default for Limits {
 
 /// A reader and a writer for a connection; what was read ahead is in the reader's buffer.
 fn streams(connection: impl Into<Prefixed>, link: Arc<Link>) -> (StreamReader, StreamWriter) {
-    let Prefixed { ahead, io } = connection.into();
+    let Prefixed { ahead, io, .. } = connection.into();
     let (read, write) = io.split();
     if link.traffic.has_limit() {
         write.watch_progress();

@@ -80,7 +80,7 @@ async fn shake_hands(
     let io = io.ok_or_else(|| refused(&link.peer, "the streams are of two connections"))?;
     // The same link, so that a guard or a server also controls the connection under TLS.
     link.renew();
-    let (io, name) = (Prefixed { ahead, io: io.for_tls() }, link.peer.to_string());
+    let (io, name) = (Prefixed { ahead, ..io.for_tls().into() }, link.peer.to_string());
     // Boxed: its state is large, and freed when it is done.
     let handshake = Box::pin(async {
         match side {

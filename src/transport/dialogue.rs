@@ -30,6 +30,7 @@ pub(super) enum Reply {
 /// A dialogue over a connection, in turns: something is sent, and its answer is received.
 pub(super) struct Dialogue {
     io: Transport,
+    is_tunnel: bool,
     received: BytesMut,
     deadline: Deadline,
     step: Step,
@@ -48,8 +49,8 @@ impl Dialogue {
         doing: String,
         error: impl Fn(String) -> Error + Send + Sync + 'static,
     ) -> Self {
-        let Prefixed { ahead, io } = connection.into();
-        Self { io, received: ahead.into(), deadline, step, doing, error: Box::new(error) }
+        let Prefixed { ahead, io, is_tunnel } = connection.into();
+        Self { io, is_tunnel, received: ahead.into(), deadline, step, doing, error: Box::new(error) }
     }
 
     /// Sends `say`, receives the answer and takes it, without a byte of what comes after it. `awaits` names the
@@ -91,7 +92,7 @@ impl Dialogue {
 
     /// The connection after the dialogue, with what was received after the last answer.
     pub(super) fn end(self) -> Prefixed {
-        Prefixed { ahead: self.received.freeze(), io: self.io }
+        Prefixed { ahead: self.received.freeze(), io: self.io, is_tunnel: self.is_tunnel }
     }
 
     /// The length of the answer, or why there is none.
@@ -159,7 +160,7 @@ mod tests {
         let (mut dialogue, mut theirs) = dialogue(b"one\ntwo\nthe stream").await;
         assert_eq!(dialogue.turn(b"1", "one", line).await.unwrap(), "one\n");
         assert_eq!(dialogue.turn(b"2", "two", line).await.unwrap(), "two\n");
-        let Prefixed { ahead, mut io } = dialogue.end();
+        let Prefixed { ahead, mut io, .. } = dialogue.end();
         assert_eq!(ahead, "the stream");
         let mut said = [0; 2];
         theirs.read_exact(&mut said).await.unwrap();

@@ -9,10 +9,13 @@ use super::Transport;
 pub(crate) struct Prefixed {
     pub(crate) ahead: Bytes,
     pub(crate) io: Transport,
+    /// Whether a proxy is on the way. An end of one direction may then end both: HTTP demands it (RFC 9110,
+    /// 9.3.6), and proxies of other protocols do the same. TLS has an end of its own, which a proxy does not see.
+    pub(crate) is_tunnel: bool,
 }
 
 impl From<Transport> for Prefixed {
     fn from(io: Transport) -> Self {
-        Self { ahead: Bytes::new(), io }
+        Self { ahead: Bytes::new(), io, is_tunnel: false }
     }
 }

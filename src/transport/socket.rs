@@ -198,6 +198,9 @@ impl BlockingSocket {
     pub(crate) fn end(&self) -> io::Result<()> {
         let Some(session) = &self.tls else { return ending::end(&self.socket) };
         session.end(&self.socket)?;
+        if session.is_tunnel() {
+            return Ok(());
+        }
         match self.socket.shutdown(Shutdown::Write) {
             // A peer that has gone cannot receive our end. The reader reports how its own came.
             Err(error) if error.kind() == ErrorKind::NotConnected => Ok(()),

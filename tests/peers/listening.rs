@@ -11,9 +11,10 @@ use rustix::process::Signal;
 use crate::support::{DEADLINE, Program, Running, tool};
 
 /// Debian's package of each program.
-const PACKAGES: [(&str, &str); 19] = [
+const PACKAGES: [(&str, &str); 25] = [
     ("aiosmtpd", "python3-aiosmtpd"),
     ("bash", "bash"),
+    ("danted", "dante-server"),
     ("dovecot", "dovecot-imapd dovecot-pop3d dovecot-lmtpd dovecot-managesieved"),
     ("exim4", "exim4-daemon-light"),
     ("fish", "fish"),
@@ -21,6 +22,7 @@ const PACKAGES: [(&str, &str); 19] = [
     ("gnutls-serv", "gnutls-bin"),
     ("haproxy", "haproxy"),
     ("mariadbd", "mariadb-server-core"),
+    ("microsocks", "microsocks"),
     ("nc.openbsd", "netcat-openbsd"),
     ("nc.traditional", "netcat-traditional"),
     ("nginx", "nginx"),
@@ -28,7 +30,11 @@ const PACKAGES: [(&str, &str); 19] = [
     ("postgres", "postgresql"),
     ("python3", "python3"),
     ("slapd", "slapd"),
+    ("squid", "squid"),
+    ("ssh", "openssh-client"),
+    ("sshd", "openssh-server"),
     ("stunnel4", "stunnel4"),
+    ("tinyproxy", "tinyproxy"),
     ("vsftpd", "vsftpd"),
     ("zsh", "zsh"),
 ];

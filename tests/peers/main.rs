@@ -1,5 +1,5 @@
 //! The program against real peers, byte for byte and with its exact status: nc, ncat, socat, OpenSSL,
-//! gnutls, stunnel, curl, nginx, haproxy, Python, mail, file, directory and database servers, the shell,
+//! gnutls, stunnel, curl, nginx, haproxy, Python, proxies, mail, file, directory and database servers, the shell,
 //! and itself. `.ci/run` installs what is needed.
 
 #[path = "../support/mod.rs"]
@@ -25,6 +25,7 @@ mod nginx;
 mod openssl;
 mod ourselves;
 mod pages;
+mod proxy;
 mod python;
 mod revocation;
 mod shell;

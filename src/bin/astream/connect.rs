@@ -32,7 +32,8 @@ pub async fn run(args: &Connect) -> anyhow::Result<Ending> {
     if !is_tls && totals.is_tls_alert {
         report::speaks_tls(&peer);
     }
-    if is_tls && result.is_ok() && args.exchange.expects_an_answer() && is_unanswered(totals) {
+    let may_hang_up = is_tls || !options.proxies().is_empty();
+    if may_hang_up && result.is_ok() && args.exchange.expects_an_answer() && is_unanswered(totals) {
         report::unanswered();
     }
     result?;

@@ -147,7 +147,7 @@ pub(crate) async fn reach(target: &Endpoint, how: &Dial, proxies: &[Proxy]) -> R
         let connection = proxy.secured(connection, how).await?;
         if let Some(connection) = proxy.ask(connection, how, &asked, &mut authorization).await? {
             tracing::info!("connected to {target} through {proxy}");
-            return Ok(Reached { connection, peer, local });
+            return Ok(Reached { connection: Prefixed { is_tunnel: true, ..connection }, peer, local });
         }
     }
 }

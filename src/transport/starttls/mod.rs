@@ -13,7 +13,7 @@ use std::borrow::Cow;
 
 use super::dialogue::{Dialogue, MAX_ANSWER, Reply};
 use super::tls::is_alert;
-use super::{Prefixed, Transport, quoted};
+use super::{Prefixed, quoted};
 use crate::endpoint::Address;
 use crate::error::{Error, Step, TlsFault};
 use crate::policy::Deadline;
@@ -65,7 +65,7 @@ pub(crate) struct Request<'a> {
 
 impl Request<'_> {
     /// Conducts the dialogue, and returns the connection at the point where the handshake begins.
-    pub(crate) async fn send(&self, connection: Prefixed) -> Result<Transport, Error> {
+    pub(crate) async fn send(&self, connection: Prefixed) -> Result<Prefixed, Error> {
         let doing = format!("STARTTLS ({}) with {}", self.protocol, self.peer);
         let failed = {
             let doing = doing.clone();
@@ -79,8 +79,8 @@ impl Request<'_> {
             };
             tracing::debug!("{} said {}", self.peer, quoted(&answer));
         }
-        let Prefixed { ahead, io } = dialogue.end();
-        if ahead.is_empty() { Ok(io) } else { Err(Error::tls(doing, UNASKED)) }
+        let connection = dialogue.end();
+        if connection.ahead.is_empty() { Ok(connection) } else { Err(Error::tls(doing, UNASKED)) }
     }
 
     fn said(&self, say: &Say) -> Cow<'static, [u8]> {
@@ -111,6 +111,7 @@ fn literal(local: &Address) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Transport;
     use super::*;
     use std::time::Duration;
     use tokio::io::AsyncWriteExt;

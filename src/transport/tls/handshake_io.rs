@@ -18,14 +18,15 @@ pub(super) struct HandshakeIo {
     /// Read before the handshake began; returned before anything else.
     ahead: Bytes,
     io: Transport,
+    is_tunnel: bool,
     first: Vec<u8>,
     is_handshaking: bool,
 }
 
 impl HandshakeIo {
     pub(super) fn new(connection: impl Into<Prefixed>) -> Self {
-        let Prefixed { ahead, io } = connection.into();
-        Self { ahead, io, first: Vec::new(), is_handshaking: true }
+        let Prefixed { ahead, io, is_tunnel } = connection.into();
+        Self { ahead, io, is_tunnel, first: Vec::new(), is_handshaking: true }
     }
 
     /// To be called when the handshake is complete. Its last message may have been the peer's, and this end
@@ -38,6 +39,10 @@ impl HandshakeIo {
 
     pub(super) fn transport(&self) -> &Transport {
         &self.io
+    }
+
+    pub(super) fn is_tunnel(&self) -> bool {
+        self.is_tunnel
     }
 
     pub(super) fn into_transport(self) -> Transport {
@@ -120,7 +125,11 @@ impl AsyncWrite for HandshakeIo {
         Pin::new(&mut self.io).poll_flush(cx)
     }
 
+    /// Through a tunnel the end of TLS, which is sent by now, is the only one before the connection is closed.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.is_tunnel {
+            return Pin::new(&mut self.io).poll_flush(cx);
+        }
         Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }

@@ -29,6 +29,8 @@ pub(crate) struct Session {
     version: TlsVersion,
     ciphertext: Mutex<Ciphertext>,
     ignore_unexpected_eof: bool,
+    /// Whether a proxy is on the way, for which an end of the socket ends both directions.
+    is_tunnel: bool,
     /// Set when a write fails with a reset: the system reports a reset once, and an end of stream to reads
     /// after that. Accessed only while `connection` is held.
     was_reset: AtomicBool,
@@ -72,6 +74,7 @@ impl Io for TlsStream<HandshakeIo> {
     }
 
     fn into_blocking(self: Box<Self>, ignore_unexpected_eof: bool) -> Option<io::Result<BlockingSocket>> {
+        let is_tunnel = self.get_ref().0.is_tunnel();
         let (transport, mut connection) = match *self {
             Self::Client(stream) => {
                 let (io, connection) = stream.into_inner();
@@ -91,6 +94,7 @@ impl Io for TlsStream<HandshakeIo> {
             connection: Mutex::new(connection),
             ciphertext: Mutex::default(),
             ignore_unexpected_eof,
+            is_tunnel,
             was_reset: AtomicBool::new(false),
         };
         Some(transport.into_blocking()?.and_then(|socket| socket.secured(session)))
@@ -179,6 +183,11 @@ impl Session {
     pub(crate) fn end(&self, socket: &Socket) -> io::Result<()> {
         self.connection().send_close_notify();
         self.flush(socket, || ())
+    }
+
+    /// Whether `close_notify` is the only end before the connection is closed.
+    pub(crate) fn is_tunnel(&self) -> bool {
+        self.is_tunnel
     }
 
     /// Sends `close_notify` if the kernel takes it at once.
