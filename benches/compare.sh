@@ -71,7 +71,7 @@ free_port() {
     echo $port
 }
 
-# Waits until somebody listens at $port. Where that is 0, astream says which it is.
+# Waits until a process listens at $port. If that is 0, astream prints the real one.
 listening() {
     for _ in $(seq 500); do
         if [ "$port" = 0 ]; then
@@ -86,7 +86,7 @@ listening() {
     return 1
 }
 
-# socat's buffer: 8 KiB unless it is told otherwise.
+# socat's buffer: 8 KiB by default.
 buffer() {
     if [[ $1 = *-1M ]]; then echo -b1048576; else echo -b8192; fi
 }
@@ -153,7 +153,7 @@ into() {
     esac
 }
 
-# How long it took since, whether all has come, and whether somebody failed.
+# How long it took, whether everything has arrived, and whether any of the programs failed.
 judge() {
     local name
     seconds=$(awk "BEGIN { print $EPOCHREALTIME - $1 }")

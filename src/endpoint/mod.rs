@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn an_invalid_address_is_reported_with_what_to_write() {
-        for (text, told) in [
+        for (text, expected) in [
             ("localhost", "HOST:PORT"),
             ("localhost:99999", "0 to 65535"),
             ("localhost:http:1", "[V6]:PORT"),
@@ -243,12 +243,13 @@ mod tests {
             ("unix:a\0b", "NUL"),
         ] {
             let got = parsed(text);
-            assert!(got.starts_with("error: ") && got.contains(told), "{text}: {got}");
+            assert!(got.starts_with("error: ") && got.contains(expected), "{text}: {got}");
         }
-        for (host, told) in [("", "host is empty"), ("unix:/a", "no port"), ("0x7f.1", "write 127.0.0.1 if")]
+        for (host, expected) in
+            [("", "host is empty"), ("unix:/a", "no port"), ("0x7f.1", "write 127.0.0.1 if")]
         {
             let error = Endpoint::tcp(host, "80").unwrap_err().to_string();
-            assert!(error.contains(told), "{host}: {error}");
+            assert!(error.contains(expected), "{host}: {error}");
         }
     }
 

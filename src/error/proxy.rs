@@ -2,7 +2,7 @@
 
 use super::Error;
 
-/// What the failure of a proxy is about, as far as somebody can do something about it.
+/// What the failure of a proxy is about, as far as there is a remedy.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum ProxyFault {

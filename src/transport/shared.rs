@@ -68,7 +68,7 @@ struct Stream {
     ignores_unexpected_eof: bool,
     /// What the TLS handshake agreed on.
     agreed: OnceLock<Box<TlsInfo>>,
-    /// Another descriptor of the socket beneath, once somebody asks for one: the lock is not theirs.
+    /// Another descriptor of the socket beneath, once it is asked for: the lock stays here.
     descriptor: OnceLock<Option<OwnedFd>>,
 }
 

@@ -252,8 +252,7 @@ fn the_command_that_a_message_names_makes_a_usable_file() {
             .or_else(|| client.stderr.find(" iconv "))
             .map(|at| &client.stderr[at..]);
         let command = command.unwrap_or_else(|| panic!("no command: {}", client.description()));
-        let command =
-            command.split(" makes ").next().unwrap().trim().replace("pkcs12", "pkcs12 -passin pass:");
+        let command = command.trim().replace("pkcs12", "pkcs12 -passin pass:");
         tool("sh").dir(office.path()).args(["-c", &command]).run().status(0);
         with(&format!("{name}.pem")).start().port();
     }
