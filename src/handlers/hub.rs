@@ -12,6 +12,7 @@ use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::error::Error;
+use crate::stream::read_buffered;
 
 /// How many chunks of up to 64 KiB a receiver may be behind the fastest, which is 1 MiB.
 const BEHIND: usize = 16;
@@ -157,15 +158,7 @@ impl AsyncBufRead for Feed {
 }
 
 impl AsyncRead for Feed {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let data = ready!(self.as_mut().poll_fill_buf(cx))?;
-        let amount = data.len().min(buf.remaining());
-        buf.put_slice(&data[..amount]);
-        self.consume(amount);
-        Poll::Ready(Ok(()))
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        read_buffered(self, cx, buf)
     }
 }

@@ -23,17 +23,22 @@ impl AsyncBufRead for StreamReader {
 }
 
 impl AsyncRead for StreamReader {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if buf.remaining() > 0 {
-            let data = ready!(self.as_mut().poll_fill_buf(cx))?;
-            let amount = data.len().min(buf.remaining());
-            buf.put_slice(&data[..amount]);
-            self.consume(amount);
-        }
-        Poll::Ready(Ok(()))
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        read_buffered(self, cx, buf)
     }
+}
+
+/// `AsyncRead` for whatever has a buffer.
+pub(crate) fn read_buffered(
+    mut from: Pin<&mut impl AsyncBufRead>,
+    cx: &mut Context<'_>,
+    buf: &mut ReadBuf<'_>,
+) -> Poll<io::Result<()>> {
+    if buf.remaining() > 0 {
+        let data = ready!(from.as_mut().poll_fill_buf(cx))?;
+        let amount = data.len().min(buf.remaining());
+        buf.put_slice(&data[..amount]);
+        from.consume(amount);
+    }
+    Poll::Ready(Ok(()))
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::limits::limit_setters;
 use super::retry::Retry;
 use super::{Limits, SETUP_TIMEOUT};
 use crate::endpoint::{Address, Endpoint, Family, Source};
@@ -160,37 +161,7 @@ impl ConnectOptions {
         self
     }
 
-    /// The most bytes of a line, or before a separator.
-    #[must_use]
-    pub fn limit(mut self, bytes: usize) -> Self {
-        self.limits.line = bytes;
-        self
-    }
-
-    /// How long [`wait_closed`](crate::StreamWriter::wait_closed), or a writer that was dropped, waits for a peer
-    /// that takes nothing, and then for its end; 30 s by default. `None` is no limit.
-    #[must_use]
-    pub fn close_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
-        self.limits.close = limit.into();
-        self
-    }
-
-    /// The idle timeout: a connection on which nothing has moved in either direction for this long fails with
-    /// [`Error::Idle`], as do the calls that wait for it. There is none by default. The clock runs only while
-    /// a call waits for the network.
-    #[must_use]
-    pub fn idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
-        self.limits.idle = limit.into();
-        self
-    }
-
-    /// Moves all bytes through the streams even if the kernel could move them by itself, to find out which of
-    /// the two is at fault.
-    #[must_use]
-    pub fn by_streams(mut self, yes: bool) -> Self {
-        self.limits.by_streams = yes;
-        self
-    }
+    limit_setters!();
 }
 
 impl ConnectOptions {

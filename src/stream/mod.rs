@@ -14,6 +14,7 @@ mod feed;
 mod handled;
 mod handler_result;
 mod incoming;
+mod limits;
 mod lines;
 mod link;
 mod listener;
@@ -38,6 +39,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use abort_guard::AbortGuard;
+pub(crate) use async_read::read_buffered;
 pub use connect::{open_connection, open_connection_over};
 pub use connect_options::ConnectOptions;
 pub(crate) use detach::{can_block, detach, into_blocking, is_bare};
@@ -53,6 +55,7 @@ pub use traffic::Traffic;
 pub use writer::StreamWriter;
 
 use crate::transport::Prefixed;
+use limits::Limits;
 use link::Link;
 
 /// How many bytes a line, or what comes before a separator, may have: 64 KiB, as in asyncio.
@@ -63,22 +66,6 @@ pub(crate) const SETUP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long closing waits for a peer that takes nothing of what is left, and then for its end: 30 s.
 pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// The limits of one connection, and how its bytes are moved.
-#[derive(Debug, Clone)]
-struct Limits {
-    line: usize,
-    close: Option<Duration>,
-    idle: Option<Duration>,
-    /// Whether all bytes go through the streams, also where the kernel could move them.
-    by_streams: bool,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { line: DEFAULT_LIMIT, close: Some(CLOSE_TIMEOUT), idle: None, by_streams: false }
-    }
-}
 
 /// A reader and a writer for a connection; what was read ahead is in the reader's buffer.
 fn streams(connection: impl Into<Prefixed>, link: Arc<Link>) -> (StreamReader, StreamWriter) {

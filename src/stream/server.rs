@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::clients::Clients;
+use super::limits::limit_setters;
 use super::serve::{Admission, Service, accept_all};
 use super::{HandlerResult, Limits, Listener, SETUP_TIMEOUT, StreamReader, StreamWriter};
 use crate::endpoint::{Address, Endpoint, Family};
@@ -84,37 +85,7 @@ impl ServerOptions {
         self
     }
 
-    /// The most bytes of a line, or before a separator.
-    #[must_use]
-    pub fn limit(mut self, bytes: usize) -> Self {
-        self.limits.line = bytes;
-        self
-    }
-
-    /// How long [`wait_closed`](StreamWriter::wait_closed), or a writer that was dropped, waits for a peer
-    /// that takes nothing, and then for its end; 30 s by default. `None` is no limit.
-    #[must_use]
-    pub fn close_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
-        self.limits.close = limit.into();
-        self
-    }
-
-    /// The idle timeout: a connection on which nothing has moved in either direction for this long fails with
-    /// [`Error::Idle`], as do the calls that wait for it. There is none by default. The clock runs only while
-    /// a call waits for the network.
-    #[must_use]
-    pub fn idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
-        self.limits.idle = limit.into();
-        self
-    }
-
-    /// Moves all bytes through the streams even if the kernel could move them by itself, to find out which of
-    /// the two is at fault.
-    #[must_use]
-    pub fn by_streams(mut self, yes: bool) -> Self {
-        self.limits.by_streams = yes;
-        self
-    }
+    limit_setters!();
 }
 
 impl ServerOptions {

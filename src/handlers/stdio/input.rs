@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use super::crlf::Crlf;
 use super::no_thread;
 use crate::relay::{Direction, Fault, Intake, Stop};
+use crate::stream::read_buffered;
 use crate::transport::Watched;
 
 /// How many bytes are read at once.
@@ -177,16 +178,8 @@ impl AsyncBufRead for Input {
 }
 
 impl AsyncRead for Input {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let data = ready!(self.as_mut().poll_fill_buf(cx))?;
-        let amount = data.len().min(buf.remaining());
-        buf.put_slice(&data[..amount]);
-        self.consume(amount);
-        Poll::Ready(Ok(()))
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        read_buffered(self, cx, buf)
     }
 }
 

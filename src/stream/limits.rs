@@ -1,0 +1,60 @@
+//! What the options of a client and of a server both say about each connection.
+
+use std::time::Duration;
+
+use super::{CLOSE_TIMEOUT, DEFAULT_LIMIT};
+
+/// The limits of one connection, and how its bytes are moved.
+#[derive(Debug, Clone)]
+pub(super) struct Limits {
+    pub(super) line: usize,
+    pub(super) close: Option<Duration>,
+    pub(super) idle: Option<Duration>,
+    /// Whether all bytes go through the streams, also where the kernel could move them.
+    pub(super) by_streams: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { line: DEFAULT_LIMIT, close: Some(CLOSE_TIMEOUT), idle: None, by_streams: false }
+    }
+}
+
+/// The methods by which options set their field `limits`.
+macro_rules! limit_setters {
+    () => {
+        /// The most bytes of a line, or before a separator.
+        #[must_use]
+        pub fn limit(mut self, bytes: usize) -> Self {
+            self.limits.line = bytes;
+            self
+        }
+
+        /// How long [`wait_closed`](crate::StreamWriter::wait_closed), or a writer that was dropped, waits for a
+        /// peer that takes nothing, and then for its end; 30 s by default. `None` is no limit.
+        #[must_use]
+        pub fn close_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+            self.limits.close = limit.into();
+            self
+        }
+
+        /// The idle timeout: a connection on which nothing has moved in either direction for this long fails
+        /// with [`Error::Idle`](crate::Error::Idle), as do the calls that wait for it. There is none by default.
+        /// The clock runs only while a call waits for the network.
+        #[must_use]
+        pub fn idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+            self.limits.idle = limit.into();
+            self
+        }
+
+        /// Moves all bytes through the streams even if the kernel could move them by itself, to find out which
+        /// of the two is at fault.
+        #[must_use]
+        pub fn by_streams(mut self, yes: bool) -> Self {
+            self.limits.by_streams = yes;
+            self
+        }
+    };
+}
+
+pub(super) use limit_setters;
