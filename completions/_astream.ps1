@@ -31,6 +31,8 @@ Register-ArgumentCompleter -Native -CommandName 'astream' -ScriptBlock {
         }
         'astream;connect' {
             [CompletionResult]::new('--expires-within', '--expires-within', [CompletionResultType]::ParameterName, 'Fail if a certificate that was verified, the root''s included, ends within TIME (30d), or within N% of the lifetime of the server''s own; implies -z --tls')
+            [CompletionResult]::new('--every', '--every', [CompletionResultType]::ParameterName, 'Probe again each TIME, with a summary at the end or after ^C')
+            [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'Probe N times, each second unless --every says otherwise')
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Limit of each set-up, handshake included; 0: no limit')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Limit of each set-up, handshake included; 0: no limit')
             [CompletionResult]::new('--retry-for', '--retry-for', [CompletionResultType]::ParameterName, 'Try again for TIME what may pass: a name, a port, a handshake; 0: no limit')
@@ -71,6 +73,7 @@ Register-ArgumentCompleter -Native -CommandName 'astream' -ScriptBlock {
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print everything as JSON, one object a line (docs/json.md)')
             [CompletionResult]::new('--tls', '--tls', [CompletionResultType]::ParameterName, 'Speak TLS; chain and name are verified')
             [CompletionResult]::new('--insecure', '--insecure', [CompletionResultType]::ParameterName, 'Verify nothing')
+            [CompletionResult]::new('--pq', '--pq', [CompletionResultType]::ParameterName, 'Only a key exchange that is safe from quantum computers is accepted')
             [CompletionResult]::new('--ignore-unexpected-eof', '--ignore-unexpected-eof', [CompletionResultType]::ParameterName, 'Accept an end without close_notify')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')

@@ -27,6 +27,8 @@ set edit:completion:arg-completer[astream] = {|@words|
         }
         &'astream;connect'= {
             cand --expires-within 'Fail if a certificate that was verified, the root''s included, ends within TIME (30d), or within N% of the lifetime of the server''s own; implies -z --tls'
+            cand --every 'Probe again each TIME, with a summary at the end or after ^C'
+            cand --count 'Probe N times, each second unless --every says otherwise'
             cand -w 'Limit of each set-up, handshake included; 0: no limit'
             cand --timeout 'Limit of each set-up, handshake included; 0: no limit'
             cand --retry-for 'Try again for TIME what may pass: a name, a port, a handshake; 0: no limit'
@@ -67,6 +69,7 @@ set edit:completion:arg-completer[astream] = {|@words|
             cand --json 'Print everything as JSON, one object a line (docs/json.md)'
             cand --tls 'Speak TLS; chain and name are verified'
             cand --insecure 'Verify nothing'
+            cand --pq 'Only a key exchange that is safe from quantum computers is accepted'
             cand --ignore-unexpected-eof 'Accept an end without close_notify'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'

@@ -29,6 +29,8 @@ complete -c astream -n "__fish_astream_needs_command" -s V -l version -d 'Print 
 complete -c astream -n "__fish_astream_needs_command" -f -a "connect" -d 'Open a connection: stdin to the peer, the peer to stdout'
 complete -c astream -n "__fish_astream_needs_command" -f -a "listen" -d 'Wait for connections: stdin to the peer, the peer to stdout, or --echo'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l expires-within -d 'Fail if a certificate that was verified, the root\'s included, ends within TIME (30d), or within N% of the lifetime of the server\'s own; implies -z --tls' -r -f
+complete -c astream -n "__fish_astream_using_subcommand connect" -l every -d 'Probe again each TIME, with a summary at the end or after ^C' -r -f
+complete -c astream -n "__fish_astream_using_subcommand connect" -l count -d 'Probe N times, each second unless --every says otherwise' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -s w -l timeout -d 'Limit of each set-up, handshake included; 0: no limit' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -l retry-for -d 'Try again for TIME what may pass: a name, a port, a handshake; 0: no limit' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -s x -l proxy -d 'Go through a proxy: socks5://HOST:PORT, http://HOST:PORT, ...' -r -f
@@ -72,6 +74,7 @@ complete -c astream -n "__fish_astream_using_subcommand connect" -l quiet -d 'Er
 complete -c astream -n "__fish_astream_using_subcommand connect" -l json -d 'Print everything as JSON, one object a line (docs/json.md)'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l tls -d 'Speak TLS; chain and name are verified'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l insecure -d 'Verify nothing'
+complete -c astream -n "__fish_astream_using_subcommand connect" -l pq -d 'Only a key exchange that is safe from quantum computers is accepted'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l ignore-unexpected-eof -d 'Accept an end without close_notify'
 complete -c astream -n "__fish_astream_using_subcommand connect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l grace -d 'How long open connections may go on after SIGTERM' -r -f
@@ -122,7 +125,7 @@ function __fish_astream_wants_address
     for word in (commandline -opc)[3..-1]
         if test $is_value = 1
             set is_value 0
-        else if contains -- $word --alpn --cacert --cert --crl --expires-within --forward --forward-cacert --forward-cert --forward-key --forward-pin --forward-servername --grace --idle-timeout --key --pin --proxy --proxy-cacert --retry-for --servername --starttls --timeout --tls-max --tls-min -i -w -x
+        else if contains -- $word --alpn --cacert --cert --count --crl --every --expires-within --forward --forward-cacert --forward-cert --forward-key --forward-pin --forward-servername --grace --idle-timeout --key --pin --proxy --proxy-cacert --retry-for --servername --starttls --timeout --tls-max --tls-min -i -w -x
             set is_value 1
         else if not string match -q -- '-*' $word
             return 1

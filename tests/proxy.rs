@@ -801,9 +801,9 @@ fn a_probe_of_several_ports_reports_each_with_the_words_of_the_proxy() {
     });
     let url = format!("http://{}", proxy.address);
     let client = connect("http", &proxy, &["-z", "target.test", "1-3"]).run().status(4).silent();
-    let lines: Vec<_> = String::from_utf8_lossy(&client.stdout).lines().map(str::to_owned).collect();
+    let report = client.untimed();
     assert_eq!(
-        lines,
+        report.lines().collect::<Vec<_>>(),
         [
             format!("target.test:1 (through {url}): open"),
             format!("the proxy {url}: it did not connect to target.test:2: it answered \"503 No\""),

@@ -1,6 +1,6 @@
 //! Asking a port whether it takes datagrams.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
@@ -15,20 +15,23 @@ use crate::stream::{Found, Probed};
 /// says anything there is no telling, which is [`Error::Unanswered`]: most programs do not answer an empty message,
 /// and many firewalls drop what is for a closed port.
 pub async fn probe_datagrams(endpoint: &Endpoint, options: &DatagramOptions, wait: Duration) -> Probed {
-    let endpoint = endpoint.clone();
-    match ask(&endpoint, options, wait).await {
-        Ok(found) => Probed { endpoint, found: Some(found), error: None },
-        Err(error) => Probed { endpoint, found: None, error: Some(error) },
+    let (endpoint, start) = (endpoint.clone(), Instant::now());
+    let asked = ask(&endpoint, options, wait).await;
+    let elapsed = start.elapsed();
+    match asked {
+        Ok(found) => Probed { endpoint, found: Some(found), error: None, elapsed },
+        Err(error) => Probed { endpoint, found: None, error: Some(error), elapsed },
     }
 }
 
 async fn ask(endpoint: &Endpoint, options: &DatagramOptions, wait: Duration) -> Result<Found, Error> {
     let session = open_datagrams(endpoint, options).await?;
+    let start = Instant::now();
     session.send(&[]).await?;
     match timeout(wait, session.receive()).await {
         Ok(Ok(_)) => {
             let (peer, local) = (session.peer_addr().clone(), session.local_addr().clone());
-            Ok(Found { peer, local, proxies: Vec::new(), tls: None })
+            Ok(Found { peer, local, connect: start.elapsed(), proxies: Vec::new(), tls: None })
         }
         Ok(Err(error)) => Err(error),
         Err(_) => Err(Error::Unanswered { target: endpoint.to_string(), after: wait }),

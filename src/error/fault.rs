@@ -44,6 +44,8 @@ pub enum TlsFault {
     Identity,
     /// There is no common version of TLS.
     Version,
+    /// There is no common key exchange that is safe from quantum computers, which was required.
+    KeyExchange,
     /// There is no common application protocol (ALPN, RFC 7301).
     Protocol,
     /// The peer speaks something else than TLS.

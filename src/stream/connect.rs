@@ -1,5 +1,7 @@
 //! `open_connection`: name, address, connection, STARTTLS, TLS, streams, all within one limit.
 
+use std::time::{Duration, Instant};
+
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::link::Link;
@@ -27,6 +29,14 @@ pub async fn open_connection(
     endpoint: &Endpoint,
     options: &ConnectOptions,
 ) -> Result<(StreamReader, StreamWriter), Error> {
+    open_timed(endpoint, options).await.map(|(streams, _)| streams)
+}
+
+/// The same, and how long connecting took in the try that succeeded, without the handshake.
+pub(super) async fn open_timed(
+    endpoint: &Endpoint,
+    options: &ConnectOptions,
+) -> Result<((StreamReader, StreamWriter), Duration), Error> {
     options.retrying(|deadline| open_once(endpoint, options, deadline)).await
 }
 
@@ -34,14 +44,16 @@ async fn open_once(
     endpoint: &Endpoint,
     options: &ConnectOptions,
     deadline: Deadline,
-) -> Result<(StreamReader, StreamWriter), Error> {
+) -> Result<((StreamReader, StreamWriter), Duration), Error> {
     // Files are read and checked before any connection is made.
     let connector = options.connector(endpoint.host())?;
     options.check_proxies(endpoint)?;
+    let start = Instant::now();
     let reached = reach(endpoint, &options.dial(deadline), &options.proxies).await?;
+    let connect = start.elapsed();
     tracing::info!("connected to {} from {}", reached.peer, reached.local);
     let name = options.name(endpoint, &reached.peer);
-    set_up(reached, connector, options, &name, deadline).await
+    Ok((set_up(reached, connector, options, &name, deadline).await?, connect))
 }
 
 /// The streams of a connection that is there already: a [`TcpStream`](tokio::net::TcpStream), a

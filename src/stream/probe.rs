@@ -1,8 +1,9 @@
 //! Probing: a connection is set up to learn whether that is possible, and closed.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::{ConnectOptions, open_connection};
+use super::ConnectOptions;
+use super::connect::open_timed;
 use crate::certificate::Certificate;
 use crate::endpoint::{Address, Endpoint};
 use crate::error::Error;
@@ -23,6 +24,8 @@ pub struct Probed {
     /// What failed. Under TLS 1.3 a connection can be made and then fail: only then does a server say that it
     /// does not accept the client's certificate.
     pub error: Option<Error>,
+    /// How long it took until that was known, the look-up of a name left out.
+    pub elapsed: Duration,
 }
 
 /// A connection that a probe has made.
@@ -33,6 +36,8 @@ pub struct Found {
     pub peer: Address,
     /// This end's address.
     pub local: Address,
+    /// How long connecting took, through all proxies; with datagrams, how long the answer took.
+    pub connect: Duration,
     /// The proxies on the way, in their order.
     pub proxies: Vec<Proxy>,
     /// What was agreed in the TLS handshake; none without TLS.
@@ -66,27 +71,29 @@ impl Probed {
 /// # }
 /// ```
 pub async fn probe(endpoint: &Endpoint, options: &ConnectOptions) -> Probed {
-    let endpoint = endpoint.clone();
-    let options = options.clone().close_timeout(CLOSE_LIMIT);
-    let (reader, writer) = match open_connection(&endpoint, &options).await {
-        Ok(streams) => streams,
-        Err(error) => return Probed { endpoint, found: None, error: Some(error) },
+    let failed =
+        |error, elapsed| Probed { endpoint: endpoint.clone(), found: None, error: Some(error), elapsed };
+    let options = match options.clone().close_timeout(CLOSE_LIMIT).resolved(endpoint).await {
+        Ok(options) => options,
+        Err(error) => return failed(error, Duration::ZERO),
     };
+    let start = Instant::now();
+    let ((reader, writer), connect) = match open_timed(endpoint, &options).await {
+        Ok(opened) => opened,
+        Err(error) => return failed(error, start.elapsed()),
+    };
+    let elapsed = start.elapsed();
     let (peer, local) = (reader.peer_addr().clone(), reader.local_addr().clone());
-    let tls = reader.tls().cloned();
+    let (tls, proxies) = (reader.tls().cloned(), options.proxies().to_vec());
     let error = match writer.wait_closed().await {
         Err(Error::Tls { reason, fault, .. }) => {
-            let peer_certificates = tls.as_ref().map(|tls| tls.peer_certificates.clone());
-            let doing = format!("TLS with {endpoint}");
-            Some(Error::Tls {
-                doing,
-                reason,
-                fault,
-                peer_certificates: peer_certificates.unwrap_or_default(),
-            })
+            let certificates = tls.as_ref().map(|tls| tls.peer_certificates.clone()).unwrap_or_default();
+            let error = Error::tls(format!("TLS with {endpoint}"), reason);
+            Some(error.with_fault(fault).with_certificates(certificates))
         }
         // How an unused connection ends does not matter.
         _ => None,
     };
-    Probed { endpoint, found: Some(Found { peer, local, proxies: options.proxies().to_vec(), tls }), error }
+    let found = Some(Found { peer, local, connect, proxies, tls });
+    Probed { endpoint: endpoint.clone(), found, error, elapsed }
 }

@@ -97,7 +97,7 @@ fn a_list_of_ports_of_s_server_has_the_status_of_the_worst() {
         .collect();
     assert_eq!(open.len(), 1, "{}", said.description());
     for expected in [
-        &format!("cannot connect to localhost:{}", closed.port()),
+        &format!("localhost:{} ({closed}): refused", closed.port()),
         &format!("TLS with localhost:{}: the certificate of", soon.1),
         &format!("TLS handshake with localhost:{}", expired.1),
     ] {

@@ -374,6 +374,19 @@ impl Finished {
         self
     }
 
+    /// The report of a probe on stdout without the times that it took: each line, to the first of them.
+    pub fn untimed(&self) -> String {
+        let is_time = |part: &str| {
+            let part = part.strip_prefix("connect ").unwrap_or(part);
+            part.starts_with(|c: char| c.is_ascii_digit()) && (part.ends_with(" ms") || part.ends_with(" s"))
+        };
+        let untimed = |line: &str| {
+            let parts: Vec<_> = line.split(", ").take_while(|part| !is_time(part)).collect();
+            parts.join(", ") + "\n"
+        };
+        std::str::from_utf8(&self.stdout).unwrap().lines().map(untimed).collect()
+    }
+
     /// Nothing on stderr.
     #[track_caller]
     pub fn silent(self) -> Self {

@@ -1,8 +1,10 @@
 //! The client's side: what to trust, what to present, and the handshake.
 
+use std::io;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use rustls::ClientConfig;
 use rustls::client::Resumption;
@@ -17,7 +19,7 @@ use super::negotiation::Negotiation;
 use super::pem::{Contents, PemCertificate};
 use super::revocation::{Lists, Revocations};
 use super::verify::{ClientCertResolver, HandshakeRecord, ServerVerifier, Trust};
-use super::{HandshakeIo, Identity, TlsInfo, TlsVersion, handshake_error, provider, server_name};
+use super::{HandshakeIo, Identity, TlsInfo, TlsVersion, handshake_error, lacks_key_exchange, server_name};
 use crate::certificate::{Pin, Purpose};
 use crate::error::{Error, TlsFault};
 use crate::transport::{Prefixed, Shared};
@@ -122,6 +124,14 @@ impl TlsClient {
         self
     }
 
+    /// Accepts only a key exchange that is safe from quantum computers, that is one with ML-KEM (FIPS 203), which
+    /// needs TLS 1.3; by default it is preferred.
+    #[must_use]
+    pub fn require_post_quantum(mut self, yes: bool) -> Self {
+        self.negotiation.post_quantum = yes;
+        self
+    }
+
     /// Treats an end without `close_notify` as a clean one. Safe only if the protocol itself marks where its
     /// data end.
     #[must_use]
@@ -219,12 +229,13 @@ impl Connector {
             config.key_log = log.clone();
         }
         let name = name.map_or_else(|| server_name::read("localhost"), Ok)?;
+        let start = Instant::now();
         let connecting =
             TlsConnector::from(Arc::new(config)).connect(name, HandshakeIo::new(io)).into_fallible();
-        let mut stream = connecting.await.map_err(|failed| handshake_error(peer, &failed, &record))?;
+        let mut stream = connecting.await.map_err(|failed| client.failure(peer, &failed, &record))?;
         key_log.map_or(Ok(()), |log| log.check())?;
         stream.get_mut().0.handshake_done();
-        let mut info = TlsInfo::of(stream.get_ref().1);
+        let mut info = TlsInfo::of(stream.get_ref().1, start.elapsed());
         info.verified_path = record.path();
         info.unverified = record.overridden_flaw();
         info.log(peer);
@@ -241,9 +252,18 @@ impl Connector {
 }
 
 impl TlsClient {
+    fn failure(&self, peer: &str, failed: &(io::Error, HandshakeIo), record: &HandshakeRecord) -> Error {
+        if self.negotiation.post_quantum && lacks_key_exchange(&failed.0) {
+            let reason = "the peer supports no post-quantum key exchange, which is required here";
+            return Error::tls(format!("TLS handshake with {peer}"), reason)
+                .with_fault(TlsFault::KeyExchange);
+        }
+        handshake_error(peer, failed, record)
+    }
+
     fn config(&self, verifier: ServerVerifier, record: HandshakeRecord) -> Result<ClientConfig, Error> {
         let key = self.identity.as_ref().map(Identity::certified_key);
-        let mut config = ClientConfig::builder_with_provider(provider())
+        let mut config = ClientConfig::builder_with_provider(self.negotiation.provider())
             .with_protocol_versions(&self.negotiation.supported())
             .map_err(|error| Error::tls("TLS", error))?
             .dangerous()

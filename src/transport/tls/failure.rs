@@ -59,6 +59,21 @@ fn other_failure(doing: String, error: &io::Error, handshake: &HandshakeIo) -> E
     }
 }
 
+/// Whether there was no common key exchange, as far as that can be told: a server has one alert for all that is not
+/// in common.
+pub(super) fn lacks_key_exchange(error: &io::Error) -> bool {
+    use rustls::Error as Tls;
+    matches!(
+        inner(error),
+        Some(
+            Tls::AlertReceived(
+                Alert::HandshakeFailure | Alert::InsufficientSecurity | Alert::ProtocolVersion
+            ) | Tls::PeerIncompatible(_)
+                | Tls::PeerMisbehaved(PeerMisbehaved::IllegalHelloRetryRequestWithUnofferedNamedGroup)
+        )
+    )
+}
+
 fn unfinished(doing: String, reason: impl std::fmt::Display) -> Error {
     Error::tls(doing, reason).with_fault(TlsFault::Unfinished)
 }

@@ -1,7 +1,7 @@
 //! What a handshake agreed on, and which certificates the peer presented.
 
 use std::fmt;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::certificate::{Certificate, Timestamp};
 
@@ -29,10 +29,12 @@ pub struct TlsInfo {
     /// Why verification failed, if it did and was overridden
     /// ([`TlsClient::danger_no_verification`](crate::TlsClient::danger_no_verification)).
     pub unverified: Option<String>,
+    /// How long the handshake took; for a server, from the client's first message on.
+    pub handshake: Duration,
 }
 
 impl TlsInfo {
-    pub(super) fn of<Side>(connection: &rustls::ConnectionCommon<Side>) -> Self {
+    pub(super) fn of<Side>(connection: &rustls::ConnectionCommon<Side>, handshake: Duration) -> Self {
         let certificates = connection.peer_certificates().unwrap_or_default();
         Self {
             version: connection
@@ -51,6 +53,7 @@ impl TlsInfo {
             peer_certificates: certificates.iter().map(|one| Certificate::from_der(one.as_ref())).collect(),
             verified_path: Vec::new(),
             unverified: None,
+            handshake,
         }
     }
 

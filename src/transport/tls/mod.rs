@@ -30,7 +30,7 @@ use rustls::crypto::CryptoProvider;
 pub(crate) use client::Connector;
 pub use client::TlsClient;
 pub(crate) use failure::error;
-use failure::handshake_error;
+use failure::{handshake_error, lacks_key_exchange};
 use handshake_io::HandshakeIo;
 pub use identity::Identity;
 pub use info::TlsInfo;

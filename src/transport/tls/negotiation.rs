@@ -1,12 +1,16 @@
-//! What is negotiated: versions of TLS, and application protocols.
+//! What is negotiated: versions of TLS, key exchanges, and application protocols.
 
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
+use std::sync::Arc;
 
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs::kx_group::{MLKEM768, MLKEM1024, SECP256R1MLKEM768, X25519MLKEM768};
 use rustls::version::{TLS12, TLS13};
 use rustls::{CommonState, ProtocolVersion, SupportedProtocolVersion};
 
+use super::provider;
 use crate::error::Error;
 
 /// The limit of all names of application protocols together, in bytes: the message that carries them must be
@@ -60,11 +64,13 @@ pub(super) struct Negotiation {
     pub(super) versions: RangeInclusive<TlsVersion>,
     /// In order of preference. Unless empty, one of them must be agreed on.
     pub(super) protocols: Vec<String>,
+    /// Whether only key exchanges with ML-KEM are accepted (FIPS 203).
+    pub(super) post_quantum: bool,
 }
 
 impl Default for Negotiation {
     fn default() -> Self {
-        Self { versions: TlsVersion::V1_2..=TlsVersion::V1_3, protocols: Vec::new() }
+        Self { versions: TlsVersion::V1_2..=TlsVersion::V1_3, protocols: Vec::new(), post_quantum: false }
     }
 }
 
@@ -75,6 +81,12 @@ impl Negotiation {
         if versions.is_empty() {
             let reason = format!("the lowest version of TLS is above the highest, {}", versions.end());
             return Err(Error::invalid(versions.start(), reason));
+        }
+        if self.post_quantum && *versions.end() < TlsVersion::V1_3 {
+            return Err(Error::invalid(
+                versions.end(),
+                "this version of TLS has no post-quantum key exchange",
+            ));
         }
         // RFC 7301, 3.1: a name has a length of one byte.
         if let Some(name) = self.protocols.iter().find(|name| name.is_empty() || name.len() > 255) {
@@ -93,8 +105,18 @@ impl Negotiation {
         let all = [(TlsVersion::V1_3, &TLS13), (TlsVersion::V1_2, &TLS12)];
         all.into_iter()
             .filter(|(version, _)| self.versions.contains(version))
+            .filter(|(version, _)| !self.post_quantum || *version == TlsVersion::V1_3)
             .map(|(_, known)| known)
             .collect()
+    }
+
+    /// The cryptography, with the key exchanges that are accepted.
+    pub(super) fn provider(&self) -> Arc<CryptoProvider> {
+        if !self.post_quantum {
+            return provider();
+        }
+        let kx_groups = vec![X25519MLKEM768, SECP256R1MLKEM768, MLKEM768, MLKEM1024];
+        Arc::new(CryptoProvider { kx_groups, ..rustls::crypto::aws_lc_rs::default_provider() })
     }
 
     pub(super) fn alpn(&self) -> Vec<Vec<u8>> {

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -170,11 +171,11 @@ impl Acceptor {
             Ok(hello) => hello,
             Err(error) => return Err(handshake_error(peer, &(error, io), &record)),
         };
-        let config = self.config(&record)?;
+        let (config, start) = (self.config(&record)?, Instant::now());
         let accepting = StartHandshake::from_parts(hello, io).into_stream(config).into_fallible();
         let mut stream = accepting.await.map_err(|failed| handshake_error(peer, &failed, &record))?;
         stream.get_mut().0.handshake_done();
-        let mut info = TlsInfo::of(stream.get_ref().1);
+        let mut info = TlsInfo::of(stream.get_ref().1, start.elapsed());
         info.verified_path = record.path();
         info.log(peer);
         let version = TlsVersion::of(stream.get_ref().1);

@@ -96,6 +96,10 @@ pub const CONNECT_EXAMPLES: Section = Section {
         ("tar c . | astream connect host 9000", "send a folder"),
         ("astream connect mail.example.org 587 --starttls smtp -C", "talk to a mail server"),
         ("astream connect -z host 20-25,443", "see which ports are open"),
+        (
+            "astream connect -z www.example.org 443 --tls --every 1s",
+            "see how long connecting and the handshake take",
+        ),
         ("astream connect -z db:5432 --retry-for 30s && ./start", "wait until a server is there"),
         (
             "ssh -o ProxyCommand='astream connect -x socks5://127.0.0.1:9050 %h %p' host",

@@ -27,7 +27,7 @@ use clap::{ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 pub use address::Address;
 pub use exchange::ExchangeOptions;
 pub use forward::ForwardOptions;
-pub use probe::ProbeOptions;
+pub use probe::{ProbeOptions, Repeat};
 pub use reach::{Reach, by_streams};
 pub use report::Report;
 pub use serve::Serve;

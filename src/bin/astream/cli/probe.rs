@@ -1,6 +1,8 @@
 //! Probing: which ports are open, and what they present.
 
-use clap::{Args, ValueHint};
+use std::time::Duration;
+
+use clap::{ArgGroup, Args, ValueHint};
 
 use super::units;
 use crate::expiry::Margin;
@@ -10,6 +12,7 @@ const EXCHANGE: [&str; 7] =
     ["crlf", "idle_timeout", "send_only", "recv_only", "no_shutdown", "shutdown", "exit_on_close"];
 
 #[derive(Debug, Default, Args)]
+#[command(group = ArgGroup::new("probing").multiple(true).args(["probe", "show_certs", "expires_within"]))]
 pub struct ProbeOptions {
     /// Only set up, TLS included, and report; PORT may be 20-25,443
     #[arg(short = 'z', long, conflicts_with_all = EXCHANGE)]
@@ -22,6 +25,22 @@ pub struct ProbeOptions {
     #[arg(long, hide_short_help = true, value_name = "TIME|N%", value_hint = ValueHint::Other, value_parser = margin, group = "tls",
           conflicts_with_all = EXCHANGE)]
     pub expires_within: Option<Margin>,
+    /// Probe again each TIME, with a summary at the end or after ^C
+    #[arg(long, hide_short_help = true, value_name = "TIME", value_hint = ValueHint::Other, value_parser = interval,
+          requires = "probing", conflicts_with_all = ["show_certs", "retry_for"])]
+    every: Option<Duration>,
+    /// Probe N times, each second unless --every says otherwise
+    #[arg(long, hide_short_help = true, value_name = "N", value_hint = ValueHint::Other, requires = "probing",
+          value_parser = clap::value_parser!(u64).range(1..), conflicts_with_all = ["show_certs", "retry_for"])]
+    count: Option<u64>,
+}
+
+/// How often a probe is repeated.
+#[derive(Debug, Clone, Copy)]
+pub struct Repeat {
+    pub every: Duration,
+    /// None is without end.
+    pub count: Option<u64>,
 }
 
 impl ProbeOptions {
@@ -30,9 +49,23 @@ impl ProbeOptions {
         self.probe || self.needs_tls()
     }
 
+    /// Whether it is repeated.
+    pub fn repeat(&self) -> Option<Repeat> {
+        let every = self.every.or(self.count.map(|_| Duration::from_secs(1)))?;
+        Some(Repeat { every, count: self.count })
+    }
+
     /// Whether it cannot be done without TLS.
     pub fn needs_tls(&self) -> bool {
         self.show_certs || self.expires_within.is_some()
+    }
+}
+
+/// A time between two probes.
+fn interval(text: &str) -> Result<Duration, String> {
+    match units::time(text)? {
+        Duration::ZERO => Err("without a pause a probe is an attack; write 1ms or more".to_owned()),
+        time => Ok(time),
     }
 }
 

@@ -40,6 +40,9 @@ pub struct ClientTls {
     #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "tls",
           conflicts_with_all = ["pin", "insecure"])]
     crl: Vec<PathBuf>,
+    /// Only a key exchange that is safe from quantum computers is accepted
+    #[arg(long, hide_short_help = true, requires = "tls")]
+    pq: bool,
     #[command(flatten)]
     negotiation: Negotiation,
 }
@@ -55,6 +58,7 @@ impl ClientTls {
             .danger_no_verification(self.insecure)
             .versions(ours.versions())
             .alpn(&ours.alpn)
+            .require_post_quantum(self.pq)
             .ignore_unexpected_eof(ours.ignore_unexpected_eof);
         client = self.cacert.iter().fold(client, TlsClient::roots);
         client = self.crl.iter().fold(client, TlsClient::revocations);

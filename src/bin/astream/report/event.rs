@@ -1,13 +1,13 @@
 //! What happens and is reported: a line for a person, or an object for a program (`docs/json.md`).
 
 use std::fmt;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use astream::{Address, Certificate, Error, Found, Pin, Probed, TlsInfo, Totals};
+use astream::{Address, Certificate, Endpoint, Error, Pin, ProbeSeries, Spread, TlsInfo, Totals};
 
-use super::hint::hint;
+use super::hint::{hint, hinted};
 use super::json::Object;
-use super::probed::Checked;
+use super::probed::{Checked, summary};
 
 /// One thing that is reported.
 pub enum Event<'a> {
@@ -31,6 +31,8 @@ pub enum Event<'a> {
     Closed { peer: &'a Address, totals: Totals, error: Option<&'a Error>, seconds: f64 },
     /// A port was probed.
     Probed(&'a Checked),
+    /// A port was checked several times.
+    Summary { endpoint: &'a Endpoint, series: &'a ProbeSeries },
     /// The program ends with this.
     Failed { status: u8, message: &'a str, hint: Option<&'a str>, error: Option<&'a Error> },
 }
@@ -55,7 +57,8 @@ impl Event<'_> {
             | Self::Warning { .. }
             | Self::Hint { .. }
             | Self::Log { .. }
-            | Self::Probed(_) => Level::Notice,
+            | Self::Probed(_)
+            | Self::Summary { .. } => Level::Notice,
             Self::Connected { .. } | Self::Accepted { .. } | Self::Tls { .. } | Self::Closed { .. } => {
                 Level::Fact
             }
@@ -75,10 +78,8 @@ impl Event<'_> {
             Self::Connected { .. } | Self::Tls { .. } => return None,
             Self::Accepted { peer, .. } => format!("{peer}: open"),
             Self::Closed { peer, totals, seconds, .. } => format!("{peer}: {totals} in {seconds:.3} s"),
-            Self::Probed(checked) => match checked.message() {
-                Some(message) => hinted(&message, checked.hint().as_deref()),
-                None => open(&checked.probed),
-            },
+            Self::Probed(checked) => checked.text(),
+            Self::Summary { endpoint, series } => summary(endpoint, series),
             Self::Failed { message, hint, .. } => hinted(message, *hint),
         })
     }
@@ -105,6 +106,13 @@ impl Event<'_> {
                 .raw("seconds", &format_args!("{seconds:.6}"))
                 .maybe("error", *error),
             Self::Probed(checked) => probed_members(event("probe"), checked),
+            Self::Summary { endpoint, series } => event("summary")
+                .text("target", endpoint)
+                .raw("sent", &series.sent())
+                .raw("answered", &series.answered())
+                .raw("loss", &format_args!("{:.6}", series.loss()))
+                .object("connect", series.connect().map(spread))
+                .object("handshake", series.handshake().map(spread)),
             Self::Failed { status, message, hint, error } => {
                 let shown = error.map_or(&[][..], Error::peer_certificates);
                 event("error")
@@ -118,29 +126,6 @@ impl Event<'_> {
     }
 }
 
-/// The line of an open port.
-fn open(probed: &Probed) -> String {
-    let (found, endpoint) = (probed.found.as_ref(), probed.endpoint.to_string());
-    let peer = found.map(reached).filter(|peer| *peer != endpoint);
-    let peer = peer.map_or_else(String::new, |peer| format!(" ({peer})"));
-    let tls = found.and_then(|found| found.tls.as_ref());
-    let tls = tls.map_or_else(String::new, |tls| format!(", {tls}"));
-    let own = probed.certificates().first();
-    let end = own.and_then(|own| Some((own.not_after()?, own.days_left(SystemTime::now())?)));
-    let end = end.map_or_else(String::new, |(end, days)| format!(", certificate until {end} ({days} days)"));
-    format!("{endpoint}{peer}: open{tls}{end}")
-}
-
-/// What stands in brackets after a target.
-fn reached(found: &Found) -> String {
-    match &found.proxies[..] {
-        [] => found.peer.to_string(),
-        proxies => {
-            format!("through {}", proxies.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
-        }
-    }
-}
-
 /// An error with what to do about it, for a log that takes anything that can be displayed.
 pub struct Hinted(pub Error);
 
@@ -150,20 +135,15 @@ impl fmt::Display for Hinted {
     }
 }
 
-/// An error with what to do about it.
-fn hinted(message: &str, hint: Option<&str>) -> String {
-    match hint {
-        Some(hint) => format!("{message} ({hint})"),
-        None => message.to_owned(),
-    }
-}
-
 fn probed_members(object: Object, checked: &Checked) -> Object {
     let (probed, found) = (&checked.probed, checked.probed.found.as_ref());
-    let tls = found.and_then(|found| found.tls.as_ref());
+    let (tls, connect) = (found.and_then(|found| found.tls.as_ref()), found.map(|found| found.connect));
     object
         .text("target", &probed.endpoint)
         .raw("status", &checked.status())
+        .text("state", checked.state().name())
+        .raw("seconds", &Seconds(probed.elapsed))
+        .raw("connect_seconds", &connect.map_or_else(|| "null".to_owned(), |time| Seconds(time).to_string()))
         .maybe("peer", found.map(|found| &found.peer))
         .maybe("local", found.map(|found| &found.local))
         .texts("proxies", found.iter().flat_map(|found| &found.proxies))
@@ -173,6 +153,23 @@ fn probed_members(object: Object, checked: &Checked) -> Object {
         .maybe("hint", checked.hint().as_ref())
 }
 
+fn spread(spread: Spread) -> Object {
+    Object::new()
+        .raw("min", &Seconds(spread.min))
+        .raw("avg", &Seconds(spread.avg))
+        .raw("max", &Seconds(spread.max))
+        .raw("mdev", &Seconds(spread.deviation))
+}
+
+/// A time as a number.
+struct Seconds(Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.6}", self.0.as_secs_f64())
+    }
+}
+
 fn handshake(object: Object, tls: &TlsInfo) -> Object {
     object
         .text("version", &tls.version)
@@ -180,6 +177,7 @@ fn handshake(object: Object, tls: &TlsInfo) -> Object {
         .text("key_exchange", &tls.key_exchange)
         .maybe("alpn", tls.alpn.as_ref())
         .raw("resumed", &tls.resumed)
+        .raw("seconds", &Seconds(tls.handshake))
         .maybe("unverified", tls.unverified.as_ref())
 }
 

@@ -5,6 +5,14 @@ use std::io::{self, ErrorKind};
 use astream::{Attempt, Certificate, Error, ProxyFault, ResolveFault, Step, TlsFault};
 use rustix::io::Errno;
 
+/// An error with what to do about it.
+pub fn hinted(message: &str, hint: Option<&str>) -> String {
+    match hint {
+        Some(hint) => format!("{message} ({hint})"),
+        None => message.to_owned(),
+    }
+}
+
 pub fn hint(error: &Error) -> Option<String> {
     match error {
         Error::Invalid { .. } => crate::cli::advice(),
@@ -128,6 +136,7 @@ fn tls(fault: TlsFault) -> Option<&'static str> {
         TlsFault::Version => {
             Some("see --tls-min and --tls-max; versions before 1.2 are unsafe, and not spoken")
         }
+        TlsFault::KeyExchange => Some("without --pq any key exchange is accepted"),
         TlsFault::Protocol => Some("--alpn LIST"),
         TlsFault::NoTls => Some("without --tls, or --starttls PROTO, if TLS begins after some words"),
         TlsFault::FromStart => Some("--tls without --starttls"),

@@ -1,9 +1,13 @@
 //! The report of a port.
 
-use astream::{Error, Probed};
+use std::fmt;
+use std::io::ErrorKind;
+use std::time::{Duration, SystemTime};
+
+use astream::{Attempt, Endpoint, Error, Found, ProbeSeries, Probed, Spread, Step};
 
 use super::exit::status;
-use super::hint::hint;
+use super::hint::{hint, hinted};
 
 /// What was found at a port, and whether that is sufficient.
 pub struct Checked {
@@ -12,11 +16,42 @@ pub struct Checked {
     pub flaw: Option<String>,
 }
 
+/// What became of a probe, in one word for programs.
+#[derive(Clone, Copy, PartialEq)]
+pub enum State {
+    Open,
+    Refused,
+    NoAnswer,
+    Failed,
+}
+
+impl State {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Refused => "refused",
+            Self::NoAnswer => "no_answer",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 impl Checked {
     pub fn status(&self) -> u8 {
         match (&self.flaw, &self.probed.error) {
             (Some(_), _) => 6,
             (None, error) => error.as_ref().map_or(0, status),
+        }
+    }
+
+    pub fn state(&self) -> State {
+        match (&self.flaw, &self.probed.error) {
+            (None, None) => State::Open,
+            (None, Some(Error::Connect { attempts, .. })) if attempts.iter().all(is_refusal) => {
+                State::Refused
+            }
+            (None, Some(Error::Timeout { step: Step::Connect, .. })) => State::NoAnswer,
+            _ => State::Failed,
         }
     }
 
@@ -30,5 +65,128 @@ impl Checked {
 
     pub fn hint(&self) -> Option<String> {
         self.probed.error.as_ref().and_then(hint)
+    }
+
+    /// The line for a person.
+    pub fn text(&self) -> String {
+        let (endpoint, took) = (&self.probed.endpoint, Took(self.probed.elapsed));
+        match self.state() {
+            State::Open => open(&self.probed),
+            State::Refused => format!("{endpoint}{}: refused, {took}", self.refusers()),
+            State::NoAnswer => format!("{endpoint}: no answer, {took}"),
+            State::Failed => hinted(&self.message().unwrap_or_default(), self.hint().as_deref()),
+        }
+    }
+
+    /// The addresses of a name that refused.
+    fn refusers(&self) -> String {
+        let Some(Error::Connect { attempts, target, .. }) = &self.probed.error else { return String::new() };
+        let addresses: Vec<_> = attempts.iter().map(|attempt| attempt.address.as_str()).collect();
+        if addresses == [target] { String::new() } else { format!(" ({})", addresses.join(", ")) }
+    }
+}
+
+fn is_refusal(attempt: &Attempt) -> bool {
+    attempt.cause.kind() == ErrorKind::ConnectionRefused
+}
+
+/// The line of an open port.
+fn open(probed: &Probed) -> String {
+    let Some(found) = &probed.found else { return String::new() };
+    let (endpoint, peer) = (probed.endpoint.to_string(), reached(found));
+    let peer = if peer == endpoint { String::new() } else { format!(" ({peer})") };
+    let connect = Took(found.connect);
+    let Some(tls) = &found.tls else { return format!("{endpoint}{peer}: open, {connect}") };
+    let own = tls.peer_certificates.first();
+    let end = own.and_then(|own| Some((own.not_after()?, own.days_left(SystemTime::now())?)));
+    let end = end.map_or_else(String::new, |(end, days)| format!(", certificate until {end} ({days} days)"));
+    let handshake = Took(tls.handshake);
+    format!("{endpoint}{peer}: open, {tls}{end}, connect {connect}, handshake {handshake}")
+}
+
+/// What stands in brackets after a target.
+fn reached(found: &Found) -> String {
+    match &found.proxies[..] {
+        [] => found.peer.to_string(),
+        proxies => {
+            format!("through {}", proxies.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
+/// The summary of a series for a person.
+pub fn summary(endpoint: &Endpoint, series: &ProbeSeries) -> String {
+    let (sent, answered, loss) = (series.sent(), series.answered(), Percent(series.loss()));
+    let spread = |what: &str, spread: Option<Spread>| {
+        spread.map_or_else(String::new, |spread| format!("; {what} {}", times(spread)))
+    };
+    let (connect, handshake) = (series.connect(), series.handshake());
+    format!(
+        "{endpoint}: {sent} sent, {answered} answered, {loss} loss{}{}",
+        spread("connect", connect),
+        spread("handshake", handshake)
+    )
+}
+
+fn times(spread: Spread) -> String {
+    let ms = |time: Duration| format!("{:.3}", time.as_secs_f64() * 1000.0);
+    let all = [spread.min, spread.avg, spread.max, spread.deviation].map(ms);
+    format!("min/avg/max/mdev {} ms", all.join("/"))
+}
+
+/// A part in percent, with a decimal where it is needed.
+struct Percent(f64);
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = format!("{:.1}", self.0 * 100.0);
+        write!(f, "{}%", text.strip_suffix(".0").unwrap_or(&text))
+    }
+}
+
+/// A time with three digits: `0.123 ms`, `12.3 ms`, `1.23 s`.
+struct Took(Duration);
+
+impl fmt::Display for Took {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs_f64();
+        let (number, unit) = if seconds < 0.9995 { (seconds * 1000.0, "ms") } else { (seconds, "s") };
+        let decimals = match number {
+            ..0.9995 => 3,
+            ..9.995 => 2,
+            ..99.95 => 1,
+            _ => 0,
+        };
+        write!(f, "{number:.decimals$} {unit}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_has_three_digits() {
+        for (micros, wanted) in [
+            (0, "0.000 ms"),
+            (81, "0.081 ms"),
+            (999, "0.999 ms"),
+            (1_234, "1.23 ms"),
+            (12_345, "12.3 ms"),
+            (123_456, "123 ms"),
+            (999_400, "999 ms"),
+            (999_600, "1.00 s"),
+            (30_000_000, "30.0 s"),
+            (123_456_789, "123 s"),
+        ] {
+            assert_eq!(Took(Duration::from_micros(micros)).to_string(), wanted);
+        }
+    }
+
+    #[test]
+    fn a_part_has_a_decimal_where_it_is_needed() {
+        for (part, wanted) in [(0.0, "0%"), (1.0 / 3.0, "33.3%"), (0.5, "50%"), (1.0, "100%")] {
+            assert_eq!(Percent(part).to_string(), wanted);
+        }
     }
 }
