@@ -31,8 +31,8 @@ Register-ArgumentCompleter -Native -CommandName 'astream' -ScriptBlock {
         }
         'astream;connect' {
             [CompletionResult]::new('--expires-within', '--expires-within', [CompletionResultType]::ParameterName, 'Fail if a certificate that was verified, the root''s included, ends within TIME (30d), or within N% of the lifetime of the server''s own; implies -z --tls')
-            [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Limit of each set-up, handshake included; 0: no limit')
-            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Limit of each set-up, handshake included; 0: no limit')
+            [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Limit of each set-up, handshake included; 0: no limit [default: 30s]')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Limit of each set-up, handshake included; 0: no limit [default: 30s]')
             [CompletionResult]::new('--retry-for', '--retry-for', [CompletionResultType]::ParameterName, 'Try again for TIME what may pass: a name, a port, a handshake; 0: no limit')
             [CompletionResult]::new('-x', '-x', [CompletionResultType]::ParameterName, 'Go through a proxy: socks5://HOST:PORT, http://HOST:PORT, ...')
             [CompletionResult]::new('--proxy', '--proxy', [CompletionResultType]::ParameterName, 'Go through a proxy: socks5://HOST:PORT, http://HOST:PORT, ...')
@@ -53,6 +53,9 @@ Register-ArgumentCompleter -Native -CommandName 'astream' -ScriptBlock {
             [CompletionResult]::new('--ipv4', '--ipv4', [CompletionResultType]::ParameterName, 'IPv4 only')
             [CompletionResult]::new('-6', '-6', [CompletionResultType]::ParameterName, 'IPv6 only')
             [CompletionResult]::new('--ipv6', '--ipv6', [CompletionResultType]::ParameterName, 'IPv6 only')
+            [CompletionResult]::new('-u', '-u', [CompletionResultType]::ParameterName, 'Send datagrams: UDP, or a Unix socket of that type')
+            [CompletionResult]::new('--udp', '--udp', [CompletionResultType]::ParameterName, 'Send datagrams: UDP, or a Unix socket of that type')
+            [CompletionResult]::new('--broadcast', '--broadcast', [CompletionResultType]::ParameterName, 'With -u: HOST may stand for all machines of a network, and all of them may answer')
             [CompletionResult]::new('-z', '-z', [CompletionResultType]::ParameterName, 'Only set up, TLS included, and report; PORT may be 20-25,443')
             [CompletionResult]::new('--probe', '--probe', [CompletionResultType]::ParameterName, 'Only set up, TLS included, and report; PORT may be 20-25,443')
             [CompletionResult]::new('--show-certs', '--show-certs', [CompletionResultType]::ParameterName, 'Print the server''s certificates (PEM), trusted or not; the report goes to stderr; implies -z --tls')
@@ -77,6 +80,8 @@ Register-ArgumentCompleter -Native -CommandName 'astream' -ScriptBlock {
             break
         }
         'astream;listen' {
+            [CompletionResult]::new('-m', '-m', [CompletionResultType]::ParameterName, 'With -u: how many peers have a session at once')
+            [CompletionResult]::new('--max-conns', '--max-conns', [CompletionResultType]::ParameterName, 'With -u: how many peers have a session at once')
             [CompletionResult]::new('--grace', '--grace', [CompletionResultType]::ParameterName, 'How long open connections may go on after SIGTERM')
             [CompletionResult]::new('--forward', '--forward', [CompletionResultType]::ParameterName, 'Relay each connection to ADDRESS, HOST:PORT or unix:PATH, until stopped')
             [CompletionResult]::new('--forward-cacert', '--forward-cacert', [CompletionResultType]::ParameterName, 'Trust the certificates in FILE there, not the system''s')
@@ -84,8 +89,8 @@ Register-ArgumentCompleter -Native -CommandName 'astream' -ScriptBlock {
             [CompletionResult]::new('--forward-pin', '--forward-pin', [CompletionResultType]::ParameterName, 'Trust this key alone there: sha256//BASE64')
             [CompletionResult]::new('--forward-cert', '--forward-cert', [CompletionResultType]::ParameterName, 'Our certificate there, if asked for one (PEM)')
             [CompletionResult]::new('--forward-key', '--forward-key', [CompletionResultType]::ParameterName, 'Its key (PEM), if not in the same file')
-            [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Limit of each set-up, handshake included; 0: no limit')
-            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Limit of each set-up, handshake included; 0: no limit')
+            [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Limit of each set-up, handshake included; 0: no limit [default: 30s]')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Limit of each set-up, handshake included; 0: no limit [default: 30s]')
             [CompletionResult]::new('--proxy-cacert', '--proxy-cacert', [CompletionResultType]::ParameterName, 'Trust the certificates in FILE for an https:// proxy, in place of those for the target; may be repeated')
             [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Limit of a time in which nothing moves (status 5); 0: no limit')
             [CompletionResult]::new('--idle-timeout', '--idle-timeout', [CompletionResultType]::ParameterName, 'Limit of a time in which nothing moves (status 5); 0: no limit')
@@ -103,6 +108,8 @@ Register-ArgumentCompleter -Native -CommandName 'astream' -ScriptBlock {
             [CompletionResult]::new('--ipv4', '--ipv4', [CompletionResultType]::ParameterName, 'IPv4 only')
             [CompletionResult]::new('-6', '-6', [CompletionResultType]::ParameterName, 'IPv6 only')
             [CompletionResult]::new('--ipv6', '--ipv6', [CompletionResultType]::ParameterName, 'IPv6 only')
+            [CompletionResult]::new('-u', '-u', [CompletionResultType]::ParameterName, 'Receive datagrams: UDP, or a Unix socket of that type')
+            [CompletionResult]::new('--udp', '--udp', [CompletionResultType]::ParameterName, 'Receive datagrams: UDP, or a Unix socket of that type')
             [CompletionResult]::new('-k', '-k', [CompletionResultType]::ParameterName, 'Serve until stopped: stdin to all clients, all to stdout')
             [CompletionResult]::new('--keep-open', '--keep-open', [CompletionResultType]::ParameterName, 'Serve until stopped: stdin to all clients, all to stdout')
             [CompletionResult]::new('--once', '--once', [CompletionResultType]::ParameterName, 'Serve one connection, also with --echo')

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use astream::{Certificate, ConnectOptions, Endpoint, Error, Probed, probe};
+use astream::{
+    Certificate, ConnectOptions, DatagramOptions, Endpoint, Error, Probed, probe, probe_datagrams,
+};
 use tokio::task::JoinSet;
 
 use crate::cli::Connect;
@@ -16,14 +18,39 @@ use crate::stdout::Stdout;
 /// How many ports are probed at once; fewer if descriptors are few.
 const AT_ONCE: u64 = 100;
 
+/// How a port is probed.
+#[derive(Clone)]
+pub enum Probing {
+    Connection(Box<ConnectOptions>),
+    /// An empty message, and how long its answer is waited for.
+    Datagram(DatagramOptions, Duration),
+}
+
+impl Probing {
+    /// Looks the name up that several ports have in common.
+    async fn resolved(self, endpoint: &Endpoint) -> Result<Self, Error> {
+        match self {
+            Self::Connection(options) => {
+                options.resolved(endpoint).await.map(|options| Self::Connection(Box::new(options)))
+            }
+            Self::Datagram(options, wait) => {
+                options.resolved(endpoint).await.map(|options| Self::Datagram(options, wait))
+            }
+        }
+    }
+
+    async fn probe(&self, endpoint: &Endpoint) -> Probed {
+        match self {
+            Self::Connection(options) => probe(endpoint, options).await,
+            Self::Datagram(options, wait) => probe_datagrams(endpoint, options, *wait).await,
+        }
+    }
+}
+
 /// Probes every port, and reports them in order. The status is the highest of all.
-pub async fn run(
-    args: &Connect,
-    endpoints: Vec<Endpoint>,
-    mut options: ConnectOptions,
-) -> anyhow::Result<Ending> {
+pub async fn run(args: &Connect, endpoints: Vec<Endpoint>, mut how: Probing) -> anyhow::Result<Ending> {
     if let [first, _, ..] = &endpoints[..] {
-        options = options.resolved(first).await?;
+        how = how.resolved(first).await?;
     }
     let mut waiting = endpoints.into_iter().enumerate();
     let at_once = descriptors::raise_limit().map_or(AT_ONCE, |limit| (limit / 4).min(AT_ONCE));
@@ -33,8 +60,8 @@ pub async fn run(
         while (asked.len() as u64) < at_once
             && let Some((index, endpoint)) = waiting.next()
         {
-            let options = options.clone();
-            asked.spawn(async move { (index, probe(&endpoint, &options).await) });
+            let how = how.clone();
+            asked.spawn(async move { (index, how.probe(&endpoint).await) });
         }
         let Some(finished) = asked.join_next().await else { break };
         let (index, probed) = finished?;
