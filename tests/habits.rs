@@ -47,6 +47,10 @@ const WRITE: &[(&str, &str)] = &[
     ("-lU x", "listen unix:x)"),
     ("connect -N localhost 80", "connect localhost 80; the end of stdin is passed on without -N)"),
     ("connect -q 1 localhost 80", "connect localhost 80; it ends when the peer does; -i TIME ends a silent"),
+    ("-u localhost 53", "connect localhost 53 -u)"),
+    ("-lu 53", "listen :53 -u; 127.0.0.1:53 is"),
+    ("-lukp 53", "listen :53 -u -k; 127.0.0.1:53 is"),
+    ("-uU /dev/log", "connect unix:/dev/log -u)"),
     ("-d localhost 80", "connect localhost 80 --recv-only)"),
     // Names of options elsewhere.
     ("connect h 443 --ssl", "connect h 443 --tls)"),
@@ -63,8 +67,6 @@ const LATER: &[(&str, &str)] = &[
     ("listen 8080 -e sh", "no command is run yet; use a pipe: mkfifo back;"),
     ("-lvnp 8080 -e sh", "no command is run yet"),
     ("-c sh localhost 80", "no command is run yet"),
-    ("-u localhost 53", "datagrams are not supported; use nc -u"),
-    ("-lu 53", "datagrams are not supported"),
     ("connect -p 5000 localhost 80", "the local address cannot be chosen yet; use nc"),
 ];
 

@@ -110,7 +110,7 @@ fn a_unix_socket_of_another_type_is_reported_as_such() {
     let path = folder.path().join("socket");
     let _socket = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
     let said = astream(["connect", &format!("unix:{}", path.display())]).run().status(4);
-    said.says(&["it is not a stream socket (datagram sockets are not supported; use nc -uU"]);
+    said.says(&["the socket there is of another type (for datagrams with -u"]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `open_datagrams`: a socket of its own for messages to one address.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::session::Datagrams;
@@ -8,13 +9,14 @@ use crate::endpoint::{Endpoint, Family};
 use crate::error::Error;
 use crate::policy::Deadline;
 use crate::stream::{ConnectOptions, SETUP_TIMEOUT};
-use crate::transport::{DatagramDial, Dial, Eyeballs, connect_datagrams};
+use crate::transport::{DatagramDial, Dial, Eyeballs, Known, connect_datagrams};
 
 /// How to open a session of datagrams.
 #[derive(Debug, Clone)]
 pub struct DatagramOptions {
     family: Family,
     numeric: bool,
+    known: Option<Arc<Known>>,
     timeout: Option<Duration>,
     idle: Option<Duration>,
     local: Option<SocketAddr>,
@@ -27,6 +29,7 @@ impl Default for DatagramOptions {
         Self {
             family: Family::Any,
             numeric: false,
+            known: None,
             timeout: Some(SETUP_TIMEOUT),
             idle: None,
             local: None,
@@ -93,19 +96,25 @@ impl DatagramOptions {
         self
     }
 
-    fn dial(&self) -> DatagramDial<'_> {
-        DatagramDial {
-            dial: Dial {
-                known: None,
-                family: self.family,
-                numeric: self.numeric,
-                eyeballs: Eyeballs::default(),
-                source: None,
-                deadline: Deadline::after(self.timeout),
-            },
-            local: self.local,
-            interface: self.interface.as_deref(),
-            broadcast: self.broadcast,
+    /// Looks the host of `endpoint` up, for all sessions with that host that are opened with these options. May be
+    /// cancelled.
+    ///
+    /// # Errors
+    /// [`Error::Resolve`]; [`Error::Timeout`] after [`timeout`](Self::timeout); [`Error::Invalid`] for an address to
+    /// listen on.
+    pub async fn resolved(mut self, endpoint: &Endpoint) -> Result<Self, Error> {
+        self.known = self.dial().look_up(endpoint).await?;
+        Ok(self)
+    }
+
+    fn dial(&self) -> Dial {
+        Dial {
+            known: self.known.clone(),
+            family: self.family,
+            numeric: self.numeric,
+            eyeballs: Eyeballs::default(),
+            source: None,
+            deadline: Deadline::after(self.timeout),
         }
     }
 }
@@ -141,7 +150,13 @@ impl DatagramOptions {
 /// [`Error::Resolve`]; [`Error::Timeout`] of looking the name up; [`Error::Connect`] with every address that there
 /// is no route to; [`Error::Invalid`] for an address to listen on.
 pub async fn open_datagrams(endpoint: &Endpoint, options: &DatagramOptions) -> Result<Datagrams, Error> {
-    open(endpoint, &options.dial(), options.idle).await
+    let dial = DatagramDial {
+        dial: options.dial(),
+        local: options.local,
+        interface: options.interface.as_deref(),
+        broadcast: options.broadcast,
+    };
+    open(endpoint, &dial, options.idle).await
 }
 
 /// The same as a stream is opened, if there is neither TLS nor a proxy: what was to be protected must not leave without.

@@ -116,10 +116,16 @@ impl DatagramServer {
     }
 
     /// Waits until nothing has been sent or received in any session for this long. May be cancelled.
-    pub async fn idle(&self, limit: Duration) {
+    ///
+    /// # Errors
+    /// [`Error::Idle`] if there has never been a session.
+    pub async fn quiet(&self, limit: Duration) -> Result<(), Error> {
         loop {
             match limit.saturating_sub(self.shared.moved.still_for()) {
-                Duration::ZERO => return,
+                Duration::ZERO if self.shared.sessions().begun() == 0 => {
+                    return Err(Error::Idle { after: limit });
+                }
+                Duration::ZERO => return Ok(()),
                 left => sleep(left).await,
             }
         }

@@ -121,7 +121,7 @@ impl Datagrams {
     /// [`receive`](Self::receive) reports the refusal.
     ///
     /// # Errors
-    /// [`Error::MessageTooLong`]; [`Error::Refused`] by a Unix socket; [`Error::Lost`] for what else the system
+    /// [`Error::MessageTooLong`]; [`Error::Refused`] by a Unix socket; [`Error::Datagram`] for what else the system
     /// refuses. The session goes on after any of them.
     pub async fn send(&self, message: &[u8]) -> Result<(), Error> {
         self.send_batch(&[Bytes::copy_from_slice(message)]).await
@@ -160,7 +160,7 @@ impl Datagrams {
     /// [`Error::Refused`] where the peer's system says that nobody receives there, after which the session goes on
     /// (asyncio's `error_received`); [`Error::Idle`] when nothing has moved for the time that the options set;
     /// [`Error::Closed`] when the server was closed, and [`Error::Replaced`] when a newer session has taken the
-    /// place of this one; [`Error::Lost`] for an error of the socket.
+    /// place of this one; [`Error::Datagram`] for an error of the socket.
     pub async fn receive(&self) -> Result<Bytes, Error> {
         loop {
             if let Some(message) = self.0.inbox.take().map_err(|why| self.over(why))? {
@@ -268,14 +268,18 @@ impl Datagrams {
         match error.raw_os_error().map(Errno::from_raw_os_error) {
             Some(Errno::MSGSIZE) => Error::MessageTooLong { length },
             Some(Errno::CONNREFUSED) => Error::Refused { peer: self.0.peer.to_string() },
-            _ => Error::Lost { doing: "sending", cause: error.into() },
+            _ => self.error("send to", error),
         }
+    }
+
+    fn error(&self, doing: &'static str, error: io::Error) -> Error {
+        Error::Datagram { doing, peer: self.0.peer.to_string(), cause: error.into() }
     }
 
     fn receive_error(&self, error: io::Error) -> Error {
         match error.kind() {
             ErrorKind::ConnectionRefused => Error::Refused { peer: self.0.peer.to_string() },
-            _ => Error::Lost { doing: "receiving", cause: error.into() },
+            _ => self.error("receive from", error),
         }
     }
 }

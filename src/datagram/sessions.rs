@@ -40,6 +40,11 @@ impl Sessions {
         self.by_key.is_empty()
     }
 
+    /// How many there have ever been.
+    pub(super) fn begun(&self) -> u64 {
+        self.next
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &Datagrams> {
         self.by_key.values().map(|(session, _)| session)
     }

@@ -11,6 +11,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use dns_lookup::{AddrInfoHints, SockType, getaddrinfo};
+
 use crate::error::{Error, Printable};
 pub use address::Address;
 pub use source::Source;
@@ -187,17 +189,20 @@ fn port_number(text: &str) -> Result<u16, Error> {
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
         return text.parse().map_err(|_| Error::invalid(text, "a port is a number from 0 to 65535"));
     }
-    let stream =
-        dns_lookup::AddrInfoHints { socktype: dns_lookup::SockType::Stream.into(), ..Default::default() };
     let known = !text.is_empty()
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.+".contains(&b))
         && text.bytes().any(|b| b.is_ascii_alphabetic());
     known
-        .then(|| dns_lookup::getaddrinfo(None, Some(text), Some(stream)).ok())
+        .then(|| service(text, SockType::Stream).or_else(|| service(text, SockType::DGram)))
         .flatten()
-        .and_then(|mut found| found.next()?.ok())
-        .map(|info| info.sockaddr.port())
         .ok_or_else(|| Error::invalid(text, "not a port: neither a number nor a known service"))
+}
+
+/// Some services are known for datagrams only.
+fn service(name: &str, kind: SockType) -> Option<u16> {
+    let hints = AddrInfoHints { socktype: kind.into(), ..Default::default() };
+    let mut found = getaddrinfo(None, Some(name), Some(hints)).ok()?;
+    Some(found.next()?.ok()?.sockaddr.port())
 }
 
 #[cfg(test)]

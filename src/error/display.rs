@@ -47,6 +47,7 @@ impl fmt::Display for Error {
             Self::Other { reason } => f.write_str(reason),
             Self::Io { cause } => f.write_str(&reason(cause)),
             Self::Relay { side, cause } => write!(f, "{side}: {cause}"),
+            Self::Datagram { doing, peer, cause } => write!(f, "cannot {doing} {peer}: {}", reason(cause)),
             Self::Refused { peer } => write!(f, "{peer}: closed: connection refused"),
             Self::Unanswered { target, .. } => write!(f, "{target}: no answer: open or filtered"),
             Self::MessageTooLong { length } => {
@@ -81,7 +82,7 @@ pub(crate) fn reason(error: &io::Error) -> String {
     match error.raw_os_error().map(Errno::from_raw_os_error) {
         // What calls on a socket return after its reset was reported.
         Some(Errno::NOTCONN) => "connection reset by peer".to_owned(),
-        Some(Errno::PROTOTYPE) => "it is not a stream socket".to_owned(),
+        Some(Errno::PROTOTYPE) => "the socket there is of another type".to_owned(),
         _ => plain(&error.to_string()),
     }
 }
@@ -139,7 +140,7 @@ mod tests {
         for (errno, expected) in [
             (Errno::ADDRINUSE, "address already in use"),
             (Errno::NOTCONN, "connection reset by peer"),
-            (Errno::PROTOTYPE, "it is not a stream socket"),
+            (Errno::PROTOTYPE, "the socket there is of another type"),
         ] {
             assert_eq!(reason(&errno.into()), expected);
         }

@@ -41,6 +41,7 @@ impl Error {
             | Self::Bind { cause, .. }
             | Self::Lost { cause, .. }
             | Self::Local { cause, .. }
+            | Self::Datagram { cause, .. }
             | Self::Io { cause } => cause.kind(),
             Self::Connect { attempts, .. } => attempts.last().map_or(Kind::Other, |last| last.cause.kind()),
             Self::Relay { cause, .. } | Self::Proxy { fault: ProxyFault::Unreachable(cause), .. } => {

@@ -186,6 +186,16 @@ pub enum Error {
         /// What failed.
         cause: Box<Error>,
     },
+    /// The system does not send a datagram, or cannot receive any. The session goes on.
+    #[non_exhaustive]
+    Datagram {
+        /// `send to` or `receive from`.
+        doing: &'static str,
+        /// The address.
+        peer: String,
+        /// What the system said.
+        cause: Arc<io::Error>,
+    },
     /// Nobody receives datagrams at an address: its system says so (ICMP), or its Unix socket has no owner.
     #[non_exhaustive]
     Refused {

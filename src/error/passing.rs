@@ -35,6 +35,7 @@ impl Error {
             | Self::Io { .. }
             | Self::Other { .. }
             | Self::Relay { .. }
+            | Self::Datagram { .. }
             | Self::MessageTooLong { .. }
             | Self::Replaced
             | Self::Undelivered

@@ -17,7 +17,7 @@ use crate::stream::{StreamReader, StreamWriter};
 pub use echo::Echo;
 pub use forward::Forward;
 #[cfg(feature = "cli")]
-pub use stdio::{Exchange, SharedStdio, Stdio, stdin_is_null};
+pub use stdio::{Exchange, LastSenderStdio, SharedStdio, Stdio, stdin_is_null};
 
 /// What to do with a connection.
 pub trait Handler {

@@ -23,8 +23,18 @@ const FLOORS: [&str; 10] = [
 ];
 
 /// The modules of the program, top to bottom.
-const PROGRAM_FLOORS: [&str; 9] =
-    ["listen", "connect", "probe", "signals", "report", "stdout", "cli", "expiry", "descriptors"];
+const PROGRAM_FLOORS: [&str; 10] = [
+    "listen",
+    "connect",
+    "probe",
+    "datagrams",
+    "signals",
+    "report",
+    "stdout",
+    "cli",
+    "expiry",
+    "descriptors",
+];
 
 /// A foreign name, and where alone it may stand.
 const HOMES: [(&str, &[&str]); 16] = [

@@ -6,17 +6,26 @@ use astream::handlers::{Exchange, Handler, Outcome, Stdio};
 use astream::{Answer, ConnectOptions, Endpoint, Error, Totals, open_connection};
 
 use crate::cli::Connect;
-use crate::probe;
+use crate::datagrams;
+use crate::probe::{self, Probing};
 use crate::report::{self, Ending};
 
 pub async fn run(args: &Connect) -> anyhow::Result<Ending> {
+    let is_udp = args.is_udp()?;
     if args.probe.is_asked() {
         let endpoints = args.address.endpoints()?;
         let Some(first) = endpoints.first() else { return Ok(Ending::Status(0)) };
-        let options = options(args, first)?;
-        return probe::run(args, endpoints, options).await;
+        let how = if is_udp {
+            Probing::Datagram(datagrams::options(args), args.reach.answer_timeout())
+        } else {
+            Probing::Connection(Box::new(options(args, first)?))
+        };
+        return probe::run(args, endpoints, how).await;
     }
     let endpoint = args.address.endpoint()?;
+    if is_udp {
+        return datagrams::connect(args, &endpoint).await;
+    }
     let options = options(args, &endpoint)?;
     let handler = Stdio::new(exchange(args)).may_block(true);
     let start = Instant::now();

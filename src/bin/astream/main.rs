@@ -2,6 +2,7 @@
 
 mod cli;
 mod connect;
+mod datagrams;
 mod descriptors;
 mod expiry;
 mod listen;
@@ -42,7 +43,7 @@ fn run(command: &Command) -> anyhow::Result<Ending> {
     })
 }
 
-/// A connection that is waited for is the only thing that a client warns of.
+/// A client warns of a connection that is waited for, and of datagrams that are refused while others are sent.
 fn quietness(args: &Connect) -> Quietness {
-    if args.reach.may_wait() { Quietness::Warnings } else { Quietness::Silent }
+    if args.reach.may_wait() || args.datagrams.udp { Quietness::Warnings } else { Quietness::Silent }
 }

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use super::crlf::Crlf;
 use super::no_thread;
+use crate::datagram::MAX_DATAGRAM;
 use crate::relay::{Direction, Fault, Intake, Stop};
 use crate::stream::read_buffered;
 use crate::transport::Watched;
@@ -31,6 +32,8 @@ pub(crate) struct Input {
     at: usize,
     crlf: Option<Crlf>,
     ended: bool,
+    /// How many bytes are read at once.
+    most: usize,
 }
 
 enum Source {
@@ -59,9 +62,14 @@ impl Input {
         Self { source: Source::Stdin, crlf: crlf.then(Crlf::default), ..Self::nothing() }
     }
 
+    /// The same for messages: each chunk is one, which a datagram can hold also after that.
+    pub(crate) fn messages(crlf: bool) -> Self {
+        Self { most: if crlf { MAX_DATAGRAM / 2 } else { MAX_DATAGRAM }, ..Self::stdin(crlf) }
+    }
+
     /// An input that has ended.
     pub(crate) fn nothing() -> Self {
-        Self { source: Source::Nothing, chunk: Vec::new(), at: 0, crlf: None, ended: false }
+        Self { source: Source::Nothing, chunk: Vec::new(), at: 0, crlf: None, ended: false, most: CHUNK }
     }
 
     /// Ends reading. Fails if something that was read was not consumed, or if something is left to be read.
@@ -76,7 +84,7 @@ impl Input {
 
     fn thread(&mut self) -> io::Result<Option<&mut Thread>> {
         if matches!(self.source, Source::Stdin) {
-            self.source = Source::Thread(Thread::start()?);
+            self.source = Source::Thread(Thread::start(self.most)?);
         }
         match &mut self.source {
             Source::Thread(thread) => Ok(Some(thread)),
@@ -104,7 +112,7 @@ impl Input {
 }
 
 impl Thread {
-    fn start() -> io::Result<Self> {
+    fn start(most: usize) -> io::Result<Self> {
         let (empty, empties) = thread_channel::channel();
         let (filled_sender, filled) = mpsc::unbounded_channel();
         for _ in 0..CHUNKS {
@@ -115,7 +123,7 @@ impl Thread {
         let own = Arc::clone(&intake);
         let started = std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
             for buffer in empties {
-                if !read_chunk(&own, buffer, &filled_sender) {
+                if !read_chunk(&own, (buffer, most), &filled_sender) {
                     return;
                 }
             }
@@ -135,8 +143,8 @@ impl Thread {
 }
 
 /// Reads a chunk and sends it to `filled`; false if it is the last one.
-fn read_chunk(intake: &Intake, mut buffer: Vec<u8>, filled: &Filled) -> bool {
-    buffer.resize(CHUNK, 0);
+fn read_chunk(intake: &Intake, (mut buffer, most): (Vec<u8>, usize), filled: &Filled) -> bool {
+    buffer.resize(most, 0);
     let read = intake.wait().map_err(|error| Fault::Read(error.into())).and_then(|()| {
         intake.take(|| {
             let n = intake.read(&mut buffer).map_err(|error| Fault::Read(error.into()))?;

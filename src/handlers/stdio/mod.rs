@@ -1,13 +1,16 @@
 //! Sends stdin, and writes what is received to stdout.
 
 mod crlf;
+mod datagrams;
 mod direct;
 mod input;
 mod output;
 mod shared;
 
 use std::io::{self, IsTerminal};
+use std::time::Duration;
 
+pub use datagrams::LastSenderStdio;
 pub use input::stdin_is_null;
 pub use shared::SharedStdio;
 
@@ -28,11 +31,22 @@ pub struct Exchange {
     half_close: bool,
     exit_on_close: bool,
     crlf: bool,
+    quiet_time: Option<Duration>,
 }
+
+/// How long nothing comes before an exchange of datagrams is over: 1 s.
+const QUIET: Duration = Duration::from_secs(1);
 
 impl Default for Exchange {
     fn default() -> Self {
-        Self { send: true, receive: true, half_close: true, exit_on_close: false, crlf: false }
+        Self {
+            send: true,
+            receive: true,
+            half_close: true,
+            exit_on_close: false,
+            crlf: false,
+            quiet_time: Some(QUIET),
+        }
     }
 }
 
@@ -74,6 +88,14 @@ impl Exchange {
     #[must_use]
     pub fn crlf(mut self, yes: bool) -> Self {
         self.crlf = yes;
+        self
+    }
+
+    /// Of datagrams, which have no end: how long nothing comes after the end of stdin until that is all; 1 s by
+    /// default. With `None` it never is.
+    #[must_use]
+    pub fn quiet_time(mut self, time: impl Into<Option<Duration>>) -> Self {
+        self.quiet_time = time.into();
         self
     }
 

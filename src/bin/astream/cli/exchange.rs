@@ -7,12 +7,18 @@ use clap::{Args, ValueHint};
 
 use super::units::{self, Limit};
 
+/// How long a session of datagrams may be idle.
+const SESSION: Duration = Duration::from_secs(60);
+
 #[derive(Debug, Default, Args)]
 pub struct ExchangeOptions {
     /// Send CRLF for LF; a CRLF stays one
-    #[arg(short = 'C', long)]
+    #[arg(short = 'C', long, hide_short_help = true)]
     crlf: bool,
     /// Limit of a time in which nothing moves (status 5); 0: no limit
+    ///
+    /// With -u it is no error after the end of stdin, but the end: 1s by default. A listener with -u ends a session after
+    /// it, 60s by default.
     #[arg(short = 'i', long, value_name = "TIME", value_hint = ValueHint::Other, value_parser = units::limit)]
     idle_timeout: Option<Limit>,
     /// Send only; what the peer sends is dropped
@@ -47,6 +53,20 @@ impl ExchangeOptions {
     /// Whether what the peer sends is wanted.
     pub fn expects_an_answer(&self) -> bool {
         !self.send_only
+    }
+
+    /// The same of datagrams, which have no end: the time in which nothing comes after the end of stdin.
+    pub fn of_datagrams(&self) -> Exchange {
+        let exchange = self.exchange(true);
+        match self.idle_timeout {
+            Some(limit) => exchange.quiet_time(limit.get()),
+            None => exchange,
+        }
+    }
+
+    /// The idle limit of each session of datagrams; without the option it has one all the same.
+    pub fn session_timeout(&self) -> Option<Duration> {
+        self.idle_timeout.map_or(Some(SESSION), Limit::get)
     }
 
     pub fn idle_timeout(&self) -> Option<Duration> {

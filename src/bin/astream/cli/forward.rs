@@ -60,6 +60,10 @@ impl ForwardOptions {
         }
     }
 
+    pub fn is_tls(&self) -> bool {
+        self.forward_tls
+    }
+
     /// How to speak TLS to `target`.
     pub fn tls(&self, target: &Endpoint, ignore_unexpected_eof: bool) -> Result<Option<TlsClient>, Error> {
         if !self.forward_tls {

@@ -72,7 +72,7 @@ pub const EXIT_STATUS: Section = Section {
         ("1", "the connection failed after it was made: reset, write error, input not delivered"),
         ("2", "usage, a local file, an error reading stdin or writing stdout"),
         ("3", "the name does not resolve"),
-        ("4", "could not connect, could not listen, the proxy refused"),
+        ("4", "could not connect, could not listen, the proxy refused; -u: refused, and never answered"),
         ("5", "a timeout (-w, -i)"),
         ("6", "TLS: handshake, verification, alert"),
         ("7", "TLS ended without close_notify: the data may be cut short"),
@@ -100,6 +100,7 @@ pub const CONNECT_EXAMPLES: Section = Section {
             "astream connect -z www.example.org 443 --tls --every 1s",
             "see how long connecting and the handshake take",
         ),
+        ("echo '<13>hello' | astream connect -u unix:/dev/log --send-only", "write to the system's log"),
         ("astream connect -z db:5432 --retry-for 30s && ./start", "wait until a server is there"),
         (
             "ssh -o ProxyCommand='astream connect -x socks5://127.0.0.1:9050 %h %p' host",
@@ -118,6 +119,7 @@ pub const LISTEN_EXAMPLES: Section = Section {
         ("astream listen :9000 | tar x", "receive a folder"),
         ("astream listen :9000 --tls > copy", "receive a file under TLS, by a fresh key and its pin"),
         ("astream listen 127.0.0.1 8080 --echo", "send everything back to each client"),
+        ("astream listen -u :5000", "print datagrams from anybody, and answer the last sender"),
         (
             "astream listen :443 --tls --cert site.pem --forward 127.0.0.1:8080",
             "put TLS in front of a server without it",

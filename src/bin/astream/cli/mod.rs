@@ -2,6 +2,7 @@
 //! into a plain value.
 
 mod address;
+mod datagrams;
 mod exchange;
 mod forward;
 #[cfg(test)]
@@ -25,6 +26,7 @@ use clap::error::ErrorKind;
 use clap::{ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use address::Address;
+pub use datagrams::{ConnectDatagrams, ListenDatagrams};
 pub use exchange::ExchangeOptions;
 pub use forward::ForwardOptions;
 pub use probe::{ProbeOptions, Repeat};
@@ -58,6 +60,8 @@ pub struct Connect {
     #[command(flatten)]
     pub address: Address,
     #[command(flatten)]
+    pub datagrams: ConnectDatagrams,
+    #[command(flatten)]
     pub probe: ProbeOptions,
     #[command(flatten)]
     pub reach: Reach,
@@ -73,6 +77,7 @@ impl From<Address> for Connect {
     fn from(address: Address) -> Self {
         Self {
             address,
+            datagrams: ConnectDatagrams::default(),
             probe: ProbeOptions::default(),
             reach: Reach::default(),
             exchange: ExchangeOptions::default(),
@@ -93,6 +98,8 @@ impl From<Address> for Connect {
 pub struct Listen {
     #[command(flatten)]
     pub address: Address,
+    #[command(flatten)]
+    pub datagrams: ListenDatagrams,
     #[command(flatten)]
     pub serve: Serve,
     #[command(flatten)]
@@ -189,6 +196,8 @@ fn read(words: &[OsString]) -> Result<Command, clap::Error> {
 fn is_sound(words: &[String]) -> bool {
     let words: Vec<_> = words.iter().map(OsString::from).collect();
     match read(&words) {
+        Ok(Command::Connect(args)) if args.is_udp().is_err() => false,
+        Ok(Command::Listen(args)) if args.is_udp().is_err() => false,
         Ok(Command::Connect(args)) if args.probe.is_asked() => args.address.endpoints().is_ok(),
         Ok(Command::Connect(Connect { address, .. }) | Command::Listen(Listen { address, .. })) => {
             address.endpoint().is_ok()

@@ -3,24 +3,28 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use astream::{ConnectOptions, Endpoint, Error};
+use astream::{ConnectOptions, DatagramOptions, Endpoint, Error};
 use clap::{Args, ValueHint};
 
 use super::proxy::ProxyOptions;
 use super::units::{self, Limit};
 
 /// The default of `-w`.
-const SETUP_LIMIT: &str = "30s";
+const SETUP_LIMIT: Duration = Duration::from_secs(30);
 
-#[derive(Debug, Args)]
+/// How long an answer to a datagram is waited for, if `-w` does not say it.
+const ANSWER_LIMIT: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Default, Args)]
 pub struct Reach {
     /// No name look-ups
     #[arg(short = 'n', long, hide_short_help = true)]
     pub numeric: bool,
-    /// Limit of each set-up, handshake included; 0: no limit
-    #[arg(short = 'w', long, value_name = "TIME", value_hint = ValueHint::Other, default_value = SETUP_LIMIT,
-          value_parser = units::limit)]
-    pub timeout: Limit,
+    /// Limit of each set-up, handshake included; 0: no limit [default: 30s]
+    ///
+    /// With -z -u it is the time in which an answer must come, 1s by default.
+    #[arg(short = 'w', long, value_name = "TIME", value_hint = ValueHint::Other, value_parser = units::limit)]
+    timeout: Option<Limit>,
     /// Try again for TIME what may pass: a name, a port, a handshake; 0: no limit
     #[arg(long, hide_short_help = true, value_name = "TIME", value_hint = ValueHint::Other, value_parser = units::limit)]
     retry_for: Option<Limit>,
@@ -28,22 +32,29 @@ pub struct Reach {
     proxy: ProxyOptions,
 }
 
-impl Default for Reach {
-    fn default() -> Self {
-        let timeout = units::limit(SETUP_LIMIT).expect("it is a time");
-        Self { numeric: false, timeout, retry_for: None, proxy: ProxyOptions::default() }
-    }
-}
-
 impl Reach {
     /// How to reach `target`, whose certificate is verified by those of `cacert`.
     pub fn options(&self, target: &Endpoint, cacert: &[PathBuf]) -> Result<ConnectOptions, Error> {
         let options = ConnectOptions::new()
             .numeric(self.numeric)
-            .timeout(self.timeout.get())
+            .timeout(self.timeout())
             .retry_for(self.retry_for.map(|limit| limit.get().unwrap_or(Duration::MAX)))
             .by_streams(by_streams());
         Ok(self.proxy.proxies(target, cacert)?.into_iter().fold(options, ConnectOptions::proxy))
+    }
+
+    /// How to reach a target with datagrams.
+    pub fn datagrams(&self) -> DatagramOptions {
+        DatagramOptions::new().numeric(self.numeric).timeout(self.timeout())
+    }
+
+    pub fn timeout(&self) -> Option<Duration> {
+        self.timeout.map_or(Some(SETUP_LIMIT), Limit::get)
+    }
+
+    /// How long an answer to a datagram is waited for.
+    pub fn answer_timeout(&self) -> Duration {
+        self.timeout.map_or(ANSWER_LIMIT, |limit| limit.get().unwrap_or(Duration::MAX))
     }
 
     /// Whether a target is waited for, which is then reported.

@@ -48,9 +48,13 @@ pub struct ClientTls {
 }
 
 impl ClientTls {
+    pub fn is_asked_for(&self) -> bool {
+        self.from_start || self.starttls.is_some()
+    }
+
     /// `is_implied`: TLS is spoken though no option of these asks for it.
     pub fn client(&self, is_implied: bool) -> Result<Option<TlsClient>, Error> {
-        if !self.from_start && self.starttls.is_none() && !is_implied {
+        if !self.is_asked_for() && !is_implied {
             return Ok(None);
         }
         let ours = &self.negotiation;
@@ -100,6 +104,10 @@ pub struct ServerTls {
 }
 
 impl ServerTls {
+    pub fn is_asked_for(&self) -> bool {
+        self.tls
+    }
+
     pub fn server(&self) -> Result<Option<TlsServer>, Error> {
         if !self.tls {
             return Ok(None);

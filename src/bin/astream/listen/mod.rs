@@ -12,11 +12,15 @@ use tokio::time::timeout;
 use tracing::{Instrument, Span};
 
 use crate::cli::{self, Listen};
+use crate::datagrams;
 use crate::descriptors;
 use crate::report::{self, Ending, Event};
 use crate::signals::Signals;
 
 pub async fn run(args: &Listen) -> anyhow::Result<Ending> {
+    if args.is_udp()? {
+        return datagrams::listen(args).await;
+    }
     let setup = Setup { args, endpoint: args.address.endpoint()?, tls: args.tls.server()? };
     if args.serve.echo {
         return setup.serve(Echo).await;
@@ -115,7 +119,7 @@ impl Setup<'_> {
         let options = ServerOptions::new()
             .family(args.address.family())
             .numeric(args.reach.numeric)
-            .handshake_timeout(args.reach.timeout.get())
+            .handshake_timeout(args.reach.timeout())
             .idle_timeout(args.exchange.idle_timeout())
             .by_streams(cli::by_streams());
         match &self.tls {

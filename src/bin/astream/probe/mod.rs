@@ -1,12 +1,13 @@
 //! `-z`: sets up a connection to each port, reports it and closes it, many at once.
 
+mod probing;
 mod repeat;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::SystemTime;
 
-use astream::{Certificate, ConnectOptions, Endpoint, Error, Probed, probe};
+use astream::{Certificate, Endpoint, Error, Probed};
 use tokio::task::JoinSet;
 
 use crate::cli::Connect;
@@ -14,22 +15,19 @@ use crate::descriptors;
 use crate::expiry::{self, Margin};
 use crate::report::{self, Checked, Ending, Event};
 use crate::stdout::Stdout;
+pub use probing::Probing;
 
 /// How many ports are probed at once; fewer if descriptors are few.
 const AT_ONCE: u64 = 100;
 
 /// Probes every port once, or again and again.
-pub async fn run(
-    args: &Connect,
-    endpoints: Vec<Endpoint>,
-    mut options: ConnectOptions,
-) -> anyhow::Result<Ending> {
+pub async fn run(args: &Connect, endpoints: Vec<Endpoint>, mut how: Probing) -> anyhow::Result<Ending> {
     let repeat = args.probe.repeat();
     if let Some(first) = endpoints.first().filter(|_| endpoints.len() > 1 || repeat.is_some()) {
-        options = options.resolved(first).await?;
+        how = how.resolved(first).await?;
     }
     let at_once = descriptors::raise_limit().map_or(AT_ONCE, |limit| (limit / 4).min(AT_ONCE));
-    let prober = Prober { args, endpoints, options, at_once };
+    let prober = Prober { args, endpoints, how, at_once };
     match repeat {
         Some(repeat) => repeat::run(&prober, repeat).await,
         None => prober.once().await.map(Ending::Status),
@@ -40,7 +38,7 @@ pub async fn run(
 struct Prober<'a> {
     args: &'a Connect,
     endpoints: Vec<Endpoint>,
-    options: ConnectOptions,
+    how: Probing,
     /// How many ports are probed at once.
     at_once: u64,
 }
@@ -65,8 +63,8 @@ impl Prober<'_> {
             while (asked.len() as u64) < self.at_once
                 && let Some((index, endpoint)) = waiting.next()
             {
-                let (endpoint, options) = (endpoint.clone(), self.options.clone());
-                asked.spawn(async move { (index, probe(&endpoint, &options).await) });
+                let (endpoint, how) = (endpoint.clone(), self.how.clone());
+                asked.spawn(async move { (index, how.probe(&endpoint).await) });
             }
             let Some(finished) = asked.join_next().await else { return Ok(()) };
             let (index, probed) = finished?;

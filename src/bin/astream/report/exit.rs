@@ -85,8 +85,12 @@ pub fn status(error: &Error) -> u8 {
         Error::Relay { cause, .. } | Error::Proxy { fault: ProxyFault::Unreachable(cause), .. } => {
             status(cause)
         }
-        Error::Connect { .. } | Error::Source { .. } | Error::Bind { .. } | Error::Proxy { .. } => 4,
-        Error::Timeout { .. } | Error::Idle { .. } => 5,
+        Error::Connect { .. }
+        | Error::Source { .. }
+        | Error::Bind { .. }
+        | Error::Refused { .. }
+        | Error::Proxy { .. } => 4,
+        Error::Timeout { .. } | Error::Idle { .. } | Error::Unanswered { .. } => 5,
         Error::Tls { .. } => 6,
         Error::Truncated => 7,
         _ => 1,

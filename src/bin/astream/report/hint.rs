@@ -74,9 +74,11 @@ fn resolve(host: &str, fault: ResolveFault) -> Option<&'static str> {
 }
 
 fn connect(attempt: &Attempt) -> Option<&'static str> {
+    if is(&attempt.cause, Errno::ACCESS) && !attempt.address.starts_with("unix:") {
+        return Some("--broadcast allows the address of all machines of a network");
+    }
     let is_of_another_type = is(&attempt.cause, Errno::PROTOTYPE);
-    is_of_another_type
-        .then_some("datagram sockets are not supported; use nc -uU PATH, or socat - UNIX-SENDTO:PATH")
+    is_of_another_type.then_some("for datagrams with -u, for streams without it")
 }
 
 /// What to do about a proxy, which has options of its own.

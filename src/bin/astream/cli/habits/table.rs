@@ -31,8 +31,6 @@ pub(super) enum Takes {
     Value,
 }
 
-const DATAGRAMS: Meaning =
-    Later("datagrams are not supported; use nc -u HOST PORT, or socat - UDP:HOST:PORT");
 const COMMANDS: Meaning =
     Later("no command is run yet; use a pipe: mkfifo back; astream listen HOST PORT < back | CMD > back");
 pub(super) const SOURCE: &str = "the local address cannot be chosen yet; use nc -s ADDRESS -p PORT";
@@ -51,7 +49,6 @@ const OPTIONS: &[(&[&str], Takes, Meaning)] = &[
     (&["-q"], Takes::Value, Nothing("it ends when the peer does; -i TIME ends a silent connection")),
     (&["-d"], Takes::Nothing, Is(&["--recv-only"])),
     (&["--wait"], Takes::Value, Is(&["-w"])),
-    (&["-u", "--udp"], Takes::Nothing, DATAGRAMS),
     (&["-e", "-c", "--exec", "--sh-exec"], Takes::Value, COMMANDS),
     (&["-s", "--source"], Takes::Value, Later(SOURCE)),
     (&["--ssl"], Takes::Nothing, Is(&["--tls"])),

@@ -1,0 +1,156 @@
+//! Datagrams: sessions in place of connections.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use astream::handlers::{DatagramHandler, Echo, Forward, LastSenderStdio, Outcome, Stdio};
+use astream::{
+    DatagramOptions, DatagramServer, DatagramServerOptions, Datagrams, Endpoint, Error, open_datagrams,
+    serve_datagrams,
+};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tracing::Instrument;
+
+use crate::cli::{Connect, Listen};
+use crate::report::{self, Ending, Event};
+use crate::signals::Signals;
+
+/// stdin to `endpoint`, and its answers to stdout.
+pub async fn connect(args: &Connect, endpoint: &Endpoint) -> anyhow::Result<Ending> {
+    let options = options(args).idle_timeout(args.exchange.idle_timeout());
+    let session = open_datagrams(endpoint, &options).await?;
+    report::report(&Event::Connected { peer: session.peer_addr(), local: session.local_addr() });
+    let mut report = Report::new(&session);
+    let handler = Stdio::new(args.exchange.of_datagrams());
+    let Outcome { result, status, .. } = handler.handle_datagrams(session).await;
+    report.end(result.as_ref().err());
+    result?;
+    Ok(Ending::Status(status))
+}
+
+/// How to reach a target.
+pub fn options(args: &Connect) -> DatagramOptions {
+    args.reach.datagrams().family(args.address.family()).broadcast(args.datagrams.broadcast)
+}
+
+/// A session for each peer, or stdin and stdout for all.
+pub async fn listen(args: &Listen) -> anyhow::Result<Ending> {
+    let session_timeout = args.exchange.session_timeout();
+    let serving = Serving { args, session_timeout, idle: None };
+    if args.serve.echo {
+        return serving.serve(Echo).await;
+    }
+    if let Some(target) = args.forward.target()? {
+        let options = args.reach.options(target, args.forward.cacert())?;
+        return serving.serve(Forward::new(target.clone(), options)?).await;
+    }
+    let handler = LastSenderStdio::new(args.exchange.of_datagrams())?;
+    Serving { args, session_timeout: None, idle: args.exchange.idle_timeout() }.serve(handler).await
+}
+
+struct Serving<'a> {
+    args: &'a Listen,
+    session_timeout: Option<Duration>,
+    /// After so long in which nothing moves in any session there is nothing to wait for.
+    idle: Option<Duration>,
+}
+
+impl Serving<'_> {
+    /// Serves every peer until a signal comes, nothing does, or stdin or stdout fails.
+    async fn serve(&self, handler: impl DatagramHandler + Send + Sync + 'static) -> anyhow::Result<Ending> {
+        crate::descriptors::raise_limit();
+        let mut signals = Signals::new()?;
+        let (fatal, mut failed) = mpsc::channel(1);
+        let handler = Arc::new(handler);
+        let serve = move |session: Datagrams| {
+            let (handler, fatal) = (Arc::clone(&handler), fatal.clone());
+            async move {
+                match served(&*handler, session).await {
+                    // It is an error of this program, not of the session.
+                    Err(error @ Error::Local { .. }) => {
+                        let _ = fatal.try_send(error);
+                        Ok(())
+                    }
+                    result => result.map_err(report::Hinted),
+                }
+            }
+        };
+        let endpoint = self.args.address.endpoint()?;
+        let server = tokio::select! {
+            server = async { serve_datagrams(serve, &endpoint, &self.options()).await } => server?,
+            signal = signals.next() => return Ok(signal),
+        };
+        report::report(&Event::Listening { addresses: server.local_addrs() });
+        tokio::select! {
+            _ = signals.next() => {}
+            ended = self.quiet(&server) => return ended,
+            Some(error) = failed.recv() => return Err(error.into()),
+        }
+        server.close();
+        tokio::select! {
+            // Sessions that go on after --grace are dropped.
+            _ = timeout(self.args.serve.grace, server.wait_closed()) => Ok(Ending::Status(0)),
+            signal = signals.next() => Ok(signal),
+        }
+    }
+
+    /// Waits until nothing has moved for the limit, and stdout has all that came before. If nothing ever came, that is
+    /// an error.
+    async fn quiet(&self, server: &DatagramServer) -> anyhow::Result<Ending> {
+        let Some(after) = self.idle else { return std::future::pending().await };
+        server.quiet(after).await?;
+        server.close();
+        server.wait_closed().await;
+        Ok(Ending::Status(0))
+    }
+
+    fn options(&self) -> DatagramServerOptions {
+        DatagramServerOptions::new()
+            .family(self.args.address.family())
+            .numeric(self.args.reach.numeric)
+            .idle_timeout(self.session_timeout)
+            .max_sessions(usize::try_from(self.args.datagrams.max_conns).unwrap_or(usize::MAX))
+    }
+}
+
+/// Gives a session to the handler, and reports its end: to be idle is none of its faults.
+async fn served(handler: &impl DatagramHandler, session: Datagrams) -> Result<(), Error> {
+    let (peer, local) = (session.peer_addr().clone(), session.local_addr().clone());
+    report::report(&Event::Accepted { peer: &peer, local: &local });
+    let mut report = Report::new(&session);
+    let span = tracing::info_span!("client", %peer);
+    let result = match handler.handle_datagrams(session).instrument(span).await.result {
+        Err(Error::Idle { .. } | Error::Closed) => Ok(()),
+        result => result,
+    };
+    report.end(result.as_ref().err());
+    result
+}
+
+/// The end of a session, reported also where its handler is dropped.
+struct Report {
+    session: Datagrams,
+    start: Instant,
+    is_done: bool,
+}
+
+impl Report {
+    fn new(session: &Datagrams) -> Self {
+        Self { session: session.clone(), start: Instant::now(), is_done: false }
+    }
+
+    fn end(&mut self, error: Option<&Error>) {
+        self.is_done = true;
+        let (peer, totals) = (self.session.peer_addr(), self.session.traffic().totals());
+        report::report(&Event::Closed { peer, totals, error, seconds: self.start.elapsed().as_secs_f64() });
+    }
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        if !self.is_done {
+            self.end(Some(&Error::Replaced));
+        }
+    }
+}

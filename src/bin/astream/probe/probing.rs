@@ -1,0 +1,34 @@
+//! How a port is probed: by a connection, or by a message.
+
+use std::time::Duration;
+
+use astream::{ConnectOptions, DatagramOptions, Endpoint, Error, Probed, probe, probe_datagrams};
+
+/// How a port is probed.
+#[derive(Clone)]
+pub enum Probing {
+    Connection(Box<ConnectOptions>),
+    /// An empty message, and how long its answer is waited for.
+    Datagram(DatagramOptions, Duration),
+}
+
+impl Probing {
+    /// Looks the name up that several ports have in common.
+    pub(super) async fn resolved(self, endpoint: &Endpoint) -> Result<Self, Error> {
+        match self {
+            Self::Connection(options) => {
+                options.resolved(endpoint).await.map(|options| Self::Connection(Box::new(options)))
+            }
+            Self::Datagram(options, wait) => {
+                options.resolved(endpoint).await.map(|options| Self::Datagram(options, wait))
+            }
+        }
+    }
+
+    pub(super) async fn probe(&self, endpoint: &Endpoint) -> Probed {
+        match self {
+            Self::Connection(options) => probe(endpoint, options).await,
+            Self::Datagram(options, wait) => probe_datagrams(endpoint, options, *wait).await,
+        }
+    }
+}
