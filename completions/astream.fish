@@ -31,7 +31,7 @@ complete -c astream -n "__fish_astream_needs_command" -f -a "listen" -d 'Wait fo
 complete -c astream -n "__fish_astream_using_subcommand connect" -l expires-within -d 'Fail if a certificate that was verified, the root\'s included, ends within TIME (30d), or within N% of the lifetime of the server\'s own; implies -z --tls' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -l every -d 'Probe again each TIME, with a summary at the end or after ^C' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -l count -d 'Probe N times, each second unless --every says otherwise' -r -f
-complete -c astream -n "__fish_astream_using_subcommand connect" -s w -l timeout -d 'Limit of each set-up, handshake included; 0: no limit' -r -f
+complete -c astream -n "__fish_astream_using_subcommand connect" -s w -l timeout -d 'Limit of each set-up, handshake included; 0: no limit [default: 30s]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -l retry-for -d 'Try again for TIME what may pass: a name, a port, a handshake; 0: no limit' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -s x -l proxy -d 'Go through a proxy: socks5://HOST:PORT, http://HOST:PORT, ...' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -l proxy-cacert -d 'Trust the certificates in FILE for an https:// proxy, in place of those for the target; may be repeated' -r -F
@@ -60,6 +60,8 @@ complete -c astream -n "__fish_astream_using_subcommand connect" -l tls-max -d '
 1.3\t''"
 complete -c astream -n "__fish_astream_using_subcommand connect" -s 4 -l ipv4 -d 'IPv4 only'
 complete -c astream -n "__fish_astream_using_subcommand connect" -s 6 -l ipv6 -d 'IPv6 only'
+complete -c astream -n "__fish_astream_using_subcommand connect" -s u -l udp -d 'Send datagrams: UDP, or a Unix socket of that type'
+complete -c astream -n "__fish_astream_using_subcommand connect" -l broadcast -d 'With -u: HOST may stand for all machines of a network, and all of them may answer'
 complete -c astream -n "__fish_astream_using_subcommand connect" -s z -l probe -d 'Only set up, TLS included, and report; PORT may be 20-25,443'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l show-certs -d 'Print the server\'s certificates (PEM), trusted or not; the report goes to stderr; implies -z --tls'
 complete -c astream -n "__fish_astream_using_subcommand connect" -s n -l numeric -d 'No name look-ups'
@@ -77,6 +79,7 @@ complete -c astream -n "__fish_astream_using_subcommand connect" -l insecure -d 
 complete -c astream -n "__fish_astream_using_subcommand connect" -l pq -d 'Only a key exchange that is safe from quantum computers is accepted'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l ignore-unexpected-eof -d 'Accept an end without close_notify'
 complete -c astream -n "__fish_astream_using_subcommand connect" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c astream -n "__fish_astream_using_subcommand listen" -s m -l max-conns -d 'With -u: how many peers have a session at once' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l grace -d 'How long open connections may go on after SIGTERM' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward -d 'Relay each connection to ADDRESS, HOST:PORT or unix:PATH, until stopped' -r -f -a "(__fish_astream_addresses)"
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-cacert -d 'Trust the certificates in FILE there, not the system\'s' -r -F
@@ -84,7 +87,7 @@ complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-serve
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-pin -d 'Trust this key alone there: sha256//BASE64' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-cert -d 'Our certificate there, if asked for one (PEM)' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-key -d 'Its key (PEM), if not in the same file' -r -F
-complete -c astream -n "__fish_astream_using_subcommand listen" -s w -l timeout -d 'Limit of each set-up, handshake included; 0: no limit' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -s w -l timeout -d 'Limit of each set-up, handshake included; 0: no limit [default: 30s]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l proxy-cacert -d 'Trust the certificates in FILE for an https:// proxy, in place of those for the target; may be repeated' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -s i -l idle-timeout -d 'Limit of a time in which nothing moves (status 5); 0: no limit' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l cert -d 'Our certificate and chain (PEM), and its key unless --key has it' -r -F
@@ -100,6 +103,7 @@ complete -c astream -n "__fish_astream_using_subcommand listen" -l retry-for -d 
 complete -c astream -n "__fish_astream_using_subcommand listen" -s x -l proxy -d 'Go through a proxy: socks5://HOST:PORT, http://HOST:PORT, ...' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -s 4 -l ipv4 -d 'IPv4 only'
 complete -c astream -n "__fish_astream_using_subcommand listen" -s 6 -l ipv6 -d 'IPv6 only'
+complete -c astream -n "__fish_astream_using_subcommand listen" -s u -l udp -d 'Receive datagrams: UDP, or a Unix socket of that type'
 complete -c astream -n "__fish_astream_using_subcommand listen" -s k -l keep-open -d 'Serve until stopped: stdin to all clients, all to stdout'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l once -d 'Serve one connection, also with --echo'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l echo -d 'Send everything back, until stopped'
@@ -125,7 +129,7 @@ function __fish_astream_wants_address
     for word in (commandline -opc)[3..-1]
         if test $is_value = 1
             set is_value 0
-        else if contains -- $word --alpn --cacert --cert --count --crl --every --expires-within --forward --forward-cacert --forward-cert --forward-key --forward-pin --forward-servername --grace --idle-timeout --key --pin --proxy --proxy-cacert --retry-for --servername --starttls --timeout --tls-max --tls-min -i -w -x
+        else if contains -- $word --alpn --cacert --cert --count --crl --every --expires-within --forward --forward-cacert --forward-cert --forward-key --forward-pin --forward-servername --grace --idle-timeout --key --max-conns --pin --proxy --proxy-cacert --retry-for --servername --starttls --timeout --tls-max --tls-min -i -m -w -x
             set is_value 1
         else if not string match -q -- '-*' $word
             return 1
