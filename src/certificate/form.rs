@@ -2,7 +2,8 @@
 
 use super::RevocationList;
 use super::fields::Fields;
-use super::tlv::{INTEGER, OCTET_STRING, SEQUENCE, Value};
+use super::pem::Block;
+use super::tlv::{INTEGER, OCTET_STRING, SEQUENCE, Value, Values};
 
 const PKCS7_DATA: &str = "1.2.840.113549.1.7.1";
 const PKCS7_SIGNED: &str = "1.2.840.113549.1.7.2";
@@ -43,5 +44,34 @@ impl Form {
         } else {
             Self::Other
         })
+    }
+}
+
+/// The values of DER, one after the other, as the blocks that PEM would make of them; none if one of them is
+/// neither a certificate, a revocation list nor a key.
+pub(crate) fn blocks_of_der(bytes: &[u8]) -> Option<Vec<Block>> {
+    let (mut values, mut blocks) = (Values(bytes), Vec::new());
+    while !values.is_empty() {
+        let der = values.next()?.whole;
+        let label = match Form::of(der)? {
+            Form::Certificate => "CERTIFICATE",
+            Form::RevocationList => "X509 CRL",
+            Form::Key => key_label(der)?,
+            Form::Pkcs12 | Form::Pkcs7 | Form::Other => return None,
+        };
+        blocks.push(Block { label: label.to_owned(), line: 0, der: der.to_vec(), is_encrypted: false });
+    }
+    (!blocks.is_empty()).then_some(blocks)
+}
+
+/// What PEM calls a key of this form (RFC 5958, 8017 and 5915).
+fn key_label(der: &[u8]) -> Option<&'static str> {
+    let tags: Vec<_> = Value::only(der)?.items()?.iter().map(|field| field.tag).collect();
+    match tags[..] {
+        [INTEGER, SEQUENCE, ..] => Some("PRIVATE KEY"),
+        [INTEGER, INTEGER, ..] => Some("RSA PRIVATE KEY"),
+        [INTEGER, OCTET_STRING, ..] => Some("EC PRIVATE KEY"),
+        [SEQUENCE, OCTET_STRING] => Some("ENCRYPTED PRIVATE KEY"),
+        _ => None,
     }
 }

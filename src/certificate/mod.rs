@@ -19,7 +19,7 @@ use std::time::{Duration, SystemTime};
 use aws_lc_rs::digest::{SHA256, digest};
 pub(crate) use crl::{Listed, RevocationList};
 use fields::Fields;
-pub(crate) use form::Form;
+pub(crate) use form::{Form, blocks_of_der};
 pub use pin::{InvalidPin, Pin};
 pub use time::Timestamp;
 pub(crate) use trusted::{Purpose, TrustSettings};

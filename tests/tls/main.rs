@@ -4,6 +4,7 @@
 mod streams_support;
 
 mod authority;
+mod memory;
 mod records;
 mod sockets;
 mod trust;

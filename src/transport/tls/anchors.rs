@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 
-use super::pem::{self, PemCertificate, PemFile};
+use super::pem::{self, Contents, PemCertificate};
 use crate::certificate::{Certificate, Purpose};
 use crate::error::{Error, TlsFault};
 
@@ -30,15 +30,13 @@ pub(super) struct Anchors {
 }
 
 impl Anchors {
-    /// The certificates of these files. Each must be usable for this purpose, because the caller named it.
-    pub(super) fn of_files(files: &[PemFile<PemCertificate>], purpose: Purpose) -> Result<Self, Error> {
+    /// The given certificates. Each must be usable for this purpose, because the caller named it.
+    pub(super) fn of(all: &[Contents<PemCertificate>], purpose: Purpose) -> Result<Self, Error> {
         let mut anchors = Self::none();
-        for file in files {
-            for certificate in file.items()? {
+        for contents in all {
+            for certificate in contents.items()? {
                 let added = anchors.add(certificate, purpose);
-                added.map_err(|reason| {
-                    Error::file(file.path(), format_args!("line {}: {reason}", certificate.line))
-                })?;
+                added.map_err(|reason| contents.origin().error_at(certificate.line, reason))?;
             }
         }
         Ok(anchors)
@@ -122,15 +120,16 @@ fn named(file: Option<&Path>, folders: Option<&Path>) -> Result<Vec<PemCertifica
         }
     }
     if found.is_empty() {
-        let none = || named_by(pem::without(folders.unwrap_or(Path::new("")), "certificate"), "SSL_CERT_DIR");
+        let none = || {
+            named_by(pem::without(&folders.unwrap_or(Path::new("")).into(), "certificate"), "SSL_CERT_DIR")
+        };
         return Err(missing.unwrap_or_else(none));
     }
     Ok(found)
 }
 
 fn of_named_file(file: &Path) -> Result<Vec<PemCertificate>, Error> {
-    let read = pem::read(file).and_then(|bytes| pem::items(file, &bytes));
-    read.map_err(|error| named_by(error, "SSL_CERT_FILE"))
+    pem::items(&file.into()).map_err(|error| named_by(error, "SSL_CERT_FILE"))
 }
 
 fn named_by(error: Error, variable: &str) -> Error {

@@ -16,8 +16,8 @@ use super::anchors::Anchors;
 use super::chain::Chain;
 use super::key_log::KeyLog;
 use super::negotiation::Negotiation;
-use super::pem::{PemCertificate, PemFile};
-use super::revocation::{CrlFile, Revocations};
+use super::pem::{Contents, PemCertificate};
+use super::revocation::{Lists, Revocations};
 use super::verify::{ClientCertResolver, HandshakeRecord, ServerVerifier, Trust};
 use super::{HandshakeIo, Identity, TlsInfo, TlsVersion, handshake_error, lacks_key_exchange, server_name};
 use crate::certificate::{Pin, Purpose};
@@ -28,10 +28,10 @@ use crate::transport::{Prefixed, Shared};
 /// verified against the system's roots (`SSL_CERT_FILE` and `SSL_CERT_DIR` replace them).
 #[derive(Debug, Clone, Default)]
 pub struct TlsClient {
-    roots: Vec<PemFile<PemCertificate>>,
+    roots: Vec<Contents<PemCertificate>>,
     /// The system's certificates, once they are read.
     system: Arc<OnceLock<Result<Arc<Anchors>, Error>>>,
-    crls: Vec<CrlFile>,
+    crls: Vec<Lists>,
     identity: Option<Identity>,
     server_name: Option<String>,
     pins: Vec<Pin>,
@@ -50,7 +50,15 @@ impl TlsClient {
     /// file is read for the first connection and then kept, as the system's roots are.
     #[must_use]
     pub fn roots(mut self, file: impl Into<PathBuf>) -> Self {
-        self.roots.push(PemFile::new(file.into()));
+        self.roots.push(Contents::of_file(file));
+        self
+    }
+
+    /// Trusts the certificates in these bytes, as [`roots`](Self::roots) does those of a file. They are PEM, or
+    /// DER: one certificate, or several one after the other (Python's `cadata`).
+    #[must_use]
+    pub fn roots_from_bytes(mut self, bytes: impl AsRef<[u8]>) -> Self {
+        self.roots.push(Contents::of_bytes(bytes));
         self
     }
 
@@ -61,7 +69,15 @@ impl TlsClient {
     /// a server's certificate that is itself a trusted authority's, need no list.
     #[must_use]
     pub fn revocations(mut self, file: impl Into<PathBuf>) -> Self {
-        self.crls.push(PemFile::new(file.into()));
+        self.crls.push(Contents::of_file(file));
+        self
+    }
+
+    /// Refuses certificates that a revocation list in these bytes names, PEM or DER, as
+    /// [`revocations`](Self::revocations) does with a file.
+    #[must_use]
+    pub fn revocations_from_bytes(mut self, bytes: impl AsRef<[u8]>) -> Self {
+        self.crls.push(Contents::of_bytes(bytes));
         self
     }
 
@@ -135,9 +151,9 @@ impl TlsClient {
         } else if self.roots.is_empty() {
             self.load_system()?
         } else {
-            Loading::Done(Arc::new(Anchors::of_files(&self.roots, Purpose::Servers)?))
+            Loading::Done(Arc::new(Anchors::of(&self.roots, Purpose::Servers)?))
         };
-        let revocations = Revocations::of_files(&self.crls)?;
+        let revocations = Revocations::of(&self.crls)?;
         let key_log = KeyLog::of_environment()?;
         Ok(Connector { host, name, anchors, revocations, key_log, client: self.clone() })
     }

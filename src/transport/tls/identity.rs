@@ -1,4 +1,4 @@
-//! A certificate chain with its key, read from PEM files.
+//! A certificate chain with its key, from PEM or DER.
 
 use std::fmt;
 use std::path::Path;
@@ -8,7 +8,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
 use super::flaw::Flaw;
-use super::pem::{Content, PemCertificate};
+use super::pem::{Content, Origin, PemCertificate};
 use super::verify::pin_of;
 use super::{pem, provider};
 use crate::certificate::Pin;
@@ -27,26 +27,45 @@ impl Identity {
     /// [`Error::File`] if a file cannot be read, holds no certificate or no key, or if the key
     /// does not belong to the certificate.
     pub fn from_pem_files(certificate: &Path, key: &Path) -> Result<Self, Error> {
-        let (chain, secret) = if is_same_file(certificate, key) {
+        Self::read(&certificate.into(), &key.into())
+    }
+
+    /// The same from bytes: a chain, its own certificate first, and the key, each in PEM, or in DER with the
+    /// certificates one after the other. Both may be in the same bytes.
+    ///
+    /// ```
+    /// # fn load(certificate: &[u8], key: &[u8]) -> Result<astream::TlsServer, astream::Error> {
+    /// let identity = astream::Identity::from_bytes(certificate, key)?;
+    /// Ok(astream::TlsServer::new(identity))
+    /// # }
+    /// # assert!(load(b"", b"").is_err());
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Tls`] if there is no certificate or no key in them, or if the key does not belong to the
+    /// certificate.
+    pub fn from_bytes(certificate: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Result<Self, Error> {
+        Self::read(&Origin::memory(certificate), &Origin::memory(key))
+    }
+
+    fn read(certificate: &Origin, key: &Origin) -> Result<Self, Error> {
+        let (chain, secret) = if is_same(certificate, key) {
             both(certificate)?
         } else {
-            let chain = pem::items(certificate, &pem::read(certificate)?)?;
-            let secrets = pem::items(key, &pem::read(key)?)?;
-            (chain, only_one(key, secrets)?)
+            (pem::items(certificate)?, only_one(key, pem::items(key)?)?)
         };
-        let chain: Vec<_> = chain.into_iter().map(|certificate| certificate.der).collect();
+        let chain: Vec<_> = chain.into_iter().map(|certificate: PemCertificate| certificate.der).collect();
         if let Some(flaw) = Flaw::of_key(&chain[0]) {
-            return Err(Error::file(certificate, flaw.message(None, &[])));
+            return Err(certificate.error(flaw.message(None, &[])));
         }
         Self::new(chain, secret).map_err(|error| match error {
-            rustls::Error::InconsistentKeys(_) => Error::file(
-                key,
-                format_args!("the key does not belong to the certificate in {}", certificate.display()),
-            ),
-            rustls::Error::InvalidCertificate(error) => {
-                Error::file(certificate, format_args!("its first certificate cannot be used: {error}"))
+            rustls::Error::InconsistentKeys(_) => {
+                key.error(format_args!("the key does not belong to the certificate in {certificate}"))
             }
-            other => Error::file(key, format_args!("the key cannot be used: {other}")),
+            rustls::Error::InvalidCertificate(error) => {
+                certificate.error(format_args!("its first certificate cannot be used: {error}"))
+            }
+            other => key.error(format_args!("the key cannot be used: {other}")),
         })
     }
 
@@ -100,33 +119,39 @@ impl Content for PemKey {
 
 const ENCRYPTED: &str = "the key is encrypted; decrypt it first: openssl pkey -in KEY -out PLAIN";
 
-/// A certificate chain and a key of one file, which may be a pipe and is read only once.
-fn both(path: &Path) -> Result<(Vec<PemCertificate>, PrivateKeyDer<'static>), Error> {
+/// A certificate chain and a key of one origin, which may be a pipe and is read only once.
+fn both(origin: &Origin) -> Result<(Vec<PemCertificate>, PrivateKeyDer<'static>), Error> {
     let (mut chain, mut secrets) = (Vec::new(), Vec::new());
-    for block in pem::every_block(path, &pem::read(path)?)? {
-        if let Some(certificate) = pem::item(path, &block)? {
+    for block in pem::every_block(origin)? {
+        if let Some(certificate) = pem::item(origin, &block)? {
             chain.push(certificate);
         } else {
-            let secret = pem::item(path, &block)?;
-            secrets.push(secret.ok_or_else(|| pem::unused(path, &block, "certificate or a private key"))?);
+            let secret = pem::item(origin, &block)?;
+            secrets.push(secret.ok_or_else(|| pem::unused(origin, &block, "certificate or a private key"))?);
         }
     }
     if chain.is_empty() {
-        return Err(pem::without(path, PemCertificate::NAME));
+        return Err(pem::without(origin, PemCertificate::NAME));
     }
-    Ok((chain, only_one(path, secrets)?))
+    Ok((chain, only_one(origin, secrets)?))
 }
 
-fn only_one(path: &Path, secrets: Vec<PemKey>) -> Result<PrivateKeyDer<'static>, Error> {
+fn only_one(origin: &Origin, secrets: Vec<PemKey>) -> Result<PrivateKeyDer<'static>, Error> {
     let mut secrets = secrets.into_iter().filter_map(|secret| Some((secret.line, secret.der?)));
-    let (_, first) = secrets.next().ok_or_else(|| pem::without(path, PemKey::NAME))?;
+    let (_, first) = secrets.next().ok_or_else(|| pem::without(origin, PemKey::NAME))?;
     match secrets.next() {
-        Some((line, _)) => Err(Error::file(path, format_args!("line {line}: a second private key"))),
+        Some((line, _)) => Err(origin.error_at(line, "a second private key")),
         None => Ok(first),
     }
 }
 
-fn is_same_file(one: &Path, other: &Path) -> bool {
+fn is_same(one: &Origin, other: &Origin) -> bool {
     let real = |path: &Path| path.canonicalize().ok();
-    one == other || real(one).is_some_and(|one| real(other) == Some(one))
+    match (one, other) {
+        (Origin::File(one), Origin::File(other)) => {
+            one == other || real(one).is_some_and(|one| real(other) == Some(one))
+        }
+        (Origin::Memory(one), Origin::Memory(other)) => one == other,
+        _ => false,
+    }
 }

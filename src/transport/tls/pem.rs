@@ -1,16 +1,19 @@
-//! Reads PEM files: once, up to a limit, and with errors for the person who named them. Anything in a file
+//! Reads PEM, of files and of bytes that were given: once, up to a limit, and with errors for the person who
+//! named them. Anything in a file
 //! that is not used is an error: if a revocation list were skipped in silence, what it names would be
 //! accepted.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use rustls::pki_types::CertificateDer;
 
 use crate::certificate::pem::{Block, blocks};
-use crate::certificate::{Certificate, Form, Purpose, TrustSettings};
+use crate::certificate::{Certificate, Form, Purpose, TrustSettings, blocks_of_der};
 use crate::error::{Error, reason};
 
 /// Far more than any bundle of certificates has.
@@ -25,32 +28,106 @@ pub(super) trait Content: Sized {
     fn read(block: &Block) -> Option<Result<Self, String>>;
 }
 
-/// The contents of a PEM file, all of one kind, read when first needed and then kept: a pipe can be read only
+/// Where PEM comes from.
+#[derive(Clone)]
+pub(super) enum Origin {
+    File(PathBuf),
+    /// Bytes that were given; they may be DER too.
+    Memory(Arc<[u8]>),
+}
+
+impl From<&Path> for Origin {
+    fn from(path: &Path) -> Self {
+        Self::File(path.to_owned())
+    }
+}
+
+impl Origin {
+    pub(super) fn memory(bytes: impl AsRef<[u8]>) -> Self {
+        Self::Memory(bytes.as_ref().into())
+    }
+
+    pub(super) fn error(&self, reason: impl fmt::Display) -> Error {
+        match self {
+            Self::File(path) => Error::file(path, reason),
+            Self::Memory(_) => Error::tls(self.to_string(), reason),
+        }
+    }
+
+    /// What is wrong at a line; DER has none.
+    pub(super) fn error_at(&self, line: usize, reason: impl fmt::Display) -> Error {
+        match line {
+            0 => self.error(reason),
+            line => self.error(format_args!("line {line}: {reason}")),
+        }
+    }
+
+    pub(super) fn read(&self) -> Result<Cow<'_, [u8]>, Error> {
+        match self {
+            Self::File(path) => read(path).map(Cow::Owned),
+            Self::Memory(bytes) => Ok(Cow::Borrowed(bytes)),
+        }
+    }
+
+    /// A command that converts it, where there is a file for that.
+    fn convert(&self, command: impl FnOnce(path::Display<'_>) -> String) -> String {
+        match self {
+            Self::File(path) => command(path.display()),
+            Self::Memory(_) => String::new(),
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Memory(_) => f.write_str("the given bytes"),
+        }
+    }
+}
+
+/// Never the bytes, which may hold a key.
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The contents of one origin, all of one kind, read when first needed and then kept: a pipe can be read only
 /// once.
 #[derive(Debug)]
-pub(super) struct PemFile<T> {
-    path: PathBuf,
+pub(super) struct Contents<T> {
+    origin: Origin,
     read: Arc<OnceLock<Result<Vec<T>, Error>>>,
 }
 
-impl<T> Clone for PemFile<T> {
+impl<T> Clone for Contents<T> {
     fn clone(&self) -> Self {
-        Self { path: self.path.clone(), read: Arc::clone(&self.read) }
+        Self { origin: self.origin.clone(), read: Arc::clone(&self.read) }
     }
 }
 
-impl<T: Content> PemFile<T> {
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, read: Arc::default() }
+impl<T: Content> Contents<T> {
+    pub(super) fn of_file(path: impl Into<PathBuf>) -> Self {
+        Self::of(Origin::File(path.into()))
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    pub(super) fn of_bytes(bytes: impl AsRef<[u8]>) -> Self {
+        Self::of(Origin::memory(bytes))
+    }
+
+    fn of(origin: Origin) -> Self {
+        Self { origin, read: Arc::default() }
+    }
+
+    pub(super) fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// All of them, at least one.
     pub(super) fn items(&self) -> Result<&[T], Error> {
-        let items = self.read.get_or_init(|| items(&self.path, &read(&self.path)?));
+        let items = self.read.get_or_init(|| items(&self.origin));
         items.as_deref().map_err(Clone::clone)
     }
 }
@@ -103,19 +180,18 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, Error> {
     }
 }
 
-/// Everything in the `bytes` of `path`, which must all be of this kind, and at least one.
-pub(super) fn items<T: Content>(path: &Path, bytes: &[u8]) -> Result<Vec<T>, Error> {
+/// Everything in `origin`, which must all be of this kind, and at least one.
+pub(super) fn items<T: Content>(origin: &Origin) -> Result<Vec<T>, Error> {
     let mut items = Vec::new();
-    for block in every_block(path, bytes)? {
-        items.push(item(path, &block)?.ok_or_else(|| unused(path, &block, T::NAME))?);
+    for block in every_block(origin)? {
+        items.push(item(origin, &block)?.ok_or_else(|| unused(origin, &block, T::NAME))?);
     }
-    if items.is_empty() { Err(without(path, T::NAME)) } else { Ok(items) }
+    if items.is_empty() { Err(without(origin, T::NAME)) } else { Ok(items) }
 }
 
-/// The contents of a block of `path`, if it is of this kind.
-pub(super) fn item<T: Content>(path: &Path, block: &Block) -> Result<Option<T>, Error> {
-    let at_line = |reason| Error::file(path, format_args!("line {}: {reason}", block.line));
-    T::read(block).transpose().map_err(at_line)
+/// The contents of a block of `origin`, if it is of this kind.
+pub(super) fn item<T: Content>(origin: &Origin, block: &Block) -> Result<Option<T>, Error> {
+    T::read(block).transpose().map_err(|reason| origin.error_at(block.line, reason))
 }
 
 /// The readable contents of this kind in a file that the caller did not name; everything else is skipped.
@@ -123,30 +199,37 @@ pub(super) fn readable_items<T: Content>(bytes: &[u8]) -> impl Iterator<Item = T
     blocks(bytes).flatten().filter_map(|block| T::read(&block)?.ok())
 }
 
-/// The blocks of a file. The caller must use each of them or report it.
-pub(super) fn every_block(path: &Path, bytes: &[u8]) -> Result<Vec<Block>, Error> {
-    if let Some(reason) = other_form(path, bytes) {
-        return Err(Error::file(path, reason));
+/// The blocks of an origin. The caller must use each of them or report it.
+pub(super) fn every_block(origin: &Origin) -> Result<Vec<Block>, Error> {
+    let bytes = origin.read()?;
+    let der = matches!(origin, Origin::Memory(_)).then(|| blocks_of_der(&bytes)).flatten();
+    if let Some(blocks) = der {
+        return Ok(blocks);
     }
-    blocks(bytes).collect::<Result<_, _>>().map_err(|flaw| Error::file(path, flaw))
+    if let Some(reason) = other_form(origin, &bytes) {
+        return Err(origin.error(reason));
+    }
+    blocks(&bytes).collect::<Result<_, _>>().map_err(|flaw| origin.error(flaw))
 }
 
-/// The error for a file that contains none of what was wanted.
-pub(super) fn without(path: &Path, wanted: &str) -> Error {
-    Error::file(path, format_args!("it contains no {wanted} in PEM form"))
+/// The error for an origin that contains none of what was wanted.
+pub(super) fn without(origin: &Origin, wanted: &str) -> Error {
+    match origin {
+        Origin::File(_) => origin.error(format_args!("it contains no {wanted} in PEM form")),
+        Origin::Memory(_) => origin.error(format_args!("no {wanted} in PEM or DER form in them")),
+    }
 }
 
 /// The error for a block that is not what was wanted.
-pub(super) fn unused(path: &Path, block: &Block, wanted: &str) -> Error {
+pub(super) fn unused(origin: &Origin, block: &Block, wanted: &str) -> Error {
     let Block { label, line, .. } = block;
     let (kind, label) = (kind(label), label.escape_debug());
     let remedy = match kind {
-        "a bundle of certificates" => {
-            format!("; convert it: openssl pkcs7 -print_certs -in {0} -out {0}.pem", path.display())
-        }
+        "a bundle of certificates" => origin
+            .convert(|path| format!("; convert it: openssl pkcs7 -print_certs -in {path} -out {path}.pem")),
         _ => String::new(),
     };
-    Error::file(path, format_args!("line {line}: expected a {wanted}, found {kind} ({label}){remedy}"))
+    origin.error_at(*line, format_args!("expected a {wanted}, found {kind} ({label}){remedy}"))
 }
 
 /// What a label stands for (RFC 7468), in messages.
@@ -163,24 +246,27 @@ fn kind(label: &str) -> &'static str {
     }
 }
 
-/// What a file is that is not PEM, with the command that converts it.
-fn other_form(path: &Path, bytes: &[u8]) -> Option<String> {
-    let at = path.display();
+/// What an origin holds that is not PEM, with the command that converts a file.
+fn other_form(origin: &Origin, bytes: &[u8]) -> Option<String> {
     // In either byte order.
     if memchr::memmem::find(bytes, b"B\0E\0G\0I\0N\0").is_some() {
-        return Some(format!("it is text in UTF-16: iconv -f UTF-16 -t UTF-8 {at} > {at}.pem"));
+        let command = origin.convert(|at| format!(": iconv -f UTF-16 -t UTF-8 {at} > {at}.pem"));
+        return Some(format!("it is text in UTF-16{command}"));
     }
     let convert = |what: &str, command: &str, options: &str| {
-        format!(
-            "it is {what} in DER, not in PEM: openssl {command} -inform DER -in {at} -out {at}.pem{options}"
-        )
+        let command =
+            origin.convert(|at| format!(": openssl {command} -inform DER -in {at} -out {at}.pem{options}"));
+        format!("it is {what} in DER, not in PEM{command}")
     };
     Some(match Form::of(bytes)? {
         Form::Certificate => convert("a certificate", "x509", ""),
         Form::RevocationList => convert("a CRL", "crl", ""),
         Form::Key => convert("a key", "pkey", ""),
         Form::Pkcs7 => convert("a bundle of certificates", "pkcs7", " -print_certs"),
-        Form::Pkcs12 => format!("it is PKCS#12, not PEM: openssl pkcs12 -in {at} -out {at}.pem -nodes"),
+        Form::Pkcs12 => {
+            let command = origin.convert(|at| format!(": openssl pkcs12 -in {at} -out {at}.pem -nodes"));
+            format!("it is PKCS#12, not PEM{command}")
+        }
         Form::Other => "it is something in DER, not in PEM".to_owned(),
     })
 }

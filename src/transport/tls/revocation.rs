@@ -11,14 +11,14 @@ use rustls::pki_types::SubjectPublicKeyInfoDer;
 use webpki::RawPublicKeyEntity;
 
 use super::flaw::{Flaw, forgeable_digest};
-use super::pem::{Content, PemFile};
+use super::pem::{Content, Contents};
 use super::unknown::Unknown;
 use crate::certificate::pem::Block;
 use crate::certificate::{Certificate, Listed, RevocationList};
 use crate::error::Error;
 
-/// A file of revocation lists.
-pub(super) type CrlFile = PemFile<Arc<List>>;
+/// Revocation lists from one origin.
+pub(super) type Lists = Contents<Arc<List>>;
 
 /// All lists that were given.
 #[derive(Debug, Clone)]
@@ -32,11 +32,11 @@ pub(super) struct List {
 }
 
 impl Revocations {
-    /// The lists of these files, which must all be readable.
-    pub(super) fn of_files(files: &[CrlFile]) -> Result<Self, Error> {
+    /// The given lists, which must all be readable.
+    pub(super) fn of(all: &[Lists]) -> Result<Self, Error> {
         let mut lists = Vec::new();
-        for file in files {
-            lists.extend_from_slice(file.items()?);
+        for contents in all {
+            lists.extend_from_slice(contents.items()?);
         }
         Ok(Self(lists.into()))
     }

@@ -14,8 +14,8 @@ use super::anchors::Anchors;
 use super::chain::Chain;
 use super::key_log::KeyLog;
 use super::negotiation::Negotiation;
-use super::pem::{PemCertificate, PemFile};
-use super::revocation::{CrlFile, Revocations};
+use super::pem::{Contents, PemCertificate};
+use super::revocation::{Lists, Revocations};
 use super::verify::{ClientVerifier, HandshakeRecord, issuer_names};
 use super::{HandshakeIo, Identity, TlsInfo, TlsVersion, handshake_error, hello, provider};
 use crate::certificate::{Pin, Purpose};
@@ -26,8 +26,8 @@ use crate::transport::{Prefixed, Shared};
 #[derive(Debug, Clone)]
 pub struct TlsServer {
     identity: Identity,
-    client_roots: Vec<PemFile<PemCertificate>>,
-    crls: Vec<CrlFile>,
+    client_roots: Vec<Contents<PemCertificate>>,
+    crls: Vec<Lists>,
     negotiation: Negotiation,
     ignore_unexpected_eof: bool,
 }
@@ -53,7 +53,15 @@ impl TlsServer {
     /// given repeatedly.
     #[must_use]
     pub fn client_roots(mut self, file: impl Into<PathBuf>) -> Self {
-        self.client_roots.push(PemFile::new(file.into()));
+        self.client_roots.push(Contents::of_file(file));
+        self
+    }
+
+    /// Requires a certificate issued under the certificates in these bytes, PEM or DER, as
+    /// [`client_roots`](Self::client_roots) does with a file.
+    #[must_use]
+    pub fn client_roots_from_bytes(mut self, bytes: impl AsRef<[u8]>) -> Self {
+        self.client_roots.push(Contents::of_bytes(bytes));
         self
     }
 
@@ -61,7 +69,15 @@ impl TlsServer {
     /// [`TlsClient::revocations`](crate::TlsClient::revocations) refuses servers; may be given repeatedly.
     #[must_use]
     pub fn client_revocations(mut self, file: impl Into<PathBuf>) -> Self {
-        self.crls.push(PemFile::new(file.into()));
+        self.crls.push(Contents::of_file(file));
+        self
+    }
+
+    /// Refuses clients by the revocation lists in these bytes, PEM or DER, as
+    /// [`client_revocations`](Self::client_revocations) does with a file.
+    #[must_use]
+    pub fn client_revocations_from_bytes(mut self, bytes: impl AsRef<[u8]>) -> Self {
+        self.crls.push(Contents::of_bytes(bytes));
         self
     }
 
@@ -93,9 +109,9 @@ impl TlsServer {
         self.negotiation.check()?;
         let clients = match &self.client_roots[..] {
             [] => None,
-            files => {
-                let anchors = Arc::new(Anchors::of_files(files, Purpose::Clients)?);
-                let chain = Chain::new(anchors, Revocations::of_files(&self.crls)?);
+            all => {
+                let anchors = Arc::new(Anchors::of(all, Purpose::Clients)?);
+                let chain = Chain::new(anchors, Revocations::of(&self.crls)?);
                 Some(Clients { issuers: issuer_names(chain.anchors()), chain })
             }
         };
