@@ -59,9 +59,11 @@ fn peer() -> (UdpSocket, SocketAddr) {
     (socket, address)
 }
 
-/// An address that refuses: its socket is gone.
-fn refusing() -> SocketAddr {
-    peer().1
+/// An address that refuses as long as its socket lives, which receives from another one only.
+fn refusing() -> (UdpSocket, SocketAddr) {
+    let (socket, address) = peer();
+    socket.connect("127.0.0.1:1").unwrap();
+    (socket, address)
 }
 
 #[tokio::test]
@@ -122,10 +124,11 @@ async fn a_receive_that_is_given_up_loses_no_message() {
 
 #[tokio::test]
 async fn a_refusal_is_reported_and_the_message_that_the_system_kept_back_is_sent() {
-    let address = refusing();
+    let (refusing, address) = refusing();
     let session = open(&address.into()).await;
     session.send(b"nobody").await.unwrap();
     // The system reports the refusal of the first instead of sending the second.
+    drop(refusing);
     let peer = UdpSocket::bind(address).unwrap();
     peer.set_read_timeout(Some(DEADLINE)).unwrap();
     session.send(b"kept back").await.unwrap();
@@ -141,7 +144,8 @@ async fn a_refusal_is_reported_and_the_message_that_the_system_kept_back_is_sent
 
 #[tokio::test]
 async fn a_refusal_wakes_the_one_who_waits() {
-    let session = open(&refusing().into()).await;
+    let (_refusing, address) = refusing();
+    let session = open(&address.into()).await;
     let (received, sent) = tokio::join!(session.receive(), session.send(b"x"));
     sent.unwrap();
     assert!(matches!(received, Err(Error::Refused { .. })), "{received:?}");
@@ -374,13 +378,14 @@ async fn a_relay_of_datagrams_keeps_boundaries_and_sessions_apart() {
 
 #[tokio::test]
 async fn a_relay_goes_on_after_its_target_has_refused() {
-    let address = refusing();
+    let (refusing, address) = refusing();
     let relay = Forward::new(address.into(), ConnectOptions::new()).unwrap();
     let relay = serve(relay, "127.0.0.1:0", &options()).await;
     let client = open(&endpoint(&relay)).await;
     client.send(b"nobody").await.unwrap();
     // What the relay has to do now it does before the runtime waits.
     tokio::time::sleep(Duration::from_millis(1)).await;
+    drop(refusing);
     let target = tokio::net::UdpSocket::bind(address).await.unwrap();
     let mut buffer = [0; 100];
     let from = loop {
@@ -441,10 +446,10 @@ async fn unix_sockets_have_datagrams_too() {
 #[tokio::test]
 async fn a_port_answers_refuses_or_says_nothing() {
     let server = serve(Echo, "127.0.0.1:0", &options()).await;
-    let wait = Duration::from_millis(50);
+    let (wait, (_refusing, closed)) = (Duration::from_millis(50), refusing());
     let probed = probe_datagrams(&endpoint(&server), &DatagramOptions::new(), DEADLINE).await;
     assert!(probed.found.is_some() && probed.error.is_none());
-    let probed = probe_datagrams(&refusing().into(), &DatagramOptions::new(), DEADLINE).await;
+    let probed = probe_datagrams(&closed.into(), &DatagramOptions::new(), DEADLINE).await;
     assert!(matches!(probed.error, Some(Error::Refused { .. })), "{:?}", probed.error);
     let (_peer, address) = peer();
     let probed = probe_datagrams(&address.into(), &DatagramOptions::new(), wait).await;

@@ -17,9 +17,11 @@ fn peer() -> (UdpSocket, SocketAddr) {
     (socket, address)
 }
 
-/// An address that refuses: its socket is gone.
-fn refusing() -> SocketAddr {
-    peer().1
+/// An address that refuses as long as its socket lives, which receives from another one only.
+fn refusing() -> (UdpSocket, SocketAddr) {
+    let (socket, address) = peer();
+    socket.connect("127.0.0.1:1").unwrap();
+    (socket, address)
 }
 
 /// The next message, and who has sent it.
@@ -101,17 +103,18 @@ fn who_only_sends_waits_for_no_answer() {
 
 #[test]
 fn a_refusal_without_any_answer_is_status_4() {
-    let address = refusing();
+    let (_refusing, address) = refusing();
     let said = connect(address).input("x").run().status(4).stdout(b"");
     said.says(&[&format!("{address}: closed: connection refused")]);
 }
 
 #[test]
 fn a_refusal_is_reported_at_once_and_what_is_sent_then_arrives() {
-    let address = refusing();
+    let (refusing, address) = refusing();
     let mut program = connect(address).args(["-i", "20s"]).open_stdin().start();
     program.write_stdin(b"lost");
     program.stderr_line(&format!("{address}: connection refused; sending goes on"));
+    drop(refusing);
     let peer = UdpSocket::bind(address).unwrap();
     peer.set_read_timeout(Some(DEADLINE)).unwrap();
     program.write_stdin(b"found");
@@ -261,14 +264,17 @@ fn datagrams_of_unix_sockets_are_answered() {
 fn a_probe_says_open_closed_or_no_answer() {
     let server = listen(&["--echo"]);
     let open = server.address();
-    let said = connect(open).args(["-z"]).run().status(0).silent();
-    said.stdout(format!("{open}: open\n").as_bytes());
-    let closed = refusing();
-    let said = connect(closed).args(["-z"]).run().status(4).silent();
-    said.stdout(format!("{closed}: closed: connection refused\n").as_bytes());
+    let probe = |address: SocketAddr, status, words: &str| {
+        let said = connect(address).args(["-z", "-w", "200ms"]).run().status(status).silent();
+        let line = String::from_utf8(said.stdout.clone()).unwrap();
+        assert!(line.starts_with(&format!("{address}: {words}, ")), "{line}");
+        assert!(line.ends_with(" ms\n"), "{line}");
+    };
+    probe(open, 0, "open");
+    let (_refusing, closed) = refusing();
+    probe(closed, 4, "closed");
     let (socket, silent) = peer();
-    let said = connect(silent).args(["-z", "-w", "100ms"]).run().status(5).silent();
-    said.stdout(format!("{silent}: no answer: open or filtered\n").as_bytes());
+    probe(silent, 5, "no answer: open or filtered");
     assert_eq!(receive(&socket).0, b"", "it sends nothing but an empty message");
 }
 

@@ -50,7 +50,10 @@ impl Checked {
             (None, Some(Error::Connect { attempts, .. })) if attempts.iter().all(is_refusal) => {
                 State::Refused
             }
-            (None, Some(Error::Timeout { step: Step::Connect, .. })) => State::NoAnswer,
+            (None, Some(Error::Refused { .. })) => State::Refused,
+            (None, Some(Error::Timeout { step: Step::Connect, .. } | Error::Unanswered { .. })) => {
+                State::NoAnswer
+            }
             _ => State::Failed,
         }
     }
@@ -72,10 +75,21 @@ impl Checked {
         let (endpoint, took) = (&self.probed.endpoint, Took(self.probed.elapsed));
         match self.state() {
             State::Open => open(&self.probed),
+            _ if self.is_of(|error| matches!(error, Error::Refused { .. })) => {
+                format!("{endpoint}: closed, {took}")
+            }
+            _ if self.is_of(|error| matches!(error, Error::Unanswered { .. })) => {
+                format!("{endpoint}: no answer: open or filtered, {took}")
+            }
             State::Refused => format!("{endpoint}{}: refused, {took}", self.refusers()),
             State::NoAnswer => format!("{endpoint}: no answer, {took}"),
             State::Failed => hinted(&self.message().unwrap_or_default(), self.hint().as_deref()),
         }
+    }
+
+    /// Whether it has failed with such an error: a datagram says less of a port than a connection.
+    fn is_of(&self, kind: impl Fn(&Error) -> bool) -> bool {
+        self.probed.error.as_ref().is_some_and(kind)
     }
 
     /// The addresses of a name that refused.
