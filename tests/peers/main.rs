@@ -9,6 +9,7 @@ mod asking;
 mod completions;
 mod curl;
 mod databases;
+mod datagrams;
 mod dependent;
 mod forward;
 mod gnutls;
