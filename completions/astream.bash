@@ -43,7 +43,7 @@ _astream() {
             return 0
             ;;
         astream__subcmd__connect)
-            opts="-4 -6 -u -z -n -w -x -C -i -v -h --ipv4 --ipv6 --udp --broadcast --probe --show-certs --expires-within --every --count --numeric --timeout --retry-for --proxy --proxy-cacert --crlf --idle-timeout --send-only --recv-only --no-shutdown --shutdown --exit-on-close --verbose --quiet --json --tls --starttls --cacert --cert --key --servername --pin --insecure --crl --pq --alpn --tls-min --tls-max --ignore-unexpected-eof --help"
+            opts="-4 -6 -u -z -n -w -s -x -C -i -v -h --ipv4 --ipv6 --udp --broadcast --probe --show-certs --expires-within --every --count --numeric --timeout --retry-for --source --mptcp --proxy --proxy-cacert --crlf --idle-timeout --send-only --recv-only --no-shutdown --shutdown --exit-on-close --verbose --quiet --json --tls --starttls --cacert --cert --key --servername --pin --insecure --crl --pq --alpn --tls-min --tls-max --ignore-unexpected-eof --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -85,6 +85,20 @@ _astream() {
                     return 0
                     ;;
                 --retry-for)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --source)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                -s)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
@@ -226,7 +240,7 @@ _astream() {
             return 0
             ;;
         astream__subcmd__listen)
-            opts="-4 -6 -u -m -k -n -w -C -i -v -x -h --ipv4 --ipv6 --udp --max-conns --keep-open --once --echo --grace --forward --forward-tls --forward-cacert --forward-servername --forward-pin --forward-insecure --forward-cert --forward-key --numeric --timeout --proxy-cacert --crlf --idle-timeout --send-only --recv-only --no-shutdown --shutdown --exit-on-close --verbose --quiet --json --tls --cert --key --cacert --crl --alpn --tls-min --tls-max --ignore-unexpected-eof --retry-for --proxy --help"
+            opts="-4 -6 -u -m -k -n -w -C -i -v -s -x -h --ipv4 --ipv6 --udp --max-conns --keep-open --once --echo --grace --forward --forward-tls --forward-cacert --forward-servername --forward-pin --forward-insecure --forward-cert --forward-key --numeric --timeout --mptcp --proxy-cacert --crlf --idle-timeout --send-only --recv-only --no-shutdown --shutdown --exit-on-close --verbose --quiet --json --tls --cert --key --cacert --crl --alpn --tls-min --tls-max --ignore-unexpected-eof --retry-for --source --proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -438,6 +452,20 @@ _astream() {
                     fi
                     return 0
                     ;;
+                --source)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                -s)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
                 --proxy)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -490,12 +518,12 @@ _astream_with_addresses() {
     word="${words[last]}" prev="${words[last-1]}"
     case "$prev" in
         --forward|--servername|--forward-servername) ;;
-        --alpn|--cacert|--cert|--count|--crl|--every|--expires-within|--forward|--forward-cacert|--forward-cert|--forward-key|--forward-pin|--forward-servername|--grace|--idle-timeout|--key|--max-conns|--pin|--proxy|--proxy-cacert|--retry-for|--servername|--starttls|--timeout|--tls-max|--tls-min|-i|-m|-w|-x) return 0 ;;
+        --alpn|--cacert|--cert|--count|--crl|--every|--expires-within|--forward|--forward-cacert|--forward-cert|--forward-key|--forward-pin|--forward-servername|--grace|--idle-timeout|--key|--max-conns|--pin|--proxy|--proxy-cacert|--retry-for|--servername|--source|--starttls|--timeout|--tls-max|--tls-min|-i|-m|-s|-w|-x) return 0 ;;
         *)
             [[ "$word" == -* ]] && return 0
             for (( i = 2; i < last; i++ )); do
                 case "${words[i]}" in
-                    --alpn|--cacert|--cert|--count|--crl|--every|--expires-within|--forward|--forward-cacert|--forward-cert|--forward-key|--forward-pin|--forward-servername|--grace|--idle-timeout|--key|--max-conns|--pin|--proxy|--proxy-cacert|--retry-for|--servername|--starttls|--timeout|--tls-max|--tls-min|-i|-m|-w|-x) (( i++ )) ;;
+                    --alpn|--cacert|--cert|--count|--crl|--every|--expires-within|--forward|--forward-cacert|--forward-cert|--forward-key|--forward-pin|--forward-servername|--grace|--idle-timeout|--key|--max-conns|--pin|--proxy|--proxy-cacert|--retry-for|--servername|--source|--starttls|--timeout|--tls-max|--tls-min|-i|-m|-s|-w|-x) (( i++ )) ;;
                     -*) ;;
                     *) given=1 ;;
                 esac

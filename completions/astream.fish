@@ -33,6 +33,7 @@ complete -c astream -n "__fish_astream_using_subcommand connect" -l every -d 'Pr
 complete -c astream -n "__fish_astream_using_subcommand connect" -l count -d 'Probe N times, each second unless --every says otherwise' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -s w -l timeout -d 'Limit of each set-up, handshake included; 0: no limit [default: 30s]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -l retry-for -d 'Try again for TIME what may pass: a name, a port, a handshake; 0: no limit' -r -f
+complete -c astream -n "__fish_astream_using_subcommand connect" -s s -l source -d 'Connect from ADDR, ADDR:PORT, :PORT or %INTERFACE' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -s x -l proxy -d 'Go through a proxy: socks5://HOST:PORT, http://HOST:PORT, ...' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -l proxy-cacert -d 'Trust the certificates in FILE for an https:// proxy, in place of those for the target; may be repeated' -r -F
 complete -c astream -n "__fish_astream_using_subcommand connect" -s i -l idle-timeout -d 'Limit of a time in which nothing moves (status 5); 0: no limit' -r -f
@@ -65,6 +66,7 @@ complete -c astream -n "__fish_astream_using_subcommand connect" -l broadcast -d
 complete -c astream -n "__fish_astream_using_subcommand connect" -s z -l probe -d 'Only set up, TLS included, and report; PORT may be 20-25,443'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l show-certs -d 'Print the server\'s certificates (PEM), trusted or not; the report goes to stderr; implies -z --tls'
 complete -c astream -n "__fish_astream_using_subcommand connect" -s n -l numeric -d 'No name look-ups'
+complete -c astream -n "__fish_astream_using_subcommand connect" -l mptcp -d 'Multipath TCP, with a peer that has it too'
 complete -c astream -n "__fish_astream_using_subcommand connect" -s C -l crlf -d 'Send CRLF for LF; a CRLF stays one'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l send-only -d 'Send only; what the peer sends is dropped'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l recv-only -d 'Receive only; stdin is not read'
@@ -100,6 +102,7 @@ complete -c astream -n "__fish_astream_using_subcommand listen" -l tls-min -d 'L
 complete -c astream -n "__fish_astream_using_subcommand listen" -l tls-max -d 'Highest TLS version' -r -f -a "1.2\t''
 1.3\t''"
 complete -c astream -n "__fish_astream_using_subcommand listen" -l retry-for -d 'Try again for TIME what may pass: a name, a port, a handshake; 0: no limit' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -s s -l source -d 'Connect from ADDR, ADDR:PORT, :PORT or %INTERFACE' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -s x -l proxy -d 'Go through a proxy: socks5://HOST:PORT, http://HOST:PORT, ...' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -s 4 -l ipv4 -d 'IPv4 only'
 complete -c astream -n "__fish_astream_using_subcommand listen" -s 6 -l ipv6 -d 'IPv6 only'
@@ -110,6 +113,7 @@ complete -c astream -n "__fish_astream_using_subcommand listen" -l echo -d 'Send
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-tls -d 'Speak TLS to ADDRESS; chain and name are verified'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-insecure -d 'Verify nothing there'
 complete -c astream -n "__fish_astream_using_subcommand listen" -s n -l numeric -d 'No name look-ups'
+complete -c astream -n "__fish_astream_using_subcommand listen" -l mptcp -d 'Multipath TCP, with a peer that has it too'
 complete -c astream -n "__fish_astream_using_subcommand listen" -s C -l crlf -d 'Send CRLF for LF; a CRLF stays one'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l send-only -d 'Send only; what the peer sends is dropped'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l recv-only -d 'Receive only; stdin is not read'
@@ -129,7 +133,7 @@ function __fish_astream_wants_address
     for word in (commandline -opc)[3..-1]
         if test $is_value = 1
             set is_value 0
-        else if contains -- $word --alpn --cacert --cert --count --crl --every --expires-within --forward --forward-cacert --forward-cert --forward-key --forward-pin --forward-servername --grace --idle-timeout --key --max-conns --pin --proxy --proxy-cacert --retry-for --servername --starttls --timeout --tls-max --tls-min -i -m -w -x
+        else if contains -- $word --alpn --cacert --cert --count --crl --every --expires-within --forward --forward-cacert --forward-cert --forward-key --forward-pin --forward-servername --grace --idle-timeout --key --max-conns --pin --proxy --proxy-cacert --retry-for --servername --source --starttls --timeout --tls-max --tls-min -i -m -s -w -x
             set is_value 1
         else if not string match -q -- '-*' $word
             return 1

@@ -60,6 +60,8 @@ const WRITE: &[(&str, &str)] = &[
     ("connect h 443 --tls -servername n", "connect h 443 --tls --servername n)"),
     ("connect h 443 --tls --no-verify", "connect h 443 --tls --insecure; safer is --pin PIN"),
     ("connect h 443 --ssl --cafile a;b", "connect h 443 --tls --cacert 'a;b')"),
+    ("connect -p 5000 localhost 80", "connect localhost 80 -s :5000)"),
+    ("connect -s 127.0.0.1 -p 5000 localhost 80", "connect localhost 80 -s 127.0.0.1:5000)"),
 ];
 
 /// What cannot be done yet, and what to do today.
@@ -67,7 +69,6 @@ const LATER: &[(&str, &str)] = &[
     ("listen 8080 -e sh", "no command is run yet; use a pipe: mkfifo back;"),
     ("-lvnp 8080 -e sh", "no command is run yet"),
     ("-c sh localhost 80", "no command is run yet"),
-    ("connect -p 5000 localhost 80", "the local address cannot be chosen yet; use nc"),
 ];
 
 #[test]

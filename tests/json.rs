@@ -78,13 +78,17 @@ fn a_handshake_is_reported_with_the_certificates_of_the_peer_on_both_sides() {
     assert_eq!(names(&ours), ["connected", "tls", "closed"]);
     assert_eq!(names(&theirs), ["listening", "accepted", "tls", "closed"]);
     assert_eq!(theirs[1]["peer"], ours[0]["local"]);
+    let (mut ours, mut theirs) = (ours, theirs);
+    for tls in [&mut ours[1], &mut theirs[2]] {
+        assert!(tls["seconds"].take().as_f64().unwrap() > 0.0);
+    }
     for (tls, peer, certificates) in [
         (&ours[1], &ours[0]["peer"], certificate(&own, &["localhost", "127.0.0.1", "::1"])),
         (&theirs[2], &ours[0]["local"], certificate(&client, &["a client"])),
     ] {
         let wanted = json!({
             "event": "tls", "peer": peer, "version": "TLSv1.3", "cipher": "TLS_AES_256_GCM_SHA384",
-            "key_exchange": "X25519MLKEM768", "alpn": null, "resumed": false, "unverified": null,
+            "key_exchange": "X25519MLKEM768", "alpn": null, "resumed": false, "seconds": null, "unverified": null,
             "certificates": [certificates],
         });
         assert_eq!(*tls, wanted);

@@ -1,15 +1,14 @@
 //! `open_datagrams`: a socket of its own for messages to one address.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::session::Datagrams;
-use crate::endpoint::{Endpoint, Family};
+use crate::endpoint::{Endpoint, Family, Source};
 use crate::error::Error;
 use crate::policy::Deadline;
 use crate::stream::{ConnectOptions, SETUP_TIMEOUT};
-use crate::transport::{DatagramDial, Dial, Eyeballs, Known, connect_datagrams};
+use crate::transport::{DatagramDial, Dial, Eyeballs, Known, ThisEnd, connect_datagrams};
 
 /// How to open a session of datagrams.
 #[derive(Debug, Clone)]
@@ -19,8 +18,7 @@ pub struct DatagramOptions {
     known: Option<Arc<Known>>,
     timeout: Option<Duration>,
     idle: Option<Duration>,
-    local: Option<SocketAddr>,
-    interface: Option<String>,
+    source: Source,
     broadcast: bool,
 }
 
@@ -32,8 +30,7 @@ impl Default for DatagramOptions {
             known: None,
             timeout: Some(SETUP_TIMEOUT),
             idle: None,
-            local: None,
-            interface: None,
+            source: Source::default(),
             broadcast: false,
         }
     }
@@ -74,17 +71,17 @@ impl DatagramOptions {
         self
     }
 
-    /// Sends from this address; the system chooses one by default. asyncio's `local_addr`.
+    /// Sends from this address, port or interface; the system chooses them by default. asyncio's `local_addr`.
     #[must_use]
-    pub fn local_addr(mut self, local: SocketAddr) -> Self {
-        self.local = Some(local);
+    pub fn local_addr(mut self, source: impl Into<Source>) -> Self {
+        self.source = source.into();
         self
     }
 
     /// Sends by this network interface, `eth0` say, also to a multicast group.
     #[must_use]
     pub fn interface(mut self, name: impl Into<String>) -> Self {
-        self.interface = Some(name.into());
+        self.source = self.source.interface(name);
         self
     }
 
@@ -108,12 +105,14 @@ impl DatagramOptions {
     }
 
     fn dial(&self) -> Dial {
+        let source = Some(&self.source).filter(|source| **source != Source::default());
+        let source = source.map(|source| Arc::new(source.clone()));
         Dial {
             known: self.known.clone(),
             family: self.family,
             numeric: self.numeric,
             eyeballs: Eyeballs::default(),
-            source: None,
+            this_end: ThisEnd { source, multipath: false },
             deadline: Deadline::after(self.timeout),
         }
     }
@@ -150,12 +149,7 @@ impl DatagramOptions {
 /// [`Error::Resolve`]; [`Error::Timeout`] of looking the name up; [`Error::Connect`] with every address that there
 /// is no route to; [`Error::Invalid`] for an address to listen on.
 pub async fn open_datagrams(endpoint: &Endpoint, options: &DatagramOptions) -> Result<Datagrams, Error> {
-    let dial = DatagramDial {
-        dial: options.dial(),
-        local: options.local,
-        interface: options.interface.as_deref(),
-        broadcast: options.broadcast,
-    };
+    let dial = DatagramDial { dial: options.dial(), broadcast: options.broadcast };
     open(endpoint, &dial, options.idle).await
 }
 
@@ -167,15 +161,11 @@ pub(crate) async fn open_datagrams_as(
     let Some(dial) = options.dial_plain() else {
         return Err(Error::invalid(endpoint, "datagrams go neither over TLS nor through a proxy"));
     };
-    let dial = DatagramDial { dial, local: None, interface: None, broadcast: false };
+    let dial = DatagramDial { dial, broadcast: false };
     open(endpoint, &dial, None).await
 }
 
-async fn open(
-    endpoint: &Endpoint,
-    dial: &DatagramDial<'_>,
-    idle: Option<Duration>,
-) -> Result<Datagrams, Error> {
+async fn open(endpoint: &Endpoint, dial: &DatagramDial, idle: Option<Duration>) -> Result<Datagrams, Error> {
     let session = Datagrams::connected(connect_datagrams(endpoint, dial).await?, idle);
     tracing::info!("sending datagrams to {} from {}", session.peer_addr(), session.local_addr());
     Ok(session)

@@ -48,6 +48,14 @@ impl Source {
     }
 }
 
+impl Source {
+    /// The interface, if that is all.
+    pub fn only_interface(&self) -> Option<&str> {
+        let name = self.interface.as_deref()?;
+        (self.ip.is_none() && self.port == 0).then_some(name)
+    }
+}
+
 impl From<IpAddr> for Source {
     fn from(ip: IpAddr) -> Self {
         Self { ip: Some(ip), ..Self::default() }

@@ -12,7 +12,7 @@ use crate::policy::Deadline;
 use crate::transport::proxy::Proxy;
 use crate::transport::starttls::StartTls;
 use crate::transport::tls::{Connector, TlsClient};
-use crate::transport::{Dial, Eyeballs, Known, is_target};
+use crate::transport::{Dial, Eyeballs, Known, ThisEnd, is_target};
 
 /// How to open a connection.
 #[derive(Debug, Clone)]
@@ -21,7 +21,7 @@ pub struct ConnectOptions {
     numeric: bool,
     known: Option<Arc<Known>>,
     eyeballs: Eyeballs,
-    source: Option<Arc<Source>>,
+    this_end: ThisEnd,
     pub(super) proxies: Vec<Proxy>,
     pub(super) timeout: Option<Duration>,
     retry: Option<Retry>,
@@ -37,7 +37,7 @@ impl Default for ConnectOptions {
             numeric: false,
             known: None,
             eyeballs: Eyeballs::default(),
-            source: None,
+            this_end: ThisEnd::default(),
             proxies: Vec::new(),
             timeout: Some(SETUP_TIMEOUT),
             retry: None,
@@ -96,7 +96,15 @@ impl ConnectOptions {
     /// ```
     #[must_use]
     pub fn local_addr(mut self, source: impl Into<Source>) -> Self {
-        self.source = Some(Arc::new(source.into()));
+        self.this_end.source = Some(Arc::new(source.into()));
+        self
+    }
+
+    /// Uses several paths at once, and goes on when one of them fails, if the peer has multipath TCP as well
+    /// (RFC 8684); otherwise plain TCP. Linux only: elsewhere connecting fails with [`Error::Connect`].
+    #[must_use]
+    pub fn multipath(mut self, yes: bool) -> Self {
+        self.this_end.multipath = yes;
         self
     }
 
@@ -195,9 +203,9 @@ impl ConnectOptions {
 
     /// How to connect.
     pub(super) fn dial(&self, deadline: Deadline) -> Dial {
-        let (known, source) = (self.known.clone(), self.source.clone());
+        let (known, this_end) = (self.known.clone(), self.this_end.clone());
         let &Self { family, numeric, eyeballs, .. } = self;
-        Dial { known, family, numeric, eyeballs, source, deadline }
+        Dial { known, family, numeric, eyeballs, this_end, deadline }
     }
 
     /// How to reach a target without streams; None if TLS or a proxy is in between, which need streams.

@@ -71,6 +71,14 @@ impl ServerOptions {
         self
     }
 
+    /// Uses multipath TCP with the clients that have it (RFC 8684). Linux only: elsewhere listening fails with
+    /// [`Error::Bind`].
+    #[must_use]
+    pub fn multipath(mut self, yes: bool) -> Self {
+        self.listen.multipath = yes;
+        self
+    }
+
     /// Speaks TLS.
     #[must_use]
     pub fn tls(mut self, tls: TlsServer) -> Self {

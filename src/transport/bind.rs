@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 
 use super::listener::{Bound, Listener, Listening};
 use super::resolve::resolve;
-use super::{unix, with_manners};
+use super::{multipath, unix, with_manners};
 use crate::endpoint::{Address, Endpoint, Family};
 use crate::error::{Error, reason};
 
@@ -29,11 +29,13 @@ pub(crate) struct Listen {
     pub(crate) backlog: u32,
     /// Whether others may listen on the same port, who then share its connections.
     pub(crate) reuse_port: bool,
+    /// Whether multipath TCP is used with clients that have it.
+    pub(crate) multipath: bool,
 }
 
 impl Default for Listen {
     fn default() -> Self {
-        Self { family: Family::Any, numeric: false, backlog: BACKLOG, reuse_port: false }
+        Self { family: Family::Any, numeric: false, backlog: BACKLOG, reuse_port: false, multipath: false }
     }
 }
 
@@ -126,7 +128,8 @@ impl Listen {
     }
 
     fn listen(&self, address: SocketAddr) -> io::Result<TcpListener> {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        let protocol = if self.multipath { Some(multipath::protocol()?) } else { None };
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, protocol)?;
         socket.set_reuse_address(true)?;
         if self.reuse_port {
             socket.set_reuse_port(true)?;

@@ -2,8 +2,8 @@
 
 use std::io::{self, ErrorKind};
 
-use tokio::net::TcpSocket;
+use socket2::Socket;
 
-pub(super) fn bind(_: &TcpSocket, _: &str) -> io::Result<()> {
+pub(super) fn bind(_: &Socket, _: &str) -> io::Result<()> {
     Err(io::Error::new(ErrorKind::Unsupported, "this system cannot tie a connection to an interface"))
 }

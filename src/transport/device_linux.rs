@@ -2,8 +2,8 @@
 
 use std::io;
 
-use tokio::net::TcpSocket;
+use socket2::Socket;
 
-pub(super) fn bind(socket: &TcpSocket, name: &str) -> io::Result<()> {
+pub(super) fn bind(socket: &Socket, name: &str) -> io::Result<()> {
     socket.bind_device(Some(name.as_bytes()))
 }

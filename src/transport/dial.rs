@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use super::eyeballs::Eyeballs;
 use super::resolve::{list, resolve};
-use super::{Transport, unix};
-use crate::endpoint::{Endpoint, Family, Source};
+use super::source::ThisEnd;
+use super::{Transport, multipath, unix};
+use crate::endpoint::{Endpoint, Family};
 use crate::error::{Attempt, Error, Step, reason};
 use crate::policy::Deadline;
 
@@ -17,7 +18,7 @@ pub(crate) struct Dial {
     pub(crate) family: Family,
     pub(crate) numeric: bool,
     pub(crate) eyeballs: Eyeballs,
-    pub(crate) source: Option<Arc<Source>>,
+    pub(crate) this_end: ThisEnd,
     pub(crate) deadline: Deadline,
 }
 
@@ -50,8 +51,8 @@ impl Dial {
     }
 
     /// Those of `addresses` that can be reached from the source, in the order in which they are tried.
-    fn reachable(&self, mut addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Error> {
-        if let Some(source) = &self.source {
+    pub(super) fn reachable(&self, mut addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Error> {
+        if let Some(source) = &self.this_end.source {
             addresses.retain(|address| source.reaches(address));
             if addresses.is_empty() {
                 let reason = "the target has no address of the same family";
@@ -61,8 +62,8 @@ impl Dial {
         Ok(self.eyeballs.order(addresses))
     }
 
-    fn no_source(&self, cause: io::Error) -> Error {
-        let local = self.source.as_ref().map_or_else(String::new, ToString::to_string);
+    pub(super) fn no_source(&self, cause: io::Error) -> Error {
+        let local = self.this_end.source.as_ref().map_or_else(String::new, ToString::to_string);
         Error::Source { local, cause: cause.into() }
     }
 
@@ -89,18 +90,23 @@ pub(crate) async fn dial(endpoint: &Endpoint, how: &Dial) -> Result<Transport, E
             let doing = || format!("connecting to {}", names(endpoint, &addresses));
             let raced = how
                 .deadline
-                .bound(Step::Connect, how.eyeballs.race(how.source.as_ref(), &addresses, &mut failed), doing)
+                .bound(Step::Connect, how.eyeballs.race(&how.this_end, &addresses, &mut failed), doing)
                 .await;
             // The error names them all where every one has failed.
             if !matches!(raced, Ok(Ok(None))) {
                 failed.iter().for_each(log_failed);
             }
             match raced?.map_err(|cause| how.no_source(cause))? {
-                Some(stream) => Ok(Transport::tcp(stream)),
+                Some(stream) => {
+                    if how.this_end.multipath {
+                        tracing::info!("{endpoint}: {}", multipath::outcome(&stream));
+                    }
+                    Ok(Transport::tcp(stream))
+                }
                 None => Err(failure(endpoint, failed)),
             }
         }
-        Endpoint::Unix(_) if how.source.is_some() => {
+        Endpoint::Unix(_) if how.this_end.source.is_some() => {
             Err(Error::invalid(endpoint, "a connection to a Unix socket has no source address"))
         }
         Endpoint::Unix(path) => how

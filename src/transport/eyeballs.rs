@@ -3,14 +3,16 @@
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::io::Errno;
+use socket2::Socket;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::endpoint::{Family, Source};
+use super::source::ThisEnd;
+use crate::endpoint::Family;
 use crate::error::Attempt;
 
 /// How the addresses of a name are tried.
@@ -56,7 +58,7 @@ impl Eyeballs {
 }
 
 /// Why a connection was not made: because of the source, or of the target.
-enum Failure {
+pub(super) enum Failure {
     Source(io::Error),
     Target(io::Error),
 }
@@ -69,7 +71,7 @@ impl Eyeballs {
     /// The source cannot be had.
     pub(super) async fn race(
         self,
-        source: Option<&Arc<Source>>,
+        this_end: &ThisEnd,
         addresses: &[SocketAddr],
         failed: &mut Vec<Attempt>,
     ) -> io::Result<Option<TcpStream>> {
@@ -86,7 +88,7 @@ impl Eyeballs {
         loop {
             if let Some(address) = waiting.pop_front() {
                 tracing::info!("connecting to {address}");
-                let connecting = connect(address, source.cloned());
+                let connecting = connect(address, this_end.clone());
                 if waiting.is_empty() && trying.is_empty() {
                     // Nothing to race against: no task.
                     if let Some(stream) = done(address, connecting.await)? {
@@ -110,20 +112,32 @@ impl Eyeballs {
     }
 }
 
-async fn connect(address: SocketAddr, source: Option<Arc<Source>>) -> Result<TcpStream, Failure> {
-    let connected = match source {
-        None => TcpStream::connect(address).await,
-        Some(source) => {
-            let connected = source.socket(address).map_err(Failure::Source)?.connect(address).await;
-            // The same two ends are connected already, or were a moment ago.
-            let is_taken = |kind| matches!(kind, ErrorKind::AddrInUse | ErrorKind::AddrNotAvailable);
-            match connected {
-                Err(cause) if is_taken(cause.kind()) => return Err(Failure::Source(cause)),
-                connected => connected,
-            }
-        }
-    };
-    connected.and_then(not_itself).map_err(Failure::Target)
+async fn connect(address: SocketAddr, this_end: ThisEnd) -> Result<TcpStream, Failure> {
+    let socket = this_end.socket(address).map_err(Failure::Target)?;
+    if let Some(source) = &this_end.source {
+        source.bind(&socket, address).map_err(Failure::Source)?;
+    }
+    // The same two ends are connected already, or were a moment ago.
+    let is_taken = |kind| matches!(kind, ErrorKind::AddrInUse | ErrorKind::AddrNotAvailable);
+    match connected(socket, address).await.and_then(not_itself) {
+        Err(cause) if this_end.source.is_some() && is_taken(cause.kind()) => Err(Failure::Source(cause)),
+        connected => connected.map_err(Failure::Target),
+    }
+}
+
+/// Connects a socket. It is looked at once before it is waited for, which is most of what a refusal by this machine
+/// costs: that has come by then.
+async fn connected(socket: Socket, address: SocketAddr) -> io::Result<TcpStream> {
+    match socket.connect(&address.into()) {
+        Err(error) if error.raw_os_error() != Some(Errno::INPROGRESS.raw_os_error()) => return Err(error),
+        _ => {}
+    }
+    if let Some(refused) = socket.take_error()? {
+        return Err(refused);
+    }
+    let stream = TcpStream::from_std(socket.into())?;
+    stream.writable().await?;
+    stream.take_error()?.map_or(Ok(stream), Err)
 }
 
 /// A free port of this machine may be given to us as our own, and TCP then connects a socket to itself
@@ -142,17 +156,16 @@ mod tests {
     use std::time::Instant;
 
     /// An address that swallows connections: listening, and its queue is full.
-    fn black_hole(host: &str) -> (socket2::Socket, Vec<socket2::Socket>, SocketAddr) {
+    fn black_hole(host: &str) -> (Socket, Vec<Socket>, SocketAddr) {
         let address: SocketAddr = format!("{host}:0").parse().unwrap();
         let listener =
-            socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None).unwrap();
+            Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None).unwrap();
         listener.bind(&address.into()).unwrap();
         listener.listen(0).unwrap();
         let address = listener.local_addr().unwrap().as_socket().unwrap();
         let fill = (0..3).map(|_| {
             let socket =
-                socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)
-                    .unwrap();
+                Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None).unwrap();
             socket.set_nonblocking(true).unwrap();
             let _ = socket.connect(&address.into());
             socket
@@ -161,8 +174,8 @@ mod tests {
         (listener, fill, address)
     }
 
-    fn refusing() -> (socket2::Socket, SocketAddr) {
-        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    fn refusing() -> (Socket, SocketAddr) {
+        let socket = Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
         socket.bind(&"127.0.0.1:0".parse::<SocketAddr>().unwrap().into()).unwrap();
         let address = socket.local_addr().unwrap().as_socket().unwrap();
         (socket, address)
@@ -174,7 +187,7 @@ mod tests {
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
         let start = Instant::now();
         let stream = Eyeballs::default()
-            .race(None, &[dead, server.local_addr().unwrap()], &mut Vec::new())
+            .race(&ThisEnd::default(), &[dead, server.local_addr().unwrap()], &mut Vec::new())
             .await
             .unwrap()
             .unwrap();
@@ -190,7 +203,7 @@ mod tests {
         let (_socket, dead) = refusing();
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = Eyeballs::default()
-            .race(None, &[dead, dead, server.local_addr().unwrap()], &mut Vec::new())
+            .race(&ThisEnd::default(), &[dead, dead, server.local_addr().unwrap()], &mut Vec::new())
             .await
             .unwrap()
             .unwrap();
@@ -201,7 +214,13 @@ mod tests {
     async fn every_failed_address_is_named() {
         let ((_one, first), (_two, second)) = (refusing(), refusing());
         let mut attempts = Vec::new();
-        assert!(Eyeballs::default().race(None, &[first, second], &mut attempts).await.unwrap().is_none());
+        assert!(
+            Eyeballs::default()
+                .race(&ThisEnd::default(), &[first, second], &mut attempts)
+                .await
+                .unwrap()
+                .is_none()
+        );
         let mut named: Vec<_> = attempts.iter().map(|a| a.address.clone()).collect();
         named.sort();
         let mut wanted = vec![first.to_string(), second.to_string()];
@@ -224,10 +243,11 @@ mod tests {
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
         let how = Eyeballs { delay: None, ..Eyeballs::default() };
         let addresses = [dead, server.local_addr().unwrap()];
-        assert!(how.race(None, &addresses, &mut Vec::new()).await.unwrap().is_some());
+        assert!(how.race(&ThisEnd::default(), &addresses, &mut Vec::new()).await.unwrap().is_some());
         let (_listener, _fill, silent) = black_hole("127.0.0.1");
         let (mut failed, addresses) = (Vec::new(), [silent, server.local_addr().unwrap()]);
-        let racing = how.race(None, &addresses, &mut failed);
+        let this_end = ThisEnd::default();
+        let racing = how.race(&this_end, &addresses, &mut failed);
         let delay = Duration::from_millis(500);
         assert!(tokio::time::timeout(delay, racing).await.is_err(), "the second one was tried");
     }

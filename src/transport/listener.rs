@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -9,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use socket2::{SockRef, Socket, Type};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 
 use super::unix::{self, OwnedPath};
-use super::{Transport, tcp_address, with_manners};
+use super::{Transport, multipath, tcp_address, with_manners};
 use crate::endpoint::Address;
 use crate::error::reason;
 
@@ -42,6 +43,7 @@ impl Listener {
     fn poll_accept(&self, cx: &mut Context<'_>, local: &Address) -> Poll<io::Result<Accepted>> {
         match self {
             Self::Tcp(listener) => listener.poll_accept(cx).map_ok(|(stream, peer)| {
+                log_multipath(listener, &stream, peer);
                 if !cfg!(target_os = "linux") {
                     // On Linux it inherits them from the listener.
                     with_manners(&SockRef::from(&stream));
@@ -57,6 +59,13 @@ impl Listener {
                 Accepted { transport: Transport::Unix(stream), peer, local }
             }),
         }
+    }
+}
+
+/// Whether a client has multipath TCP, if it is asked for.
+fn log_multipath(listener: &TcpListener, client: &TcpStream, peer: SocketAddr) {
+    if tracing::enabled!(tracing::Level::INFO) && multipath::is_asked_for(listener) {
+        tracing::info!("{peer}: {}", multipath::outcome(client));
     }
 }
 

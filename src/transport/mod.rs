@@ -13,6 +13,8 @@ mod eyeballs;
 mod halves;
 mod listener;
 mod loss;
+#[cfg_attr(target_os = "linux", path = "multipath_linux.rs")]
+mod multipath;
 mod prefixed;
 pub(crate) mod proxy;
 mod quoted;
@@ -54,6 +56,7 @@ pub(crate) use prefixed::Prefixed;
 pub(crate) use quoted::quoted;
 pub(crate) use shared::{Foreign, Io, Shared};
 pub(crate) use socket::{AsyncSocket, BlockingSocket};
+pub(crate) use source::ThisEnd;
 pub use unix::Credentials;
 pub(crate) use watched::{Watched, readiness};
 

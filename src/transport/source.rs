@@ -1,12 +1,33 @@
-//! Sockets that connect from an address, a port or an interface of one's choice.
+//! This end of a connection to be made: its socket, which may come from an address, a port or an interface of one's
+//! choice.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::sync::Arc;
 
-use tokio::net::TcpSocket;
+use rustix::io::ioctl_fionbio;
+use socket2::{Domain, Socket, Type};
 
-use super::device;
+use super::{device, multipath};
 use crate::endpoint::Source;
+
+/// This end of a connection to be made.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ThisEnd {
+    pub(crate) source: Option<Arc<Source>>,
+    /// Whether multipath TCP is used if the peer has it.
+    pub(crate) multipath: bool,
+}
+
+impl ThisEnd {
+    /// A socket for a connection to `target`, which does not block.
+    pub(super) fn socket(&self, target: SocketAddr) -> io::Result<Socket> {
+        let protocol = if self.multipath { Some(multipath::protocol()?) } else { None };
+        let socket = Socket::new(Domain::for_address(target), Type::STREAM, protocol)?;
+        ioctl_fionbio(&socket, true)?;
+        Ok(socket)
+    }
+}
 
 impl Source {
     /// Whether an address of this family can be reached from here.
@@ -14,23 +35,29 @@ impl Source {
         self.ip.is_none_or(|ip| ip.is_ipv4() == target.is_ipv4())
     }
 
-    /// A socket for a connection from here to `target`.
-    pub(super) fn socket(&self, target: SocketAddr) -> io::Result<TcpSocket> {
-        let (socket, any) = match target {
-            SocketAddr::V4(_) => (TcpSocket::new_v4()?, IpAddr::from(Ipv4Addr::UNSPECIFIED)),
-            SocketAddr::V6(_) => (TcpSocket::new_v6()?, IpAddr::from(Ipv6Addr::UNSPECIFIED)),
-        };
+    /// Makes a connection of `socket` to `target` come from here.
+    pub(super) fn bind(&self, socket: &Socket, target: SocketAddr) -> io::Result<()> {
         if let Some(name) = &self.interface {
-            device::bind(&socket, name)?;
+            device::bind(socket, name)?;
         }
-        if self.ip.is_some() || self.port != 0 {
+        if let Some(address) = self.address(target) {
             // A connection from the same port to another address, or one that has ended, is in nobody's way.
-            socket.set_reuseaddr(self.port != 0)?;
-            socket.bind(match self.ip.unwrap_or(any) {
-                IpAddr::V6(ip) => SocketAddrV6::new(ip, self.port, 0, self.scope).into(),
-                ip @ IpAddr::V4(_) => SocketAddr::new(ip, self.port),
-            })?;
+            socket.set_reuse_address(self.port != 0)?;
+            socket.bind(&address.into())?;
         }
-        Ok(socket)
+        Ok(())
+    }
+
+    /// The address for what goes to `target`; None if the system chooses all of it.
+    pub(super) fn address(&self, target: SocketAddr) -> Option<SocketAddr> {
+        let any = match target {
+            SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
+            SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
+        };
+        let address = match self.ip.unwrap_or(any) {
+            IpAddr::V6(ip) => SocketAddrV6::new(ip, self.port, 0, self.scope).into(),
+            ip @ IpAddr::V4(_) => SocketAddr::new(ip, self.port),
+        };
+        (self.ip.is_some() || self.port != 0).then_some(address)
     }
 }

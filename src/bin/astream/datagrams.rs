@@ -62,7 +62,7 @@ impl Serving<'_> {
         crate::descriptors::raise_limit();
         let mut signals = Signals::new()?;
         let (fatal, mut failed) = mpsc::channel(1);
-        let handler = Arc::new(handler);
+        let (handler, options) = (Arc::new(handler), self.options()?);
         let serve = move |session: Datagrams| {
             let (handler, fatal) = (Arc::clone(&handler), fatal.clone());
             async move {
@@ -78,7 +78,7 @@ impl Serving<'_> {
         };
         let endpoint = self.args.address.endpoint()?;
         let server = tokio::select! {
-            server = async { serve_datagrams(serve, &endpoint, &self.options()).await } => server?,
+            server = async { serve_datagrams(serve, &endpoint, &options).await } => server?,
             signal = signals.next() => return Ok(signal),
         };
         report::report(&Event::Listening { addresses: server.local_addrs() });
@@ -105,12 +105,18 @@ impl Serving<'_> {
         Ok(Ending::Status(0))
     }
 
-    fn options(&self) -> DatagramServerOptions {
-        DatagramServerOptions::new()
+    /// # Errors
+    /// What it receives by is no interface.
+    fn options(&self) -> Result<DatagramServerOptions, Error> {
+        let options = DatagramServerOptions::new()
             .family(self.args.address.family())
             .numeric(self.args.reach.numeric)
             .idle_timeout(self.session_timeout)
-            .max_sessions(usize::try_from(self.args.datagrams.max_conns).unwrap_or(usize::MAX))
+            .max_sessions(usize::try_from(self.args.datagrams.max_conns).unwrap_or(usize::MAX));
+        // Otherwise it is about the target of a relay.
+        let interface =
+            if self.args.forward.target()?.is_none() { self.args.reach.interface()? } else { None };
+        Ok(interface.into_iter().fold(options, DatagramServerOptions::interface))
     }
 }
 

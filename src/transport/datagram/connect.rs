@@ -10,13 +10,12 @@ use super::bind::send_by;
 use super::{DatagramSocket, Route, unix};
 use crate::endpoint::{Address, Endpoint};
 use crate::error::{Attempt, Error};
+use crate::transport::eyeballs::Failure;
 use crate::transport::{Dial, is_target};
 
 /// How to reach an address with datagrams.
-pub(crate) struct DatagramDial<'a> {
+pub(crate) struct DatagramDial {
     pub(crate) dial: Dial,
-    pub(crate) local: Option<SocketAddr>,
-    pub(crate) interface: Option<&'a str>,
     pub(crate) broadcast: bool,
 }
 
@@ -30,13 +29,13 @@ pub(crate) struct Connected {
 }
 
 /// Chooses the first address of `endpoint` that there is a route to. Nothing is sent.
-pub(crate) async fn connect_datagrams(
-    endpoint: &Endpoint,
-    how: &DatagramDial<'_>,
-) -> Result<Connected, Error> {
+pub(crate) async fn connect_datagrams(endpoint: &Endpoint, how: &DatagramDial) -> Result<Connected, Error> {
     is_target(endpoint)?;
     let failed = |attempts| Error::Connect { target: endpoint.to_string(), attempts };
     match endpoint {
+        Endpoint::Unix(_) if how.dial.this_end.source.is_some() => {
+            Err(Error::invalid(endpoint, "a connection to a Unix socket has no source address"))
+        }
         Endpoint::Unix(path) => match unix::connect_datagrams(path) {
             Ok(socket) => {
                 let peer = Address::Unix(Some(path.clone()));
@@ -46,10 +45,11 @@ pub(crate) async fn connect_datagrams(
         },
         Endpoint::Tcp { host, port } => {
             let mut attempts = Vec::new();
-            for peer in how.dial.addresses(host, *port).await? {
+            for peer in how.dial.reachable(how.dial.addresses(host, *port).await?)? {
                 match how.connect(peer) {
                     Ok(connected) => return Ok(connected),
-                    Err(cause) => attempts.push(Attempt::new(peer, cause)),
+                    Err(Failure::Source(cause)) => return Err(how.dial.no_source(cause)),
+                    Err(Failure::Target(cause)) => attempts.push(Attempt::new(peer, cause)),
                 }
             }
             Err(failed(attempts))
@@ -57,19 +57,29 @@ pub(crate) async fn connect_datagrams(
     }
 }
 
-impl DatagramDial<'_> {
-    fn connect(&self, peer: SocketAddr) -> io::Result<Connected> {
-        let socket = Socket::new(Domain::for_address(peer), Type::DGRAM, None)?;
+impl DatagramDial {
+    fn connect(&self, peer: SocketAddr) -> Result<Connected, Failure> {
+        let socket = Socket::new(Domain::for_address(peer), Type::DGRAM, None).map_err(Failure::Target)?;
+        let local = self.come_from_source(&socket, peer).map_err(Failure::Source)?;
+        self.aim(socket, local, peer).map_err(Failure::Target)
+    }
+
+    /// Makes a socket send from the source, and gives its address if it has one now.
+    fn come_from_source(&self, socket: &Socket, peer: SocketAddr) -> io::Result<Option<SocketAddr>> {
+        let Some(source) = &self.dial.this_end.source else { return Ok(None) };
+        if let Some(interface) = &source.interface {
+            send_by(socket, peer.ip(), interface)?;
+        }
+        let local = source.address(peer);
+        local.map_or(Ok(()), |local| socket.bind(&local.into()))?;
+        Ok(local)
+    }
+
+    fn aim(&self, socket: Socket, local: Option<SocketAddr>, peer: SocketAddr) -> io::Result<Connected> {
         socket.set_broadcast(self.broadcast)?;
-        if let Some(interface) = self.interface {
-            send_by(&socket, peer.ip(), interface)?;
-        }
-        if let Some(local) = self.local {
-            socket.bind(&local.into())?;
-        }
         let is_many = self.broadcast || peer.ip().is_multicast();
         if is_many {
-            if self.local.is_none() {
+            if local.is_none() {
                 socket.bind(&any(peer).into())?;
             }
         } else {

@@ -92,9 +92,10 @@ impl From<Address> for Connect {
 /// The first line on stderr is "astream: listening on ADDRESS" with the real port. One connection
 /// is served; with -k or --echo all are, until a signal comes.
 #[derive(Args)]
-#[command(mut_arg("retry_for", |arg| arg.requires("forward")))]
+#[command(mut_arg("retry_for", |arg| arg.requires("forward")), mut_arg("source", |arg| arg.requires("outward")))]
 #[command(group(ArgGroup::new("any_tls").multiple(true).args(["tls", "forward_tls"])))]
 #[command(mut_arg("proxy", |proxy| proxy.requires("forward")))]
+#[command(group(ArgGroup::new("outward").multiple(true).args(["forward", "udp"])))]
 pub struct Listen {
     #[command(flatten)]
     pub address: Address,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use astream::{ConnectOptions, DatagramOptions, Endpoint, Error};
+use astream::{ConnectOptions, DatagramOptions, Endpoint, Error, Source};
 use clap::{Args, ValueHint};
 
 use super::proxy::ProxyOptions;
@@ -28,6 +28,12 @@ pub struct Reach {
     /// Try again for TIME what may pass: a name, a port, a handshake; 0: no limit
     #[arg(long, hide_short_help = true, value_name = "TIME", value_hint = ValueHint::Other, value_parser = units::limit)]
     retry_for: Option<Limit>,
+    /// Connect from ADDR, ADDR:PORT, :PORT or %INTERFACE
+    #[arg(short = 's', long, hide_short_help = true, value_name = "ADDR", value_hint = ValueHint::Other)]
+    source: Option<Source>,
+    /// Multipath TCP, with a peer that has it too
+    #[arg(long, hide_short_help = true)]
+    pub mptcp: bool,
     #[command(flatten)]
     proxy: ProxyOptions,
 }
@@ -35,17 +41,33 @@ pub struct Reach {
 impl Reach {
     /// How to reach `target`, whose certificate is verified by those of `cacert`.
     pub fn options(&self, target: &Endpoint, cacert: &[PathBuf]) -> Result<ConnectOptions, Error> {
-        let options = ConnectOptions::new()
+        let mut options = ConnectOptions::new()
             .numeric(self.numeric)
             .timeout(self.timeout())
             .retry_for(self.retry_for.map(|limit| limit.get().unwrap_or(Duration::MAX)))
+            .multipath(self.mptcp)
             .by_streams(by_streams());
+        if let Some(source) = &self.source {
+            options = options.local_addr(source.clone());
+        }
         Ok(self.proxy.proxies(target, cacert)?.into_iter().fold(options, ConnectOptions::proxy))
     }
 
     /// How to reach a target with datagrams.
     pub fn datagrams(&self) -> DatagramOptions {
-        DatagramOptions::new().numeric(self.numeric).timeout(self.timeout())
+        let options = DatagramOptions::new().numeric(self.numeric).timeout(self.timeout());
+        self.source.iter().fold(options, |options, source| options.local_addr(source.clone()))
+    }
+
+    /// The one interface by which datagrams are received.
+    ///
+    /// # Errors
+    /// The source is an address or a port, which is what a listener listens on.
+    pub fn interface(&self) -> Result<Option<&str>, Error> {
+        let Some(source) = &self.source else { return Ok(None) };
+        source.only_interface().map(Some).ok_or_else(|| {
+            Error::invalid(source, "a listener of datagrams is tied to an interface only: %INTERFACE")
+        })
     }
 
     pub fn timeout(&self) -> Option<Duration> {

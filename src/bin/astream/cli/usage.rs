@@ -2,6 +2,8 @@
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use super::habits;
+
 /// The error in one line. Without a hint it names `--help`.
 pub fn one_line(error: &clap::Error, has_hint: bool) -> String {
     let message = match error.kind() {
@@ -13,7 +15,11 @@ pub fn one_line(error: &clap::Error, has_hint: bool) -> String {
             format!("'{word}' is not a command: connect or listen")
         }
         ErrorKind::ValueValidation => invalid_value(error),
-        _ => without_usage(&error.render().to_string(), has_hint),
+        _ => {
+            // What it is elsewhere is known, and is nothing that has a similar name here.
+            let is_foreign = habits::is_known(context(error, ContextKind::InvalidArg));
+            without_usage(&error.render().to_string(), has_hint || is_foreign)
+        }
     };
     let message = printable(&message);
     if has_hint { message } else { format!("{message}; see --help") }

@@ -119,6 +119,7 @@ impl Setup<'_> {
         let options = ServerOptions::new()
             .family(args.address.family())
             .numeric(args.reach.numeric)
+            .multipath(args.reach.mptcp)
             .handshake_timeout(args.reach.timeout())
             .idle_timeout(args.exchange.idle_timeout())
             .by_streams(cli::by_streams());

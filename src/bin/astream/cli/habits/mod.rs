@@ -9,7 +9,7 @@ use std::ffi::OsString;
 
 use super::is_sound;
 use table::Meaning::{Address, But, Is, Later, Listen, Nothing, Port, Unix};
-use table::{SCHEMES, SOURCE, Takes, known, own, takes};
+use table::{SCHEMES, Takes, known, own, takes};
 
 /// What to write instead of these words, or to do instead of what they ask for.
 pub fn advice(words: &[OsString]) -> Option<String> {
@@ -29,6 +29,11 @@ pub fn advice(words: &[OsString]) -> Option<String> {
         return None;
     }
     Some(line.text())
+}
+
+/// Whether this is an option of another program.
+pub fn is_known(option: &str) -> bool {
+    known(option).is_some()
 }
 
 /// The parts of a command line.
@@ -132,7 +137,7 @@ impl Line {
         let is_listen = *self.command.get_or_insert("connect") == "listen";
         match self.port.take() {
             Some(port) if is_listen => self.address.push(port),
-            Some(_) => self.later = Some(SOURCE),
+            Some(port) => self.come_from(&port),
             None => {}
         }
         self.name_socket();
@@ -163,6 +168,16 @@ impl Line {
         let words: Vec<_> = words.iter().map(|word| shell(word)).collect();
         let write = format!("write: astream {}", words.join(" "));
         std::iter::once(&write).chain(&self.notes).cloned().collect::<Vec<_>>().join("; ")
+    }
+
+    /// `-p 5000`, and `-s 127.0.0.1 -p 5000`.
+    fn come_from(&mut self, port: &str) {
+        let at = self.options.iter().position(|option| option == "-s" || option == "--source");
+        match at.and_then(|at| self.options.get_mut(at + 1)) {
+            Some(address) if address.contains(':') => *address = format!("[{address}]:{port}"),
+            Some(address) => *address = format!("{address}:{port}"),
+            None => self.options.extend(["-s".to_owned(), format!(":{port}")]),
+        }
     }
 
     /// `/tmp/x.sock`, and `unix:/tmp/a 80`.

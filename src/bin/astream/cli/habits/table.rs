@@ -33,7 +33,6 @@ pub(super) enum Takes {
 
 const COMMANDS: Meaning =
     Later("no command is run yet; use a pipe: mkfifo back; astream listen HOST PORT < back | CMD > back");
-pub(super) const SOURCE: &str = "the local address cannot be chosen yet; use nc -s ADDRESS -p PORT";
 const VERIFIED: Meaning = Nothing("certificates are always verified");
 const UNVERIFIED: Meaning =
     But(&["--insecure"], "safer is --pin PIN, which accepts one key; the error without either names it");
@@ -50,7 +49,6 @@ const OPTIONS: &[(&[&str], Takes, Meaning)] = &[
     (&["-d"], Takes::Nothing, Is(&["--recv-only"])),
     (&["--wait"], Takes::Value, Is(&["-w"])),
     (&["-e", "-c", "--exec", "--sh-exec"], Takes::Value, COMMANDS),
-    (&["-s", "--source"], Takes::Value, Later(SOURCE)),
     (&["--ssl"], Takes::Nothing, Is(&["--tls"])),
     (&["--ca", "--cafile", "--ca-file", "--ssl-trustfile", "-CAfile"], Takes::Value, Is(&["--cacert"])),
     (&["--ssl-cert", "-cert"], Takes::Value, Is(&["--cert"])),
