@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use astream::{Error, ServerOptions, start_server};
+use astream::{ServerOptions, start_server};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 
 const GRACE: Duration = Duration::from_secs(10);
@@ -11,6 +12,8 @@ const GRACE: Duration = Duration::from_secs(10);
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8888".to_owned());
+    // From now on Ctrl-C is noticed.
+    let mut interrupts = signal(SignalKind::interrupt())?;
     let server = start_server(
         |mut reader, writer| async move {
             while let Some(line) = reader.readline().await? {
@@ -18,15 +21,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                 writer.drain().await?;
             }
             writer.close();
-            writer.wait_closed().await?;
-            Ok::<_, Error>(())
+            writer.wait_closed().await
         },
         &address.parse()?,
         &ServerOptions::new(),
     )
     .await?;
     println!("Serving on {}", server.local_addrs()[0]);
-    tokio::signal::ctrl_c().await?;
+    interrupts.recv().await;
     server.close();
     if timeout(GRACE, server.wait_closed()).await.is_err() {
         println!("Some connections are still open");

@@ -1,9 +1,9 @@
 //! asyncio's streams for Rust: [`open_connection`], [`start_server`], a [`StreamReader`] and a
 //! [`StreamWriter`], over TCP, Unix sockets and TLS.
 //!
-//! The names are those of Python's `asyncio`; what differs is listed in `docs/asyncio.md`. Beyond
-//! the streams there are [`handlers`], things to do with a connection. The `astream` program is
-//! built on this face alone.
+//! The names are those of Python's `asyncio`; the module `asyncio` of this documentation lists what differs.
+//! Beyond the streams there are [`handlers`], things to do with a connection. The `astream` program uses
+//! nothing but what is public here.
 //!
 //! ```
 //! use astream::{ConnectOptions, Error, ServerOptions, open_connection, start_server};
@@ -34,6 +34,13 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! Unix only. Everything that waits needs a tokio runtime with IO and time enabled, and what starts tasks or
+//! opens sockets panics outside of one.
+//!
+//! The cryptography is aws-lc's. It gathers entropy at the first random number of each process, in its first TLS
+//! handshake say, which takes 45 to 136 ms. Built with the environment variable `AWS_LC_SYS_NO_JITTER_ENTROPY=1` it
+//! asks the kernel instead; a program gets that from an `[env]` section in its own `.cargo/config.toml`.
 
 #![cfg_attr(
     not(feature = "cli"),
@@ -68,3 +75,7 @@ pub use transport::Credentials;
 pub use transport::proxy::Proxy;
 pub use transport::starttls::StartTls;
 pub use transport::tls::{Identity, TlsClient, TlsInfo, TlsServer, TlsVersion};
+
+#[cfg(doc)]
+#[doc = include_str!("../docs/asyncio.md")]
+pub mod asyncio {}

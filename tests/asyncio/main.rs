@@ -9,4 +9,5 @@ mod lost;
 mod over;
 mod reading;
 mod source;
+mod table;
 mod writing;
