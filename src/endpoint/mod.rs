@@ -23,6 +23,16 @@ pub use source::Source;
 /// from an [`OsStr`], for a path that is not UTF-8. `:PORT` is `*:PORT`. A port may be a service name.
 /// Names are looked up when the address is used, ports at once. It can also be made from a
 /// [`SocketAddr`], from `(host, port)`, and from an [`Address`].
+///
+/// ```
+/// use astream::Endpoint;
+///
+/// assert_eq!("[::1]:http".parse::<Endpoint>()?, Endpoint::tcp("::1", "80")?);
+/// assert_eq!(":8080".parse::<Endpoint>()?.host(), Some("*"));
+/// assert_eq!(Endpoint::try_from(("localhost", 80))?.to_string(), "localhost:80");
+/// assert!("localhost".parse::<Endpoint>().is_err(), "the port is missing");
+/// # Ok::<(), astream::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Endpoint {

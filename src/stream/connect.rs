@@ -17,6 +17,20 @@ use crate::transport::tls::Connector;
 /// Connects to the first address of `endpoint` that answers; a new one is tried every 250 ms (RFC 8305).
 /// asyncio's `open_connection` and `open_unix_connection`. May be cancelled.
 ///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), astream::Error> {
+/// # use astream::{ConnectOptions, ServerOptions, open_connection, start_server};
+/// # let handler = |_, writer: astream::StreamWriter| async move { writer.write(b"hello\n") };
+/// # let server = start_server(handler, &"127.0.0.1:0".parse()?, &ServerOptions::new()).await?;
+/// let endpoint = (&server.local_addrs()[0]).try_into()?;
+/// let (mut reader, writer) = open_connection(&endpoint, &ConnectOptions::new()).await?;
+/// assert_eq!(reader.readline().await?.unwrap(), "hello\n");
+/// writer.wait_closed().await?;
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 /// [`Error::Resolve`], [`Error::Connect`] with every address that was tried, [`Error::Source`],
 /// [`Error::Proxy`], [`Error::Timeout`], [`Error::Tls`], also for a server that declines STARTTLS, with its words,

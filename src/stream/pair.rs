@@ -9,6 +9,18 @@ use crate::transport::Transport;
 
 /// Two ends of a connection that exists only in memory, each direction of which holds up to `capacity` bytes
 /// (at least 1): for tests, because a small capacity finds what a large one hides.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), astream::Error> {
+/// let ((mut reader, writer), (mut peer_reader, peer_writer)) = astream::pair(64);
+/// writer.write(b"question\n");
+/// peer_writer.write(b"answer\n");
+/// assert_eq!(peer_reader.readline().await?.unwrap(), "question\n");
+/// assert_eq!(reader.readline().await?.unwrap(), "answer\n");
+/// # Ok(())
+/// # }
+/// ```
 pub fn pair(capacity: usize) -> ((StreamReader, StreamWriter), (StreamReader, StreamWriter)) {
     let (one, other) = tokio::io::duplex(capacity.max(1));
     let end = |io| streams(Transport::over(io), Link::new(Memory, Memory, Arc::default()));

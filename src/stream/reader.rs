@@ -25,6 +25,21 @@ use crate::transport::{Credentials, ReadHalf};
 /// the data that arrived before them, and stay.
 ///
 /// The reader is also [`AsyncRead`](tokio::io::AsyncRead) and [`AsyncBufRead`](tokio::io::AsyncBufRead).
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), astream::Error> {
+/// let ((mut reader, _), (_, peer)) = astream::pair(64);
+/// peer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n\x00\x02hi");
+/// peer.write_eof();
+/// assert_eq!(reader.readline().await?.unwrap(), "GET / HTTP/1.1\r\n");
+/// assert_eq!(reader.readuntil(b"\r\n\r\n").await?, "Host: localhost\r\n\r\n");
+/// let length = reader.readexactly(2).await?;
+/// assert_eq!(reader.read(usize::from(length[1])).await?, "hi");
+/// assert!(reader.read_to_end().await?.is_empty() && reader.at_eof());
+/// # Ok(())
+/// # }
+/// ```
 pub struct StreamReader {
     /// Boxed, so that a reader is small to pass on: a server has many.
     pub(super) incoming: Box<Incoming>,

@@ -35,10 +35,33 @@ impl<'a> From<&'a TlsServer> for TlsSide<'a> {
 /// Continues an open connection under TLS, once the writer is drained; both streams are replaced. A call that
 /// is cancelled or fails has closed the connection. asyncio's `writer.start_tls`.
 ///
+/// ```
+/// # #[cfg(feature = "generate")]
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), astream::Error> {
+/// use astream::{Identity, TlsClient, TlsServer, start_tls};
+///
+/// let ((reader, writer), (peer_reader, peer_writer)) = astream::pair(1024);
+/// let identity = Identity::generate()?;
+/// let (client, server) = (TlsClient::new().pin(identity.pin()), TlsServer::new(identity));
+/// let (one, other) =
+///     tokio::join!(start_tls(reader, writer, &client), start_tls(peer_reader, peer_writer, &server));
+/// let ((_reader, writer), (mut peer_reader, _peer_writer)) = (one?, other?);
+/// writer.write(b"secret\n");
+/// assert_eq!(peer_reader.readline().await?.unwrap(), "secret\n");
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "generate"))]
+/// # fn main() {}
+/// ```
+///
 /// # Errors
 /// [`Error::Tls`] if the handshake fails, or if the peer sent bytes before it that were not read: anyone on
 /// the network path could have inserted them (CVE-2011-0411). [`Error::Timeout`] if the handshake takes
 /// longer than 30 s; draining may take any time.
+///
+/// # Panics
+/// Outside of a tokio runtime with time enabled.
 pub async fn start_tls<'a>(
     reader: StreamReader,
     writer: StreamWriter,
@@ -60,6 +83,9 @@ pub async fn start_tls<'a>(
 ///
 /// # Errors
 /// As [`start_tls`], except that buffered bytes are not an error.
+///
+/// # Panics
+/// As [`start_tls`].
 pub async fn start_tls_buffered<'a>(
     reader: StreamReader,
     writer: StreamWriter,

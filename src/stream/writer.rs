@@ -34,6 +34,19 @@ use crate::transport::{Credentials, WriteHalf, lost};
 ///
 /// The writer is also [`AsyncWrite`]; its `flush` is `drain`, its `shutdown` sends everything and
 /// then [`write_eof`](Self::write_eof).
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), astream::Error> {
+/// let ((_, writer), (mut peer, _)) = astream::pair(64);
+/// writer.write(b"hello ");
+/// writer.writelines([&b"wor"[..], b"ld\n"]);
+/// writer.drain().await?;
+/// writer.write_eof();
+/// assert_eq!(peer.read_to_end().await?, "hello world\n");
+/// # Ok(())
+/// # }
+/// ```
 pub struct StreamWriter {
     outgoing: Arc<Outgoing>,
 }

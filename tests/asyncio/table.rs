@@ -31,8 +31,8 @@ fn each_row_names_a_test_that_exists_or_says_why_there_is_none() {
         assert!(!test.is_empty(), "{row:?}");
         let Some((file, name)) = test.trim_matches('`').split_once(".rs: ") else { continue };
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file).with_extension("rs");
-        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{test}: {error}"));
-        assert!(text.contains(&format!("fn {name}()")), "{test}");
+        let source = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{test}: {error}"));
+        assert!(source.contains(&format!("fn {name}()")), "{test}");
     }
 }
 

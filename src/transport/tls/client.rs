@@ -26,6 +26,13 @@ use crate::transport::{Prefixed, Shared};
 
 /// How to speak TLS to a server. By default its chain, its name or IP address and its validity are
 /// verified against the system's roots (`SSL_CERT_FILE` and `SSL_CERT_DIR` replace them).
+///
+/// ```
+/// use astream::{ConnectOptions, TlsClient, TlsVersion};
+///
+/// let tls = TlsClient::new().alpn(["h2", "http/1.1"]).versions(TlsVersion::V1_3..=TlsVersion::V1_3);
+/// let options = ConnectOptions::new().tls(tls);
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct TlsClient {
     roots: Vec<Contents<PemCertificate>>,

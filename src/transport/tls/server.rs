@@ -23,6 +23,20 @@ use crate::error::Error;
 use crate::transport::{Prefixed, Shared};
 
 /// How to speak TLS to clients.
+///
+/// ```
+/// # #[cfg(feature = "generate")]
+/// # fn main() -> Result<(), astream::Error> {
+/// use astream::{Identity, ServerOptions, TlsServer};
+///
+/// let tls = TlsServer::new(Identity::generate()?);
+/// println!("clients know us by {}", tls.pin());
+/// let options = ServerOptions::new().tls(tls);
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "generate"))]
+/// # fn main() {}
+/// ```
 #[derive(Debug, Clone)]
 pub struct TlsServer {
     identity: Identity,
