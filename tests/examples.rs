@@ -70,8 +70,8 @@ fn a_line_of_the_chat_reaches_the_others() {
     let (_server, address) = serve("chat", &[]);
     let mut one = TcpStream::connect(&address).unwrap();
     let mut other = TcpStream::connect(&address).unwrap();
-    let told = format!("{}: hello\n", other.local_addr().unwrap());
-    let mut line = vec![0; told.len()];
+    let expected = format!("{}: hello\n", other.local_addr().unwrap());
+    let mut line = vec![0; expected.len()];
     one.set_read_timeout(Some(std::time::Duration::from_millis(50))).unwrap();
     // The first one may not have come in yet when the line is spread.
     while one.peek(&mut line).is_err() {
@@ -79,7 +79,7 @@ fn a_line_of_the_chat_reaches_the_others() {
     }
     one.set_read_timeout(None).unwrap();
     one.read_exact(&mut line).unwrap();
-    assert_eq!(String::from_utf8_lossy(&line), told);
+    assert_eq!(String::from_utf8_lossy(&line), expected);
 }
 
 #[test]

@@ -189,8 +189,8 @@ async fn a_socket_that_does_not_listen_is_refused() {
     let datagrams = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
     for socket in [stream, datagrams] {
         let error = Listener::from_std(socket, &ServerOptions::new()).unwrap_err();
-        let told = "cannot listen on the given socket: it is not a stream socket that listens";
-        assert_eq!(error.to_string(), told);
+        let expected = "cannot listen on the given socket: it is not a stream socket that listens";
+        assert_eq!(error.to_string(), expected);
     }
 }
 
@@ -219,7 +219,7 @@ async fn a_backlog_is_as_long_as_it_was_asked_for() {
         let mut polled = [PollFd::from_borrowed_fd(socket.as_fd(), PollFlags::OUT)];
         poll(&mut polled, limit).unwrap() == 1
     };
-    // The system takes one more than it was told.
+    // The system takes one more than it is asked for.
     assert!(is_connected(&sockets[0], None) && is_connected(&sockets[1], None));
     assert!(!is_connected(&sockets[2], Some(&Timespec::default())), "there is room for all");
 }

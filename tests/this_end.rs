@@ -60,13 +60,13 @@ fn the_error_says_whether_the_source_or_the_target_failed() {
     let server = client_addr();
     let target = server.address.to_string();
     // A documentation address (RFC 5737) that this machine does not have.
-    for (source, told) in [
+    for (source, expected) in [
         ("192.0.2.1", "cannot assign requested address"),
         ("%no-such-if", "no such device"),
         ("::1", "family"),
     ] {
         let said = astream(["connect", &target, "-s", source]).run().status(4);
-        said.says(&[&format!("cannot connect from {source}: "), told]);
+        said.says(&[&format!("cannot connect from {source}: "), expected]);
     }
     let (_socket, closed) = refusing();
     let said = astream(["connect", &closed.to_string(), "-s", "127.0.0.1"]).run().status(4);
@@ -115,7 +115,7 @@ fn verbose_says_whether_the_peer_has_multipath_tcp() {
         return;
     }
     let sent = noise(3_000_000);
-    for (server, client, told) in [
+    for (server, client, expected) in [
         (true, true, [TAKEN, TAKEN]),
         (true, false, [NOT_TAKEN, ""]),
         (false, true, ["", NOT_TAKEN]),
@@ -126,9 +126,9 @@ fn verbose_says_whether_the_peer_has_multipath_tcp() {
         let connect = astream(["connect", &listener.address().to_string()]).args(option(client));
         let client = connect.input(sent.clone()).run().status(0);
         let server = listener.wait().status(0).stdout(&sent);
-        for (said, told) in [server, client].iter().zip(told) {
-            let is_told = [TAKEN, NOT_TAKEN].map(|line| said.stderr.contains(line));
-            assert_eq!(is_told, [told == TAKEN, told == NOT_TAKEN], "{}", said.description());
+        for (said, expected) in [server, client].iter().zip(expected) {
+            let is_printed = [TAKEN, NOT_TAKEN].map(|line| said.stderr.contains(line));
+            assert_eq!(is_printed, [expected == TAKEN, expected == NOT_TAKEN], "{}", said.description());
         }
     }
 }

@@ -129,9 +129,9 @@ fn ports_that_are_probed_are_waited_for() {
         probe.stderr_line("trying again");
     }
     let [one, other] = ports;
-    let told = format!("{}: open\n{}: open\n", one.1, other.1);
+    let expected = format!("{}: open\n{}: open\n", one.1, other.1);
     let _listening = [one.open(), other.open()];
-    assert_eq!(probe.wait().status(0).untimed(), told);
+    assert_eq!(probe.wait().status(0).untimed(), expected);
     let (_socket, address) = refusing();
     let args = ["connect", "-z", &address.to_string(), "--retry-for", "100ms"];
     let said = astream(args).run().status(4);

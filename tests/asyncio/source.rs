@@ -53,14 +53,14 @@ async fn a_connection_goes_through_the_interface_that_was_given() {
 async fn a_source_that_cannot_be_had_is_not_the_targets_fault() {
     let (listener, to) = target("127.0.0.1:0").await;
     let taken = listener.local_addr().unwrap();
-    for (source, told) in [
+    for (source, expected) in [
         ("192.0.2.1".to_owned(), "cannot assign requested address".to_owned()),
         (taken.to_string(), "address already in use".to_owned()),
         ("::1".to_owned(), "the target has no address of the same family".to_owned()),
     ] {
         let error = open_connection(&to, &from(&source)).await.unwrap_err();
         assert!(matches!(error, Error::Source { .. }), "{error:?}");
-        assert_eq!(error.to_string(), format!("cannot connect from {source}: {told}"));
+        assert_eq!(error.to_string(), format!("cannot connect from {source}: {expected}"));
     }
     drop(listener);
     let error = open_connection(&to, &from("127.0.0.3")).await.unwrap_err();

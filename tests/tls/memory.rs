@@ -140,7 +140,7 @@ async fn lists_from_bytes_revoke() {
 async fn what_is_wrong_with_bytes_is_reported_as_theirs() {
     let (made, other) = (made(), made());
     let (pem, key) = (made.chain_in_pem(), made.key.serialize_pem());
-    for (certificate, key, told) in [
+    for (certificate, key, expected) in [
         (pem.as_bytes(), other.key.serialize_pem().as_bytes(), "the key does not belong to the certificate"),
         (b"", key.as_bytes(), "no certificate in PEM or DER form in them"),
         (pem.as_bytes(), b"nothing", "no private key in PEM or DER form in them"),
@@ -152,10 +152,10 @@ async fn what_is_wrong_with_bytes_is_reported_as_theirs() {
         let error = Identity::from_bytes(certificate, key).unwrap_err();
         let message = error.to_string();
         assert!(matches!(error, Error::Tls { .. }) && message.starts_with("the given bytes: "), "{message}");
-        assert!(message.contains(told), "{message}");
+        assert!(message.contains(expected), "{message}");
         assert!(!message.contains("openssl"), "{message}");
     }
     let client = TlsClient::new().roots_from_bytes("no root");
-    let told = outcome(TlsServer::new(IDENTITY.clone()), client).await;
-    assert_eq!(told, "the given bytes: no certificate in PEM or DER form in them");
+    let expected = outcome(TlsServer::new(IDENTITY.clone()), client).await;
+    assert_eq!(expected, "the given bytes: no certificate in PEM or DER form in them");
 }

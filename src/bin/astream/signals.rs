@@ -47,7 +47,7 @@ impl Signals {
     }
 }
 
-/// A bit for each signal that was ignored when the program started, if Linux tells us.
+/// A bit for each signal that was ignored when the program started, where Linux says so.
 fn ignored_signals() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

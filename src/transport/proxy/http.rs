@@ -25,7 +25,7 @@ const MAX_STALE: usize = 2;
 const SHOWN: usize = 1024;
 const BODY_LIMIT: Duration = Duration::from_secs(1);
 
-/// What the proxy was told about who we are: nothing before it asks.
+/// What identifies us to the proxy: nothing before it asks.
 #[derive(Default)]
 pub(super) struct Authorization {
     header: Option<String>,

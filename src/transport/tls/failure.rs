@@ -59,7 +59,7 @@ fn other_failure(doing: String, error: &io::Error, handshake: &HandshakeIo) -> E
     }
 }
 
-/// Whether there was no common key exchange, as far as that can be told: a server has one alert for all that is not
+/// Whether there was no common key exchange, as far as that can be known: a server has one alert for all that is not
 /// in common.
 pub(super) fn lacks_key_exchange(error: &io::Error) -> bool {
     use rustls::Error as Tls;
