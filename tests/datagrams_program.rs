@@ -320,3 +320,11 @@ fn a_terminal_sends_a_line_in_each_datagram() {
     terminal.type_text(b"\x04");
     program.wait().status(0).silent();
 }
+
+#[test]
+fn a_group_is_joined_by_the_interface_that_is_named() {
+    let server = astream(["listen", "-u", "239.255.77.78:0", "-s", "%lo", "--echo"]).start();
+    let group = server.address();
+    let program = connect(group).args(["-s", "%lo"]).input("all of you").start();
+    program.wait().status(0).silent().stdout(b"all of you");
+}

@@ -105,6 +105,10 @@ impl Inbox {
         }
     }
 
+    pub(super) fn ended(&self) -> Option<Error> {
+        self.state().end.clone()
+    }
+
     /// Nothing more is put in. What is there can still be taken.
     pub(super) fn end(&self, why: Error) {
         self.state().end.get_or_insert(why);

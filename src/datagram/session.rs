@@ -114,6 +114,11 @@ impl Datagrams {
         self.0.traffic.clone()
     }
 
+    /// Why nothing more is received, once that is so. What came before can still be received.
+    pub fn ended(&self) -> Option<Error> {
+        self.0.inbox.ended()
+    }
+
     /// Sends one message, which may be empty. On return the system has it; whether it arrives nobody says. asyncio's
     /// `DatagramTransport.sendto`. May be cancelled: the message is not sent then.
     ///

@@ -156,7 +156,8 @@ impl Report {
 impl Drop for Report {
     fn drop(&mut self) {
         if !self.is_done {
-            self.end(Some(&Error::Replaced));
+            let why = self.session.ended();
+            self.end(why.as_ref());
         }
     }
 }
