@@ -93,7 +93,7 @@ complete -c astream -n "__fish_astream_using_subcommand listen" -s w -l timeout 
 complete -c astream -n "__fish_astream_using_subcommand listen" -l proxy-cacert -d 'Trust the certificates in FILE for an https:// proxy, in place of those for the target; may be repeated' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -s i -l idle-timeout -d 'Limit of a time in which nothing moves (status 5); 0: no limit' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l cert -d 'Our certificate and chain (PEM), and its key unless --key has it' -r -F
-complete -c astream -n "__fish_astream_using_subcommand listen" -l key -d 'Its key (PEM), if not in the same file' -r -F
+complete -c astream -n "__fish_astream_using_subcommand listen" -l key -d 'Its key (PEM), if not in the same file; without --cert our own key, made if FILE is not there' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -l cacert -d 'Demand a client certificate issued under FILE; may be repeated' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -l crl -d 'Refuse what a revocation list in FILE names (PEM); a client must have one of its issuer; may be repeated' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -l alpn -d 'Application protocols, the best first; one must be agreed on (ALPN): h2,http/1.1; may be repeated' -r -f
@@ -123,7 +123,7 @@ complete -c astream -n "__fish_astream_using_subcommand listen" -l exit-on-close
 complete -c astream -n "__fish_astream_using_subcommand listen" -s v -l verbose -d 'Print addresses, TLS details and totals; -vv prints more'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l quiet -d 'Errors only'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l json -d 'Print everything as JSON, one object a line (docs/json.md)'
-complete -c astream -n "__fish_astream_using_subcommand listen" -l tls -d 'Speak TLS; without --cert with a fresh key, whose pin is printed'
+complete -c astream -n "__fish_astream_using_subcommand listen" -l tls -d 'Speak TLS; without --cert with a key of our own, whose pin is printed'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l ignore-unexpected-eof -d 'Accept an end without close_notify'
 complete -c astream -n "__fish_astream_using_subcommand listen" -s h -l help -d 'Print help (see more with \'--help\')'
 

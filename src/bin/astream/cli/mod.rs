@@ -29,6 +29,7 @@ pub use address::Address;
 pub use datagrams::{ConnectDatagrams, ListenDatagrams};
 pub use exchange::ExchangeOptions;
 pub use forward::ForwardOptions;
+pub use habits::shell;
 pub use probe::{ProbeOptions, Repeat};
 pub use reach::{Reach, by_streams};
 pub use report::Report;

@@ -1,6 +1,7 @@
 //! One server, one handler, the ready line, signals.
 
 mod one;
+mod paste;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -105,8 +106,9 @@ impl Setup<'_> {
         let args = self.args;
         let listener = Listener::bind(&self.endpoint, &self.options()).await?;
         report::report(&Event::Listening { addresses: listener.local_addrs() });
-        if let Some(tls) = self.tls.as_ref().filter(|_| args.tls.has_fresh_key()) {
-            report::report(&Event::FreshKey { pin: tls.pin() });
+        if let Some(tls) = self.tls.as_ref().filter(|_| args.tls.is_pinned()) {
+            let command = &paste::command(listener.local_addrs(), &args.tls, tls.pin());
+            report::report(&Event::OwnKey { pin: tls.pin(), kept_in: args.tls.kept_key(), command });
         }
         if let Some(target) = args.forward.target()?.filter(|_| args.forward.forward_insecure) {
             report::unverified_target(target);

@@ -254,7 +254,7 @@ fn is_number(text: &str) -> bool {
 }
 
 /// A word as a shell reads it.
-fn shell(word: &str) -> String {
+pub fn shell(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.,:/@%+=".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
         word.to_owned()
