@@ -62,6 +62,7 @@ set edit:completion:arg-completer[astream] = {|@words|
             cand -n 'No name look-ups'
             cand --numeric 'No name look-ups'
             cand --mptcp 'Multipath TCP, with a peer that has it too'
+            cand --pass-fd 'Hand the connected socket to the process on stdout (ssh -o ProxyUseFdpass=yes), and leave'
             cand -C 'Send CRLF for LF; a CRLF stays one'
             cand --crlf 'Send CRLF for LF; a CRLF stays one'
             cand --send-only 'Send only; what the peer sends is dropped'

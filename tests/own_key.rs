@@ -76,7 +76,7 @@ fn what_is_there_is_never_overwritten() {
     std::os::unix::fs::symlink(folder.path().join("nowhere"), &link).unwrap();
     let authority = authority();
     let certificate = authority.localhost().cert;
-    for (file, told) in [
+    for (file, found) in [
         (&empty, "no private key"),
         (&text, "no private key"),
         (&link, "no such file"),
@@ -84,7 +84,7 @@ fn what_is_there_is_never_overwritten() {
         (&folder.path().join("no/folder/key"), "it cannot be made: no such file"),
     ] {
         let before = fs::read(file).ok();
-        listen(file).run().status(2).stdout(b"").says(&[arg(file), told]);
+        listen(file).run().status(2).stdout(b"").says(&[arg(file), found]);
         assert_eq!(fs::read(file).ok(), before);
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
@@ -124,8 +124,8 @@ fn in_json_the_command_is_a_member() {
     for (more, event) in [(&["--key", arg(&key)][..], "kept_key"), (&[], "fresh_key")] {
         let listener = astream(["listen", "127.0.0.1", "0", "--tls", "--echo", "--json"]).args(more).start();
         let line = listener.stderr_line(event);
-        let told: serde_json::Value = serde_json::from_str(&line).unwrap();
-        let (pin, command) = (told["pin"].as_str().unwrap(), told["command"].as_str().unwrap());
+        let found: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let (pin, command) = (found["pin"].as_str().unwrap(), found["command"].as_str().unwrap());
         assert!(command.starts_with("astream connect 127.0.0.1 ") && command.ends_with(pin), "{line}");
     }
 }

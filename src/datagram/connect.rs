@@ -113,6 +113,7 @@ impl DatagramOptions {
             numeric: self.numeric,
             eyeballs: Eyeballs::default(),
             this_end: ThisEnd { source, multipath: false },
+            reads_exactly: false,
             deadline: Deadline::after(self.timeout),
         }
     }

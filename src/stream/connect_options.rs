@@ -205,7 +205,16 @@ impl ConnectOptions {
     pub(super) fn dial(&self, deadline: Deadline) -> Dial {
         let (known, this_end) = (self.known.clone(), self.this_end.clone());
         let &Self { family, numeric, eyeballs, .. } = self;
-        Dial { known, family, numeric, eyeballs, this_end, deadline }
+        Dial { known, family, numeric, eyeballs, this_end, reads_exactly: false, deadline }
+    }
+
+    /// What goes through TLS on its way, which a plain socket cannot, if anything does.
+    pub(super) fn tls_on_the_way(&self) -> Option<String> {
+        let proxy = self.proxies.iter().find(|proxy| proxy.is_tls());
+        self.tls
+            .as_ref()
+            .map(|_| "TLS".to_owned())
+            .or_else(|| proxy.map(|proxy| format!("the proxy {proxy}")))
     }
 
     /// How to reach a target without streams; None if TLS or a proxy is in between, which need streams.

@@ -30,7 +30,7 @@ mod watched;
 use std::any::Any;
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -175,6 +175,12 @@ impl Transport {
             Self::Unix(stream) => Some(AsyncSocket::Unix(stream)),
             Self::Shared(_) => None,
         }
+    }
+
+    /// The plain socket for code of another kind, blocking, if it is one.
+    pub(crate) fn into_fd(self) -> Option<io::Result<OwnedFd>> {
+        let blocking = self.into_socket()?.into_blocking();
+        Some(blocking.map(BlockingSocket::into_fd))
     }
 
     /// The connection for two threads, one for each direction, if there is a socket beneath.

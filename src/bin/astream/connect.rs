@@ -7,6 +7,7 @@ use astream::{Answer, ConnectOptions, Endpoint, Error, Totals, open_connection};
 
 use crate::cli::Connect;
 use crate::datagrams;
+use crate::pass;
 use crate::probe::{self, Probing};
 use crate::report::{self, Ending};
 
@@ -27,6 +28,9 @@ pub async fn run(args: &Connect) -> anyhow::Result<Ending> {
         return datagrams::connect(args, &endpoint).await;
     }
     let options = options(args, &endpoint)?;
+    if args.pass_fd {
+        return pass::run(&endpoint, &options).await;
+    }
     let handler = Stdio::new(exchange(args)).may_block(true);
     let start = Instant::now();
     let (reader, writer) = open_connection(&endpoint, &options).await?;

@@ -62,7 +62,7 @@ fn fresh() -> Result<KeyPair, String> {
     KeyPair::generate().map_err(|error| error.to_string())
 }
 
-/// A file that only its owner may read. It is written elsewhere first: nobody ever sees a part of it.
+/// A file that only its owner may read. It is written under another name first, so that it appears whole.
 fn create(path: &Path, text: &str) -> io::Result<()> {
     let temporary = beside(path);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
@@ -81,7 +81,7 @@ fn create(path: &Path, text: &str) -> io::Result<()> {
     }
 }
 
-/// A name in the same folder that nobody else uses.
+/// A name in the same folder that no other program uses.
 fn beside(path: &Path) -> PathBuf {
     folder(path).join(format!(".astream-key-{:016x}", RandomState::new().hash_one(path)))
 }

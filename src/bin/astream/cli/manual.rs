@@ -103,8 +103,8 @@ pub const CONNECT_EXAMPLES: Section = Section {
         ("echo '<13>hello' | astream connect -u unix:/dev/log --send-only", "write to the system's log"),
         ("astream connect -z db:5432 --retry-for 30s && ./start", "wait until a server is there"),
         (
-            "ssh -o ProxyCommand='astream connect -x socks5://127.0.0.1:9050 %h %p' host",
-            "go through a proxy with ssh",
+            "ssh -o ProxyUseFdpass=yes -o ProxyCommand='astream connect --pass-fd -x socks5://127.0.0.1:9050 %h %p' host",
+            "go through a proxy with ssh, and leave no relay in between",
         ),
         (
             "astream connect -z www.example.org 443 --tls --expires-within 30d",

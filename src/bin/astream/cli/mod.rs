@@ -66,6 +66,11 @@ pub struct Connect {
     pub probe: ProbeOptions,
     #[command(flatten)]
     pub reach: Reach,
+    /// Hand the connected socket to the process on stdout (ssh -o ProxyUseFdpass=yes), and leave
+    ///
+    /// stdout must be a Unix socket (SCM_RIGHTS). No program then stands between it and the peer.
+    #[arg(long, hide_short_help = true, conflicts_with_all = probe::EXCHANGE, conflicts_with_all = ["probing", "tls", "starttls", "udp"])]
+    pub pass_fd: bool,
     #[command(flatten)]
     pub exchange: ExchangeOptions,
     #[command(flatten)]
@@ -81,6 +86,7 @@ impl From<Address> for Connect {
             datagrams: ConnectDatagrams::default(),
             probe: ProbeOptions::default(),
             reach: Reach::default(),
+            pass_fd: false,
             exchange: ExchangeOptions::default(),
             report: Report::default(),
             tls: ClientTls::default(),

@@ -7,8 +7,8 @@ use clap::{ArgGroup, Args, ValueHint};
 use super::units;
 use crate::expiry::Margin;
 
-/// Options about bytes, while a probe exchanges none.
-const EXCHANGE: [&str; 7] =
+/// Options about bytes, where the program exchanges none.
+pub(super) const EXCHANGE: [&str; 7] =
     ["crlf", "idle_timeout", "send_only", "recv_only", "no_shutdown", "shutdown", "exit_on_close"];
 
 #[derive(Debug, Default, Args)]

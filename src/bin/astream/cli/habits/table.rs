@@ -46,6 +46,7 @@ const OPTIONS: &[(&[&str], Takes, Meaning)] = &[
     (&["-connect"], Takes::Value, Address),
     (&["-N"], Takes::Nothing, Nothing("the end of stdin is passed on without -N")),
     (&["-q"], Takes::Value, Nothing("it ends when the peer does; -i TIME ends a silent connection")),
+    (&["-F"], Takes::Nothing, Is(&["--pass-fd"])),
     (&["-d"], Takes::Nothing, Is(&["--recv-only"])),
     (&["--wait"], Takes::Value, Is(&["-w"])),
     (&["-e", "-c", "--exec", "--sh-exec"], Takes::Value, COMMANDS),
