@@ -25,8 +25,8 @@ Register-ArgumentCompleter -Native -CommandName 'astream' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
-            [CompletionResult]::new('connect', 'connect', [CompletionResultType]::ParameterValue, 'Open a connection: stdin to the peer, the peer to stdout')
-            [CompletionResult]::new('listen', 'listen', [CompletionResultType]::ParameterValue, 'Wait for connections: stdin to the peer, the peer to stdout, or --echo')
+            [CompletionResult]::new('connect', 'connect', [CompletionResultType]::ParameterValue, 'Open a connection: stdin to the peer, the peer to stdout, or a command')
+            [CompletionResult]::new('listen', 'listen', [CompletionResultType]::ParameterValue, 'Wait for connections: stdin to the peer, the peer to stdout, or a command for each')
             break
         }
         'astream;connect' {

@@ -22,8 +22,8 @@ set edit:completion:arg-completer[astream] = {|@words|
             cand --help 'Print help'
             cand -V 'Print version'
             cand --version 'Print version'
-            cand connect 'Open a connection: stdin to the peer, the peer to stdout'
-            cand listen 'Wait for connections: stdin to the peer, the peer to stdout, or --echo'
+            cand connect 'Open a connection: stdin to the peer, the peer to stdout, or a command'
+            cand listen 'Wait for connections: stdin to the peer, the peer to stdout, or a command for each'
         }
         &'astream;connect'= {
             cand --expires-within 'Fail if a certificate that was verified, the root''s included, ends within TIME (30d), or within N% of the lifetime of the server''s own; implies -z --tls'

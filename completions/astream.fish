@@ -26,8 +26,8 @@ end
 
 complete -c astream -n "__fish_astream_needs_command" -s h -l help -d 'Print help'
 complete -c astream -n "__fish_astream_needs_command" -s V -l version -d 'Print version'
-complete -c astream -n "__fish_astream_needs_command" -f -a "connect" -d 'Open a connection: stdin to the peer, the peer to stdout'
-complete -c astream -n "__fish_astream_needs_command" -f -a "listen" -d 'Wait for connections: stdin to the peer, the peer to stdout, or --echo'
+complete -c astream -n "__fish_astream_needs_command" -f -a "connect" -d 'Open a connection: stdin to the peer, the peer to stdout, or a command'
+complete -c astream -n "__fish_astream_needs_command" -f -a "listen" -d 'Wait for connections: stdin to the peer, the peer to stdout, or a command for each'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l expires-within -d 'Fail if a certificate that was verified, the root\'s included, ends within TIME (30d), or within N% of the lifetime of the server\'s own; implies -z --tls' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -l every -d 'Probe again each TIME, with a summary at the end or after ^C' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -l count -d 'Probe N times, each second unless --every says otherwise' -r -f

@@ -4,7 +4,7 @@ mod one;
 mod paste;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use astream::handlers::{Echo, Exchange, Forward, Handler, Outcome, SharedStdio, Stdio, stdin_is_null};
 use astream::{Address, Endpoint, Error, Listener, ServerOptions, StreamReader, StreamWriter, TlsServer};
@@ -18,16 +18,23 @@ use crate::descriptors;
 use crate::report::{self, Ending, Event};
 use crate::signals::Signals;
 
+/// How long handlers may take after their connections were aborted: a command is killed 5 s after it was asked to end.
+const LAST_WAIT: Duration = Duration::from_secs(6);
+
 pub async fn run(args: &Listen) -> anyhow::Result<Ending> {
     if args.is_udp()? {
         return datagrams::listen(args).await;
     }
+    let command = args.command.command()?;
     let setup = Setup { args, endpoint: args.address.endpoint()?, tls: args.tls.server()? };
     if args.serve.echo {
         return setup.serve(Echo).await;
     }
     if let Some(target) = args.forward.target()? {
         return setup.serve(forward(args, target)?).await;
+    }
+    if let Some(command) = command {
+        return setup.serve(command).await;
     }
     if args.serve.keep_open {
         setup.serve_all(SharedStdio::new(exchange(args))?).await
@@ -94,9 +101,14 @@ impl Setup<'_> {
             Some(error) = failed.recv() => return Err(error.into()),
         }
         server.close();
+        let ended = async {
+            if timeout(self.args.serve.grace, server.wait_closed()).await.is_err() {
+                server.abort_clients();
+                let _ = timeout(LAST_WAIT, server.wait_closed()).await;
+            }
+        };
         tokio::select! {
-            // Connections that are still open after --grace are dropped.
-            _ = timeout(self.args.serve.grace, server.wait_closed()) => Ok(Ending::Status(0)),
+            () = ended => Ok(Ending::Status(0)),
             signal = signals.next() => Ok(signal),
         }
     }

@@ -108,8 +108,8 @@ impl Event<'_> {
                 .objects("certificates", tls.peer_certificates.iter().map(certificate)),
             Self::Closed { peer, totals, error, seconds } => event("closed")
                 .text("peer", peer)
-                .raw("sent", &totals.sent)
-                .raw("received", &totals.received)
+                .raw("sent", &counted(totals, totals.sent))
+                .raw("received", &counted(totals, totals.received))
                 .raw("seconds", &format_args!("{seconds:.6}"))
                 .maybe("error", *error),
             Self::Probed(checked) => probed_members(event("probe"), checked),
@@ -131,6 +131,11 @@ impl Event<'_> {
         }
         .end()
     }
+}
+
+/// A number of bytes, if they were counted.
+fn counted(totals: &Totals, bytes: u64) -> String {
+    if totals.is_uncounted { "null".to_owned() } else { bytes.to_string() }
 }
 
 /// An error with what to do about it, for a log that takes anything that can be displayed.
