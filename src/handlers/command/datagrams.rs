@@ -13,7 +13,7 @@ use crate::handlers::{DatagramHandler, Outcome};
 
 impl DatagramHandler for Command {
     async fn handle_datagrams(&self, session: Datagrams) -> Outcome {
-        match run(self, &session).await {
+        match Box::pin(run(self, &session)).await {
             Ok(ended) => self.outcome(ended),
             Err(error) => Err(error).into(),
         }

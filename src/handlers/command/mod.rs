@@ -122,9 +122,9 @@ impl Handler for Command {
         let environment = Environment::of(&reader);
         let guard = writer.abort_guard();
         let ended = if is_bare(&reader, &writer) && !reader.traffic().has_limit() {
-            socket::run(self, &environment, reader, writer, guard).await
+            Box::pin(socket::run(self, &environment, reader, writer, guard)).await
         } else {
-            pipes::run(self, &environment, reader, writer, guard).await
+            Box::pin(pipes::run(self, &environment, reader, writer, guard)).await
         };
         match ended {
             Ok(ended) => self.outcome(ended),

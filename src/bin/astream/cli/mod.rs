@@ -70,7 +70,7 @@ pub struct Connect {
     pub reach: Reach,
     /// Hand the connected socket to the process on stdout (ssh -o ProxyUseFdpass=yes), and leave
     ///
-    /// stdout must be a Unix socket (SCM_RIGHTS). No program then stands between it and the peer.
+    /// stdout must be a Unix socket. No program then stands between it and the peer.
     #[arg(long, hide_short_help = true, conflicts_with_all = probe::EXCHANGE, conflicts_with_all = ["probing", "tls", "starttls", "udp", "command"])]
     pub pass_fd: bool,
     #[command(flatten)]
