@@ -31,11 +31,20 @@ pub(crate) struct Listen {
     pub(crate) reuse_port: bool,
     /// Whether multipath TCP is used with clients that have it.
     pub(crate) multipath: bool,
+    /// The permissions of the path of a Unix socket.
+    pub(crate) mode: u32,
 }
 
 impl Default for Listen {
     fn default() -> Self {
-        Self { family: Family::Any, numeric: false, backlog: BACKLOG, reuse_port: false, multipath: false }
+        Self {
+            family: Family::Any,
+            numeric: false,
+            backlog: BACKLOG,
+            reuse_port: false,
+            multipath: false,
+            mode: unix::MODE,
+        }
     }
 }
 
@@ -86,7 +95,7 @@ impl Listen {
     fn bind_path(&self, path: &Path) -> Result<Bound, Failed> {
         let failed =
             |cause| Failed { target: Address::Unix(Some(path.to_owned())), cause, was_chosen: false };
-        let (listener, owned) = unix::bind(path, self.backlog()).map_err(failed)?;
+        let (listener, owned) = unix::bind(path, self.mode, self.backlog()).map_err(failed)?;
         Ok(Bound::new(Listener::Unix(listener, owned)))
     }
 
