@@ -8,7 +8,6 @@ use std::time::Instant;
 use astream::handlers::{Echo, Exchange, Forward, Handler, Outcome, SharedStdio, Stdio, stdin_is_null};
 use astream::{Address, Endpoint, Error, Listener, ServerOptions, StreamReader, StreamWriter, TlsServer};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
 use tracing::{Instrument, Span};
 
 use crate::cli::{self, Listen};
@@ -93,11 +92,7 @@ impl Setup<'_> {
             Some(error) = failed.recv() => return Err(error.into()),
         }
         server.close();
-        tokio::select! {
-            // Connections that are still open after --grace are dropped.
-            _ = timeout(self.args.serve.grace, server.wait_closed()) => Ok(Ending::Status(0)),
-            signal = signals.next() => Ok(signal),
-        }
+        Ok(signals.grace(server.wait_closed(), self.args.serve.grace).await)
     }
 
     /// Listens, and reports that.
