@@ -13,10 +13,10 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::inbox::{Inbox, Put, Waiting};
-use super::moved::Moved;
 use super::session::Datagrams;
 use super::sessions::{Key, Sessions};
 use crate::error::{Error, reason};
+use crate::policy::Moved;
 use crate::transport::{DatagramSocket, Received, Route};
 
 /// How long receiving pauses after an error that is none of a message: memory has run out, say.
@@ -74,7 +74,7 @@ where
         }
     }
 
-    /// Nobody was meant by an error of a socket that all peers share.
+    /// An error of the socket concerns no single peer, because all of them share it.
     async fn rest(&self, error: &io::Error) {
         tracing::warn!("cannot receive on {}: {}", self.socket.local_addr(), reason(error));
         sleep(REST).await;

@@ -3,20 +3,20 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::inbox::Waiting;
-use super::moved::Moved;
 use super::serve::{Service, Shared};
 use super::session::Datagrams;
 use super::sessions::Sessions;
-use crate::endpoint::{Address, Endpoint, Family};
+use crate::endpoint::{Address, Endpoint};
 use crate::error::Error;
-use crate::transport::bind_datagrams;
+use crate::policy::Moved;
+use crate::transport::{Names, bind_datagrams, name_setters};
 
 /// How long a session may be idle.
 const IDLE: Duration = Duration::from_secs(60);
@@ -27,8 +27,7 @@ const SESSIONS: usize = 1024;
 /// How to serve datagrams.
 #[derive(Debug, Clone)]
 pub struct DatagramServerOptions {
-    family: Family,
-    numeric: bool,
+    names: Names,
     interface: Option<String>,
     idle: Option<Duration>,
     sessions: usize,
@@ -36,7 +35,7 @@ pub struct DatagramServerOptions {
 
 impl Default for DatagramServerOptions {
     fn default() -> Self {
-        Self { family: Family::Any, numeric: false, interface: None, idle: Some(IDLE), sessions: SESSIONS }
+        Self { names: Names::default(), interface: None, idle: Some(IDLE), sessions: SESSIONS }
     }
 }
 
@@ -47,19 +46,7 @@ impl DatagramServerOptions {
         Self::default()
     }
 
-    /// Listens on addresses of one family only.
-    #[must_use]
-    pub fn family(mut self, family: Family) -> Self {
-        self.family = family;
-        self
-    }
-
-    /// Looks no names up.
-    #[must_use]
-    pub fn numeric(mut self, yes: bool) -> Self {
-        self.numeric = yes;
-        self
-    }
+    name_setters!(names);
 
     /// Receives only what comes in by this network interface, `eth0` say; a multicast group is joined there.
     #[must_use]
@@ -68,8 +55,8 @@ impl DatagramServerOptions {
         self
     }
 
-    /// Ends a session in which nothing has moved either way for this long; 60 s by default. Who receives gets
-    /// [`Error::Idle`]. The clock runs only while a call waits to receive. `None` is no limit.
+    /// Ends a session in which nothing has moved either way for this long; 60 s by default. A call that receives
+    /// then fails with [`Error::Idle`]. The clock runs only while a call waits to receive. `None` is no limit.
     #[must_use]
     pub fn idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.idle = limit.into();
@@ -164,8 +151,8 @@ where
     F: Future<Output = Result<(), E>> + Send + 'static,
     E: fmt::Display + Send + 'static,
 {
-    let DatagramServerOptions { family, numeric, interface, idle, sessions } = options;
-    let sockets = bind_datagrams(endpoint, *family, *numeric, interface.as_deref()).await?;
+    let DatagramServerOptions { names, interface, idle, sessions } = options;
+    let sockets = bind_datagrams(endpoint, *names, interface.as_deref()).await?;
     let shared = Arc::new(Shared {
         sessions: Mutex::new(Sessions::new(*sessions)),
         is_closed: AtomicBool::new(false),

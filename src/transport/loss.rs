@@ -3,7 +3,7 @@
 
 use std::future::pending;
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::event::PollFlags;
 use rustix::io::Errno;
@@ -11,7 +11,7 @@ use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
 
-use super::{ReadHalf, Watched, WriteHalf, readiness};
+use super::{ReadHalf, Watched, readiness};
 use crate::error::Error;
 
 impl ReadHalf {
@@ -30,13 +30,6 @@ impl ReadHalf {
             Self::Shared(_) => Ok(()),
         };
         arrived.map_err(|error| Error::from_io("reading", error))
-    }
-}
-
-impl WriteHalf {
-    /// Another descriptor of the socket, if there is one.
-    pub(crate) fn duplicate(&self) -> Option<OwnedFd> {
-        self.as_fd()?.try_clone_to_owned().ok()
     }
 }
 

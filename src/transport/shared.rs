@@ -50,7 +50,7 @@ pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {
     }
 }
 
-/// Any stream, of which nothing more is known.
+/// Any stream that can only be read, written and dropped.
 pub(crate) trait Foreign: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Foreign for T {}
@@ -113,13 +113,13 @@ impl Shared {
 
     /// A descriptor of the socket beneath, if there is one.
     pub(super) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
-        let duplicate = || self.lock().socket()?.as_fd()?.try_clone_to_owned().ok();
+        let duplicate = || self.lock().socket()?.beneath().as_fd()?.try_clone_to_owned().ok();
         self.0.descriptor.get_or_init(duplicate).as_ref().map(AsFd::as_fd)
     }
 
     /// Who is at the other end of the Unix socket beneath, if there is one.
     pub(super) fn peer_credentials(&self) -> Option<Credentials> {
-        self.lock().socket()?.peer_credentials()
+        self.lock().socket()?.beneath().peer_credentials()
     }
 
     /// Whether these are the two directions of one stream.
