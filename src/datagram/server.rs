@@ -1,7 +1,6 @@
 //! `serve_datagrams`: a session for each peer, each with a task of its own.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -90,16 +89,13 @@ impl DatagramServer {
     /// are free when the last session has gone.
     pub fn close(&self) {
         self.receiving.iter().for_each(AbortHandle::abort);
-        self.shared.is_closed.store(true, Ordering::Relaxed);
+        self.shared.is_closed.send_replace(true);
         self.shared.sessions().iter().for_each(|session| session.end(Error::Closed));
-        self.shared.changed.send_replace(());
     }
 
     /// Waits until the server is closed and its last session has ended. May be cancelled.
     pub async fn wait_closed(&self) {
-        self.shared
-            .wait_for(|shared| shared.is_closed.load(Ordering::Relaxed) && shared.sessions().is_empty())
-            .await;
+        self.shared.is_over().await;
     }
 
     /// Waits until nothing has been sent or received in any session for this long. May be cancelled.
@@ -155,8 +151,7 @@ where
     let sockets = bind_datagrams(endpoint, *names, interface.as_deref()).await?;
     let shared = Arc::new(Shared {
         sessions: Mutex::new(Sessions::new(*sessions)),
-        is_closed: AtomicBool::new(false),
-        changed: watch::Sender::new(()),
+        is_closed: watch::Sender::new(false),
         waiting: Waiting::default(),
         moved: Arc::new(Moved::since(Instant::now())),
         idle: *idle,

@@ -5,7 +5,6 @@ mod fault;
 mod io_error;
 mod passing;
 mod printable;
-mod proxy;
 
 use std::fmt;
 use std::io;
@@ -17,9 +16,8 @@ use bytes::Bytes;
 
 use crate::certificate::Certificate;
 pub(crate) use display::{reason, seconds};
-pub use fault::{ResolveFault, Step, TlsFault};
+pub use fault::{ProxyFault, ResolveFault, Step, TlsFault};
 pub(crate) use printable::Printable;
-pub use proxy::ProxyFault;
 
 /// The result of this crate's calls.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -106,20 +106,20 @@ impl WriteHalf {
     }
 
     pub(crate) fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, Error>> {
-        let written = match self {
-            Self::Tcp(half) => {
-                let ready = || half.as_ref().poll_write_ready(cx);
-                ready!(poll_call(|| half.try_write(data), ready)).map_err(lost_writing)
+        let written = match self.beneath() {
+            Beneath::Tcp(socket) => {
+                ready!(poll_call(|| socket.try_write(data), || socket.poll_write_ready(cx)))
+                    .map_err(lost_writing)
             }
-            Self::Unix(half) => {
-                let ready = || half.as_ref().poll_write_ready(cx);
-                ready!(poll_call(|| half.try_write(data), ready)).map_err(lost_writing)
+            Beneath::Unix(socket) => {
+                ready!(poll_call(|| socket.try_write(data), || socket.poll_write_ready(cx)))
+                    .map_err(lost_writing)
             }
-            Self::Shared(shared) => {
+            Beneath::Shared(shared) => {
                 let written = ready!(Pin::new(&mut **shared.lock()).poll_write(cx, data));
                 written.map_err(|error| shared.error("writing", error))
             }
-            Self::Gone => Err(Error::Closed),
+            Beneath::Nothing => Err(Error::Closed),
         };
         Poll::Ready(match written {
             Ok(0) if !data.is_empty() => Err(lost_writing(ErrorKind::WriteZero.into())),
@@ -225,22 +225,20 @@ impl WriteHalf {
         scratch: &mut [u8],
     ) -> Poll<Result<usize, Error>> {
         let lost = |error| Error::from_io("reading", error);
-        match self {
-            Self::Tcp(half) => {
-                let socket = half.as_ref();
+        match self.beneath() {
+            Beneath::Tcp(socket) => {
                 poll_call(|| socket.try_read(scratch), || socket.poll_read_ready(cx)).map_err(lost)
             }
-            Self::Unix(half) => {
-                let socket = half.as_ref();
+            Beneath::Unix(socket) => {
                 poll_call(|| socket.try_read(scratch), || socket.poll_read_ready(cx)).map_err(lost)
             }
-            Self::Shared(shared) => {
+            Beneath::Shared(shared) => {
                 let mut buf = ReadBuf::new(scratch);
                 let read = ready!(Pin::new(&mut **shared.lock()).poll_read(cx, &mut buf));
                 let read = read.map_err(|error| shared.error("reading", error));
                 Poll::Ready(read.map(|()| buf.filled().len()))
             }
-            Self::Gone => Poll::Ready(Err(Error::Closed)),
+            Beneath::Nothing => Poll::Ready(Err(Error::Closed)),
         }
     }
 }

@@ -84,7 +84,8 @@ impl Transport {
             return Self::Unix(stream);
         }
         let foreign = io.map(|io| -> Box<dyn Foreign> { Box::new(io) });
-        Self::Shared(Shared::plain(Box::new(foreign.unwrap_or_else(|| Box::new(tokio::io::empty())))))
+        let foreign = foreign.unwrap_or_else(|| Box::new(tokio::io::empty()));
+        Self::Shared(Shared::new(Box::new(foreign), None, false))
     }
 
     /// A connection under TLS, with what was agreed.

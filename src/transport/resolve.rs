@@ -43,9 +43,7 @@ pub(crate) use name_setters;
 /// The addresses of `host`, in the resolver's order. An IP address needs no look-up and no thread.
 pub(super) async fn resolve(host: &str, port: u16, names: Names) -> Result<Vec<SocketAddr>, Error> {
     let Names { family, numeric } = names;
-    let failed =
-        |fault, reason: &str| Error::Resolve { host: host.to_owned(), reason: reason.to_owned(), fault };
-    let other = |reason: &str| failed(ResolveFault::Other, reason);
+    let other = |reason: &str| failed(host, ResolveFault::Other, reason);
     if let Ok(ip) = host.parse::<IpAddr>() {
         let wanted = match family {
             Family::Any => true,
@@ -55,7 +53,7 @@ pub(super) async fn resolve(host: &str, port: u16, names: Names) -> Result<Vec<S
         return if wanted {
             Ok(vec![SocketAddr::new(ip, port)])
         } else {
-            Err(failed(ResolveFault::Family, "it is an address of the other family"))
+            Err(failed(host, ResolveFault::Family, "it is an address of the other family"))
         };
     }
     // An endpoint that was not parsed has not been checked.
@@ -79,8 +77,11 @@ pub(super) async fn resolve(host: &str, port: u16, names: Names) -> Result<Vec<S
 
 /// A name where only addresses are allowed.
 pub(super) fn not_numeric(host: &str) -> Error {
-    let reason = "not an IP address, and names are not looked up".to_owned();
-    Error::Resolve { host: host.to_owned(), reason, fault: ResolveFault::NotNumeric }
+    failed(host, ResolveFault::NotNumeric, "not an IP address, and names are not looked up")
+}
+
+fn failed(host: &str, fault: ResolveFault, reason: &str) -> Error {
+    Error::Resolve { host: host.to_owned(), reason: reason.to_owned(), fault }
 }
 
 /// A resolver may know a name outside ASCII, as for `.local`. The advice is given only if it does not.

@@ -73,15 +73,7 @@ struct Stream {
 }
 
 impl Shared {
-    pub(crate) fn plain(io: Box<dyn Io>) -> Self {
-        Self::new(io, None, false)
-    }
-
-    pub(crate) fn tls(io: Box<dyn Io>, version: TlsVersion, ignores_unexpected_eof: bool) -> Self {
-        Self::new(io, Some(version), ignores_unexpected_eof)
-    }
-
-    fn new(io: Box<dyn Io>, tls: Option<TlsVersion>, ignores_unexpected_eof: bool) -> Self {
+    pub(super) fn new(io: Box<dyn Io>, tls: Option<TlsVersion>, ignores_unexpected_eof: bool) -> Self {
         let io = Mutex::new(io);
         let (agreed, descriptor) = (OnceLock::new(), OnceLock::new());
         Self(Arc::new(Stream { io, tls, ignores_unexpected_eof, agreed, descriptor }))

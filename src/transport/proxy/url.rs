@@ -31,20 +31,16 @@ impl Scheme {
             Self::Https => "443",
         }
     }
-}
 
-impl FromStr for Scheme {
-    type Err = ();
-
-    fn from_str(name: &str) -> Result<Self, ()> {
-        Ok(match &name.to_ascii_lowercase()[..] {
+    fn named(name: &str) -> Option<Self> {
+        Some(match &name.to_ascii_lowercase()[..] {
             // curl's name for it.
             "socks5" | "socks5h" => Self::Socks5,
             "socks4" => Self::Socks4,
             "socks4a" => Self::Socks4a,
             "http" => Self::Http,
             "https" => Self::Https,
-            _ => return Err(()),
+            _ => return None,
         })
     }
 }
@@ -69,7 +65,7 @@ impl FromStr for Proxy {
 fn parse(url: &str, text: &str) -> Result<Proxy, Error> {
     let wrong = || Error::invalid(text, FORM);
     let (scheme, rest) = url.split_once("://").ok_or_else(wrong)?;
-    let scheme: Scheme = scheme.parse().map_err(|()| wrong())?;
+    let scheme = Scheme::named(scheme).ok_or_else(wrong)?;
     let address = rest.strip_suffix('/').unwrap_or(rest);
     if address.is_empty() || address.contains(['/', '?', '#']) {
         return Err(wrong());

@@ -190,20 +190,19 @@ impl Connector {
         let chain = match anchors {
             Loading::None => None,
             Loading::Done(anchors) => Some(Ok(anchors)),
-            Loading::Pending(pending) => Some(
-                pending
-                    .await
-                    .unwrap_or_else(|_| Err(Error::tls("TLS", "reading the system's certificates failed"))),
-            ),
+            Loading::Pending(pending) => {
+                let failed = |_| Err(Error::tls("TLS", "reading the system's certificates failed"));
+                Some(pending.await.unwrap_or_else(failed))
+            }
         };
         let chain = chain.map(|anchors| anchors.map(|anchors| Chain::new(anchors, revocations)));
         let trust = match chain {
             None => Trust::Pins(client.pins.clone()),
             Some(_) if client.danger_no_verification && name.is_none() => {
-                Trust::Anybody(Err(format!("'{}' is {}", host.escape_debug(), server_name::flaw(&host))))
+                Trust::Everyone(Err(format!("'{}' is {}", host.escape_debug(), server_name::flaw(&host))))
             }
             Some(chain) if client.danger_no_verification => {
-                Trust::Anybody(chain.map_err(|error| error.to_string()))
+                Trust::Everyone(chain.map_err(|error| error.to_string()))
             }
             Some(chain) => Trust::Chain(chain?),
         };
@@ -231,7 +230,10 @@ impl Connector {
             return Err(error.with_fault(TlsFault::Protocol).with_certificates(info.peer_certificates));
         }
         let version = TlsVersion::of(stream.get_ref().1);
-        Ok((Shared::tls(Box::new(TlsStream::from(stream)), version, client.ignore_unexpected_eof), info))
+        Ok((
+            Shared::new(Box::new(TlsStream::from(stream)), Some(version), client.ignore_unexpected_eof),
+            info,
+        ))
     }
 }
 

@@ -49,7 +49,7 @@ pub(super) enum Flaw {
     ShortIssuerKey(Certificate, usize),
     NotPinned,
     /// There is no trusted certificate, and why.
-    NobodyTrusted(String),
+    NoTrusted(String),
 }
 
 impl From<webpki::Error> for Flaw {
@@ -102,7 +102,7 @@ impl Flaw {
                 let pin = own.and_then(Certificate::pin).as_ref().map_or_else(String::new, Pin::to_string);
                 format!("the peer's key does not match the pin; its pin is {pin}")
             }
-            Self::NobodyTrusted(reason) => reason.clone(),
+            Self::NoTrusted(reason) => reason.clone(),
         };
         own.map_or_else(|| flaw.clone(), |own| format!("{flaw}; {}", description(own)))
     }
@@ -120,7 +120,7 @@ impl Flaw {
             | Self::IssuerStatusUnknown(..)
             | Self::ShortKey(_)
             | Self::NotPinned
-            | Self::NobodyTrusted(_) => TlsFault::Other,
+            | Self::NoTrusted(_) => TlsFault::Other,
             _ => TlsFault::Certificate,
         }
     }
@@ -151,7 +151,7 @@ impl From<&Flaw> for rustls::Error {
             }
             Flaw::Webpki(E::BadDer | E::BadDerTime | E::TrailingData(_)) => CertificateError::BadEncoding,
             Flaw::Webpki(other) => CertificateError::Other(OtherError(Arc::new(other.clone()))),
-            Flaw::NoAuthority(_) | Flaw::ShortIssuerKey(..) | Flaw::NotPinned | Flaw::NobodyTrusted(_) => {
+            Flaw::NoAuthority(_) | Flaw::ShortIssuerKey(..) | Flaw::NotPinned | Flaw::NoTrusted(_) => {
                 CertificateError::ApplicationVerificationFailure
             }
         };

@@ -171,7 +171,8 @@ impl Acceptor {
         info.verified_path = record.path();
         info.log(peer);
         let version = TlsVersion::of(stream.get_ref().1);
-        Ok((Shared::tls(Box::new(TlsStream::from(stream)), version, self.server.ignore_unexpected_eof), info))
+        let ignores_eof = self.server.ignore_unexpected_eof;
+        Ok((Shared::new(Box::new(TlsStream::from(stream)), Some(version), ignores_eof), info))
     }
 
     /// The configuration for one client, whose verifier records what that client presents.
