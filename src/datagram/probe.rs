@@ -1,4 +1,4 @@
-//! Asking a port whether it takes datagrams.
+//! Asks a port whether it receives datagrams.
 
 use std::time::{Duration, Instant};
 

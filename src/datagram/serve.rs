@@ -1,4 +1,4 @@
-//! A task for each session: one that fails or panics does not touch the others.
+//! A task for each session: if one fails or panics, the others are not affected.
 
 use std::fmt;
 use std::future::poll_fn;

@@ -1,4 +1,4 @@
-//! A conversation in messages with one peer.
+//! A session: the messages to and from one peer.
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;

@@ -133,7 +133,7 @@ impl Forward {
                     Ok(messages) => if let Err(error) = client.send_batch(&messages).await {
                         return of("the client".to_owned(), error);
                     },
-                    // Somebody may receive there later.
+                    // A program may receive there later.
                     Err(error @ Error::Refused { .. }) => tracing::info!("{}", of_target(error)),
                     Err(error) => return of_target(error),
                 },

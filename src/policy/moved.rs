@@ -1,4 +1,4 @@
-//! When something last moved.
+//! Remembers when bytes or messages last moved.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

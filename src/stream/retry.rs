@@ -1,4 +1,4 @@
-//! Setting up a connection again and again, until it stands or the time is over.
+//! Sets a connection up again and again, until that succeeds or the time is over.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Happy eyeballs: the addresses of a name, tried one beside the other (RFC 8305).
+//! Happy eyeballs (RFC 8305): the addresses of a name are tried together, each a little later than the one before.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};

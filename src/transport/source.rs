@@ -1,5 +1,4 @@
-//! This end of a connection to be made: its socket, which may come from an address, a port or an interface of one's
-//! choice.
+//! This end of a connection to be made: its socket, which may be bound to a chosen address, port or interface.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};

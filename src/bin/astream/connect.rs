@@ -1,4 +1,4 @@
-//! One connection, one handler.
+//! `astream connect`: opens a connection and gives it to a handler.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Datagrams: sessions in place of connections.
+//! `-u`: sessions of datagrams in place of connections.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

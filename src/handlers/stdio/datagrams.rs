@@ -1,4 +1,4 @@
-//! Sends what is read of stdin as datagrams, and writes what they bring to stdout.
+//! Sends what is read from stdin as datagrams, and writes those that are received to stdout.
 
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Once};

@@ -11,7 +11,7 @@ use crate::transport::tls::TlsClient;
 const FORM: &str =
     "a proxy is written SCHEME://HOST:PORT, SCHEME being socks5, socks4a, socks4, http or https";
 const HAS_SECRET: &str =
-    "a user and a secret in a URL can be read by everybody on this machine; they are given apart from it";
+    "a user and a secret in a URL can be read by all users of this machine; they are given apart from it";
 
 impl Scheme {
     pub(super) fn name(self) -> &'static str {

@@ -1,4 +1,4 @@
-//! The address: in one word or two.
+//! The address: one argument, `HOST:PORT`, or two, `HOST PORT`.
 
 use std::ffi::{OsStr, OsString};
 use std::ops::RangeInclusive;

@@ -1,4 +1,4 @@
-//! One server, one handler, the ready line, signals.
+//! `astream listen`: a server with a handler, its ready line, and the signals that end it.
 
 mod one;
 
