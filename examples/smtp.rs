@@ -1,4 +1,4 @@
-//! SMTP by hand: a mail is given to a server after STARTTLS, each reply of which may have several lines.
+//! SMTP by hand: a mail is given to a server after STARTTLS. Each of its replies may have several lines.
 //! `cargo run --example smtp -- mail.example.org:587 me@example.org you@example.org < mail`
 
 use std::io::Read;

@@ -126,7 +126,7 @@ async fn a_receive_that_is_given_up_loses_no_message() {
 async fn a_refusal_is_reported_and_the_message_that_the_system_kept_back_is_sent() {
     let (refusing, address) = refusing();
     let session = open(&address.into()).await;
-    session.send(b"nobody").await.unwrap();
+    session.send(b"refused").await.unwrap();
     // The system reports the refusal of the first instead of sending the second.
     drop(refusing);
     let peer = UdpSocket::bind(address).unwrap();
@@ -260,8 +260,10 @@ async fn a_newcomer_takes_the_place_of_the_session_that_was_idle_longest() {
     for client in [&first, &second, &first] {
         client.send(b"x").await.unwrap();
         receive(client).await;
-        // The order is known to the millisecond.
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        // The order is known to the millisecond, which no clock has to wait for.
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_millis(5)).await;
+        tokio::time::resume();
     }
     third.send(b"x").await.unwrap();
     receive(&third).await;
@@ -382,14 +384,15 @@ async fn a_relay_goes_on_after_its_target_has_refused() {
     let relay = Forward::new(address.into(), ConnectOptions::new()).unwrap();
     let relay = serve(relay, "127.0.0.1:0", &options()).await;
     let client = open(&endpoint(&relay)).await;
-    client.send(b"nobody").await.unwrap();
-    // What the relay has to do now it does before the runtime waits.
+    client.send(b"refused").await.unwrap();
+    // The relay alone learns of the refusal, so there is no event to wait for. It does its part whenever this task
+    // waits; if it did not, the test would not fail, but would not see the refusal either.
     tokio::time::sleep(Duration::from_millis(1)).await;
     drop(refusing);
     let target = tokio::net::UdpSocket::bind(address).await.unwrap();
     let mut buffer = [0; 100];
     let from = loop {
-        client.send(b"somebody").await.unwrap();
+        client.send(b"received").await.unwrap();
         let received = target.recv_from(&mut buffer);
         if let Ok(received) = tokio::time::timeout(Duration::from_millis(100), received).await {
             break received.unwrap().1;
@@ -433,7 +436,7 @@ async fn unix_sockets_have_datagrams_too() {
         session.send(&message).await.unwrap();
         assert_eq!(receive(&session).await, message);
     }
-    // One without a name cannot be answered, and harms nobody.
+    // One without a name cannot be answered, and does no harm.
     UnixDatagram::unbound().unwrap().send_to(b"x", &path).unwrap();
     session.send(b"last").await.unwrap();
     assert_eq!(receive(&session).await, "last");
@@ -474,13 +477,13 @@ async fn a_multicast_group_is_joined_and_all_who_are_in_it_receive() {
 
 #[tokio::test]
 async fn an_address_of_all_machines_must_be_allowed() {
-    let everybody: Endpoint = "255.255.255.255:9".parse().unwrap();
-    let error = open_datagrams(&everybody, &DatagramOptions::new()).await.unwrap_err();
+    let everyone: Endpoint = "255.255.255.255:9".parse().unwrap();
+    let error = open_datagrams(&everyone, &DatagramOptions::new()).await.unwrap_err();
     assert!(error.to_string().contains("permission denied"), "{error}");
     let server = serve(Echo, "*:0", &options()).await;
     let all: Endpoint = format!("127.255.255.255:{}", port(&server)).parse().unwrap();
     let options = DatagramOptions::new().broadcast(true);
     let session = open_datagrams(&all, &options).await.unwrap();
-    session.send(b"anybody").await.unwrap();
-    assert_eq!(receive(&session).await, "anybody");
+    session.send(b"anyone").await.unwrap();
+    assert_eq!(receive(&session).await, "anyone");
 }

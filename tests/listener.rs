@@ -58,7 +58,7 @@ async fn assert_connected((_reader, writer): &End, (peer, _peer_writer): &mut En
 #[tokio::test]
 async fn connections_are_accepted_one_at_a_time_and_those_that_wait_are_not_lost() {
     let mut listener = listen(&ServerOptions::new()).await;
-    assert!(listener.accept().now_or_never().is_none(), "nobody is there");
+    assert!(listener.accept().now_or_never().is_none(), "there is no client");
     let clients = [connect(&endpoint(&listener)).await, connect(&endpoint(&listener)).await];
     for client in &clients {
         let mut accepted = accept(&mut listener).await;
@@ -140,7 +140,7 @@ async fn several_addresses_share_the_port_that_the_system_chose_and_each_has_its
     for _ in &clients {
         turns.push(accept(&mut listener).await.1.local_addr().to_string());
     }
-    assert_eq!(turns[..3], turns[3..], "nobody waits for two of another address");
+    assert_eq!(turns[..3], turns[3..], "no client waits for two of another address");
     let serving = listener.serve(|_reader: StreamReader, writer: StreamWriter| async move {
         writer.write(b"hello");
         writer.wait_closed().await

@@ -46,7 +46,7 @@ fn probe_tls(authority: &Authority, address: SocketAddr) -> Program {
     probe(address).args(["--tls", "--cacert", arg(&authority.ca)])
 }
 
-/// A certificate of localhost that ends in so much time.
+/// A certificate of localhost that ends after this time.
 fn ending_in(authority: &Authority, time: Duration) -> Issued {
     let names = ["localhost", "127.0.0.1"];
     authority.issue_with("ending", &names, |params| params.not_after = (SystemTime::now() + time).into())
@@ -123,7 +123,7 @@ fn ports_are_reported_in_the_order_in_which_they_were_asked_for() {
 
 #[test]
 fn the_whole_range_of_ports_is_asked_a_hundred_at_a_time() {
-    // Few descriptors make it fewer; an address of our own that nobody else listens on.
+    // Few descriptors make it fewer; an address of our own that no other program listens on.
     let script =
         format!("ulimit -n 60; exec {} connect -z 127.83.17.5 1-65535", env!("CARGO_BIN_EXE_astream"));
     let said = support::tool("bash").args(["-c", &script]).run().status(4);
@@ -131,7 +131,7 @@ fn the_whole_range_of_ports_is_asked_a_hundred_at_a_time() {
     assert_eq!(lines.lines().count(), 65535);
     for (line, port) in lines.lines().zip(1..) {
         let wanted = format!("127.83.17.5:{port}: refused");
-        // Somebody may listen on all addresses.
+        // Another program may listen on all addresses.
         assert!(line == wanted || line == format!("127.83.17.5:{port}: open"), "{line}");
     }
 }

@@ -2,7 +2,7 @@
 //! (RFC 5280, 4.2).
 
 use super::UNREADABLE;
-use super::tlv::{BOOLEAN, OBJECT_IDENTIFIER, OCTET_STRING, Value, object_identifier};
+use super::tlv::{BOOLEAN, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, Value, object_identifier};
 
 /// The object identifier 2.5.29.`number` of an extension that RFC 5280 defines, as the content of its DER.
 pub(super) const fn standard(number: u8) -> [u8; 3] {
@@ -23,10 +23,9 @@ pub(super) struct Extensions<'a>(Vec<Extension<'a>>);
 impl<'a> Extensions<'a> {
     /// Every extension. None if one is malformed or a kind occurs twice.
     pub(super) fn read(extensions: Value<'a>) -> Option<Self> {
-        let mut values = extensions.sequence()?;
         let mut all = Self(Vec::new());
-        while !values.is_empty() {
-            let extension = extension(values.next()?)?;
+        for value in extensions.items().filter(|_| extensions.tag == SEQUENCE)? {
+            let extension = extension(value)?;
             if all.get(extension.kind).is_some() {
                 return None;
             }

@@ -35,7 +35,7 @@ const CRL_SIGN: u8 = 0x02;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A certificate, as a peer presented it. Only its bytes are kept, and each method parses them, so that a
-/// certificate that nobody looks at costs little. The bytes need not be valid: a field that cannot be read is
+/// certificate whose contents are not asked for costs little. The bytes need not be valid: a field that cannot be read is
 /// `(unreadable)` or `None`.
 ///
 /// The texts come from a peer that may be malicious, so control characters in them are escaped.

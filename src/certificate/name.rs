@@ -119,6 +119,7 @@ fn escaped(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::certificate::tlv::der as value;
 
     #[test]
     fn special_and_control_characters_are_escaped() {
@@ -134,10 +135,6 @@ mod tests {
         ] {
             assert_eq!(escaped(value), written);
         }
-    }
-
-    fn value(tag: u8, content: &[u8]) -> Vec<u8> {
-        [&[tag, u8::try_from(content.len()).unwrap()], content].concat()
     }
 
     /// A name of one part, the common name.

@@ -88,10 +88,10 @@ impl From<Timestamp> for SystemTime {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::certificate::tlv::der;
 
     fn read(tag: u8, text: &str) -> Option<Timestamp> {
-        let der = [&[tag, u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
-        Timestamp::read(Value::only(&der).unwrap())
+        Timestamp::read(Value::only(&der(tag, text.as_bytes())).unwrap())
     }
 
     #[test]

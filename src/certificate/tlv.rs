@@ -138,6 +138,16 @@ pub(super) fn without_zeros(number: &[u8]) -> &[u8] {
     &number[zeros..]
 }
 
+/// For tests: a value in DER, of up to 255 bytes.
+#[cfg(test)]
+pub(super) fn der(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = match u8::try_from(content.len()).unwrap() {
+        short @ ..0x80 => vec![short],
+        long => vec![0x81, long],
+    };
+    [&[tag], &length[..], content].concat()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

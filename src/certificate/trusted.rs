@@ -1,7 +1,7 @@
 //! OpenSSL's trusted certificates: a certificate followed by the purposes that its owner trusts it for
 //! (`X509_CERT_AUX`, written by `openssl x509 -trustout`).
 
-use super::tlv::{SEQUENCE, Values, constructed};
+use super::tlv::{SEQUENCE, Value, Values, constructed};
 
 const ANY_PURPOSE: &str = "2.5.29.37.0";
 
@@ -40,11 +40,11 @@ impl TrustSettings {
         }
         let mut settings = values.next()?.sequence()?;
         let trusted = match settings.next_if(SEQUENCE) {
-            Some(purposes) => Some(identifiers(Values(purposes.content))?),
+            Some(purposes) => Some(identifiers(purposes)?),
             None => None,
         };
         let rejected = match settings.next_if(constructed(0)) {
-            Some(purposes) => identifiers(Values(purposes.content))?,
+            Some(purposes) => identifiers(purposes)?,
             None => Vec::new(),
         };
         values.is_empty().then_some((certificate, Self { trusted, rejected }))
@@ -59,10 +59,6 @@ impl TrustSettings {
     }
 }
 
-fn identifiers(mut purposes: Values<'_>) -> Option<Vec<String>> {
-    let mut identifiers = Vec::new();
-    while !purposes.is_empty() {
-        identifiers.push(purposes.next()?.object_identifier()?);
-    }
-    Some(identifiers)
+fn identifiers(purposes: Value<'_>) -> Option<Vec<String>> {
+    purposes.items()?.into_iter().map(Value::object_identifier).collect()
 }

@@ -1,39 +1,20 @@
 //! `open_datagrams`: a socket of its own for messages to one address.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::session::Datagrams;
-use crate::endpoint::{Endpoint, Family, Source};
+use crate::endpoint::{Endpoint, Source};
 use crate::error::Error;
-use crate::policy::Deadline;
-use crate::stream::{ConnectOptions, SETUP_TIMEOUT};
-use crate::transport::{DatagramDial, Dial, Eyeballs, Known, ThisEnd, connect_datagrams};
+use crate::stream::ConnectOptions;
+use crate::transport::{DatagramDial, connect_datagrams, name_setters};
 
 /// How to open a session of datagrams.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct DatagramOptions {
-    family: Family,
-    numeric: bool,
-    known: Option<Arc<Known>>,
-    timeout: Option<Duration>,
+    /// As a connection is opened, as far as that has a meaning for messages.
+    how: ConnectOptions,
     idle: Option<Duration>,
-    source: Source,
     broadcast: bool,
-}
-
-impl Default for DatagramOptions {
-    fn default() -> Self {
-        Self {
-            family: Family::Any,
-            numeric: false,
-            known: None,
-            timeout: Some(SETUP_TIMEOUT),
-            idle: None,
-            source: Source::default(),
-            broadcast: false,
-        }
-    }
 }
 
 impl DatagramOptions {
@@ -42,29 +23,21 @@ impl DatagramOptions {
         Self::default()
     }
 
-    /// Uses addresses of one family only.
-    #[must_use]
-    pub fn family(mut self, family: Family) -> Self {
-        self.family = family;
-        self
+    /// As streams are opened.
+    pub(crate) fn of(how: ConnectOptions) -> Self {
+        Self { how, ..Self::default() }
     }
 
-    /// Looks no names up.
-    #[must_use]
-    pub fn numeric(mut self, yes: bool) -> Self {
-        self.numeric = yes;
-        self
-    }
+    name_setters!(how.names);
 
     /// How long looking the name up may take; 30 s by default. `None` is no limit.
     #[must_use]
-    pub fn timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
-        self.timeout = limit.into();
-        self
+    pub fn timeout(self, limit: impl Into<Option<Duration>>) -> Self {
+        Self { how: self.how.timeout(limit), ..self }
     }
 
-    /// Ends a session in which nothing has moved either way for this long, by default never: who receives gets
-    /// [`Error::Idle`]. The clock runs only while a call waits to receive.
+    /// Ends a session in which nothing has moved either way for this long, by default never: a call that receives
+    /// then fails with [`Error::Idle`]. The clock runs only while a call waits to receive.
     #[must_use]
     pub fn idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.idle = limit.into();
@@ -73,16 +46,15 @@ impl DatagramOptions {
 
     /// Sends from this address, port or interface; the system chooses them by default. asyncio's `local_addr`.
     #[must_use]
-    pub fn local_addr(mut self, source: impl Into<Source>) -> Self {
-        self.source = source.into();
-        self
+    pub fn local_addr(self, source: impl Into<Source>) -> Self {
+        Self { how: self.how.local_addr(source), ..self }
     }
 
     /// Sends by this network interface, `eth0` say, also to a multicast group.
     #[must_use]
-    pub fn interface(mut self, name: impl Into<String>) -> Self {
-        self.source = self.source.interface(name);
-        self
+    pub fn interface(self, name: impl Into<String>) -> Self {
+        let source = self.how.source().interface(name);
+        self.local_addr(source)
     }
 
     /// Allows the address to stand for all machines of a network, and receives from all of them. asyncio's
@@ -99,28 +71,13 @@ impl DatagramOptions {
     /// # Errors
     /// [`Error::Resolve`]; [`Error::Timeout`] after [`timeout`](Self::timeout); [`Error::Invalid`] for an address to
     /// listen on.
-    pub async fn resolved(mut self, endpoint: &Endpoint) -> Result<Self, Error> {
-        self.known = self.dial().look_up(endpoint).await?;
-        Ok(self)
-    }
-
-    fn dial(&self) -> Dial {
-        let source = Some(&self.source).filter(|source| **source != Source::default());
-        let source = source.map(|source| Arc::new(source.clone()));
-        Dial {
-            known: self.known.clone(),
-            family: self.family,
-            numeric: self.numeric,
-            eyeballs: Eyeballs::default(),
-            this_end: ThisEnd { source, multipath: false },
-            reads_exactly: false,
-            deadline: Deadline::after(self.timeout),
-        }
+    pub async fn resolved(self, endpoint: &Endpoint) -> Result<Self, Error> {
+        Ok(Self { how: self.how.resolved(endpoint).await?, ..self })
     }
 }
 
 /// Opens a session with `endpoint`: a UDP socket, or a Unix socket for datagrams, that sends to the first of its
-/// addresses that there is a route to. Nothing is sent, so that nobody knows yet whether anybody is there. A message
+/// addresses that there is a route to. Nothing is sent, so it is not known yet whether there is a peer. A message
 /// from any other address is not received, unless the address is a multicast group or
 /// [that of all machines](DatagramOptions::broadcast). asyncio's `create_datagram_endpoint(remote_addr=…)`. May be
 /// cancelled.
@@ -150,24 +107,13 @@ impl DatagramOptions {
 /// [`Error::Resolve`]; [`Error::Timeout`] of looking the name up; [`Error::Connect`] with every address that there
 /// is no route to; [`Error::Invalid`] for an address to listen on.
 pub async fn open_datagrams(endpoint: &Endpoint, options: &DatagramOptions) -> Result<Datagrams, Error> {
-    let dial = DatagramDial { dial: options.dial(), broadcast: options.broadcast };
-    open(endpoint, &dial, options.idle).await
-}
-
-/// The same as a stream is opened, if there is neither TLS nor a proxy: what was to be protected must not leave without.
-pub(crate) async fn open_datagrams_as(
-    endpoint: &Endpoint,
-    options: &ConnectOptions,
-) -> Result<Datagrams, Error> {
-    let Some(dial) = options.dial_plain() else {
+    let DatagramOptions { how, idle, broadcast } = options;
+    // What was to be protected must not leave without that.
+    let Some(dial) = how.dial_plain() else {
         return Err(Error::invalid(endpoint, "datagrams go neither over TLS nor through a proxy"));
     };
-    let dial = DatagramDial { dial, broadcast: false };
-    open(endpoint, &dial, None).await
-}
-
-async fn open(endpoint: &Endpoint, dial: &DatagramDial, idle: Option<Duration>) -> Result<Datagrams, Error> {
-    let session = Datagrams::connected(connect_datagrams(endpoint, dial).await?, idle);
+    let connected = connect_datagrams(endpoint, &DatagramDial { dial, broadcast: *broadcast }).await?;
+    let session = Datagrams::connected(connected, *idle);
     tracing::info!("sending datagrams to {} from {}", session.peer_addr(), session.local_addr());
     Ok(session)
 }

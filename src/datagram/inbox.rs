@@ -1,4 +1,5 @@
-//! Messages that have come and that nobody has taken yet: few, or the newest are dropped, as the system does.
+//! Messages that have come and were not taken yet. If there are too many, the newest are dropped, as the system
+//! does.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -53,6 +54,10 @@ impl Inbox {
     /// One of a server's.
     pub(super) fn bounded(waiting: Waiting) -> Self {
         Self { state: Mutex::default(), changed: Notify::new(), waiting: Some(waiting) }
+    }
+
+    pub(super) fn is_bounded(&self) -> bool {
+        self.waiting.is_some()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -141,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_nobody_takes_is_dropped_when_there_is_much() {
+    fn what_is_not_taken_is_dropped_when_there_is_too_much() {
         let waiting = Waiting::default();
         let inbox = Inbox::bounded(Arc::clone(&waiting));
         let message = Bytes::from(vec![0; 65_507]);

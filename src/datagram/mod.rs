@@ -2,14 +2,12 @@
 
 mod connect;
 mod inbox;
-mod moved;
 mod probe;
 mod serve;
 mod server;
 mod session;
 mod sessions;
 
-pub(crate) use connect::open_datagrams_as;
 pub use connect::{DatagramOptions, open_datagrams};
 pub use probe::probe_datagrams;
 pub use server::{DatagramServer, DatagramServerOptions, serve_datagrams};

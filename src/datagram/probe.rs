@@ -1,4 +1,4 @@
-//! Asking a port whether it takes datagrams.
+//! Asks a port whether it receives datagrams.
 
 use std::time::{Duration, Instant};
 
@@ -11,9 +11,9 @@ use crate::stream::{Found, Probed};
 
 /// Sends one empty message to `endpoint` and waits up to `wait` for an answer. May be cancelled.
 ///
-/// An answer, whatever it says, means that the port is open; [`Error::Refused`] that it is closed. Where nobody
-/// says anything there is no telling, which is [`Error::Unanswered`]: most programs do not answer an empty message,
-/// and many firewalls drop what is for a closed port.
+/// An answer, whatever it says, means that the port is open; [`Error::Refused`] that it is closed. Silence
+/// may mean either, and is [`Error::Unanswered`]: most programs do not answer an empty message, and many firewalls drop
+/// what is for a closed port.
 pub async fn probe_datagrams(endpoint: &Endpoint, options: &DatagramOptions, wait: Duration) -> Probed {
     let (endpoint, start) = (endpoint.clone(), Instant::now());
     let asked = ask(&endpoint, options, wait).await;

@@ -1,9 +1,8 @@
-//! A task for each session: one that fails or panics does not touch the others.
+//! A task for each session: if one fails or panics, the others are not affected.
 
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
@@ -13,10 +12,10 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::inbox::{Inbox, Put, Waiting};
-use super::moved::Moved;
 use super::session::Datagrams;
 use super::sessions::{Key, Sessions};
 use crate::error::{Error, reason};
+use crate::policy::Moved;
 use crate::transport::{DatagramSocket, Received, Route};
 
 /// How long receiving pauses after an error that is none of a message: memory has run out, say.
@@ -26,9 +25,8 @@ const REST: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) sessions: Mutex<Sessions>,
-    pub(super) is_closed: AtomicBool,
-    /// Counts up when a session has ended, or the server is closed.
-    pub(super) changed: watch::Sender<()>,
+    /// Whether the server is closed; also sent when a session has ended.
+    pub(super) is_closed: watch::Sender<bool>,
     pub(super) waiting: Waiting,
     pub(super) moved: Arc<Moved>,
     pub(super) idle: Option<Duration>,
@@ -39,12 +37,11 @@ impl Shared {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) async fn wait_for(&self, is_so: impl Fn(&Self) -> bool) {
-        let mut changed = self.changed.subscribe();
-        while !is_so(self) {
-            // It fails only without a sender, which is ours.
-            let _ = changed.changed().await;
-        }
+    /// Waits until the server is closed and has no sessions.
+    pub(super) async fn is_over(&self) {
+        let mut changes = self.is_closed.subscribe();
+        // It fails only without a sender, which is ours.
+        let _ = changes.wait_for(|is_closed| *is_closed && self.sessions().is_empty()).await;
     }
 }
 
@@ -74,7 +71,7 @@ where
         }
     }
 
-    /// Nobody was meant by an error of a socket that all peers share.
+    /// An error of the socket concerns no single peer, because all of them share it.
     async fn rest(&self, error: &io::Error) {
         tracing::warn!("cannot receive on {}: {}", self.socket.local_addr(), reason(error));
         sleep(REST).await;
@@ -125,7 +122,7 @@ where
             Datagrams::served(Arc::clone(&self.socket), route.clone(), inbox, Arc::clone(moved), *idle);
         let key = self.key(route);
         let number = self.shared.sessions().add(key.clone(), session.clone());
-        if self.shared.is_closed.load(Ordering::Relaxed) {
+        if *self.shared.is_closed.borrow() {
             session.end(Error::Closed);
         }
         let member = Member { shared: Arc::clone(&self.shared), session: session.clone(), key, number };
@@ -150,7 +147,7 @@ impl Drop for Member {
         // What comes from now on is for a new session.
         self.session.end(Error::Closed);
         self.shared.sessions().remove(&self.key, self.number);
-        self.shared.changed.send_replace(());
+        self.shared.is_closed.send_modify(|_| ());
     }
 }
 

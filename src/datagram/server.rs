@@ -1,22 +1,21 @@
 //! `serve_datagrams`: a session for each peer, each with a task of its own.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::inbox::Waiting;
-use super::moved::Moved;
 use super::serve::{Service, Shared};
 use super::session::Datagrams;
 use super::sessions::Sessions;
-use crate::endpoint::{Address, Endpoint, Family};
+use crate::endpoint::{Address, Endpoint};
 use crate::error::Error;
-use crate::transport::bind_datagrams;
+use crate::policy::Moved;
+use crate::transport::{Names, bind_datagrams, name_setters};
 
 /// How long a session may be idle.
 const IDLE: Duration = Duration::from_secs(60);
@@ -27,8 +26,7 @@ const SESSIONS: usize = 1024;
 /// How to serve datagrams.
 #[derive(Debug, Clone)]
 pub struct DatagramServerOptions {
-    family: Family,
-    numeric: bool,
+    names: Names,
     interface: Option<String>,
     idle: Option<Duration>,
     sessions: usize,
@@ -36,7 +34,7 @@ pub struct DatagramServerOptions {
 
 impl Default for DatagramServerOptions {
     fn default() -> Self {
-        Self { family: Family::Any, numeric: false, interface: None, idle: Some(IDLE), sessions: SESSIONS }
+        Self { names: Names::default(), interface: None, idle: Some(IDLE), sessions: SESSIONS }
     }
 }
 
@@ -47,19 +45,7 @@ impl DatagramServerOptions {
         Self::default()
     }
 
-    /// Listens on addresses of one family only.
-    #[must_use]
-    pub fn family(mut self, family: Family) -> Self {
-        self.family = family;
-        self
-    }
-
-    /// Looks no names up.
-    #[must_use]
-    pub fn numeric(mut self, yes: bool) -> Self {
-        self.numeric = yes;
-        self
-    }
+    name_setters!(names);
 
     /// Receives only what comes in by this network interface, `eth0` say; a multicast group is joined there.
     #[must_use]
@@ -68,8 +54,8 @@ impl DatagramServerOptions {
         self
     }
 
-    /// Ends a session in which nothing has moved either way for this long; 60 s by default. Who receives gets
-    /// [`Error::Idle`]. The clock runs only while a call waits to receive. `None` is no limit.
+    /// Ends a session in which nothing has moved either way for this long; 60 s by default. A call that receives
+    /// then fails with [`Error::Idle`]. The clock runs only while a call waits to receive. `None` is no limit.
     #[must_use]
     pub fn idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.idle = limit.into();
@@ -103,16 +89,13 @@ impl DatagramServer {
     /// are free when the last session has gone.
     pub fn close(&self) {
         self.receiving.iter().for_each(AbortHandle::abort);
-        self.shared.is_closed.store(true, Ordering::Relaxed);
+        self.shared.is_closed.send_replace(true);
         self.shared.sessions().iter().for_each(|session| session.end(Error::Closed));
-        self.shared.changed.send_replace(());
     }
 
     /// Waits until the server is closed and its last session has ended. May be cancelled.
     pub async fn wait_closed(&self) {
-        self.shared
-            .wait_for(|shared| shared.is_closed.load(Ordering::Relaxed) && shared.sessions().is_empty())
-            .await;
+        self.shared.is_over().await;
     }
 
     /// Waits until nothing has been sent or received in any session for this long. May be cancelled.
@@ -164,12 +147,11 @@ where
     F: Future<Output = Result<(), E>> + Send + 'static,
     E: fmt::Display + Send + 'static,
 {
-    let DatagramServerOptions { family, numeric, interface, idle, sessions } = options;
-    let sockets = bind_datagrams(endpoint, *family, *numeric, interface.as_deref()).await?;
+    let DatagramServerOptions { names, interface, idle, sessions } = options;
+    let sockets = bind_datagrams(endpoint, *names, interface.as_deref()).await?;
     let shared = Arc::new(Shared {
         sessions: Mutex::new(Sessions::new(*sessions)),
-        is_closed: AtomicBool::new(false),
-        changed: watch::Sender::new(()),
+        is_closed: watch::Sender::new(false),
         waiting: Waiting::default(),
         moved: Arc::new(Moved::since(Instant::now())),
         idle: *idle,

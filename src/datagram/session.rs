@@ -1,31 +1,31 @@
-//! A conversation in messages with one peer.
+//! A session: the messages to and from one peer.
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use rustix::io::Errno;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::inbox::{Inbox, Put};
-use super::moved::Moved;
 use crate::endpoint::Address;
 use crate::error::Error;
-use crate::policy::Wait;
+use crate::policy::{Moved, Wait};
 use crate::stream::Traffic;
 use crate::transport::{Connected, DatagramSocket, Route};
 
-/// How often a message is sent again of which the system says that one before it was refused.
+/// How often a message is sent again because the system reports the refusal of an earlier one in its place.
 const REFUSALS: usize = 3;
 
 /// Messages to and from one peer: what [`open_datagrams`](crate::open_datagrams) gives, and what a server gives its
 /// handler for each peer. A clone is the same session.
 ///
 /// A message arrives whole or not at all, perhaps later than one sent after it, and perhaps twice: that is all
-/// that UDP promises. An empty message is a message. There is no end: a session is over when nobody wants to go
-/// on with it, or when nothing has moved for a time that its options set.
+/// that UDP promises. An empty message is a message. There is no end: a session is over when both sides stop
+/// using it, or when nothing has moved for a time that its options set.
 #[derive(Debug, Clone)]
 pub struct Datagrams(Arc<Session>);
 
@@ -36,9 +36,8 @@ struct Session {
     local: Address,
     /// Where messages go, unless the socket is connected.
     route: Option<Route>,
+    /// A server puts messages into it if it is bounded; they come from our own socket otherwise.
     inbox: Inbox,
-    /// Whether a server puts messages into the inbox; they come from our own socket otherwise.
-    is_served: bool,
     traffic: Traffic,
     /// When something last moved, beside that of the whole server.
     moved: Moved,
@@ -56,7 +55,7 @@ impl Datagrams {
     pub(super) fn connected(connected: Connected, idle: Option<Duration>) -> Self {
         let Connected { socket, peer, route } = connected;
         let (local, of_all) = (socket.local_addr().clone(), Arc::new(Moved::since(Instant::now())));
-        Self::new(Arc::new(socket), peer, local, route, (Inbox::default(), false), of_all, idle)
+        Self::new(Arc::new(socket), peer, local, route, Inbox::default(), of_all, idle)
     }
 
     /// Over a server's socket.
@@ -71,7 +70,7 @@ impl Datagrams {
             (Address::Tcp(bound), Some(asked)) => Address::Tcp((asked, bound.port()).into()),
             (bound, _) => bound.clone(),
         };
-        Self::new(socket, route.peer.clone(), local, Some(route), (inbox, true), of_all, idle)
+        Self::new(socket, route.peer.clone(), local, Some(route), inbox, of_all, idle)
     }
 
     fn new(
@@ -79,7 +78,7 @@ impl Datagrams {
         peer: Address,
         local: Address,
         route: Option<Route>,
-        (inbox, is_served): (Inbox, bool),
+        inbox: Inbox,
         of_all: Arc<Moved>,
         idle: Option<Duration>,
     ) -> Self {
@@ -89,7 +88,6 @@ impl Datagrams {
             local,
             route,
             inbox,
-            is_served,
             traffic: Traffic::new(idle),
             moved: Moved::since(of_all.start()),
             of_all,
@@ -119,7 +117,7 @@ impl Datagrams {
         self.0.inbox.ended()
     }
 
-    /// Sends one message, which may be empty. On return the system has it; whether it arrives nobody says. asyncio's
+    /// Sends one message, which may be empty. On return the system has it; whether it arrives is not reported. asyncio's
     /// `DatagramTransport.sendto`. May be cancelled: the message is not sent then.
     ///
     /// A message that the system keeps back to report the refusal of an earlier one is sent again, and
@@ -162,7 +160,7 @@ impl Datagrams {
     /// losing a message.
     ///
     /// # Errors
-    /// [`Error::Refused`] where the peer's system says that nobody receives there, after which the session goes on
+    /// [`Error::Refused`] where the peer's system says that no program receives there, after which the session goes on
     /// (asyncio's `error_received`); [`Error::Idle`] when nothing has moved for the time that the options set;
     /// [`Error::Closed`] when the server was closed, and [`Error::Replaced`] when a newer session has taken the
     /// place of this one; [`Error::Datagram`] for an error of the socket.
@@ -204,7 +202,7 @@ impl Datagrams {
     }
 
     async fn fetch(&self) -> Result<(), Error> {
-        if self.0.is_served {
+        if self.0.inbox.is_bounded() {
             self.0.inbox.changed().await;
             return Ok(());
         }

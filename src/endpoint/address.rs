@@ -19,7 +19,7 @@ pub enum Address {
     Unix(Option<PathBuf>),
     /// One end of [`pair`](crate::pair).
     Memory,
-    /// That of a stream of which nothing is known; see
+    /// The address of a stream about which nothing is known; see
     /// [`open_connection_over`](crate::open_connection_over).
     Unknown,
 }

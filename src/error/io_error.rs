@@ -34,6 +34,11 @@ impl Error {
         }
     }
 
+    /// The same of one of our own streams.
+    pub(crate) fn from_local(doing: &'static str, error: io::Error) -> Self {
+        error.downcast().unwrap_or_else(|cause| Self::local(doing, cause))
+    }
+
     fn kind(&self) -> io::ErrorKind {
         use io::ErrorKind as Kind;
         match self {
@@ -53,12 +58,7 @@ impl Error {
             Self::WriteAfterEof | Self::Closed => Kind::BrokenPipe,
             Self::Invalid { .. } | Self::EmptySeparator | Self::MessageTooLong { .. } => Kind::InvalidInput,
             Self::Tls { .. } | Self::LimitOverrun { .. } | Self::LineTooLong { .. } => Kind::InvalidData,
-            Self::Other { .. }
-            | Self::Resolve { .. }
-            | Self::File { .. }
-            | Self::Undelivered
-            | Self::FellBehind
-            | Self::Replaced => Kind::Other,
+            _ => Kind::Other,
         }
     }
 }

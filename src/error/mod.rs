@@ -5,11 +5,9 @@ mod fault;
 mod io_error;
 mod passing;
 mod printable;
-mod proxy;
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,9 +16,8 @@ use bytes::Bytes;
 
 use crate::certificate::Certificate;
 pub(crate) use display::{reason, seconds};
-pub use fault::{ResolveFault, Step, TlsFault};
+pub use fault::{ProxyFault, ResolveFault, Step, TlsFault};
 pub(crate) use printable::Printable;
-pub use proxy::ProxyFault;
 
 /// The result of this crate's calls.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -196,13 +193,13 @@ pub enum Error {
         /// What the system said.
         cause: Arc<io::Error>,
     },
-    /// Nobody receives datagrams at an address: its system says so (ICMP), or its Unix socket has no owner.
+    /// No program receives datagrams at an address: its system says so (ICMP), or its Unix socket has no owner.
     #[non_exhaustive]
     Refused {
         /// The address.
         peer: String,
     },
-    /// Nobody has answered a datagram: the address may be open, or something drops what is sent to it.
+    /// A datagram was not answered: the address may be open, or something drops what is sent to it.
     #[non_exhaustive]
     Unanswered {
         /// The address as it was given.
@@ -303,7 +300,7 @@ impl Error {
 impl std::error::Error for Error {}
 
 impl Attempt {
-    pub(crate) fn new(address: SocketAddr, cause: io::Error) -> Self {
+    pub(crate) fn new(address: impl fmt::Display, cause: io::Error) -> Self {
         Self { address: address.to_string(), cause: Arc::new(cause) }
     }
 }

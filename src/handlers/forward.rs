@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
 use super::{DatagramHandler, Handler, Outcome};
-use crate::datagram::{Datagrams, open_datagrams_as};
+use crate::datagram::{DatagramOptions, Datagrams, open_datagrams};
 use crate::endpoint::Endpoint;
 use crate::error::Error;
 #[cfg(target_os = "linux")]
@@ -36,7 +36,7 @@ pub struct Forward {
 }
 
 /// Since when something is known, and what.
-type Known = (Instant, Result<ConnectOptions, Error>);
+type Known = (Instant, Result<DatagramOptions, Error>);
 
 impl Forward {
     /// Relays to `target`, which is connected to with `options`.
@@ -111,11 +111,11 @@ impl Forward {
         let mut known = self.known.lock().await;
         let is_known = known.as_ref().is_some_and(|(since, _)| since.elapsed() < KNOWN_FOR);
         if !is_known {
-            let resolved = self.options.clone().resolved(&self.target).await;
+            let resolved = DatagramOptions::of(self.options.clone()).resolved(&self.target).await;
             *known = Some((Instant::now(), resolved));
         }
         let Some((_, options)) = &*known else { return Err(Error::Closed) };
-        open_datagrams_as(&self.target, options.as_ref().map_err(Clone::clone)?).await
+        open_datagrams(&self.target, options.as_ref().map_err(Clone::clone)?).await
     }
 
     /// Relays messages both ways; returns why that is over.
@@ -133,7 +133,7 @@ impl Forward {
                     Ok(messages) => if let Err(error) = client.send_batch(&messages).await {
                         return of("the client".to_owned(), error);
                     },
-                    // Somebody may receive there later.
+                    // A program may receive there later.
                     Err(error @ Error::Refused { .. }) => tracing::info!("{}", of_target(error)),
                     Err(error) => return of_target(error),
                 },

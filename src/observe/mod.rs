@@ -1,4 +1,4 @@
-//! Facts about the bytes of a connection.
+//! What is counted on a connection: its bytes, and whether the peer has answered.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -77,8 +77,8 @@ impl Answering {
     }
 }
 
-/// When something happened first, in nanoseconds after a time that all share: a third of an `Instant` in a cell, of
-/// which each connection has two.
+/// When something happened first, in nanoseconds after a time that all share. Each connection has two of these, and
+/// they take a third of the memory of an `Instant` in a cell.
 #[derive(Debug, Default)]
 struct Moment(AtomicU64);
 

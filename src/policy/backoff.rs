@@ -21,8 +21,8 @@ impl Backoff {
         Self { limit: SHORTEST }
     }
 
-    /// The pause before the next try, if so much time is left that there should be one. The last pause ends
-    /// shortly before the time does.
+    /// The pause before the next try; None if too little time is left for another one. The last pause ends shortly
+    /// before the time does.
     pub(crate) fn pause(&mut self, left: Duration) -> Option<Duration> {
         self.pause_with(left, random())
     }

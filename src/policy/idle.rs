@@ -1,9 +1,11 @@
 //! The idle clock: it runs while the network is waited for, and stops while our own side is.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
+
+use super::Moved;
 
 /// How long data that arrived before the limit may still be read after it.
 const GRACE: Duration = Duration::from_millis(20);
@@ -29,9 +31,7 @@ pub(crate) enum Wait {
 #[derive(Debug)]
 struct Clock {
     limit: Duration,
-    start: Instant,
-    /// When something last moved, in milliseconds after `start`.
-    moved: AtomicU64,
+    moved: Moved,
     /// The set of waits, as bits.
     waits: AtomicU8,
 }
@@ -70,12 +70,11 @@ impl IdleClock {
 
 impl Clock {
     fn new(limit: Duration) -> Self {
-        Self { limit, start: Instant::now(), moved: AtomicU64::new(0), waits: AtomicU8::new(0) }
+        Self { limit, moved: Moved::since(Instant::now()), waits: AtomicU8::new(0) }
     }
 
     fn touch(&self) {
-        let now = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.moved.store(now, Ordering::Relaxed);
+        self.moved.touch(self.moved.now());
     }
 
     fn wait(&self, wait: u8, begins: bool) {
@@ -92,8 +91,7 @@ impl Clock {
 
     async fn expired(&self) -> Duration {
         loop {
-            let moved = Duration::from_millis(self.moved.load(Ordering::Relaxed));
-            let left = self.limit.saturating_sub(self.start.elapsed().saturating_sub(moved));
+            let left = self.limit.saturating_sub(self.moved.still_for());
             if !self.runs() {
                 sleep(self.limit).await;
             } else if !left.is_zero() {
@@ -111,10 +109,10 @@ impl Clock {
     /// Whether nothing moves for a moment in which the process runs. If it was stopped (by ^Z, for example),
     /// the limit may have passed while data arrived that could not be read.
     async fn is_still(&self) -> bool {
-        let (moved, end) = (self.moved.load(Ordering::Relaxed), Instant::now() + GRACE);
+        let (moved, end) = (self.moved.at(), Instant::now() + GRACE);
         sleep_until(end).await;
         let was_stopped = end.elapsed() > GRACE;
-        !was_stopped && self.runs() && moved == self.moved.load(Ordering::Relaxed)
+        !was_stopped && self.runs() && moved == self.moved.at()
     }
 }
 

@@ -1,4 +1,4 @@
-//! One direction through a buffer.
+//! Copies one direction of a relay through a buffer.
 
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};

@@ -99,10 +99,8 @@ impl Stop {
 impl Party {
     fn error(self, doing: &'static str, cause: io::Error) -> Error {
         match self {
-            Self::Stdio => cause.downcast().unwrap_or_else(|cause: io::Error| {
-                let doing = if doing == "reading" { "read stdin" } else { "write to stdout" };
-                Error::Local { doing, cause: cause.into() }
-            }),
+            Self::Stdio if doing == "reading" => Error::from_local("read stdin", cause),
+            Self::Stdio => Error::from_local("write to stdout", cause),
             Self::Peer => Error::from_io(doing, cause),
             Self::Named(side) => Error::Relay { side, cause: Box::new(Error::from_io(doing, cause)) },
         }

@@ -18,17 +18,13 @@ async fn talk_against(busy: Direction) {
     let (mut arrives, mut endless, mut sink) = (BufReader::new(arrives), BufReader::new(repeat(7)), sink());
     let relaying = tokio::spawn(async move {
         let traffic = pair(1).0.0.traffic();
-        let (never, never_either) = (pending(), pending());
+        let (endless, quiet) = ((&mut endless, &mut leaves), (&mut arrives, &mut sink));
         match busy {
             Direction::ToPeer => {
-                let (endless_one, quiet_one) =
-                    ((&mut endless, &mut leaves, never), (&mut arrives, &mut sink, never_either));
-                relay(endless_one, quiet_one, PLAN, &traffic).await
+                relay((endless.0, endless.1, pending()), (quiet.0, quiet.1, pending()), PLAN, &traffic).await
             }
             Direction::FromPeer => {
-                let (endless_one, quiet_one) =
-                    ((&mut endless, &mut leaves, never_either), (&mut arrives, &mut sink, never));
-                relay(quiet_one, endless_one, PLAN, &traffic).await
+                relay((quiet.0, quiet.1, pending()), (endless.0, endless.1, pending()), PLAN, &traffic).await
             }
         }
     });

@@ -1,4 +1,4 @@
-//! The failure of one direction.
+//! Why one direction of a relay has failed: reading, or writing.
 
 use std::io;
 

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::PollFlags;
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat, sendfile};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use rustix::net::RecvFlags;
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 
@@ -198,12 +198,7 @@ pub(super) fn splice_once(
     most: usize,
     flags: SpliceFlags,
 ) -> Result<usize, Errno> {
-    loop {
-        match splice(&from, None, &to, None, most, flags) {
-            Err(Errno::INTR) => {}
-            done => return done,
-        }
-    }
+    retry_on_intr(|| splice(&from, None, &to, None, most, flags))
 }
 
 /// A pipe between a socket and a file.

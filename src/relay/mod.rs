@@ -1,4 +1,4 @@
-//! Two streams, each fed from the other, until both have ended.
+//! A relay: what one side receives is sent to the other side, both ways, until both directions have ended.
 
 mod copy;
 mod ends;

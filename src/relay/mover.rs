@@ -7,8 +7,8 @@ use std::sync::Arc;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::task::coop::consume_budget;
 
-#[cfg(target_os = "linux")]
 use super::fault::{read_fault, write_fault};
+#[cfg(target_os = "linux")]
 use super::linux::{Call, PipeSize};
 use super::{Direction, Fault, Intake};
 use crate::policy::Wait;

@@ -1,5 +1,5 @@
-//! Two plain sockets, each fed from the other through a pipe of its own, on Linux. Short conversations go
-//! through a buffer that the thread lends: they need no pipe.
+//! A relay between two plain sockets on Linux, through a pipe for each direction. Short conversations go through
+//! a buffer that the thread lends: they need no pipe.
 
 use std::cell::Cell;
 use std::future::ready;

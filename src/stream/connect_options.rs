@@ -12,13 +12,12 @@ use crate::policy::Deadline;
 use crate::transport::proxy::Proxy;
 use crate::transport::starttls::StartTls;
 use crate::transport::tls::{Connector, TlsClient};
-use crate::transport::{Dial, Eyeballs, Known, ThisEnd, is_target};
+use crate::transport::{Dial, Eyeballs, Known, Names, ThisEnd, is_target, name_setters};
 
 /// How to open a connection.
 #[derive(Debug, Clone)]
 pub struct ConnectOptions {
-    family: Family,
-    numeric: bool,
+    pub(crate) names: Names,
     known: Option<Arc<Known>>,
     eyeballs: Eyeballs,
     this_end: ThisEnd,
@@ -33,8 +32,7 @@ pub struct ConnectOptions {
 impl Default for ConnectOptions {
     fn default() -> Self {
         Self {
-            family: Family::Any,
-            numeric: false,
+            names: Names::default(),
             known: None,
             eyeballs: Eyeballs::default(),
             this_end: ThisEnd::default(),
@@ -54,21 +52,9 @@ impl ConnectOptions {
         Self::default()
     }
 
-    /// Uses addresses of one family only.
-    #[must_use]
-    pub fn family(mut self, family: Family) -> Self {
-        self.family = family;
-        self
-    }
+    name_setters!(names);
 
-    /// Looks no names up.
-    #[must_use]
-    pub fn numeric(mut self, yes: bool) -> Self {
-        self.numeric = yes;
-        self
-    }
-
-    /// Reaches the target through this proxy; given repeatedly, through a chain of them, the first of which is
+    /// Reaches the target through this proxy; given repeatedly, through a chain of proxies, whose first one is
     /// connected to from here. [`family`](Self::family) is then about that connection; with
     /// [`numeric`](Self::numeric) the target too must be an IP address. TLS is with the target all the same, and
     /// verified for its name.
@@ -204,8 +190,13 @@ impl ConnectOptions {
     /// How to connect.
     pub(super) fn dial(&self, deadline: Deadline) -> Dial {
         let (known, this_end) = (self.known.clone(), self.this_end.clone());
-        let &Self { family, numeric, eyeballs, .. } = self;
-        Dial { known, family, numeric, eyeballs, this_end, reads_exactly: false, deadline }
+        let &Self { names, eyeballs, .. } = self;
+        Dial { known, names, eyeballs, this_end, reads_exactly: false, deadline }
+    }
+
+    /// Where connections come from, as far as that was chosen.
+    pub(crate) fn source(&self) -> Source {
+        self.this_end.source.as_deref().cloned().unwrap_or_default()
     }
 
     /// What goes through TLS on its way, which a plain socket cannot, if anything does.

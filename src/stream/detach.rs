@@ -6,7 +6,7 @@ use crate::transport::{AsyncSocket, BlockingSocket, Transport};
 
 /// Whether there is a plain socket beneath, and nothing is buffered on either side.
 pub(crate) fn is_bare(reader: &StreamReader, writer: &StreamWriter) -> bool {
-    reader.half().is_plain() && can_block(reader, writer)
+    reader.half().beneath().is_plain() && can_block(reader, writer)
 }
 
 /// The socket beneath streams that are bare.
@@ -18,7 +18,7 @@ pub(crate) fn detach(reader: StreamReader, writer: StreamWriter) -> Result<Async
 /// need not go through the streams.
 pub(crate) fn can_block(reader: &StreamReader, writer: &StreamWriter) -> bool {
     let by_streams = reader.link().limits.by_streams;
-    !by_streams && reader.half().can_block() && reader.is_untouched() && writer.is_bare()
+    !by_streams && reader.half().can_block() && reader.incoming.is_untouched() && writer.is_bare()
 }
 
 /// The connection beneath streams that can block, for two threads, one for each direction.

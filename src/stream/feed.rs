@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, ReadBuf, join, sink};
 
 use super::link::Link;
 use super::{Limits, StreamReader, streams};
@@ -29,7 +29,7 @@ impl Feed {
         let feed = Self::default();
         let limits = Limits { line: limit, ..Limits::default() };
         let link = Link::new(Address::Unknown, Address::Unknown, limits.into());
-        let (reader, _writer) = streams(Transport::over(feed.clone()), link);
+        let (reader, _writer) = streams(Transport::over(join(feed.clone(), sink())), link);
         (feed, reader)
     }
 
@@ -69,21 +69,6 @@ impl AsyncRead for Feed {
         let amount = arrived.data.len().min(buf.remaining());
         buf.put_slice(&arrived.data[..amount]);
         arrived.data.advance(amount);
-        Poll::Ready(Ok(()))
-    }
-}
-
-/// Accepts everything and drops it.
-impl AsyncWrite for Feed {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        Poll::Ready(Ok(data.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
 }

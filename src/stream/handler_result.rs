@@ -1,4 +1,4 @@
-//! What a handler's future may give.
+//! What the future of a handler may return.
 
 use crate::error::Error;
 

@@ -102,7 +102,7 @@ impl Incoming {
         match read {
             Ok(1..) => None,
             // Under TLS it is the peer's close_notify.
-            Ok(0) if self.half.tls().is_some() => Some(Ok(())),
+            Ok(0) if self.half.beneath().tls().is_some() => Some(Ok(())),
             // After a reset that was reported to the writer, the system reports a clean end.
             Ok(0) | Err(Error::Truncated) => Some(match self.link.writer_reset() {
                 Some(reset) => Err(reset),

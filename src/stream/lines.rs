@@ -1,4 +1,4 @@
-//! A stream line by line.
+//! Reads a stream line by line.
 
 use std::future::poll_fn;
 use std::pin::Pin;

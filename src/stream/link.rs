@@ -1,4 +1,4 @@
-//! What the reader and the writer of one connection know of each other.
+//! The state that the reader and the writer of one connection share.
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -166,7 +166,7 @@ impl Link {
         }
     }
 
-    /// The connection continues with other streams, of which nothing is sent, failed or ended yet.
+    /// The connection continues with other streams, on which nothing was sent, has failed or has ended yet.
     pub(super) fn renew(&self) {
         *self.sending() = Sending::default();
         self.state().reader_done = false;
@@ -180,7 +180,7 @@ impl Link {
         self.state().is_relayed = true;
     }
 
-    /// The side that can end this connection cleanly, unless nobody here can.
+    /// The side that can end this connection cleanly; None if there is none here.
     pub(super) fn ending(&self) -> Option<Arc<dyn Sender>> {
         let state = self.state();
         if state.is_relayed { None } else { state.sender.as_ref()?.upgrade() }

@@ -205,8 +205,8 @@ pub async fn accept_over(
     options.admission()?.admit(Transport::over(io).into()).await
 }
 
-/// A connection that nobody has asked for yet. Dropped, it is aborted: its peer is not to take it for one that
-/// was served.
+/// A connection that no call of `accept` has taken yet. It is aborted when dropped, so that its peer does not take
+/// it for one that was served.
 struct Unclaimed(Option<(StreamReader, StreamWriter)>);
 
 impl Drop for Unclaimed {

@@ -9,6 +9,7 @@ mod connect;
 mod connect_options;
 mod delimited;
 mod detach;
+mod facts;
 #[cfg(test)]
 mod feed;
 mod handled;

@@ -1,6 +1,5 @@
 //! The sending direction: data is sent at once if the socket takes it, and otherwise queued.
 
-use std::os::fd::OwnedFd;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, ready};
 
@@ -174,15 +173,6 @@ impl Outgoing {
             waiting.into_iter().for_each(WakeAll::wake);
         }
         sent
-    }
-
-    /// Another descriptor of the socket beneath, if there is one.
-    pub(super) fn duplicate(&self) -> Option<OwnedFd> {
-        self.half.duplicate()
-    }
-
-    pub(super) fn poll_sent(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.half.poll_sent(cx)
     }
 
     fn still_open(&self) -> Result<(), Error> {

@@ -7,8 +7,8 @@ use super::{StreamReader, StreamWriter, streams};
 use crate::endpoint::Address::Memory;
 use crate::transport::Transport;
 
-/// Two ends of a connection that exists only in memory, each direction of which holds up to `capacity` bytes
-/// (at least 1): for tests, because a small capacity finds what a large one hides.
+/// Two ends of a connection that exists only in memory. Each direction holds up to `capacity` bytes (at least 1).
+/// Useful for tests: a small capacity finds what a large one hides.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]

@@ -2,21 +2,18 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::Lines;
 use super::delimited::{Exactly, Line, Owned, Until};
+use super::facts::facts;
 use super::incoming::Incoming;
 use super::link::Link;
-use super::traffic::Traffic;
-use crate::endpoint::Address;
 use crate::error::Error;
 use crate::policy::Wait;
-use crate::transport::tls::TlsInfo;
-use crate::transport::{Credentials, ReadHalf};
+use crate::transport::ReadHalf;
 
 /// The receiving side of a connection.
 ///
@@ -168,49 +165,7 @@ impl StreamReader {
         &self.incoming.buffer
     }
 
-    /// The peer's address. asyncio's `get_extra_info('peername')`.
-    pub fn peer_addr(&self) -> &Address {
-        &self.incoming.link.peer
-    }
-
-    /// This end's address. asyncio's `get_extra_info('sockname')`.
-    pub fn local_addr(&self) -> &Address {
-        &self.incoming.link.local
-    }
-
-    /// The counters of this connection, which can be kept and read while other code uses the streams.
-    pub fn traffic(&self) -> Traffic {
-        self.incoming.link.traffic.clone()
-    }
-
-    /// What was agreed in the TLS handshake; none without TLS.
-    pub fn tls(&self) -> Option<&TlsInfo> {
-        self.half().tls()
-    }
-
-    /// The descriptor of the socket beneath, also under TLS; None if there is no socket. Use it for socket
-    /// options and to inspect the socket: reading, writing or shutting it down breaks the stream. asyncio's
-    /// `get_extra_info('socket')`.
-    pub fn as_fd(&self) -> Option<BorrowedFd<'_>> {
-        self.half().as_fd()
-    }
-
-    /// The process, user and group at the other end of a Unix socket, also under TLS, as the system
-    /// guarantees them. None for anything else.
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), astream::Error> {
-    /// let (one, _other) = tokio::net::UnixStream::pair()?;
-    /// let (reader, _writer) = astream::open_connection_over(one, &Default::default()).await?;
-    /// let peer = reader.peer_credentials().expect("it is a Unix socket");
-    /// assert_eq!(peer.pid, Some(std::process::id()));
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn peer_credentials(&self) -> Option<Credentials> {
-        self.half().peer_credentials()
-    }
+    facts!(incoming);
 
     /// Waits until data or an end has arrived, and reads nothing. Fails if the connection fails before that,
     /// or is idle. Under TLS, where the handshake has shown that there is a peer, it returns at once.
@@ -228,11 +183,6 @@ impl StreamReader {
     /// Waits for more in the buffer; false at the end.
     async fn fill(&mut self) -> bool {
         poll_fn(|cx| self.incoming.poll_more(cx)).await
-    }
-
-    /// Whether nothing was read ahead, and nothing has ended.
-    pub(super) fn is_untouched(&self) -> bool {
-        self.incoming.is_untouched()
     }
 
     pub(super) fn half(&self) -> &ReadHalf {

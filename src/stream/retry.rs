@@ -1,4 +1,4 @@
-//! Setting up a connection again and again, until it stands or the time is over.
+//! Sets a connection up again and again, until that succeeds or the time is over.
 
 use std::time::Duration;
 
@@ -82,14 +82,12 @@ fn log(before: Option<&Error>, error: &Error, end: Deadline) {
 mod tests {
     use std::cell::Cell;
     use std::io::ErrorKind;
-    use std::net::SocketAddr;
 
     use super::*;
     use crate::error::{Attempt, Step};
 
     fn refused() -> Error {
-        let attempt =
-            Attempt::new(SocketAddr::from(([127, 0, 0, 1], 1)), ErrorKind::ConnectionRefused.into());
+        let attempt = Attempt::new("127.0.0.1:1", ErrorKind::ConnectionRefused.into());
         Error::Connect { target: "127.0.0.1:1".to_owned(), attempts: vec![attempt] }
     }
 

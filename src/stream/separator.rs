@@ -1,4 +1,4 @@
-//! Finding separators.
+//! Finds separators in data that has arrived.
 
 use std::ops::Range;
 

@@ -40,7 +40,7 @@ impl ProbeSeries {
     }
 
     /// The part of the probes that was not answered, from 0 to 1.
-    #[expect(clippy::cast_precision_loss, reason = "nobody sends so many probes")]
+    #[expect(clippy::cast_precision_loss, reason = "no series is as long as that")]
     pub fn loss(&self) -> f64 {
         match self.sent {
             0 => 0.0,

@@ -10,10 +10,10 @@ use super::clients::Clients;
 use super::limits::limit_setters;
 use super::serve::{Admission, CurrentAdmission, Service, accept_all};
 use super::{HandlerResult, Limits, Listener, SETUP_TIMEOUT, StreamReader, StreamWriter};
-use crate::endpoint::{Address, Endpoint, Family};
+use crate::endpoint::{Address, Endpoint};
 use crate::error::Error;
 use crate::transport::tls::TlsServer;
-use crate::transport::{Listen, Listening};
+use crate::transport::{Listen, Listening, name_setters};
 
 /// How to serve.
 #[derive(Debug, Clone)]
@@ -41,19 +41,7 @@ impl ServerOptions {
         Self::default()
     }
 
-    /// Listens on addresses of one family only.
-    #[must_use]
-    pub fn family(mut self, family: Family) -> Self {
-        self.listen.family = family;
-        self
-    }
-
-    /// Looks no names up.
-    #[must_use]
-    pub fn numeric(mut self, yes: bool) -> Self {
-        self.listen.numeric = yes;
-        self
-    }
+    name_setters!(listen.names);
 
     /// How many connections may wait to be accepted, if the system allows that many (`net.core.somaxconn`);
     /// 4096 by default. Others are refused or retry. asyncio's `backlog`.

@@ -1,4 +1,4 @@
-//! Counts what moves on one connection, and how long nothing has.
+//! Counts the bytes of one connection, and measures for how long none has moved.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

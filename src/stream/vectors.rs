@@ -10,6 +10,7 @@ use tokio::io::AsyncBufRead;
 
 use super::StreamReader;
 use super::feed::Feed;
+use crate::certificate::hex;
 use crate::error::Error;
 
 const VECTORS: &str = include_str!("../../tests/data/asyncio-streams.json");
@@ -226,12 +227,4 @@ fn bytes(value: &Value) -> Vec<u8> {
     let text = value.as_str().unwrap().as_bytes();
     let digit = |byte: u8| u8::try_from(char::from(byte).to_digit(16).unwrap()).unwrap();
     text.chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
-}
-
-fn hex(data: &[u8]) -> String {
-    use std::fmt::Write;
-    data.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::{pending, poll_fn};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,14 +13,12 @@ use std::time::Duration;
 use tokio::io::AsyncWrite;
 
 use super::abort_guard::AbortGuard;
+use super::facts::facts;
 use super::handled;
 use super::link::Link;
 use super::outgoing::Outgoing;
-use super::traffic::Traffic;
-use crate::endpoint::Address;
 use crate::error::Error;
-use crate::transport::tls::TlsInfo;
-use crate::transport::{Credentials, WriteHalf, lost};
+use crate::transport::{WriteHalf, lost};
 
 /// The sending side of a connection.
 ///
@@ -142,14 +140,15 @@ impl StreamWriter {
     /// Waits until the system has sent what it was given, which [`abort`](Self::abort) would discard, or
     /// until the connection is lost. May be cancelled.
     pub(crate) async fn sent(&self) {
-        poll_fn(|cx| self.outgoing.poll_sent(cx)).await;
+        poll_fn(|cx| self.outgoing.half.poll_sent(cx)).await;
     }
 
     /// Waits until the connection has failed, even if it is neither read nor written. May be cancelled.
     pub(crate) fn lost(&self) -> impl Future<Output = io::Error> + Send + 'static {
         let outgoing = Arc::clone(&self.outgoing);
         async move {
-            match outgoing.duplicate() {
+            let socket = outgoing.half.beneath().as_fd();
+            match socket.and_then(|socket| socket.try_clone_to_owned().ok()) {
                 Some(socket) => lost(socket.as_fd()).await,
                 // It cannot be watched; the next write finds the failure.
                 None => pending().await,
@@ -196,49 +195,7 @@ impl StreamWriter {
         Box::pin(self.outgoing.finish()).await
     }
 
-    /// The peer's address. asyncio's `get_extra_info('peername')`.
-    pub fn peer_addr(&self) -> &Address {
-        &self.outgoing.link.peer
-    }
-
-    /// This end's address. asyncio's `get_extra_info('sockname')`.
-    pub fn local_addr(&self) -> &Address {
-        &self.outgoing.link.local
-    }
-
-    /// The counters of this connection, which can be kept and read while other code uses the streams.
-    pub fn traffic(&self) -> Traffic {
-        self.outgoing.link.traffic.clone()
-    }
-
-    /// What was agreed in the TLS handshake; none without TLS.
-    pub fn tls(&self) -> Option<&TlsInfo> {
-        self.outgoing.half.tls()
-    }
-
-    /// The descriptor of the socket beneath, also under TLS; None if there is no socket. Use it for socket
-    /// options and to inspect the socket: reading, writing or shutting it down breaks the stream. asyncio's
-    /// `get_extra_info('socket')`.
-    pub fn as_fd(&self) -> Option<BorrowedFd<'_>> {
-        self.outgoing.half.as_fd()
-    }
-
-    /// The process, user and group at the other end of a Unix socket, also under TLS, as the system
-    /// guarantees them. None for anything else.
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), astream::Error> {
-    /// let (one, _other) = tokio::net::UnixStream::pair()?;
-    /// let (_reader, writer) = astream::open_connection_over(one, &Default::default()).await?;
-    /// let peer = writer.peer_credentials().expect("it is a Unix socket");
-    /// assert_eq!(peer.pid, Some(std::process::id()));
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn peer_credentials(&self) -> Option<Credentials> {
-        self.outgoing.half.peer_credentials()
-    }
+    facts!(outgoing);
 
     /// How long closing may take: see [`ConnectOptions::close_timeout`](crate::ConnectOptions::close_timeout).
     #[cfg(feature = "process")]

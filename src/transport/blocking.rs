@@ -3,7 +3,7 @@
 use std::os::fd::AsFd;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{RecvFlags, recv};
 
 /// Reads once; 0 is the end.
@@ -13,12 +13,8 @@ pub(crate) fn read(from: impl AsFd, buffer: &mut [u8]) -> Result<usize, Errno> {
 
 /// Reads from a socket what has arrived, without waiting; 0 is the end.
 pub(crate) fn receive(from: impl AsFd, buffer: &mut [u8], flags: RecvFlags) -> Result<usize, Errno> {
-    loop {
-        match recv(&from, &mut *buffer, flags | RecvFlags::DONTWAIT) {
-            Err(Errno::INTR) => {}
-            done => return done.map(|(n, _)| n),
-        }
-    }
+    let (n, _) = retry_on_intr(|| recv(&from, &mut *buffer, flags | RecvFlags::DONTWAIT))?;
+    Ok(n)
 }
 
 /// Writes everything; `progress` is called after each part.

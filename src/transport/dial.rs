@@ -5,18 +5,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::eyeballs::Eyeballs;
-use super::resolve::{list, resolve};
+use super::resolve::{Names, list, resolve};
 use super::source::ThisEnd;
 use super::{Transport, multipath, unix};
-use crate::endpoint::{Endpoint, Family};
+use crate::endpoint::Endpoint;
 use crate::error::{Attempt, Error, Step, reason};
 use crate::policy::Deadline;
 
 /// How to connect.
 pub(crate) struct Dial {
     pub(crate) known: Option<Arc<Known>>,
-    pub(crate) family: Family,
-    pub(crate) numeric: bool,
+    pub(crate) names: Names,
     pub(crate) eyeballs: Eyeballs,
     pub(crate) this_end: ThisEnd,
     /// Whether the dialogue with a proxy reads no byte of the stream after it, because the caller has no place for
@@ -45,6 +44,16 @@ pub(crate) fn is_target(endpoint: &Endpoint) -> Result<(), Error> {
 }
 
 impl Dial {
+    /// Whether this is an address that can be connected to from here.
+    pub(super) fn check(&self, endpoint: &Endpoint) -> Result<(), Error> {
+        match endpoint {
+            Endpoint::Unix(_) if self.this_end.source.is_some() => {
+                Err(Error::invalid(endpoint, "a connection to a Unix socket has no source address"))
+            }
+            _ => is_target(endpoint),
+        }
+    }
+
     /// Looks the host of an address up, if it has one.
     pub(crate) async fn look_up(&self, endpoint: &Endpoint) -> Result<Option<Arc<Known>>, Error> {
         let Endpoint::Tcp { host, port } = endpoint else { return Ok(None) };
@@ -78,14 +87,14 @@ impl Dial {
             }
             return Ok(addresses);
         }
-        let resolving = resolve(host, port, self.family, self.numeric);
+        let resolving = resolve(host, port, self.names);
         self.deadline.bound(Step::Resolve, resolving, || format!("resolving {host}")).await?
     }
 }
 
 /// Connects to the first address of `endpoint` that answers.
 pub(crate) async fn dial(endpoint: &Endpoint, how: &Dial) -> Result<Transport, Error> {
-    is_target(endpoint)?;
+    how.check(endpoint)?;
     match endpoint {
         Endpoint::Tcp { host, port } => {
             let addresses = how.reachable(how.addresses(host, *port).await?)?;
@@ -109,9 +118,6 @@ pub(crate) async fn dial(endpoint: &Endpoint, how: &Dial) -> Result<Transport, E
                 None => Err(failure(endpoint, failed)),
             }
         }
-        Endpoint::Unix(_) if how.this_end.source.is_some() => {
-            Err(Error::invalid(endpoint, "a connection to a Unix socket has no source address"))
-        }
         Endpoint::Unix(path) => how
             .deadline
             .bound(Step::Connect, unix::connect(path), || format!("connecting to {endpoint}"))
@@ -119,7 +125,7 @@ pub(crate) async fn dial(endpoint: &Endpoint, how: &Dial) -> Result<Transport, E
             .map(Transport::Unix)
             .map_err(|cause| Error::Connect {
                 target: endpoint.to_string(),
-                attempts: vec![Attempt { address: endpoint.to_string(), cause: cause.into() }],
+                attempts: vec![Attempt::new(endpoint, cause)],
             }),
     }
 }
@@ -153,9 +159,7 @@ mod tests {
     #[test]
     fn a_connection_that_was_reset_before_we_looked_was_made_and_lost() {
         let endpoint = "127.0.0.1:1".parse().unwrap();
-        let failed = |kind: ErrorKind| {
-            failure(&endpoint, vec![Attempt::new("127.0.0.1:1".parse().unwrap(), kind.into())])
-        };
+        let failed = |kind: ErrorKind| failure(&endpoint, vec![Attempt::new(&endpoint, kind.into())]);
         assert!(matches!(failed(ErrorKind::ConnectionReset), Error::Lost { .. }));
         assert!(matches!(failed(ErrorKind::ConnectionRefused), Error::Connect { .. }));
     }

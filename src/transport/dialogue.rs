@@ -155,7 +155,7 @@ mod tests {
 
     use super::*;
 
-    /// A dialogue, and the other side, of which everything was received before the dialogue read anything.
+    /// A dialogue, and its other side, which has sent this before the dialogue reads anything.
     async fn dialogue(sent: &[u8]) -> (Dialogue, DuplexStream) {
         let (ours, mut theirs) = duplex(2 * MAX_ANSWER);
         theirs.write_all(sent).await.unwrap();

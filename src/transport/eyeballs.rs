@@ -1,4 +1,4 @@
-//! Happy eyeballs: the addresses of a name, tried one beside the other (RFC 8305).
+//! Happy eyeballs (RFC 8305): the addresses of a name are tried together, each a little later than the one before.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
@@ -141,7 +141,7 @@ async fn connected(socket: Socket, address: SocketAddr) -> io::Result<TcpStream>
 }
 
 /// A free port of this machine may be given to us as our own, and TCP then connects a socket to itself
-/// (RFC 9293, 3.5): nobody else is there.
+/// (RFC 9293, 3.5): there is no other side.
 fn not_itself(stream: TcpStream) -> io::Result<TcpStream> {
     match (stream.local_addr(), stream.peer_addr()) {
         (Ok(local), Ok(peer)) if local == peer => Err(ErrorKind::ConnectionRefused.into()),
@@ -155,17 +155,24 @@ mod tests {
     use std::net::TcpListener;
     use std::time::Instant;
 
+    fn socket(at: &str) -> Socket {
+        let at: SocketAddr = at.parse().unwrap();
+        let socket = Socket::new(socket2::Domain::for_address(at), socket2::Type::STREAM, None).unwrap();
+        socket.bind(&at.into()).unwrap();
+        socket
+    }
+
+    fn local(socket: &Socket) -> SocketAddr {
+        socket.local_addr().unwrap().as_socket().unwrap()
+    }
+
     /// An address that swallows connections: listening, and its queue is full.
-    fn black_hole(host: &str) -> (Socket, Vec<Socket>, SocketAddr) {
-        let address: SocketAddr = format!("{host}:0").parse().unwrap();
-        let listener =
-            Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None).unwrap();
-        listener.bind(&address.into()).unwrap();
+    fn black_hole() -> (Socket, Vec<Socket>, SocketAddr) {
+        let listener = socket("127.0.0.1:0");
         listener.listen(0).unwrap();
-        let address = listener.local_addr().unwrap().as_socket().unwrap();
+        let address = local(&listener);
         let fill = (0..3).map(|_| {
-            let socket =
-                Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None).unwrap();
+            let socket = socket("127.0.0.1:0");
             socket.set_nonblocking(true).unwrap();
             let _ = socket.connect(&address.into());
             socket
@@ -175,52 +182,42 @@ mod tests {
     }
 
     fn refusing() -> (Socket, SocketAddr) {
-        let socket = Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-        socket.bind(&"127.0.0.1:0".parse::<SocketAddr>().unwrap().into()).unwrap();
-        let address = socket.local_addr().unwrap().as_socket().unwrap();
+        let socket = socket("127.0.0.1:0");
+        let address = local(&socket);
         (socket, address)
+    }
+
+    async fn race(how: Eyeballs, addresses: &[SocketAddr], failed: &mut Vec<Attempt>) -> Option<SocketAddr> {
+        let stream = how.race(&ThisEnd::default(), addresses, failed).await.unwrap();
+        stream.map(|stream| stream.peer_addr().unwrap())
+    }
+
+    fn serving() -> (TcpListener, SocketAddr) {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = server.local_addr().unwrap();
+        (server, address)
     }
 
     #[tokio::test]
     async fn a_dead_address_costs_one_attempt_delay() {
-        let (_listener, _fill, dead) = black_hole("127.0.0.1");
-        let server = TcpListener::bind("127.0.0.1:0").unwrap();
-        let start = Instant::now();
-        let stream = Eyeballs::default()
-            .race(&ThisEnd::default(), &[dead, server.local_addr().unwrap()], &mut Vec::new())
-            .await
-            .unwrap()
-            .unwrap();
-        assert_eq!(stream.peer_addr().unwrap(), server.local_addr().unwrap());
-        assert!(
-            start.elapsed() >= Eyeballs::default().delay.unwrap(),
-            "the first address has its head start"
-        );
+        let ((_listener, _fill, dead), (_server, alive)) = (black_hole(), serving());
+        let (start, usual) = (Instant::now(), Eyeballs::default());
+        assert_eq!(race(usual, &[dead, alive], &mut Vec::new()).await, Some(alive));
+        assert!(start.elapsed() >= usual.delay.unwrap(), "the first address has its head start");
     }
 
     #[tokio::test]
     async fn a_refused_address_is_followed_by_the_next_at_once() {
-        let (_socket, dead) = refusing();
-        let server = TcpListener::bind("127.0.0.1:0").unwrap();
-        let stream = Eyeballs::default()
-            .race(&ThisEnd::default(), &[dead, dead, server.local_addr().unwrap()], &mut Vec::new())
-            .await
-            .unwrap()
-            .unwrap();
-        assert_eq!(stream.peer_addr().unwrap(), server.local_addr().unwrap());
+        let ((_socket, dead), (_server, alive)) = (refusing(), serving());
+        let addresses = [dead, dead, alive];
+        assert_eq!(race(Eyeballs::default(), &addresses, &mut Vec::new()).await, Some(alive));
     }
 
     #[tokio::test]
     async fn every_failed_address_is_named() {
         let ((_one, first), (_two, second)) = (refusing(), refusing());
         let mut attempts = Vec::new();
-        assert!(
-            Eyeballs::default()
-                .race(&ThisEnd::default(), &[first, second], &mut attempts)
-                .await
-                .unwrap()
-                .is_none()
-        );
+        assert_eq!(race(Eyeballs::default(), &[first, second], &mut attempts).await, None);
         let mut named: Vec<_> = attempts.iter().map(|a| a.address.clone()).collect();
         named.sort();
         let mut wanted = vec![first.to_string(), second.to_string()];
@@ -239,16 +236,12 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_delay_the_next_address_waits_for_a_failure() {
-        let (_socket, dead) = refusing();
-        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let ((_socket, dead), (_server, alive)) = (refusing(), serving());
         let how = Eyeballs { delay: None, ..Eyeballs::default() };
-        let addresses = [dead, server.local_addr().unwrap()];
-        assert!(how.race(&ThisEnd::default(), &addresses, &mut Vec::new()).await.unwrap().is_some());
-        let (_listener, _fill, silent) = black_hole("127.0.0.1");
-        let (mut failed, addresses) = (Vec::new(), [silent, server.local_addr().unwrap()]);
-        let this_end = ThisEnd::default();
-        let racing = how.race(&this_end, &addresses, &mut failed);
-        let delay = Duration::from_millis(500);
+        assert_eq!(race(how, &[dead, alive], &mut Vec::new()).await, Some(alive));
+        let (_listener, _fill, silent) = black_hole();
+        let (addresses, mut failed, delay) = ([silent, alive], Vec::new(), Duration::from_millis(500));
+        let racing = race(how, &addresses, &mut failed);
         assert!(tokio::time::timeout(delay, racing).await.is_err(), "the second one was tried");
     }
 

@@ -4,7 +4,6 @@
 
 use std::io::{self, ErrorKind};
 use std::net::Shutdown;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
@@ -14,8 +13,7 @@ use tokio::io::{AsyncReadExt, ReadBuf};
 use tokio::net::{tcp, unix};
 
 use super::socket::{poll_all_sent, send_now, watch_progress};
-use super::tls::TlsInfo;
-use super::{Credentials, Shared, Transport, ending};
+use super::{Beneath, Shared, Transport, ending};
 use crate::error::Error;
 
 /// The receiving direction.
@@ -47,32 +45,12 @@ impl ReadHalf {
         }
     }
 
-    /// What was agreed in the TLS handshake; none without TLS.
-    pub(crate) fn tls(&self) -> Option<&TlsInfo> {
-        if let Self::Shared(shared) = self { shared.agreed() } else { None }
-    }
-
-    /// The descriptor of the socket beneath, if there is one.
-    pub(crate) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+    pub(crate) fn beneath(&self) -> Beneath<'_> {
         match self {
-            Self::Tcp(half) => Some(half.as_ref().as_fd()),
-            Self::Unix(half) => Some(half.as_ref().as_fd()),
-            Self::Shared(shared) => shared.as_fd(),
+            Self::Tcp(half) => Beneath::Tcp(half.as_ref()),
+            Self::Unix(half) => Beneath::Unix(half.as_ref()),
+            Self::Shared(shared) => Beneath::Shared(shared),
         }
-    }
-
-    /// Who is at the other end of the Unix socket beneath, if there is one.
-    pub(crate) fn peer_credentials(&self) -> Option<Credentials> {
-        match self {
-            Self::Tcp(_) => None,
-            Self::Unix(half) => Credentials::of_peer(half.as_ref()),
-            Self::Shared(shared) => shared.peer_credentials(),
-        }
-    }
-
-    /// Whether this is a plain socket.
-    pub(crate) fn is_plain(&self) -> bool {
-        matches!(self, Self::Tcp(_) | Self::Unix(_))
     }
 
     /// Whether there is a socket beneath, which two threads can use, one for each direction.
@@ -118,58 +96,35 @@ pub(crate) enum WriteHalf {
 }
 
 impl WriteHalf {
-    /// What was agreed in the TLS handshake; none without TLS.
-    pub(crate) fn tls(&self) -> Option<&TlsInfo> {
-        if let Self::Shared(shared) = self { shared.agreed() } else { None }
+    pub(crate) fn beneath(&self) -> Beneath<'_> {
+        match self {
+            Self::Tcp(half) => Beneath::Tcp(half.as_ref()),
+            Self::Unix(half) => Beneath::Unix(half.as_ref()),
+            Self::Shared(shared) => Beneath::Shared(shared),
+            Self::Gone => Beneath::Nothing,
+        }
     }
 
     pub(crate) fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, Error>> {
-        let written = match self {
-            Self::Tcp(half) => loop {
-                match half.try_write(data) {
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                        ready!(half.as_ref().poll_write_ready(cx)).map_err(lost_writing)?;
-                    }
-                    done => break done.map_err(lost_writing),
-                }
-            },
-            Self::Unix(half) => loop {
-                match half.try_write(data) {
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                        ready!(half.as_ref().poll_write_ready(cx)).map_err(lost_writing)?;
-                    }
-                    done => break done.map_err(lost_writing),
-                }
-            },
-            Self::Shared(shared) => {
+        let written = match self.beneath() {
+            Beneath::Tcp(socket) => {
+                ready!(poll_call(|| socket.try_write(data), || socket.poll_write_ready(cx)))
+                    .map_err(lost_writing)
+            }
+            Beneath::Unix(socket) => {
+                ready!(poll_call(|| socket.try_write(data), || socket.poll_write_ready(cx)))
+                    .map_err(lost_writing)
+            }
+            Beneath::Shared(shared) => {
                 let written = ready!(Pin::new(&mut **shared.lock()).poll_write(cx, data));
                 written.map_err(|error| shared.error("writing", error))
             }
-            Self::Gone => Err(Error::Closed),
+            Beneath::Nothing => Err(Error::Closed),
         };
         Poll::Ready(match written {
             Ok(0) if !data.is_empty() => Err(lost_writing(ErrorKind::WriteZero.into())),
             other => other,
         })
-    }
-
-    /// The descriptor of the socket beneath, if there is one.
-    pub(crate) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
-        match self {
-            Self::Tcp(half) => Some(half.as_ref().as_fd()),
-            Self::Unix(half) => Some(half.as_ref().as_fd()),
-            Self::Shared(shared) => shared.as_fd(),
-            Self::Gone => None,
-        }
-    }
-
-    /// Who is at the other end of the Unix socket beneath, if there is one.
-    pub(crate) fn peer_credentials(&self) -> Option<Credentials> {
-        match self {
-            Self::Unix(half) => Credentials::of_peer(half.as_ref()),
-            Self::Shared(shared) => shared.peer_credentials(),
-            Self::Tcp(_) | Self::Gone => None,
-        }
     }
 
     /// Passes everything that was written to the kernel.
@@ -270,30 +225,33 @@ impl WriteHalf {
         scratch: &mut [u8],
     ) -> Poll<Result<usize, Error>> {
         let lost = |error| Error::from_io("reading", error);
-        match self {
-            Self::Tcp(half) => loop {
-                match half.as_ref().try_read(scratch) {
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                        ready!(half.as_ref().poll_read_ready(cx)).map_err(lost)?;
-                    }
-                    done => return Poll::Ready(done.map_err(lost)),
-                }
-            },
-            Self::Unix(half) => loop {
-                match half.as_ref().try_read(scratch) {
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                        ready!(half.as_ref().poll_read_ready(cx)).map_err(lost)?;
-                    }
-                    done => return Poll::Ready(done.map_err(lost)),
-                }
-            },
-            Self::Shared(shared) => {
+        match self.beneath() {
+            Beneath::Tcp(socket) => {
+                poll_call(|| socket.try_read(scratch), || socket.poll_read_ready(cx)).map_err(lost)
+            }
+            Beneath::Unix(socket) => {
+                poll_call(|| socket.try_read(scratch), || socket.poll_read_ready(cx)).map_err(lost)
+            }
+            Beneath::Shared(shared) => {
                 let mut buf = ReadBuf::new(scratch);
                 let read = ready!(Pin::new(&mut **shared.lock()).poll_read(cx, &mut buf));
                 let read = read.map_err(|error| shared.error("reading", error));
                 Poll::Ready(read.map(|()| buf.filled().len()))
             }
-            Self::Gone => Poll::Ready(Err(Error::Closed)),
+            Beneath::Nothing => Poll::Ready(Err(Error::Closed)),
+        }
+    }
+}
+
+/// Makes a call that does not block, and again whenever the socket has become ready for it.
+fn poll_call<T>(
+    mut call: impl FnMut() -> io::Result<T>,
+    mut poll_ready: impl FnMut() -> Poll<io::Result<()>>,
+) -> Poll<io::Result<T>> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => ready!(poll_ready())?,
+            done => return Poll::Ready(done),
         }
     }
 }

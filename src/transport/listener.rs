@@ -1,4 +1,4 @@
-//! Sockets that listen, and an accept that survives every error that is not its own.
+//! Sockets that listen. Accepting goes on after any error.
 
 use std::future::poll_fn;
 use std::io;

@@ -3,40 +3,26 @@
 
 use std::future::pending;
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::event::PollFlags;
 use rustix::io::Errno;
 use socket2::SockRef;
 use tokio::io::Interest;
-use tokio::net::{TcpStream, UnixStream};
 
-use super::{ReadHalf, Watched, WriteHalf, readiness};
+use super::{Beneath, ReadHalf, Watched, readiness};
 use crate::error::Error;
 
 impl ReadHalf {
     /// Waits until data or an end has arrived. Fails if the connection fails before that. Returns at once if
-    /// this is not a plain socket, of which neither can be known. May be cancelled.
+    /// this is not a plain socket, because neither can be known then. May be cancelled.
     pub(crate) async fn arrived(&self) -> Result<(), Error> {
-        let arrived = match self {
-            Self::Tcp(half) => {
-                let socket: &TcpStream = half.as_ref();
-                socket.async_io(Interest::READABLE, || first_arrival(socket)).await
-            }
-            Self::Unix(half) => {
-                let socket: &UnixStream = half.as_ref();
-                socket.async_io(Interest::READABLE, || first_arrival(socket)).await
-            }
-            Self::Shared(_) => Ok(()),
+        let arrived = match self.beneath() {
+            Beneath::Tcp(socket) => socket.async_io(Interest::READABLE, || first_arrival(socket)).await,
+            Beneath::Unix(socket) => socket.async_io(Interest::READABLE, || first_arrival(socket)).await,
+            Beneath::Shared(_) | Beneath::Nothing => Ok(()),
         };
         arrived.map_err(|error| Error::from_io("reading", error))
-    }
-}
-
-impl WriteHalf {
-    /// Another descriptor of the socket, if there is one.
-    pub(crate) fn duplicate(&self) -> Option<OwnedFd> {
-        self.as_fd()?.try_clone_to_owned().ok()
     }
 }
 

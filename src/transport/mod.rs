@@ -1,6 +1,7 @@
 //! Connections: names, connecting, listening, STARTTLS, TLS.
 
 mod aligned;
+mod beneath;
 mod bind;
 pub(crate) mod blocking;
 mod datagram;
@@ -25,12 +26,14 @@ mod source;
 pub(crate) mod starttls;
 pub(crate) mod tls;
 mod unix;
+#[cfg(test)]
+mod verdicts;
 mod watched;
 
 use std::any::Any;
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -43,6 +46,7 @@ use crate::endpoint::Address;
 use tls::TlsInfo;
 
 pub(crate) use aligned::Aligned;
+pub(crate) use beneath::Beneath;
 pub(crate) use bind::Listen;
 pub(crate) use datagram::{
     Connected, DatagramDial, DatagramSocket, Received, Route, bind_datagrams, connect_datagrams,
@@ -54,6 +58,7 @@ pub(crate) use listener::{Accepted, Listening};
 pub(crate) use loss::lost;
 pub(crate) use prefixed::Prefixed;
 pub(crate) use quoted::quoted;
+pub(crate) use resolve::{Names, name_setters};
 pub(crate) use shared::{Foreign, Io, Shared};
 pub(crate) use socket::{AsyncSocket, BlockingSocket};
 pub(crate) use source::ThisEnd;
@@ -80,7 +85,8 @@ impl Transport {
             return Self::Unix(stream);
         }
         let foreign = io.map(|io| -> Box<dyn Foreign> { Box::new(io) });
-        Self::Shared(Shared::plain(Box::new(foreign.unwrap_or_else(|| Box::new(tokio::io::empty())))))
+        let foreign = foreign.unwrap_or_else(|| Box::new(tokio::io::empty()));
+        Self::Shared(Shared::new(Box::new(foreign), None, false))
     }
 
     /// A connection under TLS, with what was agreed.
@@ -109,19 +115,11 @@ impl Transport {
         (!matches!(self, Self::Shared(_))).then_some(self)
     }
 
-    fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+    fn beneath(&self) -> Beneath<'_> {
         match self {
-            Self::Tcp(stream) => Some(stream.as_fd()),
-            Self::Unix(stream) => Some(stream.as_fd()),
-            Self::Shared(shared) => shared.as_fd(),
-        }
-    }
-
-    fn peer_credentials(&self) -> Option<Credentials> {
-        match self {
-            Self::Tcp(_) => None,
-            Self::Unix(stream) => Credentials::of_peer(stream),
-            Self::Shared(shared) => shared.peer_credentials(),
+            Self::Tcp(stream) => Beneath::Tcp(stream),
+            Self::Unix(stream) => Beneath::Unix(stream),
+            Self::Shared(shared) => Beneath::Shared(shared),
         }
     }
 

@@ -11,16 +11,39 @@ use crate::error::{Error, ResolveFault, reason};
 /// What to do about a name with letters outside ASCII (RFC 5891).
 pub(super) const NOT_ASCII: &str = "not an ASCII name; write it in the form that begins with xn-- (IDNA)";
 
+/// Which addresses of a host are used, and whether it may be a name.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Names {
+    pub(crate) family: Family,
+    /// Whether only IP addresses are allowed.
+    pub(crate) numeric: bool,
+}
+
+/// The methods by which options set their [`Names`], which are in this field.
+macro_rules! name_setters {
+    ($($field:ident).+) => {
+        /// Uses addresses of one family only.
+        #[must_use]
+        pub fn family(mut self, family: crate::endpoint::Family) -> Self {
+            self.$($field).+.family = family;
+            self
+        }
+
+        /// Looks no names up.
+        #[must_use]
+        pub fn numeric(mut self, yes: bool) -> Self {
+            self.$($field).+.numeric = yes;
+            self
+        }
+    };
+}
+
+pub(crate) use name_setters;
+
 /// The addresses of `host`, in the resolver's order. An IP address needs no look-up and no thread.
-pub(super) async fn resolve(
-    host: &str,
-    port: u16,
-    family: Family,
-    numeric: bool,
-) -> Result<Vec<SocketAddr>, Error> {
-    let failed =
-        |fault, reason: &str| Error::Resolve { host: host.to_owned(), reason: reason.to_owned(), fault };
-    let other = |reason: &str| failed(ResolveFault::Other, reason);
+pub(super) async fn resolve(host: &str, port: u16, names: Names) -> Result<Vec<SocketAddr>, Error> {
+    let Names { family, numeric } = names;
+    let other = |reason: &str| failed(host, ResolveFault::Other, reason);
     if let Ok(ip) = host.parse::<IpAddr>() {
         let wanted = match family {
             Family::Any => true,
@@ -30,7 +53,7 @@ pub(super) async fn resolve(
         return if wanted {
             Ok(vec![SocketAddr::new(ip, port)])
         } else {
-            Err(failed(ResolveFault::Family, "it is an address of the other family"))
+            Err(failed(host, ResolveFault::Family, "it is an address of the other family"))
         };
     }
     // An endpoint that was not parsed has not been checked.
@@ -54,8 +77,11 @@ pub(super) async fn resolve(
 
 /// A name where only addresses are allowed.
 pub(super) fn not_numeric(host: &str) -> Error {
-    let reason = "not an IP address, and names are not looked up".to_owned();
-    Error::Resolve { host: host.to_owned(), reason, fault: ResolveFault::NotNumeric }
+    failed(host, ResolveFault::NotNumeric, "not an IP address, and names are not looked up")
+}
+
+fn failed(host: &str, fault: ResolveFault, reason: &str) -> Error {
+    Error::Resolve { host: host.to_owned(), reason: reason.to_owned(), fault }
 }
 
 /// A resolver may know a name outside ASCII, as for `.local`. The advice is given only if it does not.

@@ -50,7 +50,7 @@ pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {
     }
 }
 
-/// Any stream, of which nothing more is known.
+/// Any stream that can only be read, written and dropped.
 pub(crate) trait Foreign: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Foreign for T {}
@@ -73,15 +73,7 @@ struct Stream {
 }
 
 impl Shared {
-    pub(crate) fn plain(io: Box<dyn Io>) -> Self {
-        Self::new(io, None, false)
-    }
-
-    pub(crate) fn tls(io: Box<dyn Io>, version: TlsVersion, ignores_unexpected_eof: bool) -> Self {
-        Self::new(io, Some(version), ignores_unexpected_eof)
-    }
-
-    fn new(io: Box<dyn Io>, tls: Option<TlsVersion>, ignores_unexpected_eof: bool) -> Self {
+    pub(super) fn new(io: Box<dyn Io>, tls: Option<TlsVersion>, ignores_unexpected_eof: bool) -> Self {
         let io = Mutex::new(io);
         let (agreed, descriptor) = (OnceLock::new(), OnceLock::new());
         Self(Arc::new(Stream { io, tls, ignores_unexpected_eof, agreed, descriptor }))
@@ -113,13 +105,13 @@ impl Shared {
 
     /// A descriptor of the socket beneath, if there is one.
     pub(super) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
-        let duplicate = || self.lock().socket()?.as_fd()?.try_clone_to_owned().ok();
+        let duplicate = || self.lock().socket()?.beneath().as_fd()?.try_clone_to_owned().ok();
         self.0.descriptor.get_or_init(duplicate).as_ref().map(AsFd::as_fd)
     }
 
     /// Who is at the other end of the Unix socket beneath, if there is one.
     pub(super) fn peer_credentials(&self) -> Option<Credentials> {
-        self.lock().socket()?.peer_credentials()
+        self.lock().socket()?.beneath().peer_credentials()
     }
 
     /// Whether these are the two directions of one stream.

@@ -1,5 +1,4 @@
-//! This end of a connection to be made: its socket, which may come from an address, a port or an interface of one's
-//! choice.
+//! This end of a connection to be made: its socket, which may be bound to a chosen address, port or interface.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
@@ -41,7 +40,7 @@ impl Source {
             device::bind(socket, name)?;
         }
         if let Some(address) = self.address(target) {
-            // A connection from the same port to another address, or one that has ended, is in nobody's way.
+            // A connection from the same port to another address, or one that has ended, does no harm.
             socket.set_reuse_address(self.port != 0)?;
             socket.bind(&address.into())?;
         }
@@ -50,14 +49,15 @@ impl Source {
 
     /// The address for what goes to `target`; None if the system chooses all of it.
     pub(super) fn address(&self, target: SocketAddr) -> Option<SocketAddr> {
-        let any = match target {
-            SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
-            SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
-        };
-        let address = match self.ip.unwrap_or(any) {
+        let address = match self.ip.unwrap_or(any(target)) {
             IpAddr::V6(ip) => SocketAddrV6::new(ip, self.port, 0, self.scope).into(),
             ip @ IpAddr::V4(_) => SocketAddr::new(ip, self.port),
         };
         (self.ip.is_some() || self.port != 0).then_some(address)
     }
+}
+
+/// All addresses of this machine, in the family of `target`.
+pub(super) fn any(target: SocketAddr) -> IpAddr {
+    if target.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() }
 }

@@ -63,7 +63,9 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
 /// Listens on `path`.
 pub(super) fn bind(path: &Path, mode: u32, backlog: i32) -> io::Result<(UnixListener, Option<OwnedPath>)> {
     let (socket, owned) = bind_socket(path, mode, Type::STREAM)?;
-    Ok((listen(socket, backlog)?, owned))
+    socket.listen(backlog)?;
+    socket.set_nonblocking(true)?;
+    Ok((UnixListener::from_std(socket.into())?, owned))
 }
 
 /// The same for messages.
@@ -107,12 +109,6 @@ fn bind_socket(path: &Path, mode: u32, kind: Type) -> io::Result<(Socket, Option
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
     let owned = OwnedPath { path: path.to_owned(), made: identity(path)? };
     Ok((socket, Some(owned)))
-}
-
-fn listen(socket: Socket, backlog: i32) -> io::Result<UnixListener> {
-    socket.listen(backlog)?;
-    socket.set_nonblocking(true)?;
-    UnixListener::from_std(socket.into())
 }
 
 /// Whether `path` is a socket without a listener. A datagram socket tries to connect: if there is a listener,

@@ -128,7 +128,8 @@ async fn a_peer_that_takes_nothing_is_a_timeout_for_all_waiting_tasks() {
     .await;
 }
 
-/// Reads everything, with a pause of 20 s before each part. The clock is paused: no time passes in fact.
+/// Plays a slow peer: reads everything, with a pause of 20 s before each part. The clock of the tests that use it is
+/// paused and jumps to the next timer, so they do not wait.
 async fn read_slowly(mut peer: StreamReader, part: usize) -> Vec<u8> {
     let mut all = Vec::new();
     loop {
@@ -167,7 +168,8 @@ async fn a_slow_peer_of_a_socket_is_seen_to_take_what_the_runtime_does_not_notic
         writer.write(&data);
         let closing = tokio::spawn(async move { writer.wait_closed().await });
         let mut read = Vec::new();
-        // The pauses are the slow peer: each is shorter than the limit, and all together are longer.
+        // The pauses play the slow peer: each is shorter than the limit, and all together are longer. They take real
+        // time, because the system's socket does not know of a paused clock.
         for _ in 0..30 {
             sleep(Duration::from_millis(100)).await;
             read.extend_from_slice(&peer.readexactly(PIECE).await.unwrap());

@@ -71,7 +71,7 @@ async fn ten_drains_at_once_all_return() {
         let drain = |writer: Arc<StreamWriter>| tokio::spawn(async move { writer.drain().await });
         let draining: Vec<_> = (0..10).map(|_| drain(Arc::clone(&writer))).collect();
         tokio::task::yield_now().await;
-        assert!(draining.iter().all(|drain| !drain.is_finished()), "nobody has read yet");
+        assert!(draining.iter().all(|drain| !drain.is_finished()), "nothing was read yet");
         assert!(peer.readexactly(data.len()).await.unwrap() == data);
         for drain in draining {
             drain.await.unwrap().unwrap();
@@ -98,7 +98,7 @@ async fn a_cancelled_drain_keeps_what_was_not_sent_and_the_others_are_woken() {
         let mut cancelled = Box::pin(writer.drain());
         let other = writer.drain();
         tokio::select! { biased;
-            _ = &mut cancelled => panic!("nobody has read yet"),
+            _ = &mut cancelled => panic!("nothing was read yet"),
             () = std::future::ready(()) => {}
         }
         let (read, other) = tokio::join!(peer.readexactly(data.len()), async {

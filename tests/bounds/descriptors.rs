@@ -88,7 +88,7 @@ fn descriptors_that_come_and_go_are_used_and_not_reported_each_time() {
 fn first_answered(waiting: &[TcpStream]) -> usize {
     let mut polled: Vec<_> = waiting.iter().map(|stream| PollFd::new(stream, PollFlags::IN)).collect();
     let deadline = Timespec::try_from(DEADLINE).unwrap();
-    assert_ne!(poll(&mut polled, Some(&deadline)).unwrap(), 0, "nobody more is let in");
+    assert_ne!(poll(&mut polled, Some(&deadline)).unwrap(), 0, "no further client is let in");
     polled.iter().position(|stream| !stream.revents().is_empty()).unwrap()
 }
 
@@ -103,7 +103,7 @@ fn a_relay_recovers_too() {
     // The clients that are still in its queue come first, and each needs two descriptors.
     let start = Instant::now();
     while !serves(address).is_ok_and(|whole| whole) {
-        assert!(start.elapsed() < DEADLINE, "nobody more is served");
+        assert!(start.elapsed() < DEADLINE, "no further client is served");
     }
 }
 

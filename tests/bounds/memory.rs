@@ -34,7 +34,7 @@ fn follow(path: Path, back: bool) {
     let flow = data.pour(BLOCKS);
     // This end is not read, and the other direction goes on.
     flow.is_stuck(&mut answers);
-    assert!(flow.sent() < HELD, "{} bytes were taken that nobody wants", flow.sent());
+    assert!(flow.sent() < HELD, "{} bytes were taken that no one reads", flow.sent());
     // As slow as a conversation.
     for _ in 0..64 {
         data.drain(1);

@@ -164,7 +164,7 @@ fn conversation(options: &[&str]) -> (Running, Running) {
     (client, server)
 }
 
-/// A server that lets nobody in without a certificate.
+/// A server that refuses clients without a certificate.
 fn demanding(site: &Site, version: Version) -> (Running, String) {
     s_server(site, version, |server| {
         server.args(["-quiet", "-Verify", "1", "-verify_return_error", "-CAfile", site.ca()]).open_stdin()

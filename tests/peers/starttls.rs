@@ -174,7 +174,7 @@ fn openldap_answers_a_bind_under_tls_or_declines() {
     declines(&site, "ldap", &port, "unsupported extended operation");
 }
 
-/// Says these words, the last of which ask the server to leave.
+/// Says these words; the last ones ask the server to leave.
 fn talk(site: &Site, protocol: &str, port: &str, words: &[u8]) -> Finished {
     connect(site, protocol, port).args(["-v"]).input(words).run()
 }

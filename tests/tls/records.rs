@@ -150,7 +150,7 @@ async fn a_drain_that_waits_returns_the_error_that_the_reader_meets() {
     let other = Arc::clone(&writer);
     let draining = tokio::spawn(async move { other.drain().await });
     tokio::task::yield_now().await;
-    assert!(!draining.is_finished(), "nobody takes it");
+    assert!(!draining.is_finished(), "it is not taken");
     to_client.write(&forged());
     assert!(matches!(reader.read(1).await, Err(Error::Tls { .. })));
     let drained = soon("the drain", draining).await.unwrap();

@@ -198,12 +198,12 @@ async fn files_that_are_not_certificates_are_named_before_any_connection() {
     let folder = tempfile::tempdir().unwrap();
     let (missing, empty) = (folder.path().join("missing.pem"), folder.path().join("empty.pem"));
     std::fs::write(&empty, "").unwrap();
-    let nobody: Endpoint = "127.0.0.1:1".parse().unwrap();
+    let nowhere: Endpoint = "127.0.0.1:1".parse().unwrap();
     for (file, message) in
         [(missing, "cannot read it: no such file"), (empty, "it contains no certificate in PEM form")]
     {
         let client = TlsClient::new().roots(&file);
-        let error = open_connection(&nobody, &ConnectOptions::new().tls(client)).await.unwrap_err();
+        let error = open_connection(&nowhere, &ConnectOptions::new().tls(client)).await.unwrap_err();
         assert_says(&error.to_string(), &format!("{}: {message}", file.display()));
         let server = ServerOptions::new().tls(TlsServer::new(IDENTITY.clone()).client_roots(&file));
         let error = start_server(count_and_echo, &"127.0.0.1:0".parse().unwrap(), &server).await.unwrap_err();

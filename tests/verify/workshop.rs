@@ -136,7 +136,7 @@ pub fn make(plan: &Plan) -> Made {
     if !plan.is_sent_alone && !plan.is_self_signed {
         chain.extend(issuers[1..].iter().rev().map(CertifiedIssuer::pem));
     }
-    let unknown = CertifiedIssuer::self_signed(authority("nobody's"), key()).unwrap();
+    let unknown = CertifiedIssuer::self_signed(authority("unknown"), key()).unwrap();
     let trusted = match plan {
         Plan { is_root_unknown: true, .. } => unknown.pem(),
         Plan { is_root_renewed: true, .. } => old_root.pem() + &issuers[0].pem(),

@@ -1,4 +1,4 @@
-//! One connection, one handler.
+//! `astream connect`: opens a connection and gives it to a handler.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ pub async fn run(args: &Connect) -> anyhow::Result<Ending> {
         let endpoints = args.address.endpoints()?;
         let Some(first) = endpoints.first() else { return Ok(Ending::Status(0)) };
         let how = if is_udp {
-            Probing::Datagram(datagrams::options(args), args.reach.answer_timeout())
+            Probing::Datagram(Box::new(datagrams::options(args)), args.reach.answer_timeout())
         } else {
             Probing::Connection(Box::new(options(args, first)?))
         };

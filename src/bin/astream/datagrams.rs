@@ -1,4 +1,4 @@
-//! Datagrams: sessions in place of connections.
+//! `-u`: sessions of datagrams in place of connections.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,7 +9,6 @@ use astream::{
     serve_datagrams,
 };
 use tokio::sync::mpsc;
-use tokio::time::timeout;
 use tracing::Instrument;
 
 use crate::cli::{Connect, Listen};
@@ -64,7 +63,7 @@ pub async fn listen(args: &Listen) -> anyhow::Result<Ending> {
 struct Serving<'a> {
     args: &'a Listen,
     session_timeout: Option<Duration>,
-    /// After so long in which nothing moves in any session there is nothing to wait for.
+    /// When nothing has moved in any session for this long, there is nothing more to wait for.
     idle: Option<Duration>,
 }
 
@@ -100,11 +99,7 @@ impl Serving<'_> {
             Some(error) = failed.recv() => return Err(error.into()),
         }
         server.close();
-        tokio::select! {
-            // Sessions that go on after --grace are dropped.
-            _ = timeout(self.args.serve.grace, server.wait_closed()) => Ok(Ending::Status(0)),
-            signal = signals.next() => Ok(signal),
-        }
+        Ok(signals.grace(server.wait_closed(), self.args.serve.grace).await)
     }
 
     /// Waits until nothing has moved for the limit, and stdout has all that came before. If nothing ever came, that is

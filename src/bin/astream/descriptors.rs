@@ -1,4 +1,4 @@
-//! How many descriptors the system gives us.
+//! The limit of open descriptors.
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 

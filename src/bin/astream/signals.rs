@@ -3,12 +3,14 @@
 use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::low_level::pipe;
 use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
+use tokio::time::timeout;
 
 use crate::report::Ending;
 
@@ -43,6 +45,15 @@ impl Signals {
             Ok(_) => Ending::Signal(i32::try_from(self.last.load(Ordering::SeqCst)).unwrap_or(SIGTERM)),
             // Without the pipe no signal is noticed.
             Err(_) => pending().await,
+        }
+    }
+
+    /// Waits until a server that was closed has ended, for as long as `grace` says, or until another signal comes.
+    pub async fn grace(&mut self, ended: impl Future<Output = ()>, grace: Duration) -> Ending {
+        tokio::select! {
+            // What goes on after that is dropped.
+            _ = timeout(grace, ended) => Ending::Status(0),
+            signal = self.next() => signal,
         }
     }
 }

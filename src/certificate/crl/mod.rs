@@ -178,7 +178,7 @@ fn time(fields: &mut Values<'_>) -> Option<Timestamp> {
     fields.next().and_then(Timestamp::read)
 }
 
-/// The range of `part` within `whole`, of which it is a slice.
+/// The range of `part` within `whole`; `part` must be a slice of it.
 fn range_within(part: &[u8], whole: &[u8]) -> Range<usize> {
     let start = part.as_ptr().addr() - whole.as_ptr().addr();
     start..start + part.len()

@@ -3,18 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::certificate::tlv::der as bytes;
 
 fn value(tag: u8, parts: &[Vec<u8>]) -> Vec<u8> {
-    let content = parts.concat();
-    let length = match u8::try_from(content.len()).unwrap() {
-        short @ ..0x80 => vec![short],
-        long => vec![0x81, long],
-    };
-    [vec![tag], length, content].concat()
-}
-
-fn bytes(tag: u8, content: &[u8]) -> Vec<u8> {
-    value(tag, &[content.to_vec()])
+    bytes(tag, &parts.concat())
 }
 
 fn extension(kind: [u8; 3], content: Vec<u8>) -> Vec<u8> {

@@ -1,14 +1,15 @@
-//! Sends what is read of stdin as datagrams, and writes what they bring to stdout.
+//! Sends what is read from stdin as datagrams, and writes those that are received to stdout.
 
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+use super::output::Outputs;
 use super::{Exchange, Input, Output, Stdio, reader_gone};
 use crate::datagram::Datagrams;
 use crate::error::Error;
@@ -39,7 +40,7 @@ async fn talk(exchange: &Exchange, session: &Datagrams) -> Result<(), Error> {
     let (at_end, ended) = watch::channel(false);
     let send = async {
         let mut input = if exchange.send { Input::messages(exchange.crlf) } else { Input::nothing() };
-        while let Some(message) = next(&mut input).await? {
+        while let Some(message) = input.next().await? {
             session.send_batch(&[message]).await?;
         }
         at_end.send_replace(true);
@@ -50,14 +51,6 @@ async fn talk(exchange: &Exchange, session: &Datagrams) -> Result<(), Error> {
     // Who wants no answer need not wait for one.
     let quiet_time = if exchange.receive { exchange.quiet_time } else { Some(Duration::ZERO) };
     tokio::try_join!(send, receiving.run(ended, quiet_time)).map(drop)
-}
-
-/// The next read of stdin; none at its end.
-async fn next(input: &mut Input) -> Result<Option<Bytes>, Error> {
-    let data = input.fill_buf().await.map_err(|cause| local("read stdin", cause))?;
-    let message = Bytes::copy_from_slice(data);
-    input.consume(message.len());
-    Ok(Some(message).filter(|message| !message.is_empty()))
 }
 
 /// Writes what comes to stdout.
@@ -117,15 +110,10 @@ async fn write_all(output: &mut Output, messages: &[Bytes], session: &Datagrams)
 }
 
 fn write_error(cause: io::Error) -> Error {
-    local("write to stdout", cause)
+    Error::from_local("write to stdout", cause)
 }
 
-/// The error of a local stream, unless it is another one that passes through it.
-fn local(doing: &'static str, cause: io::Error) -> Error {
-    cause.downcast().unwrap_or_else(|cause| Error::local(doing, cause))
-}
-
-/// stdin to the peer that has sent last, and to stdout what comes from anybody. stdin is not read before the first
+/// stdin to the peer that has sent last, and to stdout what comes from any peer. stdin is not read before the first
 /// one has sent something, and each read of it is a message. Its end ends nothing.
 pub struct LastSenderStdio {
     exchange: Exchange,
@@ -133,7 +121,7 @@ pub struct LastSenderStdio {
     reading: Once,
     /// Why stdin could not be read.
     failed: Arc<watch::Sender<Option<Error>>>,
-    output: Box<dyn Fn() -> Output + Send + Sync>,
+    output: Outputs,
 }
 
 impl LastSenderStdio {
@@ -142,8 +130,7 @@ impl LastSenderStdio {
     /// # Errors
     /// [`Error::Local`] if no thread can be started for stdout.
     pub fn new(exchange: Exchange) -> Result<Self, Error> {
-        let output: Box<dyn Fn() -> Output + Send + Sync> =
-            if exchange.receive { Box::new(Output::shared()?) } else { Box::new(Output::nowhere) };
+        let output = Output::for_several(exchange.receive)?;
         let (last, failed) = (Arc::default(), Arc::default());
         Ok(Self { exchange, last, reading: Once::new(), failed, output })
     }
@@ -164,7 +151,7 @@ impl LastSenderStdio {
 
 /// Sends each read of stdin to the peer that is the last one then.
 async fn answer(input: &mut Input, last: &watch::Sender<Option<Datagrams>>) -> Result<(), Error> {
-    while let Some(message) = next(input).await? {
+    while let Some(message) = input.next().await? {
         let peer = last.borrow().clone();
         if let Some(peer) = peer
             && let Err(error) = peer.send_batch(&[message]).await

@@ -1,5 +1,5 @@
-//! stdin and stdout with a socket, by a thread for each direction that blocks while the kernel moves the
-//! bytes, or that encrypts or decrypts them.
+//! Exchanges stdin and stdout with a socket. A thread for each direction blocks while the kernel moves the bytes,
+//! or encrypts or decrypts them.
 
 use std::io;
 use std::os::fd::AsFd;

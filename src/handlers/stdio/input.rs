@@ -7,14 +7,16 @@ use std::sync::Arc;
 use std::sync::mpsc as thread_channel;
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use rustix::fs::{FileType, fstat};
 use rustix::stdio::stdin;
-use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, ReadBuf};
 use tokio::sync::mpsc;
 
 use super::crlf::Crlf;
 use super::no_thread;
 use crate::datagram::MAX_DATAGRAM;
+use crate::error::Error;
 use crate::relay::{Direction, Fault, Intake, Stop};
 use crate::stream::read_buffered;
 use crate::transport::Watched;
@@ -80,6 +82,14 @@ impl Input {
             Source::Stdin => Intake::new(stdin()).leave().await,
             Source::Nothing => Ok(()),
         }
+    }
+
+    /// The next bytes that are read; none at the end.
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        let data = self.fill_buf().await.map_err(|cause| Error::from_local("read stdin", cause))?;
+        let chunk = Bytes::copy_from_slice(data);
+        self.consume(chunk.len());
+        Ok(Some(chunk).filter(|chunk| !chunk.is_empty()))
     }
 
     fn thread(&mut self) -> io::Result<Option<&mut Thread>> {

@@ -177,5 +177,5 @@ pub(super) fn error(stop: Stop) -> Error {
 
 /// The system gives us no thread, which is not an error of stdin or stdout.
 fn no_thread(cause: io::Error) -> Error {
-    Error::Local { doing: "start a thread", cause: cause.into() }
+    Error::local("start a thread", cause)
 }

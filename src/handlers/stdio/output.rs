@@ -40,6 +40,9 @@ pub(crate) struct Output {
     done: mpsc::UnboundedReceiver<Result<Vec<u8>, Errno>>,
 }
 
+/// Makes an output for each of several connections.
+pub(super) type Outputs = Box<dyn Fn() -> Output + Send + Sync>;
+
 enum Sink {
     /// Not written yet.
     Stdout,
@@ -63,10 +66,13 @@ impl Output {
         Self::to(Sink::Nowhere, false)
     }
 
-    /// Returns outputs that all write to stdout, each chunk as a whole.
-    pub(crate) fn shared() -> Result<impl Fn() -> Self, Error> {
+    /// Outputs that all write to stdout, each chunk as a whole, or that drop what they are given.
+    pub(super) fn for_several(is_wanted: bool) -> Result<Outputs, Error> {
+        if !is_wanted {
+            return Ok(Box::new(Self::nowhere));
+        }
         let work = start()?;
-        Ok(move || Self::to(Sink::Thread(work.clone()), true))
+        Ok(Box::new(move || Self::to(Sink::Thread(work.clone()), true)))
     }
 
     fn to(sink: Sink, is_shared: bool) -> Self {

@@ -1,12 +1,9 @@
 //! Sends stdin to every client, and writes what every client sends to stdout.
 
 use std::future::pending;
-use std::io;
 use std::sync::{Arc, Once};
 
-use bytes::Bytes;
-use tokio::io::{AsyncBufRead, AsyncBufReadExt};
-
+use super::output::Outputs;
 use super::{Exchange, Input, Output, error};
 use crate::error::Error;
 use crate::handlers::hub::Hub;
@@ -21,7 +18,7 @@ pub struct SharedStdio {
     hub: Arc<Hub>,
     /// stdin is not read before the first client has connected.
     reading: Once,
-    output: Box<dyn Fn() -> Output + Send + Sync>,
+    output: Outputs,
 }
 
 impl SharedStdio {
@@ -30,8 +27,7 @@ impl SharedStdio {
     /// # Errors
     /// [`Error::Local`] if no thread can be started for stdout.
     pub fn new(exchange: Exchange) -> Result<Self, Error> {
-        let output: Box<dyn Fn() -> Output + Send + Sync> =
-            if exchange.receive { Box::new(Output::shared()?) } else { Box::new(Output::nowhere) };
+        let output = Output::for_several(exchange.receive)?;
         Ok(Self { exchange, hub: Arc::default(), reading: Once::new(), output })
     }
 
@@ -67,21 +63,13 @@ impl Handler for SharedStdio {
 }
 
 /// Reads `input` to its end.
-async fn read_all(mut input: impl AsyncBufRead + Unpin, hub: Arc<Hub>) {
+async fn read_all(mut input: Input, hub: Arc<Hub>) {
     let end = loop {
-        match input.fill_buf().await {
-            Ok([]) => break Ok(()),
-            Ok(data) => {
-                let chunk = Bytes::copy_from_slice(data);
-                input.consume(chunk.len());
-                hub.deliver(chunk).await;
-            }
-            Err(cause) => break Err(read_error(cause)),
+        match input.next().await {
+            Ok(Some(chunk)) => hub.deliver(chunk).await,
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error),
         }
     };
     hub.end(end);
-}
-
-fn read_error(cause: io::Error) -> Error {
-    cause.downcast().unwrap_or_else(|cause| Error::Local { doing: "read stdin", cause: Arc::new(cause) })
 }

@@ -1,7 +1,7 @@
 //! Sockets that send to one address.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use socket2::{Domain, Socket, Type};
 use tokio::net::UdpSocket;
@@ -10,8 +10,9 @@ use super::bind::send_by;
 use super::{DatagramSocket, Route, unix};
 use crate::endpoint::{Address, Endpoint};
 use crate::error::{Attempt, Error};
+use crate::transport::Dial;
 use crate::transport::eyeballs::Failure;
-use crate::transport::{Dial, is_target};
+use crate::transport::source::any;
 
 /// How to reach an address with datagrams.
 pub(crate) struct DatagramDial {
@@ -30,18 +31,15 @@ pub(crate) struct Connected {
 
 /// Chooses the first address of `endpoint` that there is a route to. Nothing is sent.
 pub(crate) async fn connect_datagrams(endpoint: &Endpoint, how: &DatagramDial) -> Result<Connected, Error> {
-    is_target(endpoint)?;
+    how.dial.check(endpoint)?;
     let failed = |attempts| Error::Connect { target: endpoint.to_string(), attempts };
     match endpoint {
-        Endpoint::Unix(_) if how.dial.this_end.source.is_some() => {
-            Err(Error::invalid(endpoint, "a connection to a Unix socket has no source address"))
-        }
         Endpoint::Unix(path) => match unix::connect_datagrams(path) {
             Ok(socket) => {
                 let peer = Address::Unix(Some(path.clone()));
                 Ok(Connected { socket: DatagramSocket::unix(socket, None), peer, route: None })
             }
-            Err(cause) => Err(failed(vec![Attempt { address: endpoint.to_string(), cause: cause.into() }])),
+            Err(cause) => Err(failed(vec![Attempt::new(endpoint, cause)])),
         },
         Endpoint::Tcp { host, port } => {
             let mut attempts = Vec::new();
@@ -80,7 +78,7 @@ impl DatagramDial {
         let is_many = self.broadcast || peer.ip().is_multicast();
         if is_many {
             if local.is_none() {
-                socket.bind(&any(peer).into())?;
+                socket.bind(&SocketAddr::new(any(peer), 0).into())?;
             }
         } else {
             socket.connect(&peer.into())?;
@@ -90,10 +88,4 @@ impl DatagramDial {
         let route = is_many.then(|| Route { peer: peer.clone(), asked: None });
         Ok(Connected { socket: DatagramSocket::udp(UdpSocket::from_std(socket.into())?), peer, route })
     }
-}
-
-/// Any port of any address, in the family of `peer`.
-fn any(peer: SocketAddr) -> SocketAddr {
-    let ip: IpAddr = if peer.is_ipv6() { [0_u16; 8].into() } else { [0_u8; 4].into() };
-    (ip, 0).into()
 }

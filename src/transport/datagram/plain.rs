@@ -1,4 +1,4 @@
-//! One message a call, as every system has it.
+//! Moves one message with each call, which every system supports.
 
 use std::io;
 

@@ -137,7 +137,7 @@ impl From<Transport> for Reached {
     }
 }
 
-/// Connects to `target` through these proxies, the first of which is connected to as `how` says.
+/// Connects to `target` through these proxies; `how` is about the connection to the first one.
 pub(crate) async fn reach(target: &Endpoint, how: &Dial, proxies: &[Proxy]) -> Result<Reached, Error> {
     let Some((proxy, before)) = proxies.split_last() else {
         return dial(target, how).await.map(Reached::from);

@@ -1,10 +1,10 @@
 //! For tests: every answer of a proxy, split at every point and in every wrong way.
 
-use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::{http, socks4, socks5};
 use crate::transport::dialogue::Reply;
+use crate::transport::verdicts::{assert_taken_whole, check_final, parts_of};
 
 type Read = fn(&[u8]) -> Reply;
 
@@ -40,14 +40,7 @@ const ANSWERS: [(&str, &[u8]); 13] = [
 #[test]
 fn an_answer_is_taken_when_it_is_complete_and_not_a_byte_further() {
     for (name, answer) in ANSWERS {
-        let read = reader(name);
-        for split in 0..answer.len() {
-            assert_eq!(read(&answer[..split]), Reply::More, "{name}: {:?}", &answer[..split]);
-        }
-        for more in [&b""[..], b"S", b"\r\n", b"\0", answer] {
-            let received = [answer, more].concat();
-            assert_eq!(read(&received), Reply::Done(answer.len()), "{name}: {received:?}");
-        }
+        assert_taken_whole(name, reader(name), answer);
     }
 }
 
@@ -61,25 +54,28 @@ fn a_refusal_is_known_by_its_first_two_bytes() {
     }
 }
 
+/// What is no answer, and the words with which it is refused.
+const OTHERS: [(&str, &[u8], &str); 15] = [
+    ("choice", b"\x04\x01", "does not speak SOCKS5; it answered"),
+    ("choice", b"HTTP/1.1 400 Bad Request\r\n", "SOCKS5; it answered \"HTTP/1.1 400 Bad Request\""),
+    ("verdict", b"\x05\0", "does not speak SOCKS5"),
+    ("socks5", b"\0Z", "does not speak SOCKS5"),
+    ("socks5", b"\x05\0\0\x02", "an address of kind 2"),
+    ("socks4", b"\x05\xff", "does not speak SOCKS4"),
+    ("socks4", b"\0\0", "does not speak SOCKS4"),
+    ("socks4", b"\x04\x5a", "does not speak SOCKS4"),
+    ("http", b"SSH-2.0-x\r\n", "does not speak HTTP; it answered \"SSH-2.0-x\""),
+    ("http", b"HTTP/2.0 200 OK\r\n\r\n", "does not speak HTTP"),
+    ("http", b"HTTP/1.1 200poo\r\n\r\n", "does not speak HTTP"),
+    ("http", b"HTTP/1.1 99 x\r\n\r\n", "does not speak HTTP"),
+    ("http", b"HTTP/1.1 099 x\r\n\r\n", "does not speak HTTP"),
+    ("http", b"HTTP/1.1 200 OK\r\nno header\r\n\r\n", "does not speak HTTP"),
+    ("http", b"\x15\x03\x01\0\x02\x02\x28", "does not speak HTTP"),
+];
+
 #[test]
 fn what_is_no_answer_is_refused_with_its_words() {
-    for (name, received, words) in [
-        ("choice", &b"\x04\x01"[..], "does not speak SOCKS5; it answered"),
-        ("choice", b"HTTP/1.1 400 Bad Request\r\n", "SOCKS5; it answered \"HTTP/1.1 400 Bad Request\""),
-        ("verdict", b"\x05\0", "does not speak SOCKS5"),
-        ("socks5", b"\0Z", "does not speak SOCKS5"),
-        ("socks5", b"\x05\0\0\x02", "an address of kind 2"),
-        ("socks4", b"\x05\xff", "does not speak SOCKS4"),
-        ("socks4", b"\0\0", "does not speak SOCKS4"),
-        ("socks4", b"\x04\x5a", "does not speak SOCKS4"),
-        ("http", b"SSH-2.0-x\r\n", "does not speak HTTP; it answered \"SSH-2.0-x\""),
-        ("http", b"HTTP/2.0 200 OK\r\n\r\n", "does not speak HTTP"),
-        ("http", b"HTTP/1.1 200poo\r\n\r\n", "does not speak HTTP"),
-        ("http", b"HTTP/1.1 99 x\r\n\r\n", "does not speak HTTP"),
-        ("http", b"HTTP/1.1 099 x\r\n\r\n", "does not speak HTTP"),
-        ("http", b"HTTP/1.1 200 OK\r\nno header\r\n\r\n", "does not speak HTTP"),
-        ("http", b"\x15\x03\x01\0\x02\x02\x28", "does not speak HTTP"),
-    ] {
+    for (name, received, words) in OTHERS {
         let Reply::No(reason) = reader(name)(received) else { panic!("{name}: {received:?}") };
         assert!(reason.contains(words), "{reason}");
     }
@@ -87,59 +83,15 @@ fn what_is_no_answer_is_refused_with_its_words() {
     assert!(matches!(http::head(format!("HTTP/1.1 200 OK\r\n{headers}\r\n").as_bytes()), Reply::No(_)));
 }
 
-/// Pieces from which proxies, and those that are none, make their answers.
-const PIECES: &[&[u8]] = &[
-    b"\0",
-    b"\x01",
-    b"\x03",
-    b"\x04",
-    b"\x05",
-    b"\x5a",
-    b"\x5b",
-    b"\xff",
-    b"HTTP/1.1 ",
-    b"HTTP/1.0",
-    b"200",
-    b"407",
-    b" ",
-    b"OK",
-    b"\r\n",
-    b"\n",
-    b"\r",
-    b"\r\n\r\n",
-    b"Content-Length: ",
-    b"5",
-    b"Proxy-Authenticate: ",
-    b"Digest ",
-    b":",
-    b"\"",
-    b",",
-];
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_comes_a_verdict_stands_and_takes_no_more_than_there_is(
-        pieces in vec(prop_oneof![
-            4 => prop::sample::select(PIECES).prop_map(<[u8]>::to_vec),
-            1 => vec(any::<u8>(), 0..4),
-            1 => prop::sample::select(&ANSWERS[..]).prop_map(|(_, answer)| answer.to_vec()),
-        ], 0..24),
-    ) {
-        let received = pieces.concat();
+    fn whatever_comes_a_verdict_stands_and_takes_no_more_than_there_is(received in parts_of(
+        ANSWERS.map(|(_, answer)| answer).into_iter().chain(OTHERS.map(|(_, other, _)| other)).collect()
+    )) {
         for (_, read) in READERS {
-            let mut verdict = Reply::More;
-            for split in 0..=received.len() {
-                let reply = read(&received[..split]);
-                match (&verdict, &reply) {
-                    (Reply::Done(taken), reply) => prop_assert_eq!(reply, &Reply::Done(*taken)),
-                    (Reply::No(_), reply) => prop_assert!(matches!(reply, Reply::No(_))),
-                    (Reply::More, Reply::Done(taken)) => prop_assert!(*taken <= split),
-                    (Reply::More, _) => {}
-                }
-                verdict = reply;
-            }
+            check_final(read, &received)?;
         }
     }
 }

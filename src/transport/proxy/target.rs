@@ -7,7 +7,7 @@ use super::{Dial, Scheme};
 use crate::endpoint::{Endpoint, Family, host};
 use crate::error::{Error, Step};
 use crate::transport::is_target;
-use crate::transport::resolve::{NOT_ASCII, not_numeric, resolve};
+use crate::transport::resolve::{NOT_ASCII, Names, not_numeric, resolve};
 
 /// The longest name that SOCKS5 can hold, and more than any name has (RFC 1035, 2.3.4).
 const LONGEST_NAME: usize = 255;
@@ -54,13 +54,13 @@ impl Target {
     /// The same with an address in place of the name, where this machine looks it up.
     pub(super) async fn looked_up(self, how: &Dial) -> Result<Self, Error> {
         let Host::Name(name) = &self.host else { return Ok(self) };
-        if how.numeric {
+        if how.names.numeric {
             return Err(not_numeric(name));
         }
         if !self.is_looked_up {
             return Ok(self);
         }
-        let resolving = resolve(name, self.port, Family::V4, false);
+        let resolving = resolve(name, self.port, Names { family: Family::V4, numeric: false });
         let found = how.deadline.bound(Step::Resolve, resolving, || format!("resolving {name}")).await??;
         let ip = found.first().map(SocketAddr::ip);
         Ok(Self { host: ip.map_or(self.host, Host::Ip), ..self })

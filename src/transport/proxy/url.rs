@@ -11,7 +11,7 @@ use crate::transport::tls::TlsClient;
 const FORM: &str =
     "a proxy is written SCHEME://HOST:PORT, SCHEME being socks5, socks4a, socks4, http or https";
 const HAS_SECRET: &str =
-    "a user and a secret in a URL can be read by everybody on this machine; they are given apart from it";
+    "a user and a secret in a URL can be read by all users of this machine; they are given apart from it";
 
 impl Scheme {
     pub(super) fn name(self) -> &'static str {
@@ -31,20 +31,16 @@ impl Scheme {
             Self::Https => "443",
         }
     }
-}
 
-impl FromStr for Scheme {
-    type Err = ();
-
-    fn from_str(name: &str) -> Result<Self, ()> {
-        Ok(match &name.to_ascii_lowercase()[..] {
+    fn named(name: &str) -> Option<Self> {
+        Some(match &name.to_ascii_lowercase()[..] {
             // curl's name for it.
             "socks5" | "socks5h" => Self::Socks5,
             "socks4" => Self::Socks4,
             "socks4a" => Self::Socks4a,
             "http" => Self::Http,
             "https" => Self::Https,
-            _ => return Err(()),
+            _ => return None,
         })
     }
 }
@@ -69,7 +65,7 @@ impl FromStr for Proxy {
 fn parse(url: &str, text: &str) -> Result<Proxy, Error> {
     let wrong = || Error::invalid(text, FORM);
     let (scheme, rest) = url.split_once("://").ok_or_else(wrong)?;
-    let scheme: Scheme = scheme.parse().map_err(|()| wrong())?;
+    let scheme = Scheme::named(scheme).ok_or_else(wrong)?;
     let address = rest.strip_suffix('/').unwrap_or(rest);
     if address.is_empty() || address.contains(['/', '?', '#']) {
         return Err(wrong());

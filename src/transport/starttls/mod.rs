@@ -74,7 +74,10 @@ impl Request<'_> {
         let mut dialogue = Dialogue::new(connection, self.deadline, Step::StartTls, doing.clone(), failed);
         for Turn { say, awaits, read } in self.protocol.turns() {
             let answer = match dialogue.turn(&self.said(say), awaits, read).await {
-                Err(_) if is_alert(dialogue.received()) => return Err(speaks_tls(doing)),
+                Err(_) if is_alert(dialogue.received()) => {
+                    let reason = "the server speaks TLS from the start";
+                    return Err(Error::tls(doing, reason).with_fault(TlsFault::FromStart));
+                }
                 answer => answer?,
             };
             tracing::debug!("{} said {}", self.peer, quoted(&answer));
@@ -92,11 +95,6 @@ impl Request<'_> {
             Say::Bytes(bytes) => (*bytes).into(),
         }
     }
-}
-
-fn speaks_tls(doing: String) -> Error {
-    let reason = "the server speaks TLS from the start".to_owned();
-    Error::Tls { doing, reason, fault: TlsFault::FromStart, peer_certificates: Vec::new() }
 }
 
 /// Our own name for a mail server: our address, which is always known and always true, as the name of this

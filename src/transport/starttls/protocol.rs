@@ -52,34 +52,27 @@ impl StartTls {
 
     /// Its name in lower case, for example `smtp`.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Smtp => "smtp",
-            Self::Lmtp => "lmtp",
-            Self::Imap => "imap",
-            Self::Pop3 => "pop3",
-            Self::Ftp => "ftp",
-            Self::Nntp => "nntp",
-            Self::Xmpp => "xmpp",
-            Self::Postgres => "postgres",
-            Self::Mysql => "mysql",
-            Self::Ldap => "ldap",
-            Self::Sieve => "sieve",
-        }
+        self.known().0
     }
 
     pub(super) fn turns(self) -> &'static [Turn] {
+        self.known().1
+    }
+
+    /// Its name and its turns.
+    fn known(self) -> (&'static str, &'static [Turn]) {
         match self {
-            Self::Smtp => &lines::SMTP,
-            Self::Lmtp => &lines::LMTP,
-            Self::Imap => &lines::IMAP,
-            Self::Pop3 => &lines::POP3,
-            Self::Ftp => &lines::FTP,
-            Self::Nntp => &lines::NNTP,
-            Self::Xmpp => &xmpp::TURNS,
-            Self::Postgres => &postgres::TURNS,
-            Self::Mysql => &mysql::TURNS,
-            Self::Ldap => &ldap::TURNS,
-            Self::Sieve => &lines::SIEVE,
+            Self::Smtp => ("smtp", &lines::SMTP),
+            Self::Lmtp => ("lmtp", &lines::LMTP),
+            Self::Imap => ("imap", &lines::IMAP),
+            Self::Pop3 => ("pop3", &lines::POP3),
+            Self::Ftp => ("ftp", &lines::FTP),
+            Self::Nntp => ("nntp", &lines::NNTP),
+            Self::Xmpp => ("xmpp", &xmpp::TURNS),
+            Self::Postgres => ("postgres", &postgres::TURNS),
+            Self::Mysql => ("mysql", &mysql::TURNS),
+            Self::Ldap => ("ldap", &ldap::TURNS),
+            Self::Sieve => ("sieve", &lines::SIEVE),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Tests every dialogue, with its replies split at every point, and with wrong replies.
 
-use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::transport::verdicts::{assert_taken_whole, check_final, parts_of};
 
 #[path = "../../../tests/data/starttls.rs"]
 mod conversations;
@@ -29,14 +29,7 @@ fn a_reply_is_taken_when_it_is_whole_and_not_a_byte_further() {
         let known = turns_of(protocol);
         assert_eq!(known.len(), turns.len(), "{protocol}");
         for (turn, (_, reply)) in known.iter().zip(turns) {
-            for split in 0..reply.len() {
-                let part = quoted(&reply[..split]);
-                assert_eq!((turn.read)(&reply[..split]), Reply::More, "{protocol}: {part}");
-            }
-            for more in [&b""[..], b"e", b" ", b"\r\n", b"<evil>", *reply] {
-                let said = [reply, more].concat();
-                assert_eq!((turn.read)(&said), Reply::Done(reply.len()), "{protocol}: {}", quoted(&said));
-            }
+            assert_taken_whole(protocol, turn.read, reply);
         }
     }
 }
@@ -52,7 +45,7 @@ fn every_protocol_has_a_conversation_and_a_name_that_is_read_again() {
 }
 
 /// A wrong answer of a server in a turn, and what is reported of it.
-const REFUSALS: [(&str, usize, &[u8], &str); 45] = [
+const REFUSALS: [(&str, usize, &[u8], &str); 50] = [
     ("smtp", 0, b"554-go\r\n554 away\r\n", "declined: \"554-go 554 away\""),
     ("smtp", 0, b"421 4.3.2 later\r\n", "declined: \"421 4.3.2 later\""),
     ("smtp", 0, b"+OK pop3\r\n", "another protocol: \"+OK pop3\""),
@@ -98,6 +91,11 @@ const REFUSALS: [(&str, usize, &[u8], &str); 45] = [
     ("mysql", 0, b"\x02\0\0\0\x0a5", "another protocol"),
     ("mysql", 0, b"220 mail.test\r\n", "another protocol"),
     ("ldap", 0, b"\x30\x0e\x02\x01\x01\x78\x09\x0a\x01\x02\x04\0\x04\x02no", "declined: \"result 2 no\""),
+    ("sieve", 0, b"\"SIEVE\" \"x\"\r\n\"STARTTLS2\"\r\nOK\r\n", "not offer it: \"\\\"SIEVE\\\""),
+    ("sieve", 0, b"BYE (TRYLATER) \"no\"\r\n", "declined: \"BYE (TRYLATER) \\\"no\\\"\""),
+    ("sieve", 0, b"OH\r\n", "another protocol"),
+    ("sieve", 1, b"NO {4}\r\nOK\r\n\r\n", "declined: \"NO {4} OK\""),
+    ("sieve", 1, b"220 x\r\n", "another protocol"),
 ];
 
 #[test]
@@ -109,20 +107,6 @@ fn a_server_that_declines_is_reported_with_its_words() {
             let early = (turns_of(protocol)[turn].read)(&said[..split]);
             assert!(!matches!(early, Reply::Done(_)), "{protocol}: {}", quoted(&said[..split]));
         }
-    }
-}
-
-#[test]
-fn a_sieve_server_that_declines_is_reported_with_its_words() {
-    for (turn, said, expected) in [
-        (0, &b"\"SIEVE\" \"x\"\r\n\"STARTTLS2\"\r\nOK\r\n"[..], "not offer it: \"\\\"SIEVE\\\""),
-        (0, b"BYE (TRYLATER) \"no\"\r\n", "declined: \"BYE (TRYLATER) \\\"no\\\"\""),
-        (0, b"OH\r\n", "another protocol"),
-        (1, b"NO {4}\r\nOK\r\n\r\n", "declined: \"NO {4} OK\""),
-        (1, b"220 x\r\n", "another protocol"),
-    ] {
-        let reason = refusal("sieve", turn, said);
-        assert!(reason.contains(expected), "{reason}");
     }
 }
 
@@ -145,83 +129,19 @@ fn a_wrong_answer_of_a_directory_is_reported() {
     assert!(refusal("ldap", 0, said).contains("declined: \"result 52 by\""));
 }
 
-/// Pieces of which right and wrong replies consist.
-const PIECES: &[&[u8]] = &[
-    b"2",
-    b"20",
-    b"220",
-    b"234",
-    b"250",
-    b"382",
-    b" ",
-    b"-",
-    b"\r\n",
-    b"\n",
-    b"\r",
-    b"STARTTLS",
-    b"* ",
-    b"OK",
-    b"a ",
-    b"NO",
-    b"BYE",
-    b"PREAUTH",
-    b"+OK",
-    b"-ERR",
-    b"\"",
-    b"{",
-    b"}",
-    b"{1}",
-    b"{4294967295}",
-    b"<",
-    b">",
-    b"/",
-    b":",
-    b"features",
-    b"proceed",
-    b"error",
-    b"'",
-    b"S",
-    b"N",
-    b"E",
-    b"M",
-    b"\0",
-    b"\x01",
-    b"\x04",
-    b"\x08",
-    b"\x0a",
-    b"\x30",
-    b"\x0c",
-    b"\x02",
-    b"\x78",
-    b"\x84",
-    b"\xff",
-];
+/// The right and the wrong replies, and a literal that is longer than any.
+fn replies() -> Vec<&'static [u8]> {
+    let right = CONVERSATIONS.iter().flat_map(|(_, turns)| turns.iter().map(|(_, reply)| *reply));
+    right.chain(REFUSALS.map(|(_, _, said, _)| said)).chain([&b"{4294967295}\r\n"[..]]).collect()
+}
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_verdict_is_final_and_takes_no_more_than_has_arrived(
-        pieces in vec(prop_oneof![
-            4 => prop::sample::select(PIECES).prop_map(<[u8]>::to_vec),
-            1 => vec(any::<u8>(), 0..4),
-        ], 0..24),
-    ) {
-        let said = pieces.concat();
-        for protocol in StartTls::ALL {
-            for turn in protocol.turns() {
-                let mut verdict = Reply::More;
-                for split in 0..=said.len() {
-                    let reply = (turn.read)(&said[..split]);
-                    match (&verdict, &reply) {
-                        (Reply::Done(taken), reply) => prop_assert_eq!(reply, &Reply::Done(*taken)),
-                        (Reply::No(_), reply) => prop_assert!(matches!(reply, Reply::No(_))),
-                        (Reply::More, Reply::Done(taken)) => prop_assert!(*taken <= split),
-                        (Reply::More, _) => {}
-                    }
-                    verdict = reply;
-                }
-            }
+    fn a_verdict_is_final_and_takes_no_more_than_has_arrived(said in parts_of(replies())) {
+        for turn in StartTls::ALL.iter().flat_map(|protocol| protocol.turns()) {
+            check_final(turn.read, &said)?;
         }
     }
 }

@@ -21,6 +21,9 @@ pub(super) const TURNS: [Turn; 2] = [
 ];
 
 fn features(said: &[u8]) -> Reply {
+    if !may_be_xml(said) {
+        return Reply::strange(said);
+    }
     let mut offered = false;
     for tag in tags(said) {
         match (tag.name, tag.kind) {
@@ -31,10 +34,13 @@ fn features(said: &[u8]) -> Reply {
             _ => {}
         }
     }
-    more_if_xml(said)
+    Reply::More
 }
 
 fn answer(said: &[u8]) -> Reply {
+    if !may_be_xml(said) {
+        return Reply::strange(said);
+    }
     for tag in tags(said) {
         match (tag.name, tag.kind) {
             (b"proceed", Kind::Empty | Kind::Close) => return Reply::Done(tag.end),
@@ -44,14 +50,11 @@ fn answer(said: &[u8]) -> Reply {
             _ => {}
         }
     }
-    more_if_xml(said)
+    Reply::More
 }
 
-fn more_if_xml(said: &[u8]) -> Reply {
-    match said.trim_ascii_start().first() {
-        None | Some(b'<') => Reply::More,
-        Some(_) => Reply::strange(said),
-    }
+fn may_be_xml(said: &[u8]) -> bool {
+    said.trim_ascii_start().first().is_none_or(|&first| first == b'<')
 }
 
 struct Tag<'a> {

@@ -166,8 +166,7 @@ fn native() -> Result<Vec<PemCertificate>, Error> {
     if found.certs.is_empty() {
         let cause = found.errors.first().map_or_else(String::new, |error| format!(": {error}"));
         let reason = format!("this system has no root certificates{cause}; install ca-certificates");
-        let (doing, fault) = ("TLS".to_owned(), TlsFault::Untrusted);
-        return Err(Error::Tls { doing, reason, fault, peer_certificates: Vec::new() });
+        return Err(Error::tls("TLS", reason).with_fault(TlsFault::Untrusted));
     }
     Ok(found.certs.into_iter().map(PemCertificate::of_system).collect())
 }

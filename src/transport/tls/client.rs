@@ -1,7 +1,6 @@
 //! The client's side: what to trust, what to present, and the handshake.
 
 use std::io;
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -15,7 +14,7 @@ use tokio_rustls::{TlsConnector, TlsStream};
 use super::anchors::Anchors;
 use super::chain::Chain;
 use super::key_log::KeyLog;
-use super::negotiation::Negotiation;
+use super::negotiation::{Negotiation, negotiation_setters};
 use super::pem::{Contents, PemCertificate};
 use super::revocation::{Lists, Revocations};
 use super::verify::{ClientCertResolver, HandshakeRecord, ServerVerifier, Trust};
@@ -116,34 +115,13 @@ impl TlsClient {
         self
     }
 
-    /// The versions to speak; all of them by default.
-    #[must_use]
-    pub fn versions(mut self, versions: RangeInclusive<TlsVersion>) -> Self {
-        self.negotiation.versions = versions;
-        self
-    }
-
-    /// The application protocols to agree on, the best first (ALPN, RFC 7301). A server that
-    /// chooses none of them is refused.
-    #[must_use]
-    pub fn alpn(mut self, protocols: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.negotiation.protocols = protocols.into_iter().map(Into::into).collect();
-        self
-    }
+    negotiation_setters!();
 
     /// Accepts only a key exchange that is safe from quantum computers, that is one with ML-KEM (FIPS 203), which
     /// needs TLS 1.3; by default it is preferred.
     #[must_use]
     pub fn require_post_quantum(mut self, yes: bool) -> Self {
         self.negotiation.post_quantum = yes;
-        self
-    }
-
-    /// Treats an end without `close_notify` as a clean one. Safe only if the protocol itself marks where its
-    /// data end.
-    #[must_use]
-    pub fn ignore_unexpected_eof(mut self, yes: bool) -> Self {
-        self.ignore_unexpected_eof = yes;
         self
     }
 
@@ -212,20 +190,19 @@ impl Connector {
         let chain = match anchors {
             Loading::None => None,
             Loading::Done(anchors) => Some(Ok(anchors)),
-            Loading::Pending(pending) => Some(
-                pending
-                    .await
-                    .unwrap_or_else(|_| Err(Error::tls("TLS", "reading the system's certificates failed"))),
-            ),
+            Loading::Pending(pending) => {
+                let failed = |_| Err(Error::tls("TLS", "reading the system's certificates failed"));
+                Some(pending.await.unwrap_or_else(failed))
+            }
         };
         let chain = chain.map(|anchors| anchors.map(|anchors| Chain::new(anchors, revocations)));
         let trust = match chain {
             None => Trust::Pins(client.pins.clone()),
             Some(_) if client.danger_no_verification && name.is_none() => {
-                Trust::Anybody(Err(format!("'{}' is {}", host.escape_debug(), server_name::flaw(&host))))
+                Trust::Everyone(Err(format!("'{}' is {}", host.escape_debug(), server_name::flaw(&host))))
             }
             Some(chain) if client.danger_no_verification => {
-                Trust::Anybody(chain.map_err(|error| error.to_string()))
+                Trust::Everyone(chain.map_err(|error| error.to_string()))
             }
             Some(chain) => Trust::Chain(chain?),
         };
@@ -249,12 +226,14 @@ impl Connector {
         let protocols = &client.negotiation.protocols;
         if info.alpn.is_none() && !protocols.is_empty() {
             let reason = format!("the peer chose none of the protocols {}", protocols.join(", "));
-            let doing = format!("TLS handshake with {peer}");
-            let fault = TlsFault::Protocol;
-            return Err(Error::Tls { doing, reason, fault, peer_certificates: info.peer_certificates });
+            let error = Error::tls(format!("TLS handshake with {peer}"), reason);
+            return Err(error.with_fault(TlsFault::Protocol).with_certificates(info.peer_certificates));
         }
         let version = TlsVersion::of(stream.get_ref().1);
-        Ok((Shared::tls(Box::new(TlsStream::from(stream)), version, client.ignore_unexpected_eof), info))
+        Ok((
+            Shared::new(Box::new(TlsStream::from(stream)), Some(version), client.ignore_unexpected_eof),
+            info,
+        ))
     }
 }
 

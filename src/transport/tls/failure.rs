@@ -29,13 +29,12 @@ pub(super) fn handshake_error(
     let doing = format!("TLS handshake with {peer}");
     let error = match (inner(error), record.refusal()) {
         (Some(rustls::Error::InvalidCertificate(_)), Some((reason, fault))) => {
-            Error::Tls { doing, reason, fault, peer_certificates: Vec::new() }
+            Error::tls(doing, reason).with_fault(fault)
         }
         // Before TLS 1.3 no alert said so.
         (Some(rustls::Error::AlertReceived(Alert::HandshakeFailure)), _) if record.lacks_client_cert() => {
-            let reason = "the peer refused with the alert HandshakeFailure: it requires a client certificate"
-                .to_owned();
-            Error::Tls { doing, reason, fault: TlsFault::Identity, peer_certificates: Vec::new() }
+            let reason = "the peer refused with the alert HandshakeFailure: it requires a client certificate";
+            Error::tls(doing, reason).with_fault(TlsFault::Identity)
         }
         _ => other_failure(doing, error, handshake),
     };
@@ -46,7 +45,7 @@ fn other_failure(doing: String, error: &io::Error, handshake: &HandshakeIo) -> E
     let is_lost = matches!(inner(error), None | Some(rustls::Error::InvalidMessage(_)));
     if let Some(words) = handshake.other_words().filter(|_| is_lost) {
         let reason = format!("the peer does not speak TLS; it sent {words}");
-        return Error::Tls { doing, reason, fault: TlsFault::NoTls, peer_certificates: Vec::new() };
+        return Error::tls(doing, reason).with_fault(TlsFault::NoTls);
     }
     let has_closed = error.kind() == io::ErrorKind::UnexpectedEof;
     match inner(error) {
@@ -91,19 +90,20 @@ enum Stage {
 
 fn tls_error(doing: String, error: &rustls::Error, stage: Stage) -> Error {
     use rustls::Error as Tls;
+    let words;
     let (reason, fault) = match error {
         Tls::AlertReceived(alert) => return refused(doing, *alert, stage),
         Tls::InvalidMessage(InvalidMessage::InvalidContentType) => {
-            ("the peer sent something that is not TLS".to_owned(), TlsFault::Other)
+            ("the peer sent something that is not TLS", TlsFault::Other)
         }
         Tls::InvalidCertificate(CertificateError::BadSignature) => {
-            ("the peer does not have the key of its certificate".to_owned(), TlsFault::Other)
+            ("the peer does not have the key of its certificate", TlsFault::Other)
         }
         Tls::NoCertificatesPresented => {
-            ("the peer presented no certificate, but one is required".to_owned(), TlsFault::Other)
+            ("the peer presented no certificate, but one is required", TlsFault::Other)
         }
         Tls::NoApplicationProtocol => {
-            ("the peer offered only other application protocols (ALPN)".to_owned(), TlsFault::Protocol)
+            ("the peer offered only other application protocols (ALPN)", TlsFault::Protocol)
         }
         Tls::PeerIncompatible(
             PeerIncompatible::ServerDoesNotSupportTls12Or13
@@ -111,24 +111,26 @@ fn tls_error(doing: String, error: &rustls::Error, stage: Stage) -> Error {
             | PeerIncompatible::SupportedVersionsExtensionRequired
             | PeerIncompatible::Tls12NotOffered
             | PeerIncompatible::Tls12NotOfferedOrEnabled,
-        ) => ("the peer supports none of our versions of TLS".to_owned(), TlsFault::Version),
+        ) => ("the peer supports none of our versions of TLS", TlsFault::Version),
         Tls::PeerIncompatible(PeerIncompatible::SignatureAlgorithmsExtensionRequired) => {
-            ("the peer supports only signatures with SHA-1, which can be forged".to_owned(), TlsFault::Other)
+            ("the peer supports only signatures with SHA-1, which can be forged", TlsFault::Other)
         }
         Tls::PeerIncompatible(
             PeerIncompatible::NoCipherSuitesInCommon
             | PeerIncompatible::NoKxGroupsInCommon
             | PeerIncompatible::NamedGroupsExtensionRequired,
-        ) => (NOTHING_IN_COMMON.to_owned(), TlsFault::Other),
-        Tls::PeerMisbehaved(PeerMisbehaved::TooManyRenegotiationRequests) => (
-            "the peer asked to renegotiate again and again, which is not supported here".to_owned(),
-            TlsFault::Other,
-        ),
-        Tls::General(text) if text == NO_PROTOCOL_OFFERED => (text.clone(), TlsFault::Protocol),
-        Tls::General(text) => (text.clone(), TlsFault::Other),
-        _ => (other(error), TlsFault::Other),
+        ) => (NOTHING_IN_COMMON, TlsFault::Other),
+        Tls::PeerMisbehaved(PeerMisbehaved::TooManyRenegotiationRequests) => {
+            ("the peer asked to renegotiate again and again, which is not supported here", TlsFault::Other)
+        }
+        Tls::General(text) if text == NO_PROTOCOL_OFFERED => (&text[..], TlsFault::Protocol),
+        Tls::General(text) => (&text[..], TlsFault::Other),
+        _ => {
+            words = other(error);
+            (&words[..], TlsFault::Other)
+        }
     };
-    Error::Tls { doing, reason, fault, peer_certificates: Vec::new() }
+    Error::tls(doing, reason).with_fault(fault)
 }
 
 /// The message of rustls, escaped because it may contain text of the peer.
@@ -161,9 +163,9 @@ fn refused(doing: String, alert: Alert, stage: Stage) -> Error {
         Alert::InternalError => ("", TlsFault::Unfinished),
         _ => ("", TlsFault::Other),
     };
-    let meaning = if meaning.is_empty() { String::new() } else { format!(": {meaning}") };
-    let reason = format!("the peer refused with the alert {alert:?}{meaning}");
-    Error::Tls { doing, reason, fault, peer_certificates: Vec::new() }
+    let colon = if meaning.is_empty() { "" } else { ": " };
+    Error::tls(doing, format_args!("the peer refused with the alert {alert:?}{colon}{meaning}"))
+        .with_fault(fault)
 }
 
 /// The least specific of all alerts.

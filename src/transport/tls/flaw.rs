@@ -1,6 +1,7 @@
 //! What is wrong with a peer's certificate, as a message, as an alert, and as the fault that hints are chosen
 //! by.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -48,7 +49,7 @@ pub(super) enum Flaw {
     ShortIssuerKey(Certificate, usize),
     NotPinned,
     /// There is no trusted certificate, and why.
-    NobodyTrusted(String),
+    NoTrusted(String),
 }
 
 impl From<webpki::Error> for Flaw {
@@ -75,14 +76,10 @@ impl Flaw {
             Self::Webpki(error) => webpki_message(error, name, presented),
             Self::KeyUsage => "the certificate's key may not sign a handshake (key usage)".to_owned(),
             Self::NoAuthority(issuer) => {
-                format!(
-                    "the certificate is not trusted: {} may not issue it (basic constraints, key usage)",
-                    cut(&issuer.subject())
-                )
+                let issuer = cut(&issuer.subject());
+                untrusted(format_args!("{issuer} may not issue it (basic constraints, key usage)"))
             }
-            Self::TrustedTime(anchor) => {
-                format!("the certificate is not trusted: {}", trusted_time(anchor, SystemTime::now()))
-            }
+            Self::TrustedTime(anchor) => untrusted(trusted_time(anchor, SystemTime::now())),
             Self::Revoked => "the certificate is revoked".to_owned(),
             Self::IssuerRevoked(issuer) => {
                 format!("the certificate of its issuer {} is revoked", cut(&issuer.subject()))
@@ -97,16 +94,15 @@ impl Flaw {
             Self::ShortKey(bits) => {
                 format!("the certificate's RSA key has {bits} bits; at least {MIN_RSA_BITS} are required")
             }
-            Self::ShortIssuerKey(issuer, bits) => format!(
-                "the certificate is not trusted: the RSA key of its issuer {} has {bits} bits; at least \
-                 {MIN_RSA_BITS} are required",
+            Self::ShortIssuerKey(issuer, bits) => untrusted(format_args!(
+                "the RSA key of its issuer {} has {bits} bits; at least {MIN_RSA_BITS} are required",
                 cut(&issuer.subject())
-            ),
+            )),
             Self::NotPinned => {
                 let pin = own.and_then(Certificate::pin).as_ref().map_or_else(String::new, Pin::to_string);
                 format!("the peer's key does not match the pin; its pin is {pin}")
             }
-            Self::NobodyTrusted(reason) => reason.clone(),
+            Self::NoTrusted(reason) => reason.clone(),
         };
         own.map_or_else(|| flaw.clone(), |own| format!("{flaw}; {}", description(own)))
     }
@@ -124,7 +120,7 @@ impl Flaw {
             | Self::IssuerStatusUnknown(..)
             | Self::ShortKey(_)
             | Self::NotPinned
-            | Self::NobodyTrusted(_) => TlsFault::Other,
+            | Self::NoTrusted(_) => TlsFault::Other,
             _ => TlsFault::Certificate,
         }
     }
@@ -155,12 +151,16 @@ impl From<&Flaw> for rustls::Error {
             }
             Flaw::Webpki(E::BadDer | E::BadDerTime | E::TrailingData(_)) => CertificateError::BadEncoding,
             Flaw::Webpki(other) => CertificateError::Other(OtherError(Arc::new(other.clone()))),
-            Flaw::NoAuthority(_) | Flaw::ShortIssuerKey(..) | Flaw::NotPinned | Flaw::NobodyTrusted(_) => {
+            Flaw::NoAuthority(_) | Flaw::ShortIssuerKey(..) | Flaw::NotPinned | Flaw::NoTrusted(_) => {
                 CertificateError::ApplicationVerificationFailure
             }
         };
         error.into()
     }
+}
+
+fn untrusted(reason: impl fmt::Display) -> String {
+    format!("the certificate is not trusted: {reason}")
 }
 
 fn webpki_message(error: &webpki::Error, name: Option<&ServerName<'_>>, presented: &[Certificate]) -> String {
@@ -171,24 +171,14 @@ fn webpki_message(error: &webpki::Error, name: Option<&ServerName<'_>>, presente
             format!("the certificate is not for '{}'", cut(&name))
         }
         E::CertExpired { .. } | E::CertNotValidYet { .. } | E::InvalidCertValidity => time(error, presented),
-        E::UnknownIssuer => format!("the certificate is not trusted: {}", unknown_issuer(presented)),
-        E::InvalidSignatureForPublicKey => {
-            "the certificate is not trusted: its issuer's key did not sign it".to_owned()
-        }
-        E::CaUsedAsEndEntity => {
-            "the certificate is not trusted: it is an authority's, and not one of the trusted ones".to_owned()
-        }
-        E::EndEntityUsedAsCa => {
-            "the certificate is not trusted: its issuer is not an authority (basic constraints)".to_owned()
-        }
+        E::UnknownIssuer => untrusted(unknown_issuer(presented)),
+        E::InvalidSignatureForPublicKey => untrusted("its issuer's key did not sign it"),
+        E::CaUsedAsEndEntity => untrusted("it is an authority's, and not one of the trusted ones"),
+        E::EndEntityUsedAsCa => untrusted("its issuer is not an authority (basic constraints)"),
         E::PathLenConstraintViolated => {
-            "the certificate is not trusted: its chain is too long for an authority in it (path length)"
-                .to_owned()
+            untrusted("its chain is too long for an authority in it (path length)")
         }
-        E::NameConstraintViolation => {
-            "the certificate is not trusted: its issuer may not certify this name (name constraints)"
-                .to_owned()
-        }
+        E::NameConstraintViolation => untrusted("its issuer may not certify this name (name constraints)"),
         E::RequiredEkuNotFoundContext(_) => match name {
             Some(_) => "the certificate is not for servers (extended key usage)".to_owned(),
             None => "the certificate is not for clients (extended key usage)".to_owned(),

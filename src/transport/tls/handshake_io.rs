@@ -5,28 +5,25 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::{Buf, Bytes};
+use bytes::Buf;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::transport::{Prefixed, Transport, quoted};
+use crate::transport::{Prefixed, quoted};
 
 /// How many bytes are kept.
 const MAX: usize = 80;
 
 /// A connection whose first bytes are recorded while the handshake lasts.
 pub(super) struct HandshakeIo {
-    /// Read before the handshake began; returned before anything else.
-    ahead: Bytes,
-    io: Transport,
-    is_tunnel: bool,
+    /// What was read ahead is returned before anything else.
+    pub(super) connection: Prefixed,
     first: Vec<u8>,
     is_handshaking: bool,
 }
 
 impl HandshakeIo {
     pub(super) fn new(connection: impl Into<Prefixed>) -> Self {
-        let Prefixed { ahead, io, is_tunnel } = connection.into();
-        Self { ahead, io, is_tunnel, first: Vec::new(), is_handshaking: true }
+        Self { connection: connection.into(), first: Vec::new(), is_handshaking: true }
     }
 
     /// To be called when the handshake is complete. Its last message may have been the peer's, and this end
@@ -34,33 +31,17 @@ impl HandshakeIo {
     pub(super) fn handshake_done(&mut self) {
         self.first = Vec::new();
         self.is_handshaking = false;
-        self.io.acknowledge_at_once();
-    }
-
-    pub(super) fn transport(&self) -> &Transport {
-        &self.io
-    }
-
-    pub(super) fn is_tunnel(&self) -> bool {
-        self.is_tunnel
-    }
-
-    pub(super) fn into_transport(self) -> Transport {
-        self.io
-    }
-
-    /// Whether everything that was read ahead has been taken.
-    pub(super) fn is_bare(&self) -> bool {
-        self.ahead.is_empty()
+        self.connection.io.acknowledge_at_once();
     }
 
     fn poll_read_next(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.ahead.is_empty() {
-            return Pin::new(&mut self.io).poll_read(cx, buf);
+        let ahead = &mut self.connection.ahead;
+        if ahead.is_empty() {
+            return Pin::new(&mut self.connection.io).poll_read(cx, buf);
         }
-        let taken = self.ahead.len().min(buf.remaining());
-        buf.put_slice(&self.ahead[..taken]);
-        self.ahead.advance(taken);
+        let taken = ahead.len().min(buf.remaining());
+        buf.put_slice(&ahead[..taken]);
+        ahead.advance(taken);
         Poll::Ready(Ok(()))
     }
 
@@ -94,7 +75,7 @@ impl AsyncRead for HandshakeIo {
         let known = buf.filled().len();
         let read = self.poll_read_next(cx, buf);
         if self.is_handshaking && read.is_pending() {
-            self.io.acknowledge_at_once();
+            self.connection.io.acknowledge_at_once();
         } else if self.is_handshaking {
             let room = MAX - self.first.len();
             let new = &buf.filled()[known..];
@@ -106,7 +87,7 @@ impl AsyncRead for HandshakeIo {
 
 impl AsyncWrite for HandshakeIo {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, data)
+        Pin::new(&mut self.connection.io).poll_write(cx, data)
     }
 
     fn poll_write_vectored(
@@ -114,22 +95,22 @@ impl AsyncWrite for HandshakeIo {
         cx: &mut Context<'_>,
         data: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, data)
+        Pin::new(&mut self.connection.io).poll_write_vectored(cx, data)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
+        self.connection.io.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
+        Pin::new(&mut self.connection.io).poll_flush(cx)
     }
 
     /// Through a tunnel the end of TLS, which is sent by now, is the only one before the connection is closed.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.is_tunnel {
-            return Pin::new(&mut self.io).poll_flush(cx);
+        if self.connection.is_tunnel {
+            return Pin::new(&mut self.connection.io).poll_flush(cx);
         }
-        Pin::new(&mut self.io).poll_shutdown(cx)
+        Pin::new(&mut self.connection.io).poll_shutdown(cx)
     }
 }

@@ -1,7 +1,6 @@
-//! Reads PEM, of files and of bytes that were given: once, up to a limit, and with errors for the person who
-//! named them. Anything in a file
-//! that is not used is an error: if a revocation list were skipped in silence, what it names would be
-//! accepted.
+//! Reads PEM from files and from given bytes: once, up to a limit, and with errors for the person who named them.
+//! Anything in a file that is not used is an error: if a revocation list were skipped in silence, what it names
+//! would be accepted.
 
 use std::borrow::Cow;
 use std::fmt;

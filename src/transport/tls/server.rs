@@ -1,6 +1,5 @@
 //! The server's side: what to present, which client certificates to accept, and the handshake.
 
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,7 +12,7 @@ use tokio_rustls::{StartHandshake, TlsStream};
 use super::anchors::Anchors;
 use super::chain::Chain;
 use super::key_log::KeyLog;
-use super::negotiation::Negotiation;
+use super::negotiation::{Negotiation, negotiation_setters};
 use super::pem::{Contents, PemCertificate};
 use super::revocation::{Lists, Revocations};
 use super::verify::{ClientVerifier, HandshakeRecord, issuer_names};
@@ -95,28 +94,7 @@ impl TlsServer {
         self
     }
 
-    /// The versions to speak; all of them by default.
-    #[must_use]
-    pub fn versions(mut self, versions: RangeInclusive<TlsVersion>) -> Self {
-        self.negotiation.versions = versions;
-        self
-    }
-
-    /// The application protocols to agree on, the best first (ALPN, RFC 7301). A client that offers none of
-    /// them is refused.
-    #[must_use]
-    pub fn alpn(mut self, protocols: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.negotiation.protocols = protocols.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// Treats an end without `close_notify` as a clean one. Safe only if the protocol itself marks where its
-    /// data end.
-    #[must_use]
-    pub fn ignore_unexpected_eof(mut self, yes: bool) -> Self {
-        self.ignore_unexpected_eof = yes;
-        self
-    }
+    negotiation_setters!();
 
     /// Reads the files.
     pub(crate) fn acceptor(&self) -> Result<Acceptor, Error> {
@@ -194,7 +172,8 @@ impl Acceptor {
         info.verified_path = record.path();
         info.log(peer);
         let version = TlsVersion::of(stream.get_ref().1);
-        Ok((Shared::tls(Box::new(TlsStream::from(stream)), version, self.server.ignore_unexpected_eof), info))
+        let ignores_eof = self.server.ignore_unexpected_eof;
+        Ok((Shared::new(Box::new(TlsStream::from(stream)), Some(version), ignores_eof), info))
     }
 
     /// The configuration for one client, whose verifier records what that client presents.

@@ -20,15 +20,12 @@ pub(super) fn choose(
         (Some(name), _) => read(name).map(Some),
         (None, Some(host)) if is_verified => read(host).map(Some),
         (None, Some(host)) => Ok(read(host).ok()),
-        (None, None) if is_verified => Err(unknown()),
+        // A Unix socket has no name that a certificate could hold.
+        (None, None) if is_verified => {
+            Err(Error::tls("TLS", "the server's name is not known").with_fault(TlsFault::Name))
+        }
         (None, None) => read("localhost").map(Some),
     }
-}
-
-/// A Unix socket has no name that a certificate could hold.
-fn unknown() -> Error {
-    let (doing, reason) = ("TLS".to_owned(), "the server's name is not known".to_owned());
-    Error::Tls { doing, reason, fault: TlsFault::Name, peer_certificates: Vec::new() }
 }
 
 pub(super) fn read(host: &str) -> Result<ServerName<'static>, Error> {

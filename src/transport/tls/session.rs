@@ -17,7 +17,7 @@ use super::handshake_io::HandshakeIo;
 use super::{TlsVersion, failure};
 use crate::error::Error;
 use crate::transport::blocking::{receive, wait};
-use crate::transport::{Aligned, BlockingSocket, Io, Transport};
+use crate::transport::{Aligned, BlockingSocket, Io, Prefixed, Transport};
 
 /// How many bytes are read from the socket, or encrypted, at once.
 const CHUNK: usize = 256 * 1024;
@@ -46,43 +46,43 @@ struct Ciphertext {
 
 impl Io for TlsStream<HandshakeIo> {
     fn socket(&self) -> Option<&Transport> {
-        self.get_ref().0.transport().socket()
+        self.get_ref().0.connection.io.socket()
     }
 
     fn push(&mut self) -> bool {
         let pushed = match self {
             Self::Client(stream) => {
                 let (io, connection) = stream.get_mut();
-                connection.write_tls(&mut DirectWriter(io.transport()))
+                connection.write_tls(&mut DirectWriter(&io.connection.io))
             }
             Self::Server(stream) => {
                 let (io, connection) = stream.get_mut();
-                connection.write_tls(&mut DirectWriter(io.transport()))
+                connection.write_tls(&mut DirectWriter(&io.connection.io))
             }
         };
         matches!(pushed, Ok(1..))
     }
 
     fn hang_up(&self) -> bool {
-        self.get_ref().0.transport().hang_up();
+        self.get_ref().0.connection.io.hang_up();
         true
     }
 
     fn can_block(&self) -> bool {
-        let io = self.get_ref().0;
-        io.is_bare() && matches!(io.transport(), Transport::Tcp(_) | Transport::Unix(_))
+        let Prefixed { ahead, io, .. } = &self.get_ref().0.connection;
+        ahead.is_empty() && io.socket().is_some()
     }
 
     fn into_blocking(self: Box<Self>, ignore_unexpected_eof: bool) -> Option<io::Result<BlockingSocket>> {
-        let is_tunnel = self.get_ref().0.is_tunnel();
+        let is_tunnel = self.get_ref().0.connection.is_tunnel;
         let (transport, mut connection) = match *self {
             Self::Client(stream) => {
                 let (io, connection) = stream.into_inner();
-                (io.into_transport(), Connection::from(connection))
+                (io.connection.io, Connection::from(connection))
             }
             Self::Server(stream) => {
                 let (io, connection) = stream.into_inner();
-                (io.into_transport(), Connection::from(connection))
+                (io.connection.io, Connection::from(connection))
             }
         };
         connection.set_buffer_limit(Some(CHUNK));

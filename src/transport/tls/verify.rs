@@ -33,7 +33,7 @@ pub(super) enum Trust {
     /// Its key alone, which the handshake proves that it has.
     Pins(Vec<Pin>),
     /// Nothing: every server is accepted. The result of a chain is only recorded, or why there is none.
-    Anybody(Result<Chain, String>),
+    Everyone(Result<Chain, String>),
 }
 
 impl Trust {
@@ -45,13 +45,13 @@ impl Trust {
         now: UnixTime,
     ) -> Result<Vec<Certificate>, Flaw> {
         match self {
-            Self::Chain(chain) | Self::Anybody(Ok(chain)) => chain.check_server(presented, name, now),
+            Self::Chain(chain) | Self::Everyone(Ok(chain)) => chain.check_server(presented, name, now),
             Self::Pins(pins) => match pin_of(presented.own) {
                 Some(pin) if pins.contains(&pin) => Ok(Vec::new()),
                 Some(_) => Err(Flaw::NotPinned),
                 None => Err(Flaw::Webpki(webpki::Error::BadDer)),
             },
-            Self::Anybody(Err(reason)) => Err(Flaw::NobodyTrusted(reason.clone())),
+            Self::Everyone(Err(reason)) => Err(Flaw::NoTrusted(reason.clone())),
         }
     }
 }
@@ -93,12 +93,8 @@ impl HandshakeRecord {
 
     /// What is wrong with the certificates although they were accepted.
     pub(super) fn overridden_flaw(&self) -> Option<String> {
-        self.verification
-            .get()
-            .filter(|found| !found.is_binding)?
-            .flaw
-            .as_ref()
-            .map(|(words, _)| words.clone())
+        let found = self.verification.get().filter(|found| !found.is_binding)?;
+        found.flaw.as_ref().map(|(words, _)| words.clone())
     }
 
     pub(super) fn lacks_client_cert(&self) -> bool {
@@ -128,6 +124,33 @@ impl HandshakeRecord {
     }
 }
 
+/// The methods of either verifier that check the signatures of the handshake.
+macro_rules! signature_checks {
+    () => {
+        fn verify_tls12_signature(
+            &self,
+            message: &[u8],
+            certificate: &CertificateDer<'_>,
+            signature: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            verify_tls12_signature(message, certificate, signature, &self.algorithms)
+        }
+
+        fn verify_tls13_signature(
+            &self,
+            message: &[u8],
+            certificate: &CertificateDer<'_>,
+            signature: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            verify_tls13_signature(message, certificate, signature, &self.algorithms)
+        }
+
+        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+            self.algorithms.supported_schemes()
+        }
+    };
+}
+
 /// Verifies a server.
 #[derive(Debug)]
 pub(super) struct ServerVerifier {
@@ -153,33 +176,13 @@ impl ServerCertVerifier for ServerVerifier {
     ) -> Result<ServerCertVerified, Error> {
         let presented = Presented { own, intermediates };
         let unusable = Flaw::of_key(own);
-        let is_binding = unusable.is_some() || !matches!(self.trust, Trust::Anybody(_));
+        let is_binding = unusable.is_some() || !matches!(self.trust, Trust::Everyone(_));
         let checked = unusable.map_or_else(|| self.trust.check(presented, name, now), Err);
         self.record.keep(presented, Some(name), checked, is_binding)?;
         Ok(ServerCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signature, &self.algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signature, &self.algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
-    }
+    signature_checks!();
 }
 
 /// Presents the client's certificate, if it has one, to a server that asks.
@@ -250,25 +253,5 @@ impl ClientCertVerifier for ClientVerifier {
         Ok(ClientCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signature, &self.algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signature, &self.algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
-    }
+    signature_checks!();
 }

@@ -1,4 +1,4 @@
-//! The address: in one word or two.
+//! The address: one argument, `HOST:PORT`, or two, `HOST PORT`.
 
 use std::ffi::{OsStr, OsString};
 use std::ops::RangeInclusive;
@@ -7,7 +7,7 @@ use astream::{Endpoint, Error, Family};
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueHint};
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct Address {
     /// A host with PORT; or HOST:PORT, [V6]:PORT, unix:PATH, unix:@NAME
     #[arg(value_name = "HOST", value_hint = ValueHint::Hostname)]
@@ -25,8 +25,7 @@ pub struct Address {
 
 impl Address {
     pub fn new(host: &str, port: Option<&str>) -> Self {
-        let (host, port) = (OsString::from(host), port.map(str::to_owned));
-        Self { host, port, v4: false, v6: false }
+        Self { host: host.into(), port: port.map(str::to_owned), ..Self::default() }
     }
 
     pub fn endpoint(&self) -> Result<Endpoint, Error> {

@@ -1,4 +1,4 @@
-//! Datagrams in place of a stream.
+//! Options for datagrams in place of a stream.
 
 use clap::Args;
 

@@ -121,7 +121,7 @@ pub const LISTEN_EXAMPLES: Section = Section {
         ("astream listen :9000 --tls > copy", "receive a file under TLS, by a fresh key and its pin"),
         ("astream listen 127.0.0.1 8080 --echo", "send everything back to each client"),
         ("astream listen 127.0.0.1 8080 -- tr a-z A-Z", "run a command for each client"),
-        ("astream listen -u :5000", "print datagrams from anybody, and answer the last sender"),
+        ("astream listen -u :5000", "print datagrams from any peer, and answer the last sender"),
         (
             "astream listen :443 --tls --cert site.pem --forward 127.0.0.1:8080",
             "put TLS in front of a server without it",

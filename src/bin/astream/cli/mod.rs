@@ -58,7 +58,7 @@ pub enum Command {
 /// The end of stdin is passed on and receiving goes on to the peer's end. Every address of a name
 /// is tried, a new one each 250 ms. Status 0 means that all of stdin was handed over and that the
 /// peer's stream ended cleanly.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct Connect {
     #[command(flatten)]
     pub address: Address,
@@ -85,17 +85,7 @@ pub struct Connect {
 
 impl From<Address> for Connect {
     fn from(address: Address) -> Self {
-        Self {
-            address,
-            datagrams: ConnectDatagrams::default(),
-            probe: ProbeOptions::default(),
-            reach: Reach::default(),
-            pass_fd: false,
-            command: CommandLine::default(),
-            exchange: ExchangeOptions::default(),
-            report: Report::default(),
-            tls: ClientTls::default(),
-        }
+        Self { address, ..Self::default() }
     }
 }
 

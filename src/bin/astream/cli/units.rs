@@ -1,4 +1,4 @@
-//! Times of the command line.
+//! Times on the command line, with their units.
 
 use std::time::Duration;
 

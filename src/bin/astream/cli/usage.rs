@@ -1,4 +1,4 @@
-//! The error of a command line, in one line.
+//! What is wrong with a command line, in one line.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 

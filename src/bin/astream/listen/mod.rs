@@ -1,4 +1,4 @@
-//! One server, one handler, the ready line, signals.
+//! `astream listen`: a server with a handler, its ready line, and the signals that end it.
 
 mod one;
 mod paste;
@@ -101,16 +101,14 @@ impl Setup<'_> {
             Some(error) = failed.recv() => return Err(error.into()),
         }
         server.close();
+        let grace = self.args.serve.grace;
         let ended = async {
-            if timeout(self.args.serve.grace, server.wait_closed()).await.is_err() {
+            if timeout(grace, server.wait_closed()).await.is_err() {
                 server.abort_clients();
-                let _ = timeout(LAST_WAIT, server.wait_closed()).await;
+                server.wait_closed().await;
             }
         };
-        tokio::select! {
-            () = ended => Ok(Ending::Status(0)),
-            signal = signals.next() => Ok(signal),
-        }
+        Ok(signals.grace(ended, grace.saturating_add(LAST_WAIT)).await)
     }
 
     /// Listens, and reports that.

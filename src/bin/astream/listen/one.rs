@@ -8,7 +8,7 @@ use astream::{Error, Listener, Totals};
 use tracing::Instrument;
 
 use super::{Setup, span};
-use crate::report::{self, Ending, Event};
+use crate::report::{self, Ending};
 use crate::signals::Signals;
 
 impl Setup<'_> {
@@ -52,8 +52,7 @@ async fn serve_first(listener: Listener, handler: impl Handler) -> Result<Outcom
         if listener.is_none() || !was_unused(totals, &outcome.result) {
             return Ok(outcome);
         }
-        let message = format!("{peer}: the connection was reset before it was used; listening goes on");
-        report::report(&Event::Warning { message: &message });
+        report::warn(&format!("{peer}: the connection was reset before it was used; listening goes on"));
     }
 }
 

@@ -9,7 +9,7 @@ use astream::{ConnectOptions, DatagramOptions, Endpoint, Error, Probed, probe, p
 pub enum Probing {
     Connection(Box<ConnectOptions>),
     /// An empty message, and how long its answer is waited for.
-    Datagram(DatagramOptions, Duration),
+    Datagram(Box<DatagramOptions>, Duration),
 }
 
 impl Probing {
@@ -20,7 +20,7 @@ impl Probing {
                 options.resolved(endpoint).await.map(|options| Self::Connection(Box::new(options)))
             }
             Self::Datagram(options, wait) => {
-                options.resolved(endpoint).await.map(|options| Self::Datagram(options, wait))
+                options.resolved(endpoint).await.map(|options| Self::Datagram(Box::new(options), wait))
             }
         }
     }

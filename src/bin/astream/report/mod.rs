@@ -80,27 +80,29 @@ pub fn opened(reader: &StreamReader, is_client: bool) {
     }
 }
 
+/// Something that can do harm.
+pub fn warn(message: &str) {
+    report(&Event::Warning { message });
+}
+
 /// Reports what `--insecure` has accepted.
 pub fn unverified(tls: &TlsInfo) {
     let found = tls.unverified.as_deref().unwrap_or("verification would have succeeded");
-    let message =
-        format!("the server's certificate is not verified (--insecure), so anyone may be answering: {found}");
-    report(&Event::Warning { message: &message });
+    warn(&format!(
+        "the server's certificate is not verified (--insecure), so anyone may be answering: {found}"
+    ));
 }
 
 /// The answer to what was sent without TLS is an alert.
 pub fn speaks_tls(peer: &Address) {
-    report(&Event::Warning {
-        message: &format!("{peer} answered with a TLS alert: the peer speaks TLS (--tls)"),
-    });
+    warn(&format!("{peer} answered with a TLS alert: the peer speaks TLS (--tls)"));
 }
 
-/// The same for a relay, which connects to its target only later and perhaps often.
+/// The same as [`unverified`] for a relay, which connects to its target only later and perhaps often.
 pub fn unverified_target(target: &Endpoint) {
-    let message = format!(
+    warn(&format!(
         "the certificate of {target} is not verified (--forward-insecure), so anyone may be answering"
-    );
-    report(&Event::Warning { message: &message });
+    ));
 }
 
 /// A TLS server, or a proxy, has ended right after our end.

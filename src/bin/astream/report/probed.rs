@@ -1,4 +1,4 @@
-//! The report of a port.
+//! The report on a port that was probed.
 
 use std::fmt;
 use std::io::ErrorKind;

@@ -1,4 +1,4 @@
-//! Words of other programs, and what they are here.
+//! Options of other programs, and what they are called here.
 
 use clap::Command;
 
