@@ -104,6 +104,12 @@ impl DatagramOptions {
         Ok(self)
     }
 
+    #[cfg(test)]
+    pub(super) fn known(mut self, known: Arc<Known>) -> Self {
+        self.known = Some(known);
+        self
+    }
+
     fn dial(&self) -> Dial {
         let source = Some(&self.source).filter(|source| **source != Source::default());
         let source = source.map(|source| Arc::new(source.clone()));
@@ -119,10 +125,13 @@ impl DatagramOptions {
 }
 
 /// Opens a session with `endpoint`: a UDP socket, or a Unix socket for datagrams, that sends to the first of its
-/// addresses that there is a route to. Nothing is sent, so that nobody knows yet whether anybody is there. A message
+/// addresses that there is a route to. Nothing is sent, so it is not known yet whether anything receives there. A message
 /// from any other address is not received, unless the address is a multicast group or
 /// [that of all machines](DatagramOptions::broadcast). asyncio's `create_datagram_endpoint(remote_addr=…)`. May be
 /// cancelled.
+///
+/// Where a name has several addresses, one that refuses before anything has come is followed by the next, to which all
+/// that was sent is sent again, in its order. Once more than 256 KiB were sent, the address stays.
 ///
 /// ```
 /// use astream::{DatagramOptions, DatagramServerOptions, Datagrams, Error, open_datagrams, serve_datagrams};
@@ -150,7 +159,7 @@ impl DatagramOptions {
 /// is no route to; [`Error::Invalid`] for an address to listen on.
 pub async fn open_datagrams(endpoint: &Endpoint, options: &DatagramOptions) -> Result<Datagrams, Error> {
     let dial = DatagramDial { dial: options.dial(), broadcast: options.broadcast };
-    open(endpoint, &dial, options.idle).await
+    open(endpoint, dial, options.idle).await
 }
 
 /// The same as a stream is opened, if there is neither TLS nor a proxy: what was to be protected must not leave without.
@@ -162,11 +171,12 @@ pub(crate) async fn open_datagrams_as(
         return Err(Error::invalid(endpoint, "datagrams go neither over TLS nor through a proxy"));
     };
     let dial = DatagramDial { dial, broadcast: false };
-    open(endpoint, &dial, None).await
+    open(endpoint, dial, None).await
 }
 
-async fn open(endpoint: &Endpoint, dial: &DatagramDial, idle: Option<Duration>) -> Result<Datagrams, Error> {
-    let session = Datagrams::connected(connect_datagrams(endpoint, dial).await?, idle);
+async fn open(endpoint: &Endpoint, dial: DatagramDial, idle: Option<Duration>) -> Result<Datagrams, Error> {
+    let (connected, untried) = connect_datagrams(endpoint, dial).await?;
+    let session = Datagrams::connected(connected, untried, idle);
     tracing::info!("sending datagrams to {} from {}", session.peer_addr(), session.local_addr());
     Ok(session)
 }

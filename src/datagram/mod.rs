@@ -8,6 +8,9 @@ mod serve;
 mod server;
 mod session;
 mod sessions;
+#[cfg(all(test, target_os = "linux"))]
+mod several;
+mod ways;
 
 pub(crate) use connect::open_datagrams_as;
 pub use connect::{DatagramOptions, open_datagrams};

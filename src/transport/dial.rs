@@ -13,6 +13,7 @@ use crate::error::{Attempt, Error, Step, reason};
 use crate::policy::Deadline;
 
 /// How to connect.
+#[derive(Debug)]
 pub(crate) struct Dial {
     pub(crate) known: Option<Arc<Known>>,
     pub(crate) family: Family,
@@ -27,6 +28,14 @@ pub(crate) struct Dial {
 pub(crate) struct Known {
     host: String,
     addresses: Vec<SocketAddr>,
+}
+
+#[cfg(test)]
+impl Known {
+    /// A host of a test.
+    pub(crate) fn new(host: &str, addresses: Vec<SocketAddr>) -> Arc<Self> {
+        Arc::new(Self { host: host.to_owned(), addresses })
+    }
 }
 
 /// Whether this is an address to connect to.

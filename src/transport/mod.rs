@@ -45,7 +45,7 @@ use tls::TlsInfo;
 pub(crate) use aligned::Aligned;
 pub(crate) use bind::Listen;
 pub(crate) use datagram::{
-    Connected, DatagramDial, DatagramSocket, Received, Route, bind_datagrams, connect_datagrams,
+    Connected, DatagramDial, DatagramSocket, Received, Route, Untried, bind_datagrams, connect_datagrams,
 };
 pub(crate) use dial::{Dial, Known, dial, is_target};
 pub(crate) use eyeballs::Eyeballs;

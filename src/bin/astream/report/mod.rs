@@ -17,7 +17,7 @@ use crate::cli::Report;
 use crate::stdout::Stdout;
 use event::Level;
 pub use event::{Event, Hinted};
-pub use exit::{Ending, finish, not_run};
+pub use exit::{Ending, finish, not_run, status};
 pub use log::Quietness;
 pub use probed::Checked;
 
