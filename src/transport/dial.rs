@@ -55,6 +55,9 @@ impl Dial {
     pub(crate) async fn look_up(&self, endpoint: &Endpoint) -> Result<Option<Arc<Known>>, Error> {
         let Endpoint::Tcp { host, port } = endpoint else { return Ok(None) };
         is_target(endpoint)?;
+        if let Some(known) = self.known.as_ref().filter(|known| known.host == *host) {
+            return Ok(Some(Arc::clone(known)));
+        }
         let addresses = self.addresses(host, *port).await?;
         Ok(Some(Arc::new(Known { host: host.clone(), addresses })))
     }
