@@ -89,6 +89,9 @@ Register-ArgumentCompleter -Native -CommandName 'astream' -ScriptBlock {
         'astream;listen' {
             [CompletionResult]::new('-m', '-m', [CompletionResultType]::ParameterName, 'With -u: how many peers have a session at once')
             [CompletionResult]::new('--max-conns', '--max-conns', [CompletionResultType]::ParameterName, 'With -u: how many peers have a session at once')
+            [CompletionResult]::new('--backlog', '--backlog', [CompletionResultType]::ParameterName, 'How many connections may wait to be accepted [default: 4096]')
+            [CompletionResult]::new('--mode', '--mode', [CompletionResultType]::ParameterName, 'Permissions of the path of a Unix socket, in octal')
+            [CompletionResult]::new('--ready-fd', '--ready-fd', [CompletionResultType]::ParameterName, 'Write "ADDR PORT" to the descriptor N when listening, and close it')
             [CompletionResult]::new('--grace', '--grace', [CompletionResultType]::ParameterName, 'How long open connections may go on after SIGTERM')
             [CompletionResult]::new('--forward', '--forward', [CompletionResultType]::ParameterName, 'Relay each connection to ADDRESS, HOST:PORT or unix:PATH, until stopped')
             [CompletionResult]::new('--forward-cacert', '--forward-cacert', [CompletionResultType]::ParameterName, 'Trust the certificates in FILE there, not the system''s')
@@ -123,6 +126,7 @@ Register-ArgumentCompleter -Native -CommandName 'astream' -ScriptBlock {
             [CompletionResult]::new('--keep-open', '--keep-open', [CompletionResultType]::ParameterName, 'Serve until stopped: stdin to all clients, all to stdout')
             [CompletionResult]::new('--once', '--once', [CompletionResultType]::ParameterName, 'Serve one connection, also with --echo')
             [CompletionResult]::new('--echo', '--echo', [CompletionResultType]::ParameterName, 'Send everything back, until stopped')
+            [CompletionResult]::new('--reuse-port', '--reuse-port', [CompletionResultType]::ParameterName, 'Share the port with other listeners that give this option')
             [CompletionResult]::new('--forward-tls', '--forward-tls', [CompletionResultType]::ParameterName, 'Speak TLS to ADDRESS; chain and name are verified')
             [CompletionResult]::new('--forward-insecure', '--forward-insecure', [CompletionResultType]::ParameterName, 'Verify nothing there')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'No name look-ups')

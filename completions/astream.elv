@@ -84,6 +84,9 @@ set edit:completion:arg-completer[astream] = {|@words|
         &'astream;listen'= {
             cand -m 'With -u: how many peers have a session at once'
             cand --max-conns 'With -u: how many peers have a session at once'
+            cand --backlog 'How many connections may wait to be accepted [default: 4096]'
+            cand --mode 'Permissions of the path of a Unix socket, in octal'
+            cand --ready-fd 'Write "ADDR PORT" to the descriptor N when listening, and close it'
             cand --grace 'How long open connections may go on after SIGTERM'
             cand --forward 'Relay each connection to ADDRESS, HOST:PORT or unix:PATH, until stopped'
             cand --forward-cacert 'Trust the certificates in FILE there, not the system''s'
@@ -118,6 +121,7 @@ set edit:completion:arg-completer[astream] = {|@words|
             cand --keep-open 'Serve until stopped: stdin to all clients, all to stdout'
             cand --once 'Serve one connection, also with --echo'
             cand --echo 'Send everything back, until stopped'
+            cand --reuse-port 'Share the port with other listeners that give this option'
             cand --forward-tls 'Speak TLS to ADDRESS; chain and name are verified'
             cand --forward-insecure 'Verify nothing there'
             cand -n 'No name look-ups'

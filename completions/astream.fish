@@ -83,6 +83,9 @@ complete -c astream -n "__fish_astream_using_subcommand connect" -l pq -d 'Only 
 complete -c astream -n "__fish_astream_using_subcommand connect" -l ignore-unexpected-eof -d 'Accept an end without close_notify'
 complete -c astream -n "__fish_astream_using_subcommand connect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c astream -n "__fish_astream_using_subcommand listen" -s m -l max-conns -d 'With -u: how many peers have a session at once' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -l backlog -d 'How many connections may wait to be accepted [default: 4096]' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -l mode -d 'Permissions of the path of a Unix socket, in octal' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -l ready-fd -d 'Write "ADDR PORT" to the descriptor N when listening, and close it' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l grace -d 'How long open connections may go on after SIGTERM' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward -d 'Relay each connection to ADDRESS, HOST:PORT or unix:PATH, until stopped' -r -f -a "(__fish_astream_addresses)"
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-cacert -d 'Trust the certificates in FILE there, not the system\'s' -r -F
@@ -111,6 +114,7 @@ complete -c astream -n "__fish_astream_using_subcommand listen" -s u -l udp -d '
 complete -c astream -n "__fish_astream_using_subcommand listen" -s k -l keep-open -d 'Serve until stopped: stdin to all clients, all to stdout'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l once -d 'Serve one connection, also with --echo'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l echo -d 'Send everything back, until stopped'
+complete -c astream -n "__fish_astream_using_subcommand listen" -l reuse-port -d 'Share the port with other listeners that give this option'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-tls -d 'Speak TLS to ADDRESS; chain and name are verified'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-insecure -d 'Verify nothing there'
 complete -c astream -n "__fish_astream_using_subcommand listen" -s n -l numeric -d 'No name look-ups'
@@ -134,7 +138,7 @@ function __fish_astream_wants_address
     for word in (commandline -opc)[3..-1]
         if test $is_value = 1
             set is_value 0
-        else if contains -- $word --alpn --cacert --cert --count --crl --every --expires-within --forward --forward-cacert --forward-cert --forward-key --forward-pin --forward-servername --grace --idle-timeout --key --max-conns --pin --proxy --proxy-cacert --retry-for --servername --source --starttls --timeout --tls-max --tls-min -i -m -s -w -x
+        else if contains -- $word --alpn --backlog --cacert --cert --count --crl --every --expires-within --forward --forward-cacert --forward-cert --forward-key --forward-pin --forward-servername --grace --idle-timeout --key --max-conns --mode --pin --proxy --proxy-cacert --ready-fd --retry-for --servername --source --starttls --timeout --tls-max --tls-min -i -m -s -w -x
             set is_value 1
         else if not string match -q -- '-*' $word
             return 1

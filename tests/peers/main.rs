@@ -35,6 +35,7 @@ mod site;
 mod socat;
 mod starttls;
 mod stunnel;
+mod systemd;
 mod terminal;
 mod transfer;
 mod verification;

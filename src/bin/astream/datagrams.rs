@@ -98,7 +98,7 @@ impl Serving<'_> {
         };
         report::report(&Event::Listening { addresses: server.local_addrs() });
         tokio::select! {
-            _ = signals.next() => {}
+            _ = signals.stop(|| ()) => {}
             ended = self.quiet(&server) => return ended,
             Some(error) = failed.recv() => return Err(error.into()),
         }

@@ -9,6 +9,7 @@ mod listen;
 mod pass;
 mod probe;
 mod report;
+mod service;
 mod signals;
 mod stdout;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::low_level::pipe;
 use tokio::io::AsyncReadExt;
@@ -21,6 +21,7 @@ pub struct Signals {
     arrivals: UnixStream,
     /// The last one.
     last: Arc<AtomicUsize>,
+    has_terminal: bool,
 }
 
 impl Signals {
@@ -36,7 +37,11 @@ impl Signals {
             flag::register_usize(signal, Arc::clone(&last), usize::try_from(signal)?)?;
             pipe::register(signal, notify.try_clone()?)?;
         }
-        Ok(Self { arrivals, last })
+        if ignored & (1 << (SIGCHLD - 1)) != 0 {
+            // Ignored, as some parents leave it, the status of a command could not be known.
+            flag::register(SIGCHLD, Arc::default())?;
+        }
+        Ok(Self { arrivals, last, has_terminal: is_terminal_there() })
     }
 
     /// Waits for the next one. May be cancelled.
@@ -48,6 +53,17 @@ impl Signals {
         }
     }
 
+    /// Waits for a signal that asks a server to end. SIGHUP does only if the terminal of the program is gone; otherwise
+    /// `reload` is called. May be cancelled.
+    pub async fn stop(&mut self, mut reload: impl FnMut()) -> Ending {
+        loop {
+            match self.next().await {
+                Ending::Signal(SIGHUP) if self.has_terminal == is_terminal_there() => reload(),
+                ending => return ending,
+            }
+        }
+    }
+
     /// Waits until a server that was closed has ended, for as long as `grace` says, or until another signal comes.
     pub async fn grace(&mut self, ended: impl Future<Output = ()>, grace: Duration) -> Ending {
         tokio::select! {
@@ -56,6 +72,11 @@ impl Signals {
             signal = self.next() => signal,
         }
     }
+}
+
+/// Whether there is a terminal whose end would be reported by SIGHUP.
+fn is_terminal_there() -> bool {
+    std::fs::File::open("/dev/tty").is_ok()
 }
 
 /// A bit for each signal that was ignored when the program started, where Linux says so.

@@ -23,9 +23,29 @@ pub struct Address {
     v6: bool,
 }
 
+/// Where a listener gets its connections from.
+pub enum Place {
+    /// An address to bind.
+    Endpoint(Endpoint),
+    /// A socket that listens already, and was handed over: its number or its name.
+    Given(String),
+    /// stdin is a connection.
+    Stdin,
+}
+
 impl Address {
     pub fn new(host: &str, port: Option<&str>) -> Self {
         Self { host: host.into(), port: port.map(str::to_owned), ..Self::default() }
+    }
+
+    /// Where a listener gets its connections from.
+    pub fn place(&self) -> Result<Place, Error> {
+        let host = self.host.to_string_lossy();
+        match (host.strip_prefix("fd:"), &self.port) {
+            (None, None) if host == "-" => Ok(Place::Stdin),
+            (Some(name), None) => Ok(Place::Given(name.to_owned())),
+            _ => self.endpoint().map(Place::Endpoint),
+        }
     }
 
     pub fn endpoint(&self) -> Result<Endpoint, Error> {

@@ -15,6 +15,8 @@ pub const ADDRESSES: Section = Section {
         ("[V6]:PORT", "an IPv6 address; HOST PORT needs no brackets"),
         ("unix:PATH, unix:@NAME", "a Unix socket, and one of Linux's abstract names"),
         ("'*' PORT, :PORT", "listen: all addresses of both families; port 0 is a free port"),
+        ("fd:3, fd:NAME", "listen: a socket that systemd hands over"),
+        ("-", "listen: stdin is the connection, as inetd gives it"),
     ],
 };
 
@@ -47,6 +49,10 @@ pub const ENVIRONMENT: Section = Section {
         ("SSLKEYLOGFILE", "a file for the secrets of each TLS session, with which Wireshark can read it"),
         ("ASTREAM_PROXY_AUTH", "USER:SECRET for the first proxy; with _2 for the second"),
         ("HTTPS_PROXY, ALL_PROXY, NO_PROXY", "read with -x env only"),
+        (
+            "LISTEN_FDS, LISTEN_FDNAMES, NOTIFY_SOCKET",
+            "of systemd: the sockets of fd:3, and what is notified",
+        ),
         ("ASTREAM_NO_SPLICE", "if set, the kernel moves no bytes by itself: to look for a fault"),
     ],
 };

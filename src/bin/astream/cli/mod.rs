@@ -26,7 +26,7 @@ use std::mem::ManuallyDrop;
 use clap::error::ErrorKind;
 use clap::{ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-pub use address::Address;
+pub use address::{Address, Place};
 pub use command::CommandLine;
 pub use datagrams::{ConnectDatagrams, ListenDatagrams};
 pub use exchange::ExchangeOptions;

@@ -18,8 +18,28 @@ pub struct Serve {
     #[arg(long, conflicts_with_all = ["send_only", "recv_only", "crlf", "no_shutdown", "shutdown",
           "exit_on_close", "command"])]
     pub echo: bool,
+    /// How many connections may wait to be accepted [default: 4096]
+    #[arg(long, hide_short_help = true, value_name = "N", value_hint = ValueHint::Other,
+          value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "udp")]
+    pub backlog: Option<u32>,
+    /// Share the port with other listeners that give this option
+    #[arg(long, hide_short_help = true, conflicts_with = "udp")]
+    pub reuse_port: bool,
+    /// Permissions of the path of a Unix socket, in octal
+    #[arg(long, hide_short_help = true, value_name = "OCTAL", value_hint = ValueHint::Other, default_value = "0600",
+          value_parser = mode, conflicts_with = "udp")]
+    pub mode: u32,
+    /// Write "ADDR PORT" to the descriptor N when listening, and close it
+    #[arg(long, hide_short_help = true, value_name = "N", value_hint = ValueHint::Other)]
+    pub ready_fd: Option<u32>,
     /// How long open connections may go on after SIGTERM
     #[arg(long, hide_short_help = true, value_name = "TIME", value_hint = ValueHint::Other, default_value = "1s",
           value_parser = units::time)]
     pub grace: Duration,
+}
+
+/// The permissions of a file, as chmod(1) takes them.
+fn mode(text: &str) -> Result<u32, String> {
+    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777 && !text.starts_with('+'));
+    mode.ok_or_else(|| "permissions are written in octal: 0600 to 0777".to_owned())
 }

@@ -126,6 +126,11 @@ impl ServerTls {
         Ok(Some(self.crl.iter().fold(server, TlsServer::client_revocations)))
     }
 
+    /// Whether anything was read from a file that may have changed since.
+    pub fn has_files(&self) -> bool {
+        self.cert.is_some() || self.key.is_some() || !self.cacert.is_empty()
+    }
+
     /// Whether an end without `close_notify` counts as one, on either side of a relay.
     pub fn ignores_unexpected_eof(&self) -> bool {
         self.negotiation.ignore_unexpected_eof

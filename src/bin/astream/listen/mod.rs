@@ -2,20 +2,24 @@
 
 mod one;
 mod paste;
+mod stdin;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use astream::handlers::{Echo, Exchange, Forward, Handler, Outcome, SharedStdio, Stdio, stdin_is_null};
-use astream::{Address, Endpoint, Error, Listener, ServerOptions, StreamReader, StreamWriter, TlsServer};
+use astream::{
+    Address, Endpoint, Error, Listener, Server, ServerOptions, StreamReader, StreamWriter, TlsServer,
+};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tracing::{Instrument, Span};
 
-use crate::cli::{self, Listen};
+use crate::cli::{self, Listen, Place};
 use crate::datagrams;
 use crate::descriptors;
 use crate::report::{self, Ending, Event};
+use crate::service::{self, ReadyFd};
 use crate::signals::Signals;
 
 /// How long handlers may take after their connections were aborted: a command is killed 5 s after it was asked to end.
@@ -26,7 +30,7 @@ pub async fn run(args: &Listen) -> anyhow::Result<Ending> {
         return datagrams::listen(args).await;
     }
     let command = args.command.command()?;
-    let setup = Setup { args, endpoint: args.address.endpoint()?, tls: args.tls.server()? };
+    let setup = Setup { args, place: args.address.place()?, tls: args.tls.server()? };
     if args.serve.echo {
         return setup.serve(Echo).await;
     }
@@ -35,6 +39,10 @@ pub async fn run(args: &Listen) -> anyhow::Result<Ending> {
     }
     if let Some(command) = command {
         return setup.serve(command).await;
+    }
+    if let Place::Stdin = setup.place {
+        let reason = "stdin is the connection itself, so a handler is needed: --echo, --forward or a command";
+        return Err(Error::invalid("-", reason).into());
     }
     if args.serve.keep_open {
         setup.serve_all(SharedStdio::new(exchange(args))?).await
@@ -61,14 +69,18 @@ fn exchange(args: &Listen) -> Exchange {
 /// What to listen on, and how.
 struct Setup<'a> {
     args: &'a Listen,
-    endpoint: Endpoint,
+    place: Place,
     tls: Option<TlsServer>,
 }
 
 impl Setup<'_> {
     /// Serves all, or one if that was asked for.
     async fn serve(&self, handler: impl Handler + Send + Sync + 'static) -> anyhow::Result<Ending> {
-        if self.args.serve.once { self.serve_one(handler).await } else { self.serve_all(handler).await }
+        match self.place {
+            Place::Stdin => self.serve_stdin(handler).await,
+            _ if self.args.serve.once => self.serve_one(handler).await,
+            _ => self.serve_all(handler).await,
+        }
     }
 
     /// Serves every connection until a signal comes, or until stdin or stdout fails.
@@ -97,9 +109,10 @@ impl Setup<'_> {
         };
         let server = listener.serve(serve);
         tokio::select! {
-            _ = signals.next() => {}
+            _ = signals.stop(|| self.reload(&server)) => {}
             Some(error) = failed.recv() => return Err(error.into()),
         }
+        service::stopping();
         server.close();
         let grace = self.args.serve.grace;
         let ended = async {
@@ -114,7 +127,13 @@ impl Setup<'_> {
     /// Listens, and reports that.
     async fn listen(&self) -> Result<Listener, Error> {
         let args = self.args;
-        let listener = Listener::bind(&self.endpoint, &self.options()).await?;
+        let ready_fd = args.serve.ready_fd.map(ReadyFd::open).transpose()?;
+        let options = self.options(self.tls.as_ref());
+        let listener = match &self.place {
+            Place::Endpoint(endpoint) => Listener::bind(endpoint, &options).await?,
+            Place::Given(name) => Listener::from_std(service::socket(name)?, &options)?,
+            Place::Stdin => return Err(Error::Closed),
+        };
         report::report(&Event::Listening { addresses: listener.local_addrs() });
         if let Some(tls) = self.tls.as_ref().filter(|_| args.tls.is_pinned()) {
             let command = &paste::command(listener.local_addrs(), &args.tls, tls.pin());
@@ -123,10 +142,23 @@ impl Setup<'_> {
         if let Some(target) = args.forward.target()?.filter(|_| args.forward.forward_insecure) {
             report::unverified_target(target);
         }
+        service::ready(ready_fd, listener.local_addrs())?;
         Ok(listener)
     }
 
-    fn options(&self) -> ServerOptions {
+    /// Reads all files anew. Open connections go on as they are.
+    fn reload(&self, server: &Server) {
+        service::reloading();
+        let args = self.args;
+        let tls = if args.tls.has_files() { args.tls.server() } else { Ok(self.tls.clone()) };
+        match tls.and_then(|tls| server.set_options(&self.options(tls.as_ref()))) {
+            Ok(()) => report::report(&Event::Reloaded),
+            Err(error) => report::warn(&format!("SIGHUP: {error}; what was read before stays in use")),
+        }
+        service::reloaded();
+    }
+
+    fn options(&self, tls: Option<&TlsServer>) -> ServerOptions {
         let args = self.args;
         let options = ServerOptions::new()
             .family(args.address.family())
@@ -134,11 +166,11 @@ impl Setup<'_> {
             .multipath(args.reach.mptcp)
             .handshake_timeout(args.reach.timeout())
             .idle_timeout(args.exchange.idle_timeout())
+            .reuse_port(args.serve.reuse_port)
+            .unix_mode(args.serve.mode)
             .by_streams(cli::by_streams());
-        match &self.tls {
-            Some(tls) => options.tls(tls.clone()),
-            None => options,
-        }
+        let options = args.serve.backlog.into_iter().fold(options, ServerOptions::backlog);
+        tls.cloned().into_iter().fold(options, ServerOptions::tls)
     }
 }
 

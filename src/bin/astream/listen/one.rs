@@ -4,10 +4,11 @@ use std::future::pending;
 use std::time::Instant;
 
 use astream::handlers::{Handler, Outcome, Use};
-use astream::{Error, Listener, Totals};
+use astream::{Error, Listener, Totals, accept_over};
 use tracing::Instrument;
 
-use super::{Setup, span};
+use super::stdin::{self, Connection};
+use super::{Setup, served, span};
 use crate::report::{self, Ending};
 use crate::signals::Signals;
 
@@ -17,6 +18,27 @@ impl Setup<'_> {
         let mut signals = Signals::new()?;
         let serving = async {
             let Outcome { result, status, .. } = serve_first(self.listen().await?, handler).await?;
+            Ending::of(result, status)
+        };
+        tokio::select! {
+            ended = serving => ended,
+            signal = signals.next() => Ok(signal),
+        }
+    }
+}
+
+impl Setup<'_> {
+    /// Serves the connection that is stdin, as inetd and systemd's `Accept=yes` give it.
+    pub(super) async fn serve_stdin(&self, handler: impl Handler) -> anyhow::Result<Ending> {
+        let connection = stdin::connection()?;
+        let mut signals = Signals::new()?;
+        let options = self.options(self.tls.as_ref());
+        let serving = async {
+            let (reader, writer) = match connection {
+                Connection::Tcp(stream) => accept_over(stream, &options).await?,
+                Connection::Unix(stream) => accept_over(stream, &options).await?,
+            };
+            let Outcome { result, status, .. } = served(&handler, reader, writer).await;
             Ending::of(result, status)
         };
         tokio::select! {

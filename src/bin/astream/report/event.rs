@@ -16,6 +16,8 @@ pub enum Event<'a> {
     Listening { addresses: &'a [Address] },
     /// A server has a key of its own, fresh or kept in a file; with this command a client connects.
     OwnKey { pin: Pin, kept_in: Option<&'a Path>, command: &'a str },
+    /// A server has read its files anew.
+    Reloaded,
     /// Something that can do harm.
     Warning { message: &'a str },
     /// Something to try, where nothing has failed.
@@ -55,6 +57,7 @@ impl Event<'_> {
             Self::Failed { .. } => Level::Error,
             Self::Listening { .. }
             | Self::OwnKey { .. }
+            | Self::Reloaded
             | Self::Warning { .. }
             | Self::Hint { .. }
             | Self::Log { .. }
@@ -77,6 +80,7 @@ impl Event<'_> {
                 format!("the key in {}; connect with: {command}", file.display().to_string().escape_debug())
             }
             Self::OwnKey { command, .. } => format!("a fresh key; connect with: {command}"),
+            Self::Reloaded => "all files were read anew, for new connections".to_owned(),
             Self::Hint { message } => format!("hint: {message}"),
             Self::Warning { message } | Self::Log { message, .. } => (*message).to_owned(),
             Self::Connected { .. } | Self::Tls { .. } => return None,
@@ -97,6 +101,7 @@ impl Event<'_> {
                 let name = if kept_in.is_some() { "kept_key" } else { "fresh_key" };
                 event(name).text("pin", pin).text("command", command)
             }
+            Self::Reloaded => event("reloaded"),
             Self::Hint { message } => event("hint").text("message", message),
             Self::Warning { message } => event("warning").text("message", message),
             Self::Log { level, message, peer } => {
