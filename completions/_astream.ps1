@@ -25,8 +25,8 @@ Register-ArgumentCompleter -Native -CommandName 'astream' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
-            [CompletionResult]::new('connect', 'connect', [CompletionResultType]::ParameterValue, 'Open a connection: stdin to the peer, the peer to stdout')
-            [CompletionResult]::new('listen', 'listen', [CompletionResultType]::ParameterValue, 'Wait for connections: stdin to the peer, the peer to stdout, or --echo')
+            [CompletionResult]::new('connect', 'connect', [CompletionResultType]::ParameterValue, 'Open a connection: stdin to the peer, the peer to stdout, or a command')
+            [CompletionResult]::new('listen', 'listen', [CompletionResultType]::ParameterValue, 'Wait for connections: stdin to the peer, the peer to stdout, or a command for each')
             break
         }
         'astream;connect' {
@@ -66,6 +66,7 @@ Register-ArgumentCompleter -Native -CommandName 'astream' -ScriptBlock {
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'No name look-ups')
             [CompletionResult]::new('--numeric', '--numeric', [CompletionResultType]::ParameterName, 'No name look-ups')
             [CompletionResult]::new('--mptcp', '--mptcp', [CompletionResultType]::ParameterName, 'Multipath TCP, with a peer that has it too')
+            [CompletionResult]::new('--pass-fd', '--pass-fd', [CompletionResultType]::ParameterName, 'Hand the connected socket to the process on stdout (ssh -o ProxyUseFdpass=yes), and leave')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Send CRLF for LF; a CRLF stays one')
             [CompletionResult]::new('--crlf', '--crlf', [CompletionResultType]::ParameterName, 'Send CRLF for LF; a CRLF stays one')
             [CompletionResult]::new('--send-only', '--send-only', [CompletionResultType]::ParameterName, 'Send only; what the peer sends is dropped')
@@ -101,7 +102,7 @@ Register-ArgumentCompleter -Native -CommandName 'astream' -ScriptBlock {
             [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Limit of a time in which nothing moves (status 5); 0: no limit')
             [CompletionResult]::new('--idle-timeout', '--idle-timeout', [CompletionResultType]::ParameterName, 'Limit of a time in which nothing moves (status 5); 0: no limit')
             [CompletionResult]::new('--cert', '--cert', [CompletionResultType]::ParameterName, 'Our certificate and chain (PEM), and its key unless --key has it')
-            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Its key (PEM), if not in the same file')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Its key (PEM), if not in the same file; without --cert our own key, made if FILE is not there')
             [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'Demand a client certificate issued under FILE; may be repeated')
             [CompletionResult]::new('--crl', '--crl', [CompletionResultType]::ParameterName, 'Refuse what a revocation list in FILE names (PEM); a client must have one of its issuer; may be repeated')
             [CompletionResult]::new('--alpn', '--alpn', [CompletionResultType]::ParameterName, 'Application protocols, the best first; one must be agreed on (ALPN): h2,http/1.1; may be repeated')
@@ -138,7 +139,7 @@ Register-ArgumentCompleter -Native -CommandName 'astream' -ScriptBlock {
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print addresses, TLS details and totals; -vv prints more')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Errors only')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print everything as JSON, one object a line (docs/json.md)')
-            [CompletionResult]::new('--tls', '--tls', [CompletionResultType]::ParameterName, 'Speak TLS; without --cert with a fresh key, whose pin is printed')
+            [CompletionResult]::new('--tls', '--tls', [CompletionResultType]::ParameterName, 'Speak TLS; without --cert with a key of our own, whose pin is printed')
             [CompletionResult]::new('--ignore-unexpected-eof', '--ignore-unexpected-eof', [CompletionResultType]::ParameterName, 'Accept an end without close_notify')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')

@@ -43,7 +43,7 @@ _astream() {
             return 0
             ;;
         astream__subcmd__connect)
-            opts="-4 -6 -u -z -n -w -s -x -C -i -v -h --ipv4 --ipv6 --udp --broadcast --probe --show-certs --expires-within --every --count --numeric --timeout --retry-for --source --mptcp --proxy --proxy-cacert --crlf --idle-timeout --send-only --recv-only --no-shutdown --shutdown --exit-on-close --verbose --quiet --json --tls --starttls --cacert --cert --key --servername --pin --insecure --crl --pq --alpn --tls-min --tls-max --ignore-unexpected-eof --help"
+            opts="-4 -6 -u -z -n -w -s -x -C -i -v -h --ipv4 --ipv6 --udp --broadcast --probe --show-certs --expires-within --every --count --numeric --timeout --retry-for --source --mptcp --proxy --proxy-cacert --pass-fd --crlf --idle-timeout --send-only --recv-only --no-shutdown --shutdown --exit-on-close --verbose --quiet --json --tls --starttls --cacert --cert --key --servername --pin --insecure --crl --pq --alpn --tls-min --tls-max --ignore-unexpected-eof --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -26,8 +26,8 @@ end
 
 complete -c astream -n "__fish_astream_needs_command" -s h -l help -d 'Print help'
 complete -c astream -n "__fish_astream_needs_command" -s V -l version -d 'Print version'
-complete -c astream -n "__fish_astream_needs_command" -f -a "connect" -d 'Open a connection: stdin to the peer, the peer to stdout'
-complete -c astream -n "__fish_astream_needs_command" -f -a "listen" -d 'Wait for connections: stdin to the peer, the peer to stdout, or --echo'
+complete -c astream -n "__fish_astream_needs_command" -f -a "connect" -d 'Open a connection: stdin to the peer, the peer to stdout, or a command'
+complete -c astream -n "__fish_astream_needs_command" -f -a "listen" -d 'Wait for connections: stdin to the peer, the peer to stdout, or a command for each'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l expires-within -d 'Fail if a certificate that was verified, the root\'s included, ends within TIME (30d), or within N% of the lifetime of the server\'s own; implies -z --tls' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -l every -d 'Probe again each TIME, with a summary at the end or after ^C' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -l count -d 'Probe N times, each second unless --every says otherwise' -r -f
@@ -67,6 +67,7 @@ complete -c astream -n "__fish_astream_using_subcommand connect" -s z -l probe -
 complete -c astream -n "__fish_astream_using_subcommand connect" -l show-certs -d 'Print the server\'s certificates (PEM), trusted or not; the report goes to stderr; implies -z --tls'
 complete -c astream -n "__fish_astream_using_subcommand connect" -s n -l numeric -d 'No name look-ups'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l mptcp -d 'Multipath TCP, with a peer that has it too'
+complete -c astream -n "__fish_astream_using_subcommand connect" -l pass-fd -d 'Hand the connected socket to the process on stdout (ssh -o ProxyUseFdpass=yes), and leave'
 complete -c astream -n "__fish_astream_using_subcommand connect" -s C -l crlf -d 'Send CRLF for LF; a CRLF stays one'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l send-only -d 'Send only; what the peer sends is dropped'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l recv-only -d 'Receive only; stdin is not read'
@@ -93,7 +94,7 @@ complete -c astream -n "__fish_astream_using_subcommand listen" -s w -l timeout 
 complete -c astream -n "__fish_astream_using_subcommand listen" -l proxy-cacert -d 'Trust the certificates in FILE for an https:// proxy, in place of those for the target; may be repeated' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -s i -l idle-timeout -d 'Limit of a time in which nothing moves (status 5); 0: no limit' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l cert -d 'Our certificate and chain (PEM), and its key unless --key has it' -r -F
-complete -c astream -n "__fish_astream_using_subcommand listen" -l key -d 'Its key (PEM), if not in the same file' -r -F
+complete -c astream -n "__fish_astream_using_subcommand listen" -l key -d 'Its key (PEM), if not in the same file; without --cert our own key, made if FILE is not there' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -l cacert -d 'Demand a client certificate issued under FILE; may be repeated' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -l crl -d 'Refuse what a revocation list in FILE names (PEM); a client must have one of its issuer; may be repeated' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -l alpn -d 'Application protocols, the best first; one must be agreed on (ALPN): h2,http/1.1; may be repeated' -r -f
@@ -123,7 +124,7 @@ complete -c astream -n "__fish_astream_using_subcommand listen" -l exit-on-close
 complete -c astream -n "__fish_astream_using_subcommand listen" -s v -l verbose -d 'Print addresses, TLS details and totals; -vv prints more'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l quiet -d 'Errors only'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l json -d 'Print everything as JSON, one object a line (docs/json.md)'
-complete -c astream -n "__fish_astream_using_subcommand listen" -l tls -d 'Speak TLS; without --cert with a fresh key, whose pin is printed'
+complete -c astream -n "__fish_astream_using_subcommand listen" -l tls -d 'Speak TLS; without --cert with a key of our own, whose pin is printed'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l ignore-unexpected-eof -d 'Accept an end without close_notify'
 complete -c astream -n "__fish_astream_using_subcommand listen" -s h -l help -d 'Print help (see more with \'--help\')'
 

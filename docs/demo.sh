@@ -26,8 +26,8 @@ echo
 : > "$work/log"
 echo "TLS with a fresh key, verified by its pin:"
 echo "hello, privately" | $astream listen 127.0.0.1 0 --tls > "$work/copy" 2>> "$work/log" &
+pin=$(after ' --tls --pin ')
 port=$(after 'listening on 127.0.0.1:')
-pin=$(after 'connect with --tls --pin ')
 $astream connect 127.0.0.1 "$port" -v --tls --pin "$pin" < "$work/original"
 wait
 cmp "$work/original" "$work/copy" && echo "the copy is the original"

@@ -1,6 +1,8 @@
 //! What to do with a connection: each handler takes a reader and a writer, and returns when their connection
 //! has ended.
 
+#[cfg(feature = "process")]
+mod command;
 mod echo;
 mod forward;
 #[cfg(feature = "cli")]
@@ -14,6 +16,8 @@ use crate::datagram::Datagrams;
 use crate::error::Error;
 use crate::stream::{StreamReader, StreamWriter};
 
+#[cfg(feature = "process")]
+pub use command::Command;
 pub use echo::Echo;
 pub use forward::Forward;
 #[cfg(feature = "cli")]
@@ -57,8 +61,8 @@ pub enum Use {
 pub struct Outcome {
     /// Whether everything was handed over and the peer's stream ended cleanly.
     pub result: Result<(), Error>,
-    /// The exit status of a program that has served only this connection, if `result` is `Ok`. It is 0 unless
-    /// the handler knows more, such as the status of a command that it has run.
+    /// The exit status of a program that has served only this connection. It is 0 unless the handler knows more than
+    /// `result` says, such as the status of a command that it has run.
     pub status: u8,
 }
 

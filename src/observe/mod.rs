@@ -19,6 +19,8 @@ pub struct Totals {
     /// What the peer sent after our last bytes. None unless its end came after ours, and None if the system
     /// moved the bytes by itself.
     pub answer: Option<Answer>,
+    /// Whether nothing was counted, because another process had the socket (`handlers::Command`).
+    pub is_uncounted: bool,
 }
 
 /// What a peer sent after the last bytes that it was sent.
@@ -97,6 +99,9 @@ impl Moment {
 
 impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_uncounted {
+            return f.write_str("bytes not counted, because the command had the socket,");
+        }
         write!(f, "{} bytes sent, {} bytes received", self.sent, self.received)
     }
 }

@@ -191,12 +191,21 @@ impl ConnectOptions {
     pub(super) fn dial(&self, deadline: Deadline) -> Dial {
         let (known, this_end) = (self.known.clone(), self.this_end.clone());
         let &Self { names, eyeballs, .. } = self;
-        Dial { known, names, eyeballs, this_end, deadline }
+        Dial { known, names, eyeballs, this_end, reads_exactly: false, deadline }
     }
 
     /// Where connections come from, as far as that was chosen.
     pub(crate) fn source(&self) -> Source {
         self.this_end.source.as_deref().cloned().unwrap_or_default()
+    }
+
+    /// What goes through TLS on its way, which a plain socket cannot, if anything does.
+    pub(super) fn tls_on_the_way(&self) -> Option<String> {
+        let proxy = self.proxies.iter().find(|proxy| proxy.is_tls());
+        self.tls
+            .as_ref()
+            .map(|_| "TLS".to_owned())
+            .or_else(|| proxy.map(|proxy| format!("the proxy {proxy}")))
     }
 
     /// How to reach a target without streams; None if TLS or a proxy is in between, which need streams.

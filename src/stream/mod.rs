@@ -31,6 +31,7 @@ mod separator;
 mod series;
 mod serve;
 mod server;
+mod socket;
 mod start_tls;
 mod traffic;
 #[cfg(test)]
@@ -53,6 +54,7 @@ pub use probe::{Found, Probed, probe};
 pub use reader::StreamReader;
 pub use series::{ProbeSeries, Spread};
 pub use server::{Server, ServerOptions, start_server};
+pub use socket::{ConnectedSocket, open_socket};
 pub use start_tls::{TlsSide, start_tls, start_tls_buffered};
 pub use traffic::Traffic;
 pub use writer::StreamWriter;

@@ -34,6 +34,7 @@ struct Counters {
     answering: Answering,
     /// Whether our own output does not take what was received.
     is_output_stuck: AtomicBool,
+    is_uncounted: AtomicBool,
     idle: IdleClock,
 }
 
@@ -45,6 +46,7 @@ impl Traffic {
             begins_with_alert: AtomicBool::new(false),
             answering: Answering::new(),
             is_output_stuck: AtomicBool::new(false),
+            is_uncounted: AtomicBool::new(false),
             idle: IdleClock::new(idle),
         }))
     }
@@ -58,7 +60,14 @@ impl Traffic {
             received,
             is_tls_alert: begins_with_alert && received == ALERT_LENGTH as u64,
             answer: self.0.answering.answer(received),
+            is_uncounted: self.0.is_uncounted.load(Ordering::Relaxed),
         }
+    }
+
+    /// Another process has the socket from now on.
+    #[cfg(feature = "process")]
+    pub(crate) fn set_uncounted(&self) {
+        self.0.is_uncounted.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn received_so_far(&self) -> u64 {

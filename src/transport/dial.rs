@@ -18,6 +18,9 @@ pub(crate) struct Dial {
     pub(crate) names: Names,
     pub(crate) eyeballs: Eyeballs,
     pub(crate) this_end: ThisEnd,
+    /// Whether the dialogue with a proxy reads no byte of the stream after it, because the caller has no place for
+    /// what was read ahead. It is then read byte by byte.
+    pub(crate) reads_exactly: bool,
     pub(crate) deadline: Deadline,
 }
 

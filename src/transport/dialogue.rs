@@ -32,6 +32,8 @@ pub(super) struct Dialogue {
     io: Transport,
     is_tunnel: bool,
     received: BytesMut,
+    /// How many bytes are read at a time.
+    piece: u64,
     deadline: Deadline,
     step: Step,
     /// What is being done and with whom, for the error of a step that takes too long.
@@ -50,7 +52,22 @@ impl Dialogue {
         error: impl Fn(String) -> Error + Send + Sync + 'static,
     ) -> Self {
         let Prefixed { ahead, io, is_tunnel } = connection.into();
-        Self { io, is_tunnel, received: ahead.into(), deadline, step, doing, error: Box::new(error) }
+        Self {
+            io,
+            is_tunnel,
+            received: ahead.into(),
+            piece: u64::MAX,
+            deadline,
+            step,
+            doing,
+            error: Box::new(error),
+        }
+    }
+
+    /// Reads byte by byte, and so nothing of what comes after the last answer.
+    pub(super) fn exactly(mut self, yes: bool) -> Self {
+        self.piece = if yes { 1 } else { u64::MAX };
+        self
     }
 
     /// Sends `say`, receives the answer and takes it, without a byte of what comes after it. `awaits` names the
@@ -115,7 +132,7 @@ impl Dialogue {
                 Reply::More => self.received.reserve(1024),
             }
             self.io.acknowledge_at_once();
-            if self.io.read_buf(&mut self.received).await.map_err(lost)? == 0 {
+            if (&mut self.io).take(self.piece).read_buf(&mut self.received).await.map_err(lost)? == 0 {
                 return Err(self.closed(awaits));
             }
         }

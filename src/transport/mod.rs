@@ -33,6 +33,7 @@ mod watched;
 use std::any::Any;
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
+use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -172,6 +173,12 @@ impl Transport {
             Self::Unix(stream) => Some(AsyncSocket::Unix(stream)),
             Self::Shared(_) => None,
         }
+    }
+
+    /// The plain socket for code of another kind, blocking, if it is one.
+    pub(crate) fn into_fd(self) -> Option<io::Result<OwnedFd>> {
+        let blocking = self.into_socket()?.into_blocking();
+        Some(blocking.map(BlockingSocket::into_fd))
     }
 
     /// The connection for two threads, one for each direction, if there is a socket beneath.

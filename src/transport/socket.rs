@@ -3,20 +3,23 @@
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
 use std::net::Shutdown;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{RecvFlags, SendFlags, send};
 use socket2::{SockAddr, SockRef, Socket};
 use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
+use tokio::task::coop::consume_budget;
 
 use super::blocking::{receive, write_all};
 use super::ending;
 use super::loss::cause;
 use super::tls::Session;
 use super::watched::{is_broken, readiness};
+use crate::policy::within;
 
 /// A plain socket in its runtime, for code that makes its own calls on it.
 pub(crate) enum AsyncSocket {
@@ -54,6 +57,39 @@ impl AsyncSocket {
         };
         socket.set_nonblocking(false)?;
         Ok(BlockingSocket { socket, tls: None })
+    }
+
+    /// Another descriptor of the socket, for another process, in blocking mode.
+    pub(crate) fn for_another_process(&self) -> io::Result<OwnedFd> {
+        SockRef::from(self).set_nonblocking(false)?;
+        self.as_fd().try_clone_to_owned()
+    }
+
+    /// Ends the connection of another process that has ended: sends our end, and reads to the peer's for this long.
+    /// May be cancelled.
+    pub(crate) async fn close(&self, limit: Option<Duration>) -> io::Result<()> {
+        SockRef::from(self).set_nonblocking(true)?;
+        self.end()?;
+        let discard = async {
+            let mut dropped = [0; 4096];
+            loop {
+                let read =
+                    self.when(Interest::READABLE, || Ok(receive(self, &mut dropped, RecvFlags::empty())?));
+                if read.await? == 0 {
+                    return Ok(());
+                }
+                consume_budget().await;
+            }
+        };
+        within(limit, discard).await.unwrap_or(Ok(()))
+    }
+
+    /// Resets the connection at once, even if another process has it too.
+    pub(crate) fn reset(&self) {
+        match self {
+            Self::Tcp(stream) => ending::reset(stream),
+            Self::Unix(stream) => _ = SockRef::from(stream).shutdown(Shutdown::Both),
+        }
     }
 
     /// From now on closing it resets the connection, even if our end was sent already.
@@ -160,6 +196,11 @@ impl BlockingSocket {
     pub(super) fn secured(self, session: Session) -> io::Result<Self> {
         self.socket.set_nonblocking(true)?;
         Ok(Self { tls: Some(session), ..self })
+    }
+
+    /// The socket itself.
+    pub(super) fn into_fd(self) -> OwnedFd {
+        self.socket.into()
     }
 
     /// Whether the connection is not under TLS.

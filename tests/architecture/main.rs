@@ -23,9 +23,10 @@ const FLOORS: [&str; 10] = [
 ];
 
 /// The modules of the program, top to bottom.
-const PROGRAM_FLOORS: [&str; 10] = [
+const PROGRAM_FLOORS: [&str; 11] = [
     "listen",
     "connect",
+    "pass",
     "probe",
     "datagrams",
     "signals",

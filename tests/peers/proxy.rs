@@ -203,16 +203,26 @@ fn ssh_goes_through_a_proxy_by_way_of_us() {
     let (_sshd, port) = sshd(folder.path());
     let (_dante, dante) = dante(folder.path());
     let bytes = noise(5_000_000);
-    let proxy =
-        format!("ProxyCommand={} connect -x socks5://127.0.0.1:{dante} %h %p", env!("CARGO_BIN_EXE_astream"));
     let user = String::from_utf8(tool("id").args(["-un"]).run().stdout).unwrap();
-    let options = [&proxy, "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR"];
-    let options = options.iter().flat_map(|option| ["-o", option]);
-    let client =
-        peer("ssh").args(["-F", "none", "-i", arg(&folder.path().join("key")), "-p", &port]).args(options);
-    let client =
-        client.args([&format!("{}@localhost", user.trim()), "cat; exit 3"]).input(bytes.clone()).run();
-    client.status(3).stdout(&bytes).silent();
+    let astream = env!("CARGO_BIN_EXE_astream");
+    // With a relay in between, and with the socket handed over.
+    for (pass_fd, use_fdpass) in [("", "ProxyUseFdpass=no"), ("--pass-fd ", "ProxyUseFdpass=yes")] {
+        let proxy = format!("ProxyCommand={astream} connect {pass_fd}-x socks5://127.0.0.1:{dante} %h %p");
+        let options = [
+            &proxy,
+            use_fdpass,
+            "StrictHostKeyChecking=no",
+            "UserKnownHostsFile=/dev/null",
+            "LogLevel=ERROR",
+        ];
+        let options = options.iter().flat_map(|option| ["-o", option]);
+        let client = peer("ssh")
+            .args(["-F", "none", "-i", arg(&folder.path().join("key")), "-p", &port])
+            .args(options);
+        let client =
+            client.args([&format!("{}@localhost", user.trim()), "cat; exit 3"]).input(bytes.clone()).run();
+        client.status(3).stdout(&bytes).silent();
+    }
 }
 
 /// An ssh server of this user for this user.

@@ -7,8 +7,10 @@ use astream::{Answer, ConnectOptions, Endpoint, Error, Totals, open_connection};
 
 use crate::cli::Connect;
 use crate::datagrams;
+use crate::pass;
 use crate::probe::{self, Probing};
 use crate::report::{self, Ending};
+use crate::signals::Signals;
 
 pub async fn run(args: &Connect) -> anyhow::Result<Ending> {
     let is_udp = args.is_udp()?;
@@ -27,7 +29,11 @@ pub async fn run(args: &Connect) -> anyhow::Result<Ending> {
         return datagrams::connect(args, &endpoint).await;
     }
     let options = options(args, &endpoint)?;
-    let handler = Stdio::new(exchange(args)).may_block(true);
+    if args.pass_fd {
+        return pass::run(&endpoint, &options).await;
+    }
+    let command = args.command.command()?;
+    let is_command = command.is_some();
     let start = Instant::now();
     let (reader, writer) = open_connection(&endpoint, &options).await?;
     report::opened(&reader, false);
@@ -35,18 +41,33 @@ pub async fn run(args: &Connect) -> anyhow::Result<Ending> {
         report::unverified(tls);
     }
     let (peer, traffic, is_tls) = (reader.peer_addr().clone(), reader.traffic(), reader.tls().is_some());
-    let Outcome { result, status, .. } = handler.handle(reader, writer).await;
+    let outcome = match command {
+        Some(command) => {
+            let mut signals = Signals::new()?;
+            tokio::select! {
+                outcome = command.handle(reader, writer) => outcome,
+                // The command is ended with its handler.
+                signal = signals.next() => return Ok(signal),
+            }
+        }
+        None => Stdio::new(exchange(args)).may_block(true).handle(reader, writer).await,
+    };
+    let Outcome { result, status, .. } = outcome;
     let totals = traffic.totals();
     report::closed(&peer, totals, &result, start);
     if !is_tls && totals.is_tls_alert {
         report::speaks_tls(&peer);
     }
     let may_hang_up = is_tls || !options.proxies().is_empty();
-    if may_hang_up && result.is_ok() && args.exchange.expects_an_answer() && is_unanswered(totals) {
+    if may_hang_up
+        && !is_command
+        && result.is_ok()
+        && args.exchange.expects_an_answer()
+        && is_unanswered(totals)
+    {
         report::unanswered();
     }
-    result?;
-    Ok(Ending::Status(status))
+    Ending::of(result, status)
 }
 
 /// If the peer's end comes this soon after ours, it was caused by ours.

@@ -9,6 +9,7 @@ use astream::{
     serve_datagrams,
 };
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tracing::Instrument;
 
 use crate::cli::{Connect, Listen};
@@ -17,15 +18,24 @@ use crate::signals::Signals;
 
 /// stdin to `endpoint`, and its answers to stdout.
 pub async fn connect(args: &Connect, endpoint: &Endpoint) -> anyhow::Result<Ending> {
+    let command = args.command.command()?;
     let options = options(args).idle_timeout(args.exchange.idle_timeout());
     let session = open_datagrams(endpoint, &options).await?;
     report::report(&Event::Connected { peer: session.peer_addr(), local: session.local_addr() });
     let mut report = Report::new(&session);
-    let handler = Stdio::new(args.exchange.of_datagrams());
-    let Outcome { result, status, .. } = handler.handle_datagrams(session).await;
+    let Outcome { result, status, .. } = match command {
+        Some(command) => {
+            let mut signals = Signals::new()?;
+            tokio::select! {
+                outcome = command.handle_datagrams(session) => outcome,
+                // The command is ended with its handler.
+                signal = signals.next() => return Ok(signal),
+            }
+        }
+        None => Stdio::new(args.exchange.of_datagrams()).handle_datagrams(session).await,
+    };
     report.end(result.as_ref().err());
-    result?;
-    Ok(Ending::Status(status))
+    Ending::of(result, status)
 }
 
 /// How to reach a target.
@@ -39,6 +49,9 @@ pub async fn listen(args: &Listen) -> anyhow::Result<Ending> {
     let serving = Serving { args, session_timeout, idle: None };
     if args.serve.echo {
         return serving.serve(Echo).await;
+    }
+    if let Some(command) = args.command.command()? {
+        return serving.serve(command).await;
     }
     if let Some(target) = args.forward.target()? {
         let options = args.reach.options(target, args.forward.cacert())?;
@@ -87,7 +100,8 @@ impl Serving<'_> {
             Some(error) = failed.recv() => return Err(error.into()),
         }
         server.close();
-        Ok(signals.grace(server.wait_closed(), self.args.serve.grace).await)
+        // Sessions that go on after --grace are dropped.
+        Ok(signals.or_end(async { _ = timeout(self.args.serve.grace, server.wait_closed()).await }).await)
     }
 
     /// Waits until nothing has moved for the limit, and stdout has all that came before. If nothing ever came, that is

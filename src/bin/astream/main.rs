@@ -6,6 +6,7 @@ mod datagrams;
 mod descriptors;
 mod expiry;
 mod listen;
+mod pass;
 mod probe;
 mod report;
 mod signals;

@@ -80,6 +80,11 @@ impl Proxy {
         self
     }
 
+    /// Whether the connection to it is under TLS.
+    pub(crate) fn is_tls(&self) -> bool {
+        self.scheme == Scheme::Https
+    }
+
     /// The proxy's own address.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
@@ -177,7 +182,8 @@ impl Proxy {
     ) -> Result<Option<Prefixed>, Error> {
         let (proxy, doing) = (self.clone(), format!("the proxy {self}"));
         let error = move |reason: String| proxy.error(ProxyFault::Protocol, &reason);
-        let mut dialogue = Dialogue::new(connection, how.deadline, Step::Proxy, doing, error);
+        let mut dialogue =
+            Dialogue::new(connection, how.deadline, Step::Proxy, doing, error).exactly(how.reads_exactly);
         let is_connected = match self.scheme {
             Scheme::Socks5 => socks5::ask(&mut dialogue, self, target).await.map(|()| true),
             Scheme::Socks4 | Scheme::Socks4a => socks4::ask(&mut dialogue, self, target).await.map(|()| true),

@@ -136,6 +136,12 @@ fn both(origin: &Origin) -> Result<(Vec<PemCertificate>, PrivateKeyDer<'static>)
     Ok((chain, only_one(origin, secrets)?))
 }
 
+/// The one key of an origin that holds nothing else.
+#[cfg(feature = "generate")]
+pub(super) fn key(origin: &Origin) -> Result<PrivateKeyDer<'static>, Error> {
+    only_one(origin, pem::items(origin)?)
+}
+
 fn only_one(origin: &Origin, secrets: Vec<PemKey>) -> Result<PrivateKeyDer<'static>, Error> {
     let mut secrets = secrets.into_iter().filter_map(|secret| Some((secret.line, secret.der?)));
     let (_, first) = secrets.next().ok_or_else(|| pem::without(origin, PemKey::NAME))?;

@@ -17,6 +17,8 @@ pub struct TlsInfo {
     pub key_exchange: String,
     /// The application protocol that was agreed on (ALPN, RFC 7301), if any.
     pub alpn: Option<String>,
+    /// The name that a client has asked its server for (SNI, RFC 6066); known to the server, if there is one.
+    pub server_name: Option<String>,
     /// Whether an earlier session was resumed. The peer sends no certificates then; those of the earlier
     /// session are given.
     pub resumed: bool,
@@ -49,6 +51,7 @@ impl TlsInfo {
             alpn: connection
                 .alpn_protocol()
                 .map(|name| String::from_utf8_lossy(name).escape_debug().to_string()),
+            server_name: None,
             resumed: connection.handshake_kind() == Some(rustls::HandshakeKind::Resumed),
             peer_certificates: certificates.iter().map(|one| Certificate::from_der(one.as_ref())).collect(),
             verified_path: Vec::new(),

@@ -168,6 +168,7 @@ impl Acceptor {
         let mut stream = accepting.await.map_err(|failed| handshake_error(peer, &failed, &record))?;
         stream.get_mut().0.handshake_done();
         let mut info = TlsInfo::of(stream.get_ref().1, start.elapsed());
+        info.server_name = stream.get_ref().1.server_name().map(str::to_owned);
         info.verified_path = record.path();
         info.log(peer);
         let version = TlsVersion::of(stream.get_ref().1);

@@ -13,7 +13,7 @@ use super::tls;
 pub struct ForwardOptions {
     /// Relay each connection to ADDRESS, HOST:PORT or unix:PATH, until stopped
     #[arg(long, value_name = "ADDRESS", value_hint = ValueHint::Hostname, value_parser = address::parser(),
-          conflicts_with_all = ["echo", "keep_open", "send_only", "recv_only", "crlf", "no_shutdown", "shutdown",
+          conflicts_with_all = ["command", "echo", "keep_open", "send_only", "recv_only", "crlf", "no_shutdown", "shutdown",
                                 "exit_on_close"])]
     forward: Vec<Endpoint>,
     /// Speak TLS to ADDRESS; chain and name are verified

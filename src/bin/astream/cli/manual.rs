@@ -76,6 +76,7 @@ pub const EXIT_STATUS: Section = Section {
         ("5", "a timeout (-w, -i)"),
         ("6", "TLS: handshake, verification, alert"),
         ("7", "TLS ended without close_notify: the data may be cut short"),
+        ("the command's", "with -- CMD, where one connection was served"),
         ("128+n", "a signal; 141 when the reader of stdout went away with more to come"),
     ],
 };
@@ -103,8 +104,8 @@ pub const CONNECT_EXAMPLES: Section = Section {
         ("echo '<13>hello' | astream connect -u unix:/dev/log --send-only", "write to the system's log"),
         ("astream connect -z db:5432 --retry-for 30s && ./start", "wait until a server is there"),
         (
-            "ssh -o ProxyCommand='astream connect -x socks5://127.0.0.1:9050 %h %p' host",
-            "go through a proxy with ssh",
+            "ssh -o ProxyUseFdpass=yes -o ProxyCommand='astream connect --pass-fd -x socks5://127.0.0.1:9050 %h %p' host",
+            "go through a proxy with ssh, and leave no relay in between",
         ),
         (
             "astream connect -z www.example.org 443 --tls --expires-within 30d",
@@ -119,6 +120,7 @@ pub const LISTEN_EXAMPLES: Section = Section {
         ("astream listen :9000 | tar x", "receive a folder"),
         ("astream listen :9000 --tls > copy", "receive a file under TLS, by a fresh key and its pin"),
         ("astream listen 127.0.0.1 8080 --echo", "send everything back to each client"),
+        ("astream listen 127.0.0.1 8080 -- tr a-z A-Z", "run a command for each client"),
         ("astream listen -u :5000", "print datagrams from any peer, and answer the last sender"),
         (
             "astream listen :443 --tls --cert site.pem --forward 127.0.0.1:8080",

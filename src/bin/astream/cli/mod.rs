@@ -2,6 +2,7 @@
 //! into a plain value.
 
 mod address;
+mod command;
 mod datagrams;
 mod exchange;
 mod forward;
@@ -26,9 +27,11 @@ use clap::error::ErrorKind;
 use clap::{ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use address::Address;
+pub use command::CommandLine;
 pub use datagrams::{ConnectDatagrams, ListenDatagrams};
 pub use exchange::ExchangeOptions;
 pub use forward::ForwardOptions;
+pub use habits::shell;
 pub use probe::{ProbeOptions, Repeat};
 pub use reach::{Reach, by_streams};
 pub use report::Report;
@@ -50,7 +53,7 @@ pub enum Command {
     Listen(Listen),
 }
 
-/// Open a connection: stdin to the peer, the peer to stdout
+/// Open a connection: stdin to the peer, the peer to stdout, or a command
 ///
 /// The end of stdin is passed on and receiving goes on to the peer's end. Every address of a name
 /// is tried, a new one each 250 ms. Status 0 means that all of stdin was handed over and that the
@@ -65,6 +68,13 @@ pub struct Connect {
     pub probe: ProbeOptions,
     #[command(flatten)]
     pub reach: Reach,
+    /// Hand the connected socket to the process on stdout (ssh -o ProxyUseFdpass=yes), and leave
+    ///
+    /// stdout must be a Unix socket. No program then stands between it and the peer.
+    #[arg(long, hide_short_help = true, conflicts_with_all = probe::EXCHANGE, conflicts_with_all = ["probing", "tls", "starttls", "udp", "command"])]
+    pub pass_fd: bool,
+    #[command(flatten)]
+    pub command: CommandLine,
     #[command(flatten)]
     pub exchange: ExchangeOptions,
     #[command(flatten)]
@@ -79,10 +89,10 @@ impl From<Address> for Connect {
     }
 }
 
-/// Wait for connections: stdin to the peer, the peer to stdout, or --echo
+/// Wait for connections: stdin to the peer, the peer to stdout, or a command for each
 ///
 /// The first line on stderr is "astream: listening on ADDRESS" with the real port. One connection
-/// is served; with -k or --echo all are, until a signal comes.
+/// is served; with -k, --echo, --forward or a command all are, until a signal comes.
 #[derive(Args)]
 #[command(mut_arg("retry_for", |arg| arg.requires("forward")), mut_arg("source", |arg| arg.requires("outward")))]
 #[command(group(ArgGroup::new("any_tls").multiple(true).args(["tls", "forward_tls"])))]
@@ -97,6 +107,8 @@ pub struct Listen {
     pub serve: Serve,
     #[command(flatten)]
     pub forward: ForwardOptions,
+    #[command(flatten)]
+    pub command: CommandLine,
     #[command(flatten)]
     pub reach: Reach,
     #[command(flatten)]

@@ -7,15 +7,15 @@ use clap::{ArgGroup, Args, ValueHint};
 use super::units;
 use crate::expiry::Margin;
 
-/// Options about bytes, while a probe exchanges none.
-const EXCHANGE: [&str; 7] =
+/// Options about bytes, where the program exchanges none.
+pub(super) const EXCHANGE: [&str; 7] =
     ["crlf", "idle_timeout", "send_only", "recv_only", "no_shutdown", "shutdown", "exit_on_close"];
 
 #[derive(Debug, Default, Args)]
 #[command(group = ArgGroup::new("probing").multiple(true).args(["probe", "show_certs", "expires_within"]))]
 pub struct ProbeOptions {
     /// Only set up, TLS included, and report; PORT may be 20-25,443
-    #[arg(short = 'z', long, conflicts_with_all = EXCHANGE)]
+    #[arg(short = 'z', long, conflicts_with_all = EXCHANGE, conflicts_with = "command")]
     probe: bool,
     /// Print the server's certificates (PEM), trusted or not; the report goes to stderr; implies -z --tls
     #[arg(long, hide_short_help = true, group = "tls", conflicts_with_all = EXCHANGE)]

@@ -16,7 +16,7 @@ pub struct Serve {
     pub once: bool,
     /// Send everything back, until stopped
     #[arg(long, conflicts_with_all = ["send_only", "recv_only", "crlf", "no_shutdown", "shutdown",
-          "exit_on_close"])]
+          "exit_on_close", "command"])]
     pub echo: bool,
     /// How long open connections may go on after SIGTERM
     #[arg(long, hide_short_help = true, value_name = "TIME", value_hint = ValueHint::Other, default_value = "1s",

@@ -84,14 +84,14 @@ fn protocol() -> impl TypedValueParser<Value = StartTls> {
 #[derive(Args)]
 #[command(next_help_heading = "TLS")]
 pub struct ServerTls {
-    /// Speak TLS; without --cert with a fresh key, whose pin is printed
+    /// Speak TLS; without --cert with a key of our own, whose pin is printed
     #[arg(long)]
     tls: bool,
     /// Our certificate and chain (PEM), and its key unless --key has it
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "tls")]
     cert: Option<PathBuf>,
-    /// Its key (PEM), if not in the same file
-    #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "cert")]
+    /// Its key (PEM), if not in the same file; without --cert our own key, made if FILE is not there
+    #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "tls")]
     key: Option<PathBuf>,
     /// Demand a client certificate issued under FILE; may be repeated
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "tls")]
@@ -112,9 +112,10 @@ impl ServerTls {
         if !self.tls {
             return Ok(None);
         }
-        let identity = match &self.cert {
-            Some(cert) => identity(cert, self.key.as_deref())?,
-            None => Identity::generate()?,
+        let identity = match (&self.cert, &self.key) {
+            (Some(cert), key) => identity(cert, key.as_deref())?,
+            (None, Some(key)) => Identity::generate_in(key)?,
+            (None, None) => Identity::generate()?,
         };
         let ours = &self.negotiation;
         let mut server = TlsServer::new(identity)
@@ -130,9 +131,26 @@ impl ServerTls {
         self.negotiation.ignore_unexpected_eof
     }
 
-    /// Whether the key was made for this run, so that its pin must be printed.
-    pub fn has_fresh_key(&self) -> bool {
+    /// Whether clients can know the key by its pin only.
+    pub fn is_pinned(&self) -> bool {
         self.tls && self.cert.is_none()
+    }
+
+    /// The file of a key that is kept, if that is all there is.
+    pub fn kept_key(&self) -> Option<&Path> {
+        self.key.as_deref().filter(|_| self.is_pinned())
+    }
+
+    /// The options without which a client is refused.
+    pub fn needed_of_clients(&self) -> Vec<String> {
+        let mut options = Vec::new();
+        if !self.cacert.is_empty() {
+            options.extend(["--cert", "FILE", "--key", "FILE"].map(str::to_owned));
+        }
+        if !self.negotiation.alpn.is_empty() {
+            options.extend(["--alpn".to_owned(), self.negotiation.alpn.join(",")]);
+        }
+        options
     }
 }
 

@@ -1,13 +1,15 @@
 //! `astream listen`: a server with a handler, its ready line, and the signals that end it.
 
 mod one;
+mod paste;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use astream::handlers::{Echo, Exchange, Forward, Handler, Outcome, SharedStdio, Stdio, stdin_is_null};
 use astream::{Address, Endpoint, Error, Listener, ServerOptions, StreamReader, StreamWriter, TlsServer};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tracing::{Instrument, Span};
 
 use crate::cli::{self, Listen};
@@ -16,16 +18,23 @@ use crate::descriptors;
 use crate::report::{self, Ending, Event};
 use crate::signals::Signals;
 
+/// How long handlers may take after their connections were aborted: a command is killed 5 s after it was asked to end.
+const LAST_WAIT: Duration = Duration::from_secs(6);
+
 pub async fn run(args: &Listen) -> anyhow::Result<Ending> {
     if args.is_udp()? {
         return datagrams::listen(args).await;
     }
+    let command = args.command.command()?;
     let setup = Setup { args, endpoint: args.address.endpoint()?, tls: args.tls.server()? };
     if args.serve.echo {
         return setup.serve(Echo).await;
     }
     if let Some(target) = args.forward.target()? {
         return setup.serve(forward(args, target)?).await;
+    }
+    if let Some(command) = command {
+        return setup.serve(command).await;
     }
     if args.serve.keep_open {
         setup.serve_all(SharedStdio::new(exchange(args))?).await
@@ -92,7 +101,13 @@ impl Setup<'_> {
             Some(error) = failed.recv() => return Err(error.into()),
         }
         server.close();
-        Ok(signals.grace(server.wait_closed(), self.args.serve.grace).await)
+        let ended = async {
+            if timeout(self.args.serve.grace, server.wait_closed()).await.is_err() {
+                server.abort_clients();
+                let _ = timeout(LAST_WAIT, server.wait_closed()).await;
+            }
+        };
+        Ok(signals.or_end(ended).await)
     }
 
     /// Listens, and reports that.
@@ -100,8 +115,9 @@ impl Setup<'_> {
         let args = self.args;
         let listener = Listener::bind(&self.endpoint, &self.options()).await?;
         report::report(&Event::Listening { addresses: listener.local_addrs() });
-        if let Some(tls) = self.tls.as_ref().filter(|_| args.tls.has_fresh_key()) {
-            report::report(&Event::FreshKey { pin: tls.pin() });
+        if let Some(tls) = self.tls.as_ref().filter(|_| args.tls.is_pinned()) {
+            let command = &paste::command(listener.local_addrs(), &args.tls, tls.pin());
+            report::report(&Event::OwnKey { pin: tls.pin(), kept_in: args.tls.kept_key(), command });
         }
         if let Some(target) = args.forward.target()?.filter(|_| args.forward.forward_insecure) {
             report::unverified_target(target);

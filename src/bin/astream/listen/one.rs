@@ -17,8 +17,7 @@ impl Setup<'_> {
         let mut signals = Signals::new()?;
         let serving = async {
             let Outcome { result, status, .. } = serve_first(self.listen().await?, handler).await?;
-            result?;
-            Ok(Ending::Status(status))
+            Ending::of(result, status)
         };
         tokio::select! {
             ended = serving => ended,

@@ -1,6 +1,7 @@
 //! What happens and is reported: a line for a person, or an object for a program (`docs/json.md`).
 
 use std::fmt;
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use astream::{Address, Certificate, Endpoint, Error, Pin, ProbeSeries, Spread, TlsInfo, Totals};
@@ -13,8 +14,8 @@ use super::probed::{Checked, summary};
 pub enum Event<'a> {
     /// A server is bound.
     Listening { addresses: &'a [Address] },
-    /// A server has made its own key.
-    FreshKey { pin: Pin },
+    /// A server has a key of its own, fresh or kept in a file; with this command a client connects.
+    OwnKey { pin: Pin, kept_in: Option<&'a Path>, command: &'a str },
     /// Something that can do harm.
     Warning { message: &'a str },
     /// Something to try, where nothing has failed.
@@ -53,7 +54,7 @@ impl Event<'_> {
         match self {
             Self::Failed { .. } => Level::Error,
             Self::Listening { .. }
-            | Self::FreshKey { .. }
+            | Self::OwnKey { .. }
             | Self::Warning { .. }
             | Self::Hint { .. }
             | Self::Log { .. }
@@ -72,7 +73,10 @@ impl Event<'_> {
                 let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
                 format!("listening on {}", addresses.join(", "))
             }
-            Self::FreshKey { pin } => format!("a fresh key: connect with --tls --pin {pin}"),
+            Self::OwnKey { kept_in: Some(file), command, .. } => {
+                format!("the key in {}; connect with: {command}", file.display().to_string().escape_debug())
+            }
+            Self::OwnKey { command, .. } => format!("a fresh key; connect with: {command}"),
             Self::Hint { message } => format!("hint: {message}"),
             Self::Warning { message } | Self::Log { message, .. } => (*message).to_owned(),
             Self::Connected { .. } | Self::Tls { .. } => return None,
@@ -89,7 +93,10 @@ impl Event<'_> {
         let event = |name: &str| Object::new().text("event", name);
         match self {
             Self::Listening { addresses } => event("listening").texts("addresses", *addresses),
-            Self::FreshKey { pin } => event("fresh_key").text("pin", pin),
+            Self::OwnKey { pin, kept_in, command } => {
+                let name = if kept_in.is_some() { "kept_key" } else { "fresh_key" };
+                event(name).text("pin", pin).text("command", command)
+            }
             Self::Hint { message } => event("hint").text("message", message),
             Self::Warning { message } => event("warning").text("message", message),
             Self::Log { level, message, peer } => {
@@ -101,8 +108,8 @@ impl Event<'_> {
                 .objects("certificates", tls.peer_certificates.iter().map(certificate)),
             Self::Closed { peer, totals, error, seconds } => event("closed")
                 .text("peer", peer)
-                .raw("sent", &totals.sent)
-                .raw("received", &totals.received)
+                .raw("sent", &counted(totals, totals.sent))
+                .raw("received", &counted(totals, totals.received))
                 .raw("seconds", &format_args!("{seconds:.6}"))
                 .maybe("error", *error),
             Self::Probed(checked) => probed_members(event("probe"), checked),
@@ -124,6 +131,11 @@ impl Event<'_> {
         }
         .end()
     }
+}
+
+/// A number of bytes, if they were counted.
+fn counted(totals: &Totals, bytes: u64) -> String {
+    if totals.is_uncounted { "null".to_owned() } else { bytes.to_string() }
 }
 
 /// An error with what to do about it, for a log that takes anything that can be displayed.

@@ -17,6 +17,26 @@ pub enum Ending {
     Signal(i32),
 }
 
+impl Ending {
+    /// How the program ends that has served one connection with this result. A status of the handler, such as that of a
+    /// command, counts for more than that of an error.
+    pub fn of(result: Result<(), Error>, status: u8) -> anyhow::Result<Self> {
+        match result {
+            Err(error) if status == 0 => return Err(error.into()),
+            Err(error) => {
+                report(&Event::Failed {
+                    status,
+                    message: &error.to_string(),
+                    hint: None,
+                    error: Some(&error),
+                });
+            }
+            Ok(()) => {}
+        }
+        Ok(Self::Status(status))
+    }
+}
+
 /// Help goes to stdout, a mistake to stderr with status 2.
 pub fn not_run(why: &NotRun) -> u8 {
     match why {

@@ -8,7 +8,7 @@ mod table;
 use std::ffi::OsString;
 
 use super::is_sound;
-use table::Meaning::{Address, But, Is, Later, Listen, Nothing, Port, Unix};
+use table::Meaning::{Address, But, Is, Listen, Nothing, Port, Program, Shell, Unix};
 use table::{SCHEMES, Takes, known, own, takes};
 
 /// What to write instead of these words, or to do instead of what they ask for.
@@ -18,9 +18,6 @@ pub fn advice(words: &[OsString]) -> Option<String> {
         return None;
     }
     let mut line = Line::read(&words)?.corrected()?;
-    if let Some(today) = line.later {
-        return Some(today.to_owned());
-    }
     // Some options mean nothing without it.
     if !line.is_sound() {
         line.add(&["--tls"], None);
@@ -45,7 +42,8 @@ struct Line {
     port: Option<String>,
     is_unix: bool,
     notes: Vec<String>,
-    later: Option<&'static str>,
+    /// What is run for each connection.
+    run: Vec<String>,
 }
 
 impl Line {
@@ -55,7 +53,8 @@ impl Line {
         let mut words = line.read_command(words).iter().copied();
         while let Some(word) = words.next() {
             if word == "--" {
-                return None;
+                line.run.extend(words.by_ref().map(str::to_owned));
+                break;
             }
             if let Some((name, value)) = word.split_once('=').filter(|_| word.starts_with("--")) {
                 takes(name).filter(|takes| *takes == Takes::Value)?;
@@ -121,7 +120,8 @@ impl Line {
                 self.notes.push(note.to_owned());
             }
             (Nothing(why), _) => self.notes.push(why.to_owned()),
-            (Later(today), _) => self.later = Some(today),
+            (Program, value) => self.run = value?.split_whitespace().map(str::to_owned).collect(),
+            (Shell, value) => self.run = ["sh", "-c", &value?].map(str::to_owned).to_vec(),
         }
         Some(())
     }
@@ -153,7 +153,14 @@ impl Line {
     /// All words with this address.
     fn words(&self, address: &[String]) -> Vec<String> {
         let command = self.command.unwrap_or_default().to_owned();
-        std::iter::once(command).chain(address.iter().cloned()).chain(self.options.iter().cloned()).collect()
+        let words =
+            std::iter::once(command).chain(address.iter().cloned()).chain(self.options.iter().cloned());
+        let run = self.run.iter().cloned();
+        if self.run.is_empty() {
+            words.collect()
+        } else {
+            words.chain(["--".to_owned()]).chain(run).collect()
+        }
     }
 
     /// Whether this program accepts it. An address that is missing makes nothing else wrong.
@@ -254,7 +261,7 @@ fn is_number(text: &str) -> bool {
 }
 
 /// A word as a shell reads it.
-fn shell(word: &str) -> String {
+pub fn shell(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.,:/@%+=".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
         word.to_owned()

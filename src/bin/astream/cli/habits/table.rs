@@ -19,10 +19,12 @@ pub(super) enum Meaning {
     But(&'static [&'static str], &'static str),
     /// Nothing, because of this.
     Nothing(&'static str),
-    /// Not supported yet; what to do today.
-    Later(&'static str),
+    /// A program, with its arguments in the same word.
+    Program,
+    /// A command for a shell.
+    Shell,
 }
-use Meaning::{Address, But, Is, Later, Listen, Nothing, Port, Unix};
+use Meaning::{Address, But, Is, Listen, Nothing, Port, Program, Shell, Unix};
 
 /// Whether a word is followed by its value.
 #[derive(Clone, Copy, PartialEq)]
@@ -31,8 +33,6 @@ pub(super) enum Takes {
     Value,
 }
 
-const COMMANDS: Meaning =
-    Later("no command is run yet; use a pipe: mkfifo back; astream listen HOST PORT < back | CMD > back");
 const VERIFIED: Meaning = Nothing("certificates are always verified");
 const UNVERIFIED: Meaning =
     But(&["--insecure"], "safer is --pin PIN, which accepts one key; the error without either names it");
@@ -46,9 +46,11 @@ const OPTIONS: &[(&[&str], Takes, Meaning)] = &[
     (&["-connect"], Takes::Value, Address),
     (&["-N"], Takes::Nothing, Nothing("the end of stdin is passed on without -N")),
     (&["-q"], Takes::Value, Nothing("it ends when the peer does; -i TIME ends a silent connection")),
+    (&["-F"], Takes::Nothing, Is(&["--pass-fd"])),
     (&["-d"], Takes::Nothing, Is(&["--recv-only"])),
     (&["--wait"], Takes::Value, Is(&["-w"])),
-    (&["-e", "-c", "--exec", "--sh-exec"], Takes::Value, COMMANDS),
+    (&["-e", "--exec"], Takes::Value, Program),
+    (&["-c", "--sh-exec"], Takes::Value, Shell),
     (&["--ssl"], Takes::Nothing, Is(&["--tls"])),
     (&["--ca", "--cafile", "--ca-file", "--ssl-trustfile", "-CAfile"], Takes::Value, Is(&["--cacert"])),
     (&["--ssl-cert", "-cert"], Takes::Value, Is(&["--cert"])),

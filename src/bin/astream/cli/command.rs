@@ -1,0 +1,26 @@
+//! A command that is run for each connection.
+
+use std::ffi::OsString;
+
+use astream::Error;
+use astream::handlers::Command;
+use clap::{Args, ValueHint};
+
+#[derive(Debug, Default, Args)]
+pub struct CommandLine {
+    /// A command to run, without a shell, with the connection as its stdin and stdout
+    #[arg(last = true, value_name = "CMD", hide_short_help = true, value_hint = ValueHint::CommandWithArguments,
+          conflicts_with_all = ["crlf", "send_only", "recv_only", "no_shutdown", "shutdown", "exit_on_close"])]
+    command: Vec<OsString>,
+}
+
+impl CommandLine {
+    /// The command, if there is one.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub fn command(&self) -> Result<Option<Command>, Error> {
+        let Some((program, arguments)) = self.command.split_first() else { return Ok(None) };
+        Command::new(program, arguments).map(Some)
+    }
+}

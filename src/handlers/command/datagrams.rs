@@ -1,0 +1,84 @@
+//! A command for each session of datagrams: each message is written to its stdin, and each of its writes is a message.
+
+use std::future::pending;
+use std::process::Stdio;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{ChildStdin, ChildStdout};
+
+use super::{Command, Ended, Environment};
+use crate::datagram::{Datagrams, MAX_DATAGRAM};
+use crate::error::Error;
+use crate::handlers::{DatagramHandler, Outcome};
+
+impl DatagramHandler for Command {
+    async fn handle_datagrams(&self, session: Datagrams) -> Outcome {
+        match Box::pin(run(self, &session)).await {
+            Ok(ended) => self.outcome(ended),
+            Err(error) => Err(error).into(),
+        }
+    }
+}
+
+async fn run(command: &Command, session: &Datagrams) -> Result<Ended, Error> {
+    let environment = Environment::of_session(session);
+    let mut child = command.start(&environment, Stdio::piped(), Stdio::piped())?;
+    let (stdin, mut stdout) = child.pipes().ok_or(Error::Closed)?;
+    let over = tokio::select! {
+        ended = child.ended() => Ok(ended?),
+        error = feed(session, stdin) => Err(error),
+        error = answer(session, &mut stdout) => Err(error),
+    };
+    match over {
+        Ok(status) => {
+            // What it wrote last is in the pipe, which another process may hold open.
+            let mut message = vec![0; MAX_DATAGRAM];
+            while let Ok(length @ 1..) = rustix::io::read(&stdout, &mut message[..]) {
+                session.send(&message[..length]).await?;
+            }
+            Ok(Ended { status: Some(status), connection: Ok(()) })
+        }
+        Err(error) => {
+            child.end().await;
+            Ok(Ended { status: None, connection: Err(error) })
+        }
+    }
+}
+
+/// Writes each message to the command. What comes after the command has closed its stdin is dropped. Returns why the
+/// session is over.
+async fn feed(session: &Datagrams, stdin: ChildStdin) -> Error {
+    let mut stdin = Some(stdin);
+    loop {
+        let messages = match session.receive_batch().await {
+            Ok(messages) => messages,
+            // The peer may receive later.
+            Err(error @ Error::Refused { .. }) => {
+                tracing::info!("{error}");
+                continue;
+            }
+            Err(error) => return error,
+        };
+        for message in messages {
+            if let Some(open) = &mut stdin
+                && open.write_all(&message).await.is_err()
+            {
+                stdin = None;
+            }
+        }
+    }
+}
+
+/// Sends what the command writes. Returns why that is not possible.
+async fn answer(session: &Datagrams, stdout: &mut ChildStdout) -> Error {
+    let mut message = vec![0; MAX_DATAGRAM];
+    loop {
+        let length = match stdout.read(&mut message).await {
+            Ok(0) | Err(_) => return pending().await,
+            Ok(length) => length,
+        };
+        if let Err(error) = session.send(&message[..length]).await {
+            return error;
+        }
+    }
+}
