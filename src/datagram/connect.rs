@@ -9,6 +9,25 @@ use crate::stream::ConnectOptions;
 use crate::transport::{DatagramDial, connect_datagrams, name_setters};
 
 /// How to open a session of datagrams.
+///
+/// # Example
+///
+/// ```
+/// use std::net::{IpAddr, Ipv4Addr};
+/// use std::time::Duration;
+///
+/// use astream::{DatagramOptions, Family};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), astream::Error> {
+/// let [second, minute] = [1, 60].map(Duration::from_secs);
+/// let options = DatagramOptions::new().family(Family::V4).numeric(true).timeout(second).idle_timeout(minute);
+/// let from_here = options.clone().local_addr(IpAddr::from(Ipv4Addr::LOCALHOST));
+/// let often = from_here.resolved(&"127.0.0.1:53".parse()?).await?;
+/// let to_all_machines = options.interface("eth0").broadcast(true);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct DatagramOptions {
     /// As a connection is opened, as far as that has a meaning for messages.
@@ -17,6 +36,7 @@ pub struct DatagramOptions {
     broadcast: bool,
 }
 
+/// All of these are used in the [example](DatagramOptions#example).
 impl DatagramOptions {
     /// The defaults: both families, names looked up within 30 s.
     pub fn new() -> Self {

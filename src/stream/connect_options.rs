@@ -15,6 +15,25 @@ use crate::transport::tls::{Connector, TlsClient};
 use crate::transport::{Dial, Eyeballs, Known, Names, ThisEnd, is_target, name_setters};
 
 /// How to open a connection.
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use astream::{ConnectOptions, Family, StartTls, TlsClient};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), astream::Error> {
+/// let [second, minute] = [1, 60].map(Duration::from_secs);
+/// let patient = ConnectOptions::new().timeout(5 * second).retry_for(minute).idle_timeout(5 * minute);
+/// let mail = patient.clone().tls(TlsClient::new()).starttls(StartTls::Smtp).limit(1024).close_timeout(second);
+/// let racing = patient.clone().first_family(Family::V4).happy_eyeballs_delay(second / 10).interleave(2);
+/// let direct = patient.family(Family::V4).numeric(true).multipath(true).by_streams(true);
+/// let often = direct.resolved(&"127.0.0.1:80".parse()?).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct ConnectOptions {
     pub(crate) names: Names,
@@ -46,6 +65,7 @@ impl Default for ConnectOptions {
     }
 }
 
+/// Most of these are used in the [example](ConnectOptions#example), and proxies in that of [`Proxy`].
 impl ConnectOptions {
     /// The defaults: both families, names looked up, 30 s, no TLS, lines of up to 64 KiB.
     pub fn new() -> Self {

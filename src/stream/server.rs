@@ -16,6 +16,19 @@ use crate::transport::tls::TlsServer;
 use crate::transport::{Listen, Listening, name_setters};
 
 /// How to serve.
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use astream::{Family, ServerOptions};
+///
+/// let [second, minute] = [1, 60].map(Duration::from_secs);
+/// let bound = ServerOptions::new().family(Family::V4).numeric(true).backlog(128).reuse_port(true).multipath(true);
+/// let strict = bound.handshake_timeout(5 * second).idle_timeout(minute).close_timeout(second).limit(1024);
+/// let slow = strict.by_streams(true);
+/// ```
 #[derive(Debug, Clone)]
 pub struct ServerOptions {
     pub(super) listen: Listen,
@@ -35,6 +48,7 @@ impl Default for ServerOptions {
     }
 }
 
+/// Most of these are used in the [example](ServerOptions#example), and TLS in that of [`TlsServer`].
 impl ServerOptions {
     /// The defaults: both families, names looked up, no TLS, a line limit of 64 KiB.
     pub fn new() -> Self {
@@ -92,6 +106,29 @@ impl ServerOptions {
 }
 
 /// A server that is listening. Dropping it stops the listening; open connections go on.
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use astream::{ServerOptions, StreamWriter, start_server};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), astream::Error> {
+/// let handler = |_reader, writer: StreamWriter| async move { writer.write(b"hello\n") };
+/// let server = start_server(handler, &"127.0.0.1:0".parse()?, &ServerOptions::new()).await?;
+/// println!("listening on {}", server.local_addrs()[0]);
+/// // Until something asks for the end: here at once.
+/// let (served, ()) = tokio::join!(server.serve_forever(), async { server.close() });
+/// assert!(served.is_ok() && !server.is_serving());
+/// server.close_clients();
+/// if tokio::time::timeout(Duration::from_secs(5), server.wait_closed()).await.is_err() {
+///     server.abort_clients();
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Server {
     listening: Listening,
@@ -100,6 +137,7 @@ pub struct Server {
     runtime: Handle,
 }
 
+/// All of these are used in the [example](Server#example).
 impl Server {
     /// Serves each connection in a task of its own.
     pub(super) fn run<H, F>(handler: H, listening: Listening, admission: Arc<Admission>) -> Self
