@@ -69,7 +69,7 @@ pub use observe::{Answer, Totals};
 pub use stream::{
     AbortGuard, ConnectOptions, ConnectedSocket, DEFAULT_LIMIT, Found, HandlerResult, Lines, Listener,
     ProbeSeries, Probed, Server, ServerOptions, Spread, StreamReader, StreamWriter, TlsSide, Traffic,
-    open_connection, open_connection_over, open_socket, pair, probe, start_server, start_tls,
+    accept_over, open_connection, open_connection_over, open_socket, pair, probe, start_server, start_tls,
     start_tls_buffered,
 };
 pub use transport::Credentials;

@@ -5,13 +5,14 @@ use std::future::Future;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 
 use super::serve::Admission;
 use super::{HandlerResult, Server, ServerOptions, StreamReader, StreamWriter};
 use crate::endpoint::{Address, Endpoint};
 use crate::error::Error;
-use crate::transport::Listening;
+use crate::transport::{Listening, Transport};
 
 /// Something that is listening, whose connections are [accepted](Self::accept) one at a time, or all
 /// [served](Self::serve) by a handler. Dropped, it stops listening, and connections that are still in their
@@ -170,6 +171,38 @@ impl fmt::Debug for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Listener").field("local_addrs", &self.local_addrs()).finish_non_exhaustive()
     }
+}
+
+/// The streams of a connection that was accepted elsewhere, by inetd or systemd say, after its TLS handshake if there is
+/// one: a [`TcpStream`](tokio::net::TcpStream), a [`UnixStream`](tokio::net::UnixStream), or any other stream. asyncio's
+/// `connect_accepted_socket`. The counterpart for clients, which also says what is expected of a stream that is no socket, is
+/// [`open_connection_over`](crate::open_connection_over). A cancelled call has closed the connection, and so has one that
+/// fails.
+///
+/// ```
+/// use astream::{ConnectOptions, ServerOptions, accept_over, open_connection_over};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), astream::Error> {
+/// let (accepted, other) = tokio::net::UnixStream::pair()?;
+/// let (_reader, writer) = accept_over(accepted, &ServerOptions::new()).await?;
+/// let (mut reader, _writer) = open_connection_over(other, &ConnectOptions::new()).await?;
+/// writer.write(b"hello\n");
+/// assert_eq!(reader.readline().await?.unwrap(), "hello\n");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// [`Error::Timeout`], [`Error::Tls`], [`Error::File`].
+///
+/// # Panics
+/// Outside of a tokio runtime with IO and time enabled.
+pub async fn accept_over(
+    io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    options: &ServerOptions,
+) -> Result<(StreamReader, StreamWriter), Error> {
+    options.admission()?.admit(Transport::over(io).into()).await
 }
 
 /// A connection that no call of `accept` has taken yet. It is aborted when dropped, so that its peer does not take

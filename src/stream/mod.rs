@@ -48,7 +48,7 @@ pub use connect_options::ConnectOptions;
 pub(crate) use detach::{can_block, detach, into_blocking, is_bare};
 pub use handler_result::HandlerResult;
 pub use lines::Lines;
-pub use listener::Listener;
+pub use listener::{Listener, accept_over};
 pub use pair::pair;
 pub use probe::{Found, Probed, probe};
 pub use reader::StreamReader;

@@ -1,9 +1,10 @@
 //! A task for each client: if one fails or panics, the others are not affected.
 
+use std::fmt;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -48,10 +49,25 @@ impl Admission {
     }
 }
 
+impl fmt::Debug for Admission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admission").finish_non_exhaustive()
+    }
+}
+
+/// The admission of new connections, which a server may be given anew.
+pub(super) type CurrentAdmission = Arc<Mutex<Arc<Admission>>>;
+
 /// What every connection of a server needs.
 pub(super) struct Service<H> {
     pub(super) handler: H,
-    pub(super) admission: Arc<Admission>,
+    pub(super) admission: CurrentAdmission,
+}
+
+impl<H> Service<H> {
+    fn admission(&self) -> Arc<Admission> {
+        Arc::clone(&self.admission.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// A connection that its handler has not received yet. It is aborted when dropped.
@@ -101,16 +117,16 @@ where
             accepted = listening.accept() => accepted,
         };
         let Some(accepted) = accepted else { return };
-        let service = Arc::clone(&service);
-        if service.admission.is_immediate() {
-            let streams = service.admission.plain(accepted);
+        let (service, admission) = (Arc::clone(&service), service.admission());
+        if admission.is_immediate() {
+            let streams = admission.plain(accepted);
             tokio::spawn(serve(service, Client::new(streams, &accepting)));
             continue;
         }
         let shaking_hands = accepting.clients.prepare();
         tokio::spawn(async move {
             // Its state is large, and goes when it is done.
-            match Box::pin(shake_hands(&service.admission, accepted, shaking_hands)).await {
+            match Box::pin(shake_hands(&admission, accepted, shaking_hands)).await {
                 Ok(Some(client)) => serve(service, client).await,
                 Ok(None) => {}
                 Err(error) => tracing::warn!("{error}"),

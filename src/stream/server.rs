@@ -1,14 +1,14 @@
 //! `start_server`: how to serve, and a server that is listening.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 
 use super::clients::Clients;
 use super::limits::limit_setters;
-use super::serve::{Admission, Service, accept_all};
+use super::serve::{Admission, CurrentAdmission, Service, accept_all};
 use super::{HandlerResult, Limits, Listener, SETUP_TIMEOUT, StreamReader, StreamWriter};
 use crate::endpoint::{Address, Endpoint};
 use crate::error::Error;
@@ -73,6 +73,13 @@ impl ServerOptions {
         self
     }
 
+    /// The permissions of the path of a Unix socket: who may connect. `0o600` by default, for its owner alone.
+    #[must_use]
+    pub fn unix_mode(mut self, mode: u32) -> Self {
+        self.listen.mode = mode;
+        self
+    }
+
     /// Uses multipath TCP with the clients that have it (RFC 8684). Linux only: elsewhere listening fails with
     /// [`Error::Bind`].
     #[must_use]
@@ -133,6 +140,7 @@ impl ServerOptions {
 pub struct Server {
     listening: Listening,
     clients: Arc<Clients>,
+    admission: CurrentAdmission,
     /// Closes the connections of clients that are to be ended.
     runtime: Handle,
 }
@@ -146,14 +154,42 @@ impl Server {
         F: Future<Output: HandlerResult> + Send + 'static,
     {
         let clients = Clients::new();
-        let service = Arc::new(Service { handler, admission });
+        let admission = Arc::new(Mutex::new(admission));
+        let service = Arc::new(Service { handler, admission: Arc::clone(&admission) });
         tokio::spawn(accept_all(listening.clone(), service, clients.prepare()));
-        Self { listening, clients, runtime: Handle::current() }
+        Self { listening, clients, admission, runtime: Handle::current() }
     }
 
     /// The addresses that are listened on, with their real port.
     pub fn local_addrs(&self) -> &[Address] {
         self.listening.local_addrs()
+    }
+
+    /// Serves new connections as these options say from now on, with the files of TLS read anew; open ones go on as they
+    /// are. What the options say about listening itself, such as the family and the backlog, has no effect. Never waits.
+    ///
+    /// ```
+    /// # #[cfg(feature = "generate")]
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), astream::Error> {
+    /// use astream::{Identity, ServerOptions, StreamReader, StreamWriter, TlsServer, start_server};
+    ///
+    /// let options = |identity| ServerOptions::new().tls(TlsServer::new(identity));
+    /// let handler = |_reader: StreamReader, writer: StreamWriter| async move { writer.write(b"hello") };
+    /// let server = start_server(handler, &"127.0.0.1:0".parse()?, &options(Identity::generate()?)).await?;
+    /// server.set_options(&options(Identity::generate()?))?;
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "generate"))]
+    /// # fn main() {}
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::File`], [`Error::Tls`]; the options of before stay in force then.
+    pub fn set_options(&self, options: &ServerOptions) -> Result<(), Error> {
+        let admission = Arc::new(options.admission()?);
+        *self.admission.lock().unwrap_or_else(PoisonError::into_inner) = admission;
+        Ok(())
     }
 
     /// Whether connections are accepted.

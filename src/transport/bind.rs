@@ -30,11 +30,14 @@ pub(crate) struct Listen {
     pub(crate) reuse_port: bool,
     /// Whether multipath TCP is used with clients that have it.
     pub(crate) multipath: bool,
+    /// The permissions of the path of a Unix socket.
+    pub(crate) mode: u32,
 }
 
 impl Default for Listen {
     fn default() -> Self {
-        Self { names: Names::default(), backlog: BACKLOG, reuse_port: false, multipath: false }
+        let names = Names::default();
+        Self { names, backlog: BACKLOG, reuse_port: false, multipath: false, mode: unix::MODE }
     }
 }
 
@@ -140,7 +143,7 @@ impl Bind for Listen {
     }
 
     fn unix(&self, path: &Path) -> io::Result<Bound> {
-        let (listener, owned) = unix::bind(path, self.backlog())?;
+        let (listener, owned) = unix::bind(path, self.mode, self.backlog())?;
         Ok(Bound::new(Listener::Unix(listener, owned)))
     }
 

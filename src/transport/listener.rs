@@ -38,6 +38,13 @@ pub(crate) struct Accepted {
     pub(crate) local: Address,
 }
 
+impl From<Transport> for Accepted {
+    fn from(transport: Transport) -> Self {
+        let (peer, local) = transport.addresses();
+        Self { transport, peer, local }
+    }
+}
+
 impl Listener {
     /// `local` is the address that is listened on.
     fn poll_accept(&self, cx: &mut Context<'_>, local: &Address) -> Poll<io::Result<Accepted>> {

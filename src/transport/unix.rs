@@ -12,8 +12,8 @@ use tokio::net::{UnixDatagram, UnixListener, UnixStream};
 
 use crate::endpoint::Address;
 
-/// The mode of a path that we make: only its owner may connect.
-const MODE: u32 = 0o600;
+/// The mode of a path that we make, unless another is asked for: only its owner may connect.
+pub(super) const MODE: u32 = 0o600;
 
 /// How long a full queue is given before it is tried again.
 const FULL_QUEUE: Duration = Duration::from_millis(10);
@@ -61,8 +61,8 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
 }
 
 /// Listens on `path`.
-pub(super) fn bind(path: &Path, backlog: i32) -> io::Result<(UnixListener, Option<OwnedPath>)> {
-    let (socket, owned) = bind_socket(path, Type::STREAM)?;
+pub(super) fn bind(path: &Path, mode: u32, backlog: i32) -> io::Result<(UnixListener, Option<OwnedPath>)> {
+    let (socket, owned) = bind_socket(path, mode, Type::STREAM)?;
     socket.listen(backlog)?;
     socket.set_nonblocking(true)?;
     Ok((UnixListener::from_std(socket.into())?, owned))
@@ -70,7 +70,7 @@ pub(super) fn bind(path: &Path, backlog: i32) -> io::Result<(UnixListener, Optio
 
 /// The same for messages.
 pub(super) fn bind_datagrams(path: &Path) -> io::Result<(UnixDatagram, Option<OwnedPath>)> {
-    let (socket, owned) = bind_socket(path, Type::DGRAM)?;
+    let (socket, owned) = bind_socket(path, MODE, Type::DGRAM)?;
     Ok((datagrams(socket)?, owned))
 }
 
@@ -91,7 +91,7 @@ fn datagrams(socket: Socket) -> io::Result<UnixDatagram> {
 }
 
 /// Binds a socket to `path`. A socket without a listener is replaced, anything else is not.
-fn bind_socket(path: &Path, kind: Type) -> io::Result<(Socket, Option<OwnedPath>)> {
+fn bind_socket(path: &Path, mode: u32, kind: Type) -> io::Result<(Socket, Option<OwnedPath>)> {
     let address = SockAddr::unix(named(path))?;
     let socket = Socket::new(Domain::UNIX, kind, None)?;
     if path.as_os_str().as_bytes().starts_with(b"@") {
@@ -106,7 +106,7 @@ fn bind_socket(path: &Path, kind: Type) -> io::Result<(Socket, Option<OwnedPath>
         done => done?,
     }
     // Before `listen`, so that no client connects in between.
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(MODE))?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
     let owned = OwnedPath { path: path.to_owned(), made: identity(path)? };
     Ok((socket, Some(owned)))
 }

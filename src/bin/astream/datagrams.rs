@@ -9,7 +9,6 @@ use astream::{
     serve_datagrams,
 };
 use tokio::sync::mpsc;
-use tokio::time::timeout;
 use tracing::Instrument;
 
 use crate::cli::{Connect, Listen};
@@ -100,8 +99,7 @@ impl Serving<'_> {
             Some(error) = failed.recv() => return Err(error.into()),
         }
         server.close();
-        // Sessions that go on after --grace are dropped.
-        Ok(signals.or_end(async { _ = timeout(self.args.serve.grace, server.wait_closed()).await }).await)
+        Ok(signals.grace(server.wait_closed(), self.args.serve.grace).await)
     }
 
     /// Waits until nothing has moved for the limit, and stdout has all that came before. If nothing ever came, that is

@@ -3,12 +3,14 @@
 use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::low_level::pipe;
 use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
+use tokio::time::timeout;
 
 use crate::report::Ending;
 
@@ -46,10 +48,11 @@ impl Signals {
         }
     }
 
-    /// Waits until a server that was closed has ended, or until another signal comes.
-    pub async fn or_end(&mut self, ended: impl Future<Output = ()>) -> Ending {
+    /// Waits until a server that was closed has ended, for as long as `grace` says, or until another signal comes.
+    pub async fn grace(&mut self, ended: impl Future<Output = ()>, grace: Duration) -> Ending {
         tokio::select! {
-            () = ended => Ending::Status(0),
+            // What goes on after that is dropped.
+            _ = timeout(grace, ended) => Ending::Status(0),
             signal = self.next() => signal,
         }
     }

@@ -101,13 +101,14 @@ impl Setup<'_> {
             Some(error) = failed.recv() => return Err(error.into()),
         }
         server.close();
+        let grace = self.args.serve.grace;
         let ended = async {
-            if timeout(self.args.serve.grace, server.wait_closed()).await.is_err() {
+            if timeout(grace, server.wait_closed()).await.is_err() {
                 server.abort_clients();
-                let _ = timeout(LAST_WAIT, server.wait_closed()).await;
+                server.wait_closed().await;
             }
         };
-        Ok(signals.or_end(ended).await)
+        Ok(signals.grace(ended, grace.saturating_add(LAST_WAIT)).await)
     }
 
     /// Listens, and reports that.
