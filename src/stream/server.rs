@@ -25,10 +25,11 @@ use crate::transport::{Listen, Listening, name_setters};
 /// use astream::{Family, ServerOptions};
 ///
 /// let [second, minute] = [1, 60].map(Duration::from_secs);
-/// let bound = ServerOptions::new().family(Family::V4).numeric(true).backlog(128).reuse_port(true).multipath(true);
+/// let bound = ServerOptions::new().family(Family::V4).numeric(true).backlog(128).reuse_port(true).unix_mode(0o660);
 /// let strict = bound.handshake_timeout(5 * second).idle_timeout(minute).close_timeout(second).limit(1024);
-/// let slow = strict.by_streams(true);
+/// let wide = strict.multipath(true).by_streams(true);
 /// ```
+#[must_use]
 #[derive(Debug, Clone)]
 pub struct ServerOptions {
     pub(super) listen: Listen,
@@ -59,7 +60,6 @@ impl ServerOptions {
 
     /// How many connections may wait to be accepted, if the system allows that many (`net.core.somaxconn`);
     /// 4096 by default. Others are refused or retry. asyncio's `backlog`.
-    #[must_use]
     pub fn backlog(mut self, connections: u32) -> Self {
         self.listen.backlog = connections;
         self
@@ -67,14 +67,12 @@ impl ServerOptions {
 
     /// Lets other sockets that set the same listen on the same port: the system shares the connections
     /// among them (`SO_REUSEPORT`). For TCP only. asyncio's `reuse_port`.
-    #[must_use]
     pub fn reuse_port(mut self, yes: bool) -> Self {
         self.listen.reuse_port = yes;
         self
     }
 
     /// The permissions of the path of a Unix socket: who may connect. `0o600` by default, for its owner alone.
-    #[must_use]
     pub fn unix_mode(mut self, mode: u32) -> Self {
         self.listen.mode = mode;
         self
@@ -82,21 +80,18 @@ impl ServerOptions {
 
     /// Uses multipath TCP with the clients that have it (RFC 8684). Linux only: elsewhere listening fails with
     /// [`Error::Bind`].
-    #[must_use]
     pub fn multipath(mut self, yes: bool) -> Self {
         self.listen.multipath = yes;
         self
     }
 
     /// Speaks TLS.
-    #[must_use]
     pub fn tls(mut self, tls: TlsServer) -> Self {
         self.tls = Some(tls);
         self
     }
 
     /// The limit of a client's TLS handshake; 30 s by default. `None` is no limit.
-    #[must_use]
     pub fn handshake_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.handshake_timeout = limit.into();
         self
@@ -145,7 +140,7 @@ pub struct Server {
     runtime: Handle,
 }
 
-/// All of these are used in the [example](Server#example).
+/// These are used in the [example](Server#example), or have one of their own.
 impl Server {
     /// Serves each connection in a task of its own.
     pub(super) fn run<H, F>(handler: H, listening: Listening, admission: Arc<Admission>) -> Self
