@@ -74,15 +74,20 @@ pub(super) fn is_same(one: Value<'_>, other: Value<'_>) -> bool {
     one.whole == other.whole || known(one).is_some_and(|one| known(other) == Some(one))
 }
 
-/// The attributes of each part: their kinds, and their values without differences of case and white space.
-fn folded(name: Value<'_>) -> Option<Vec<Vec<(&[u8], String)>>> {
-    let mut parts: Vec<Vec<_>> =
-        parts(name)?.into_iter().map(|part| part.into_iter().map(folded_attribute).collect()).collect();
-    parts.iter_mut().for_each(|part| part.sort());
-    Some(parts)
+/// The kind of an attribute, and its value without differences of case and white space.
+type Folded<'a> = (&'a [u8], String);
+
+/// The attributes of each part.
+fn folded(name: Value<'_>) -> Option<Vec<Vec<Folded<'_>>>> {
+    let part = |part: Vec<_>| {
+        let mut attributes: Vec<_> = part.into_iter().map(folded_attribute).collect();
+        attributes.sort();
+        attributes
+    };
+    Some(parts(name)?.into_iter().map(part).collect())
 }
 
-fn folded_attribute([kind, value]: [Value<'_>; 2]) -> (&[u8], String) {
+fn folded_attribute([kind, value]: [Value<'_>; 2]) -> Folded<'_> {
     let text = match string(value) {
         Some(text) => text.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" "),
         None => format!("#{}", hex(value.whole)),
