@@ -155,7 +155,7 @@ async fn a_refusal_wakes_the_one_who_waits() {
 async fn a_session_receives_from_its_peer_alone() {
     let (peer, address) = peer();
     let session = open(&address.into()).await;
-    let Address::Tcp(own) = *session.local_addr() else { panic!("it is UDP") };
+    let Address::Tcp(own) = session.local_addr() else { panic!("it is UDP") };
     self::peer().0.send_to(b"a stranger", own).unwrap();
     peer.send_to(b"the peer", own).unwrap();
     assert_eq!(receive(&session).await, "the peer");
@@ -189,7 +189,7 @@ async fn an_answer_leaves_from_the_address_that_was_asked() {
 async fn each_peer_has_a_session_of_its_own() {
     let (sender, mut sessions) = tokio::sync::mpsc::unbounded_channel();
     let count = move |session: Datagrams| {
-        sender.send(session.peer_addr().clone()).unwrap();
+        sender.send(session.peer_addr()).unwrap();
         async move { Err::<(), _>(Echo.handle_datagrams(session).await.result.unwrap_err()) }
     };
     let server = serve_datagrams(count, &"127.0.0.1:0".parse().unwrap(), &options()).await.unwrap();
@@ -199,7 +199,7 @@ async fn each_peer_has_a_session_of_its_own() {
         receive(session).await;
     }
     let began = [sessions.recv().await.unwrap(), sessions.recv().await.unwrap()];
-    assert_eq!(began, [one.local_addr().clone(), other.local_addr().clone()]);
+    assert_eq!(began, [one.local_addr(), other.local_addr()]);
     sessions.try_recv().unwrap_err();
 }
 
@@ -246,7 +246,7 @@ async fn a_flood_of_sources_holds_no_more_sessions_than_there_may_be() {
 async fn a_newcomer_takes_the_place_of_the_session_that_was_idle_longest() {
     let (sender, mut ended) = tokio::sync::mpsc::unbounded_channel();
     let follow = move |session: Datagrams| {
-        let peer = session.peer_addr().clone();
+        let peer = session.peer_addr();
         let on_drop = OnDrop(Some((sender.clone(), peer)));
         async move {
             let _on_drop = on_drop;
@@ -267,7 +267,7 @@ async fn a_newcomer_takes_the_place_of_the_session_that_was_idle_longest() {
     }
     third.send(b"x").await.unwrap();
     receive(&third).await;
-    assert_eq!(ended.recv().await.unwrap(), *second.local_addr());
+    assert_eq!(ended.recv().await.unwrap(), second.local_addr());
     first.send(b"still here").await.unwrap();
     assert_eq!(receive(&first).await, "still here");
     ended.try_recv().unwrap_err();

@@ -104,10 +104,29 @@ fn who_only_sends_waits_for_no_answer() {
 #[test]
 fn a_refusal_without_any_answer_is_status_4() {
     let (_refusing, address) = refusing();
-    let program = connect(address).input("x").start();
-    // Where the refusal comes before the end of stdin, that was reported before.
-    program.stderr_line(&format!("{address}: closed: connection refused"));
-    program.wait().status(4).stdout(b"");
+    let refused = format!("{address}: closed: connection refused");
+    connect(address).input("x").run().status(4).stdout(b"").says(&[&refused]);
+}
+
+#[test]
+fn a_refusal_that_was_reported_before_the_end_of_stdin_is_not_reported_again() {
+    let (_refusing, address) = refusing();
+    let refused = format!("{address}: closed: connection refused");
+    for (more, is_warned) in [(&[][..], true), (&["--quiet"], false), (&["--json"], true)] {
+        let mut program = connect(address).args(more).open_stdin().start();
+        program.write_stdin(b"x");
+        if is_warned {
+            program.stderr_line(&format!("{refused}; sending goes on"));
+        }
+        program.close_stdin();
+        let said = program.wait().status(4).stdout(b"");
+        let errors = said.stderr.lines().filter(|line| line.contains(&format!("{refused}\""))).count();
+        match more {
+            // The error has an event of its own, and stands in that of the end.
+            ["--json"] => assert_eq!(errors, 2, "{}", said.description()),
+            _ => drop(said.says(&[&refused])),
+        }
+    }
 }
 
 #[test]
@@ -115,7 +134,7 @@ fn a_refusal_is_reported_at_once_and_what_is_sent_then_arrives() {
     let (refusing, address) = refusing();
     let mut program = connect(address).args(["-i", "20s"]).open_stdin().start();
     program.write_stdin(b"lost");
-    program.stderr_line(&format!("{address}: connection refused; sending goes on"));
+    program.stderr_line(&format!("{address}: closed: connection refused; sending goes on"));
     drop(refusing);
     let peer = UdpSocket::bind(address).unwrap();
     peer.set_read_timeout(Some(DEADLINE)).unwrap();

@@ -122,6 +122,15 @@ fn ports_are_reported_in_the_order_in_which_they_were_asked_for() {
 }
 
 #[test]
+fn a_port_is_reported_while_others_are_waited_for() {
+    let (open, hole) = (asked(), black_hole("127.0.0.1"));
+    let ports = format!("{},{}", open.port(), hole.address.port());
+    let mut waiting = astream(["connect", "-z", "127.0.0.1", &ports, "-w", "0"]).start();
+    waiting.stdout_line(&format!("{}: open", open.address));
+    assert!(waiting.is_running());
+}
+
+#[test]
 fn the_whole_range_of_ports_is_asked_a_hundred_at_a_time() {
     // Few descriptors make it fewer; an address of our own that no other program listens on.
     let script =

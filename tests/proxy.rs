@@ -224,6 +224,22 @@ const REFUSALS: &[(&str, &str, Turns, &[&str])] = &[
     (
         "http",
         "",
+        &[(
+            b"CONNECT ",
+            b"HTTP/1.1 503 Busy\r\nTransfer-Encoding: Chunked\r\n\r\n6;x=y\r\nno way\r\n8\r\n through\r\n0\r\n\r\nx",
+        )],
+        &["\"503 Busy\", and said \"no way through\""],
+    ),
+    (
+        "http",
+        "",
+        &[(b"CONNECT ", b"HTTP/1.1 503 Busy\r\nTransfer-Encoding: chunked\r\n\r\nfff\r\ncut sho")],
+        &["\"503 Busy\", and said \"cut sho\""],
+    ),
+    ("http", "", &[(b"CONNECT ", b"HTTP/1.1 401 No\r\n\r\n")], &["did not connect to target.test:4711", "401 No"]),
+    (
+        "http",
+        "",
         &[(b"CONNECT ", b"HTTP/1.0 502 Bad\r\n\r\nno route")],
         &["\"502 Bad\", and said \"no route\""],
     ),
@@ -482,6 +498,18 @@ fn a_rejected_secret_is_status_4_and_a_challenge_that_was_too_old_is_answered_an
         assert_eq!(sent.len(), requests, "{sent:?}");
         assert!(status == 4 || sent[2].contains("nonce=\"n2\""), "{sent:?}");
     }
+}
+
+#[test]
+fn a_secret_that_is_answered_with_401_is_rejected_too() {
+    let proxy = asked(1, |_, _, mut stream| {
+        let ask = b"HTTP/1.1 407 Who?\r\nProxy-Authenticate: Basic realm=x\r\nContent-Length: 0\r\n\r\n";
+        stream.write_all(ask).unwrap();
+        head(&mut stream);
+        stream.write_all(b"HTTP/1.0 401 Unauthorized\r\n\r\n<p>no</p>").unwrap();
+    });
+    let client = connect("http", &proxy, &["target.test", "4711"]).env(AUTH, "me:hunter2").run().status(4);
+    client.says(&["it rejects the user or the secret: it answered \"401 Unauthorized\"", AUTH]);
 }
 
 #[test]

@@ -96,8 +96,9 @@ fn datagrams_come_from_there_too() {
     let said = astream(["connect", "-u", &target, "-s", "192.0.2.1"]).input("x").run().status(4);
     said.says(&["cannot connect from 192.0.2.1: "]);
     let listener = astream(["listen", "-u", "127.0.0.1", "0", "--echo", "-s", "%lo"]).start();
-    let client = astream(["connect", "-u", &listener.address().to_string(), "-i", "50ms"]).input("x").run();
-    client.status(0).stdout(b"x");
+    let mut client = astream(["connect", "-u", &listener.address().to_string()]).open_stdin().start();
+    client.write_stdin(b"x");
+    client.until_stdout(b"x");
     let said = astream(["listen", "-u", "127.0.0.1", "0", "--echo", "-s", "127.0.0.1"]).run().status(2);
     said.says(&["'127.0.0.1'", "%INTERFACE"]);
 }

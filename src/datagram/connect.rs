@@ -90,13 +90,21 @@ impl DatagramOptions {
     pub async fn resolved(self, endpoint: &Endpoint) -> Result<Self, Error> {
         Ok(Self { how: self.how.resolved(endpoint).await?, ..self })
     }
+
+    #[cfg(test)]
+    pub(super) fn known(self, known: std::sync::Arc<crate::transport::Known>) -> Self {
+        Self { how: self.how.known(known), ..self }
+    }
 }
 
 /// Opens a session with `endpoint`: a UDP socket, or a Unix socket for datagrams, that sends to the first of its
-/// addresses that there is a route to. Nothing is sent, so it is not known yet whether there is a peer. A message
+/// addresses that there is a route to. Nothing is sent, so it is not known yet whether anything receives there. A message
 /// from any other address is not received, unless the address is a multicast group or
 /// [that of all machines](DatagramOptions::broadcast). asyncio's `create_datagram_endpoint(remote_addr=…)`. May be
 /// cancelled.
+///
+/// Where a name has several addresses, one that refuses before anything has come is followed by the next, to which all
+/// that was sent is sent again, in its order. Once more than 256 KiB were sent, the address stays.
 ///
 /// ```
 /// use astream::{DatagramOptions, DatagramServerOptions, Datagrams, Error, open_datagrams, serve_datagrams};
@@ -128,8 +136,9 @@ pub async fn open_datagrams(endpoint: &Endpoint, options: &DatagramOptions) -> R
     let Some(dial) = how.dial_plain() else {
         return Err(Error::invalid(endpoint, "datagrams go neither over TLS nor through a proxy"));
     };
-    let connected = connect_datagrams(endpoint, &DatagramDial { dial, broadcast: *broadcast }).await?;
-    let session = Datagrams::connected(connected, *idle);
+    let (connected, untried) =
+        connect_datagrams(endpoint, DatagramDial { dial, broadcast: *broadcast }).await?;
+    let session = Datagrams::connected(connected, untried, *idle);
     tracing::info!("sending datagrams to {} from {}", session.peer_addr(), session.local_addr());
     Ok(session)
 }

@@ -17,7 +17,7 @@ const IN_ONE: usize = 256 * 1024;
 const IN_ALL: usize = 16 * 1024 * 1024;
 
 /// What a message takes beside its bytes.
-const OVERHEAD: usize = 128;
+pub(super) const OVERHEAD: usize = 128;
 
 /// The bytes that wait in all inboxes of a server.
 pub(super) type Waiting = Arc<AtomicUsize>;

@@ -7,6 +7,9 @@ mod serve;
 mod server;
 mod session;
 mod sessions;
+#[cfg(all(test, target_os = "linux"))]
+mod several;
+mod ways;
 
 pub use connect::{DatagramOptions, open_datagrams};
 pub use probe::probe_datagrams;

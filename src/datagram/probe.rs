@@ -30,7 +30,7 @@ async fn ask(endpoint: &Endpoint, options: &DatagramOptions, wait: Duration) -> 
     session.send(&[]).await?;
     match timeout(wait, session.receive()).await {
         Ok(Ok(_)) => {
-            let (peer, local) = (session.peer_addr().clone(), session.local_addr().clone());
+            let (peer, local) = (session.peer_addr(), session.local_addr());
             Ok(Found { peer, local, connect: start.elapsed(), proxies: Vec::new(), tls: None })
         }
         Ok(Err(error)) => Err(error),

@@ -11,11 +11,12 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::inbox::{Inbox, Put};
+use super::ways::{Way, Ways};
 use crate::endpoint::Address;
 use crate::error::Error;
 use crate::policy::{Moved, Wait};
 use crate::stream::Traffic;
-use crate::transport::{Connected, DatagramSocket, Route};
+use crate::transport::{Connected, DatagramSocket, Route, Untried};
 
 /// How often a message is sent again because the system reports the refusal of an earlier one in its place.
 const REFUSALS: usize = 3;
@@ -31,11 +32,7 @@ pub struct Datagrams(Arc<Session>);
 
 #[derive(Debug)]
 struct Session {
-    socket: Arc<DatagramSocket>,
-    peer: Address,
-    local: Address,
-    /// Where messages go, unless the socket is connected.
-    route: Option<Route>,
+    ways: Ways,
     /// A server puts messages into it if it is bounded; they come from our own socket otherwise.
     inbox: Inbox,
     traffic: Traffic,
@@ -52,10 +49,9 @@ struct Session {
 
 impl Datagrams {
     /// Over a socket of its own.
-    pub(super) fn connected(connected: Connected, idle: Option<Duration>) -> Self {
-        let Connected { socket, peer, route } = connected;
-        let (local, of_all) = (socket.local_addr().clone(), Arc::new(Moved::since(Instant::now())));
-        Self::new(Arc::new(socket), peer, local, route, Inbox::default(), of_all, idle)
+    pub(super) fn connected(connected: Connected, untried: Untried, idle: Option<Duration>) -> Self {
+        let of_all = Arc::new(Moved::since(Instant::now()));
+        Self::new(Ways::first(connected, untried), Inbox::default(), of_all, idle)
     }
 
     /// Over a server's socket.
@@ -70,23 +66,13 @@ impl Datagrams {
             (Address::Tcp(bound), Some(asked)) => Address::Tcp((asked, bound.port()).into()),
             (bound, _) => bound.clone(),
         };
-        Self::new(socket, route.peer.clone(), local, Some(route), inbox, of_all, idle)
+        let way = Way::new(socket, route.peer.clone(), local, Some(route));
+        Self::new(Ways::one(way), inbox, of_all, idle)
     }
 
-    fn new(
-        socket: Arc<DatagramSocket>,
-        peer: Address,
-        local: Address,
-        route: Option<Route>,
-        inbox: Inbox,
-        of_all: Arc<Moved>,
-        idle: Option<Duration>,
-    ) -> Self {
+    fn new(ways: Ways, inbox: Inbox, of_all: Arc<Moved>, idle: Option<Duration>) -> Self {
         Self(Arc::new(Session {
-            socket,
-            peer,
-            local,
-            route,
+            ways,
             inbox,
             traffic: Traffic::new(idle),
             moved: Moved::since(of_all.start()),
@@ -97,14 +83,21 @@ impl Datagrams {
         }))
     }
 
-    /// The address of the peer; that of a multicast group, or of all machines, if messages go there.
-    pub fn peer_addr(&self) -> &Address {
-        &self.0.peer
+    /// The address of the peer; that of a multicast group, or of all machines, if messages go there. Where a name has
+    /// several addresses it may change until something has come.
+    pub fn peer_addr(&self) -> Address {
+        self.0.ways.now().peer.clone()
     }
 
     /// This end's address: the one that the peer has sent to, where that is known.
-    pub fn local_addr(&self) -> &Address {
-        &self.0.local
+    pub fn local_addr(&self) -> Address {
+        self.0.ways.now().local.clone()
+    }
+
+    /// Whether a refusal may still lead to another address of the peer's name.
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "for stdio"))]
+    pub(crate) fn may_go_on(&self) -> bool {
+        self.0.ways.are_open()
     }
 
     /// The counters of the session.
@@ -136,11 +129,11 @@ impl Datagrams {
     /// # Errors
     /// Those of [`send`](Self::send), for the first message that cannot be sent; those after it are not.
     pub async fn send_batch(&self, messages: &[Bytes]) -> Result<(), Error> {
-        let Session { socket, route, traffic, .. } = &*self.0;
+        let Session { ways, traffic, .. } = &*self.0;
         let (mut rest, mut refusals) = (messages, 0);
         while let Some(first) = rest.first() {
             traffic.sending();
-            match socket.send(rest, route.as_ref()).await {
+            match ways.send(rest).await {
                 Ok(sent) => {
                     traffic.sent(rest[..sent].iter().map(Bytes::len).sum());
                     self.touch();
@@ -160,8 +153,9 @@ impl Datagrams {
     /// losing a message.
     ///
     /// # Errors
-    /// [`Error::Refused`] where the peer's system says that no program receives there, after which the session goes on
-    /// (asyncio's `error_received`); [`Error::Idle`] when nothing has moved for the time that the options set;
+    /// [`Error::Refused`] where the system of the peer, at each address of its name, says that no program receives
+    /// there, after which the session goes on (asyncio's `error_received`); [`Error::Idle`] when nothing has moved for
+    /// the time that the options set;
     /// [`Error::Closed`] when the server was closed, and [`Error::Replaced`] when a newer session has taken the
     /// place of this one; [`Error::Datagram`] for an error of the socket.
     pub async fn receive(&self) -> Result<Bytes, Error> {
@@ -194,7 +188,7 @@ impl Datagrams {
         let arrived = tokio::select! {
             biased;
             arrived = self.fetch() => arrived,
-            () = self.0.refused.notified() => Err(Error::Refused { peer: self.0.peer.to_string() }),
+            () = self.0.refused.notified() => Err(self.refused()),
             after = traffic.idle() => Err(self.over(Error::Idle { after })),
         };
         traffic.wait(Wait::ToReceive, false);
@@ -207,7 +201,7 @@ impl Datagrams {
             return Ok(());
         }
         let mut received = Vec::new();
-        self.0.socket.receive(&mut received).await.map_err(|error| self.receive_error(error))?;
+        self.0.ways.receive(&mut received).await.map_err(|error| self.receive_error(error))?;
         for message in received {
             self.put(message.data);
         }
@@ -264,24 +258,28 @@ impl Datagrams {
 
     /// UDP reports the refusal of a message with a later call, which does nothing else then.
     fn is_of_an_earlier_one(&self, error: &io::Error) -> bool {
-        error.kind() == ErrorKind::ConnectionRefused && matches!(self.0.peer, Address::Tcp(_))
+        error.kind() == ErrorKind::ConnectionRefused && matches!(self.0.ways.now().peer, Address::Tcp(_))
     }
 
     fn send_error(&self, length: usize, error: io::Error) -> Error {
         match error.raw_os_error().map(Errno::from_raw_os_error) {
             Some(Errno::MSGSIZE) => Error::MessageTooLong { length },
-            Some(Errno::CONNREFUSED) => Error::Refused { peer: self.0.peer.to_string() },
+            Some(Errno::CONNREFUSED) => self.refused(),
             _ => self.error("send to", error),
         }
     }
 
+    fn refused(&self) -> Error {
+        Error::Refused { peer: self.0.ways.now().refusers() }
+    }
+
     fn error(&self, doing: &'static str, error: io::Error) -> Error {
-        Error::Datagram { doing, peer: self.0.peer.to_string(), cause: error.into() }
+        Error::Datagram { doing, peer: self.peer_addr().to_string(), cause: error.into() }
     }
 
     fn receive_error(&self, error: io::Error) -> Error {
         match error.kind() {
-            ErrorKind::ConnectionRefused => Error::Refused { peer: self.0.peer.to_string() },
+            ErrorKind::ConnectionRefused => self.refused(),
             _ => self.error("receive from", error),
         }
     }

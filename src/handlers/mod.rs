@@ -64,10 +64,12 @@ pub struct Outcome {
     /// The exit status of a program that has served only this connection. It is 0 unless the handler knows more than
     /// `result` says, such as the status of a command that it has run.
     pub status: u8,
+    /// Whether the log has said already what the error of `result` says.
+    pub is_reported: bool,
 }
 
 impl From<Result<(), Error>> for Outcome {
     fn from(result: Result<(), Error>) -> Self {
-        Self { result, status: 0 }
+        Self { result, status: 0, is_reported: false }
     }
 }

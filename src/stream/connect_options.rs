@@ -187,6 +187,12 @@ impl ConnectOptions {
         Ok(self)
     }
 
+    #[cfg(test)]
+    pub(crate) fn known(mut self, known: Arc<Known>) -> Self {
+        self.known = Some(known);
+        self
+    }
+
     /// Makes a connection, or what leads to one, in as many tries as there may be; each has a deadline.
     pub(super) async fn retrying<T, F>(&self, attempt: impl Fn(Deadline) -> F) -> Result<T, Error>
     where

@@ -13,6 +13,7 @@ use crate::error::{Attempt, Error, Step, reason};
 use crate::policy::Deadline;
 
 /// How to connect.
+#[derive(Debug)]
 pub(crate) struct Dial {
     pub(crate) known: Option<Arc<Known>>,
     pub(crate) names: Names,
@@ -29,6 +30,14 @@ pub(crate) struct Dial {
 pub(crate) struct Known {
     host: String,
     addresses: Vec<SocketAddr>,
+}
+
+#[cfg(test)]
+impl Known {
+    /// A host of a test.
+    pub(crate) fn new(host: &str, addresses: Vec<SocketAddr>) -> Arc<Self> {
+        Arc::new(Self { host: host.to_owned(), addresses })
+    }
 }
 
 /// Whether this is an address to connect to.
@@ -58,6 +67,9 @@ impl Dial {
     pub(crate) async fn look_up(&self, endpoint: &Endpoint) -> Result<Option<Arc<Known>>, Error> {
         let Endpoint::Tcp { host, port } = endpoint else { return Ok(None) };
         is_target(endpoint)?;
+        if let Some(known) = self.known.as_ref().filter(|known| known.host == *host) {
+            return Ok(Some(Arc::clone(known)));
+        }
         let addresses = self.addresses(host, *port).await?;
         Ok(Some(Arc::new(Known { host: host.clone(), addresses })))
     }

@@ -88,18 +88,18 @@ impl Dialogue {
         Ok(self.received.split_to(length).freeze())
     }
 
-    /// Up to `length` bytes of what comes after the last answer, as far as they come within `time`: for a message.
-    pub(super) async fn rest(&mut self, length: usize, time: Duration) -> &[u8] {
+    /// What comes after the last answer, until that `is_enough` or `time` is over: for a message.
+    pub(super) async fn rest(&mut self, is_enough: impl Fn(&[u8]) -> bool, time: Duration) -> &[u8] {
         let reading = async {
-            while self.received.len() < length {
-                self.received.reserve(length);
+            while !is_enough(&self.received) {
+                self.received.reserve(1024);
                 if !matches!(self.io.read_buf(&mut self.received).await, Ok(1..)) {
                     return;
                 }
             }
         };
         within(Some(time), reading).await;
-        &self.received[..length.min(self.received.len())]
+        &self.received
     }
 
     /// What was received and is not part of an answer that was taken.

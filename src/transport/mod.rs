@@ -49,7 +49,7 @@ pub(crate) use aligned::Aligned;
 pub(crate) use beneath::Beneath;
 pub(crate) use bind::Listen;
 pub(crate) use datagram::{
-    Connected, DatagramDial, DatagramSocket, Received, Route, bind_datagrams, connect_datagrams,
+    Connected, DatagramDial, DatagramSocket, Received, Route, Untried, bind_datagrams, connect_datagrams,
 };
 pub(crate) use dial::{Dial, Known, dial, is_target};
 pub(crate) use eyeballs::Eyeballs;

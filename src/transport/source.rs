@@ -4,8 +4,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::sync::Arc;
 
-use rustix::io::ioctl_fionbio;
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 
 use super::{device, multipath};
 use crate::endpoint::Source;
@@ -22,10 +21,21 @@ impl ThisEnd {
     /// A socket for a connection to `target`, which does not block.
     pub(super) fn socket(&self, target: SocketAddr) -> io::Result<Socket> {
         let protocol = if self.multipath { Some(multipath::protocol()?) } else { None };
-        let socket = Socket::new(Domain::for_address(target), Type::STREAM, protocol)?;
-        ioctl_fionbio(&socket, true)?;
-        Ok(socket)
+        stream(Domain::for_address(target), protocol)
     }
+}
+
+/// A socket for a connection, which does not block. Most systems make one in a single call.
+#[cfg(not(target_vendor = "apple"))]
+fn stream(domain: Domain, protocol: Option<Protocol>) -> io::Result<Socket> {
+    Socket::new(domain, Type::STREAM.nonblocking(), protocol)
+}
+
+#[cfg(target_vendor = "apple")]
+fn stream(domain: Domain, protocol: Option<Protocol>) -> io::Result<Socket> {
+    let socket = Socket::new(domain, Type::STREAM, protocol)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
 }
 
 impl Source {

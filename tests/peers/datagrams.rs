@@ -3,7 +3,8 @@
 use std::net::UdpSocket;
 
 use crate::listening::{peer, until};
-use crate::support::{Program, Running, astream};
+use crate::names::with_names;
+use crate::support::{DEADLINE, Program, Running, astream};
 
 /// asyncio's datagrams, echoing each; the port is printed.
 const ECHO: &str = r#"
@@ -138,4 +139,48 @@ fn a_bare_listener_talks_with_nc() {
     server.until_stdout(b"hello\n");
     server.write_stdin(b"good day\n");
     client.until_stdout(b"good day\n");
+}
+
+#[test]
+fn where_the_first_address_of_a_name_refuses_the_next_one_is_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let hosts = folder.path().join("hosts");
+    std::fs::write(&hosts, "::1 name.test\n127.0.0.1 name.test\n").unwrap();
+    let (refusing, server) = one_port();
+    let port = server.local_addr().unwrap().port().to_string();
+    let connect = |more: &[&str]| {
+        with_names(astream(["connect", "-u", "name.test", &port]).args(more), &hosts).input("ask")
+    };
+    let mut buffer = [0; 100];
+    connect(&["--send-only"]).run().status(0).silent();
+    let (length, _) = server.recv_from(&mut buffer).unwrap();
+    assert_eq!(&buffer[..length], b"ask");
+    let client = connect(&["-v"]).start();
+    let (length, from) = server.recv_from(&mut buffer).unwrap();
+    assert_eq!(&buffer[..length], b"ask");
+    server.send_to(b"answer", from).unwrap();
+    let said = client.wait().status(0).stdout(b"answer");
+    let expected = format!("[::1]:{port}: connection refused; sending to 127.0.0.1:{port}\n");
+    assert!(said.stderr.contains(&expected), "{}", said.description());
+    let probe = connect(&["-z"]).start();
+    let (_, from) = server.recv_from(&mut buffer).unwrap();
+    server.send_to(b"", from).unwrap();
+    let expected = format!("name.test:{port} (127.0.0.1:{port}): open\n");
+    assert_eq!(probe.wait().status(0).untimed(), expected);
+    server.connect("127.0.0.1:1").unwrap();
+    let expected = format!("[::1]:{port}, 127.0.0.1:{port}: closed: connection refused");
+    connect(&[]).run().status(4).says(&[&expected]);
+    drop(refusing);
+}
+
+/// A socket at `[::1]` that refuses, and one at 127.0.0.1 with the same port.
+fn one_port() -> (UdpSocket, UdpSocket) {
+    loop {
+        let refusing = UdpSocket::bind("[::1]:0").unwrap();
+        refusing.connect("[::1]:1").unwrap();
+        if let Ok(server) = UdpSocket::bind(("127.0.0.1", refusing.local_addr().unwrap().port())) {
+            server.set_read_timeout(Some(DEADLINE)).unwrap();
+            return (refusing, server);
+        }
+    }
 }

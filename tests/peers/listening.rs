@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use crate::support::{DEADLINE, Program, Running, tool};
 
 /// Debian's package of each program.
-const PACKAGES: [(&str, &str); 25] = [
+const PACKAGES: [(&str, &str); 28] = [
     ("aiosmtpd", "python3-aiosmtpd"),
     ("bash", "bash"),
     ("danted", "dante-server"),
@@ -21,11 +21,13 @@ const PACKAGES: [(&str, &str); 25] = [
     ("gnutls-cli", "gnutls-bin"),
     ("gnutls-serv", "gnutls-bin"),
     ("haproxy", "haproxy"),
+    ("ip", "iproute2"),
     ("mariadbd", "mariadb-server-core"),
     ("microsocks", "microsocks"),
     ("nc.openbsd", "netcat-openbsd"),
     ("nc.traditional", "netcat-traditional"),
     ("nginx", "nginx"),
+    ("nsenter", "util-linux"),
     ("openssl", "openssl"),
     ("postgres", "postgresql"),
     ("python3", "python3"),
@@ -35,6 +37,7 @@ const PACKAGES: [(&str, &str); 25] = [
     ("sshd", "openssh-server"),
     ("stunnel4", "stunnel4"),
     ("tinyproxy", "tinyproxy"),
+    ("unshare", "util-linux"),
     ("vsftpd", "vsftpd"),
     ("zsh", "zsh"),
 ];

@@ -11,6 +11,7 @@ mod curl;
 mod databases;
 mod datagrams;
 mod dependent;
+mod eyeballs;
 mod forward;
 mod gnutls;
 mod haproxy;

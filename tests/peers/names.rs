@@ -1,42 +1,15 @@
-//! Names with more than one address, made up by `nss_wrapper` for the program alone.
+//! Names that `nss_wrapper` makes up for the program alone.
 
 use std::fs;
-use std::io::Write;
+use std::fs::File;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::SystemTime;
 
 use rustix::process::Signal;
 
 use crate::listening::missing;
-use crate::support::peer::{BlackHole, black_hole};
-use crate::support::{Finished, Program, astream, tool};
-
-#[test]
-fn a_dead_first_address_costs_a_quarter_of_a_second() {
-    let (hole, listener) = dead_and_alive();
-    let port = listener.local_addr().unwrap().port().to_string();
-    let folder = tempfile::tempdir().unwrap();
-    let hosts = folder.path().join("hosts");
-    fs::write(&hosts, "::1 dual.test\n127.0.0.1 dual.test\n").unwrap();
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            stream.unwrap().write_all(b"here\n").unwrap();
-        }
-    });
-    // The machine may be busy with other things: the quickest of some runs is the program's own time.
-    let extra = (0..5).map(|_| {
-        let without = timed(|| astream(["connect", "-v", "127.0.0.1", &port])).0;
-        let (with, client) = timed(|| with_names(&hosts).args(["connect", "-v", "dual.test", &port]));
-        let tried = client.stderr.find(&format!("connecting to {}", hole.address));
-        let reached = client.stderr.find(&format!("connected to 127.0.0.1:{port}"));
-        assert!(tried.is_some() && tried < reached, "{}", client.description());
-        with.saturating_sub(without)
-    });
-    let extra = extra.min().unwrap();
-    assert!(extra < Duration::from_millis(500), "{extra:?} more than without it");
-}
+use crate::support::{Program, astream, tool};
 
 #[test]
 fn a_signal_ends_a_listener_whose_name_is_still_being_looked_up() {
@@ -44,7 +17,7 @@ fn a_signal_ends_a_listener_whose_name_is_still_being_looked_up() {
         let folder = tempfile::tempdir().unwrap();
         let hosts = folder.path().join("hosts");
         assert!(tool("mkfifo").args([&hosts]).run().code() == 0);
-        let listener = with_names(&hosts).args(["listen", "silent.test", "0"]).args(more).start();
+        let listener = with_names(astream(["listen", "silent.test", "0"]), &hosts).args(more).start();
         // The other end of its names is never opened.
         listener.until_thread("resolver", true);
         listener.signal(Signal::TERM);
@@ -52,29 +25,31 @@ fn a_signal_ends_a_listener_whose_name_is_still_being_looked_up() {
     }
 }
 
-fn timed(client: impl FnOnce() -> Program) -> (Duration, Finished) {
-    let start = Instant::now();
-    let client = client().run();
-    (start.elapsed(), client.status(0).stdout(b"here\n"))
+#[test]
+fn a_name_that_appears_later_is_waited_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let hosts = folder.path().join("hosts");
+    fs::write(&hosts, "127.0.0.1 other.test\n").unwrap();
+    // The file is read again when the second in which it was changed is another one.
+    File::options().write(true).open(&hosts).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    let client = astream(["connect", "later.test", &port, "--retry-for", "60s"]);
+    let client = with_names(client, &hosts).start();
+    client.stderr_line("cannot resolve 'later.test': name or service not known; trying again for up to 60 s");
+    fs::write(&hosts, "127.0.0.1 later.test\n").unwrap();
+    drop(listener.accept().unwrap());
+    let said = client.wait().status(0);
+    assert_eq!(said.stderr.lines().count(), 1, "{}", said.description());
 }
 
-/// `[::1]` swallows what comes to it, 127.0.0.1 answers, on one port.
-fn dead_and_alive() -> (BlackHole, TcpListener) {
-    loop {
-        let hole = black_hole("[::1]");
-        if let Ok(listener) = TcpListener::bind(("127.0.0.1", hole.address.port())) {
-            return (hole, listener);
-        }
-    }
-}
-
-/// The program, for which these names are all there is.
-fn with_names(hosts: &Path) -> Program {
+/// A program for which these names are all there is.
+pub fn with_names(program: Program, hosts: &Path) -> Program {
     let library = "libnss_wrapper.so";
     let is_there = |folder: PathBuf| folder.join(library).exists();
     // Without it the name would be looked up in the network.
     if !fs::read_dir("/usr/lib").unwrap().any(|entry| is_there(entry.unwrap().path())) {
         missing(library, "libnss-wrapper");
     }
-    astream([""; 0]).env("LD_PRELOAD", library).env("NSS_WRAPPER_HOSTS", hosts)
+    program.env("LD_PRELOAD", library).env("NSS_WRAPPER_HOSTS", hosts)
 }

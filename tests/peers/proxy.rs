@@ -134,7 +134,11 @@ fn tinyproxy_is_told_who_we_are_when_it_asks_and_forbids_ports() {
     let url = format!("http://127.0.0.1:{port}");
     one_way_through(|target| through(&url, target).env(AUTH, "me:hunter2"));
     through(&url, "1").run().status(4).says(&["407 Proxy Authentication Required", AUTH]);
-    through(&url, "1").env(AUTH, "me:x").run().status(4).says(&["it did not connect", "401 Unauthorized"]);
+    through(&url, "1")
+        .env(AUTH, "me:x")
+        .run()
+        .status(4)
+        .says(&["it rejects the user or the secret: it answered \"401 Unauthorized\"", AUTH]);
     let (_proxy, port) = tinyproxy(folder.path(), "ConnectPort 2\n");
     let refused = through(&format!("http://127.0.0.1:{port}"), "1").run().status(4);
     refused.says(&["it answered \"403 Access violation\", and said \"<?xml "]);

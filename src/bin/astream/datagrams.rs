@@ -20,9 +20,9 @@ pub async fn connect(args: &Connect, endpoint: &Endpoint) -> anyhow::Result<Endi
     let command = args.command.command()?;
     let options = options(args).idle_timeout(args.exchange.idle_timeout());
     let session = open_datagrams(endpoint, &options).await?;
-    report::report(&Event::Connected { peer: session.peer_addr(), local: session.local_addr() });
+    report::report(&Event::Connected { peer: &session.peer_addr(), local: &session.local_addr() });
     let mut report = Report::new(&session);
-    let Outcome { result, status, .. } = match command {
+    let Outcome { result, status, is_reported, .. } = match command {
         Some(command) => {
             let mut signals = Signals::new()?;
             tokio::select! {
@@ -34,7 +34,11 @@ pub async fn connect(args: &Connect, endpoint: &Endpoint) -> anyhow::Result<Endi
         None => Stdio::new(args.exchange.of_datagrams()).handle_datagrams(session).await,
     };
     report.end(result.as_ref().err());
-    Ending::of(result, status)
+    match result {
+        // One line is enough for a person. A program finds the error in its own event.
+        Err(error) if is_reported && !args.report.json => Ok(Ending::Status(report::status(&error))),
+        result => Ending::of(result, status),
+    }
 }
 
 /// How to reach a target.
@@ -129,7 +133,7 @@ impl Serving<'_> {
 
 /// Gives a session to the handler, and reports its end: to be idle is none of its faults.
 async fn served(handler: &impl DatagramHandler, session: Datagrams) -> Result<(), Error> {
-    let (peer, local) = (session.peer_addr().clone(), session.local_addr().clone());
+    let (peer, local) = (session.peer_addr(), session.local_addr());
     report::report(&Event::Accepted { peer: &peer, local: &local });
     let mut report = Report::new(&session);
     let span = tracing::info_span!("client", %peer);
@@ -156,7 +160,12 @@ impl Report {
     fn end(&mut self, error: Option<&Error>) {
         self.is_done = true;
         let (peer, totals) = (self.session.peer_addr(), self.session.traffic().totals());
-        report::report(&Event::Closed { peer, totals, error, seconds: self.start.elapsed().as_secs_f64() });
+        report::report(&Event::Closed {
+            peer: &peer,
+            totals,
+            error,
+            seconds: self.start.elapsed().as_secs_f64(),
+        });
     }
 }
 

@@ -62,7 +62,7 @@ impl Environment {
     }
 
     pub(super) fn of_session(session: &Datagrams) -> Self {
-        Self::between("UDP", session.peer_addr(), session.local_addr())
+        Self::between("UDP", &session.peer_addr(), &session.local_addr())
     }
 
     /// The addresses of a connection, whose protocol is this one if they are IP addresses.

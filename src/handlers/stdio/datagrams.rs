@@ -8,6 +8,7 @@ use bytes::Bytes;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::watch;
 use tokio::time::sleep;
+use tracing::Level;
 
 use super::output::Outputs;
 use super::{Exchange, Input, Output, Stdio, reader_gone};
@@ -28,16 +29,22 @@ const NOTICE: Duration = Duration::from_millis(50);
 impl DatagramHandler for Stdio {
     async fn handle_datagrams(&self, session: Datagrams) -> Outcome {
         let gone = reader_gone(self.exchange.receive);
+        let output = if self.exchange.receive { Output::stdout() } else { Output::nowhere() };
+        let mut receiving =
+            Receiving { session: &session, output, is_answered: false, refused: None, is_reported: false };
         let result = tokio::select! {
-            result = talk(&self.exchange, &session) => result,
+            result = talk(&self.exchange, &mut receiving) => result,
             _ = gone => Err(write_error(ErrorKind::BrokenPipe.into())),
         };
-        result.into()
+        let is_reported = receiving.is_reported
+            && tracing::enabled!(Level::WARN)
+            && matches!(result, Err(Error::Refused { .. }));
+        Outcome { is_reported, ..result.into() }
     }
 }
 
-async fn talk(exchange: &Exchange, session: &Datagrams) -> Result<(), Error> {
-    let (at_end, ended) = watch::channel(false);
+async fn talk(exchange: &Exchange, receiving: &mut Receiving<'_>) -> Result<(), Error> {
+    let (session, (at_end, ended)) = (receiving.session, watch::channel(false));
     let send = async {
         let mut input = if exchange.send { Input::messages(exchange.crlf) } else { Input::nothing() };
         while let Some(message) = input.next().await? {
@@ -46,10 +53,12 @@ async fn talk(exchange: &Exchange, session: &Datagrams) -> Result<(), Error> {
         at_end.send_replace(true);
         Ok(())
     };
-    let output = if exchange.receive { Output::stdout() } else { Output::nowhere() };
-    let mut receiving = Receiving { session, output, is_answered: false, refused: None, is_reported: false };
-    // Who wants no answer need not wait for one.
-    let quiet_time = if exchange.receive { exchange.quiet_time } else { Some(Duration::ZERO) };
+    // Who wants no answer need not wait for one, but for a refusal where there is another address.
+    let quiet_time = || match exchange.receive {
+        true => exchange.quiet_time,
+        false if session.may_go_on() => Some(NOTICE),
+        false => Some(Duration::ZERO),
+    };
     tokio::try_join!(send, receiving.run(ended, quiet_time)).map(drop)
 }
 
@@ -67,14 +76,14 @@ impl Receiving<'_> {
     async fn run(
         &mut self,
         mut ended: watch::Receiver<bool>,
-        quiet_time: Option<Duration>,
+        quiet_time: impl Fn() -> Option<Duration>,
     ) -> Result<(), Error> {
         let state = ended.clone();
         let is_open = || !*state.borrow();
         loop {
             let quiet = async {
                 let _ = ended.wait_for(|ended| *ended).await;
-                within(quiet_time, std::future::pending::<()>()).await
+                within(quiet_time(), std::future::pending::<()>()).await
             };
             tokio::select! {
                 received = self.session.receive_batch() => match received {
@@ -88,7 +97,9 @@ impl Receiving<'_> {
                 },
                 () = sleep(NOTICE), if is_open() && self.refused.is_some() && !self.is_reported => {
                     self.is_reported = true;
-                    tracing::warn!("{}: connection refused; sending goes on", self.session.peer_addr());
+                    if let Some(error) = &self.refused {
+                        tracing::warn!("{error}; sending goes on");
+                    }
                 }
                 _ = quiet => break,
             }

@@ -1,5 +1,6 @@
 //! Sockets that send to one address.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 
@@ -15,6 +16,7 @@ use crate::transport::eyeballs::Failure;
 use crate::transport::source::any;
 
 /// How to reach an address with datagrams.
+#[derive(Debug)]
 pub(crate) struct DatagramDial {
     pub(crate) dial: Dial,
     pub(crate) broadcast: bool,
@@ -29,29 +31,59 @@ pub(crate) struct Connected {
     pub(crate) route: Option<Route>,
 }
 
-/// Chooses the first address of `endpoint` that there is a route to. Nothing is sent.
-pub(crate) async fn connect_datagrams(endpoint: &Endpoint, how: &DatagramDial) -> Result<Connected, Error> {
+/// The addresses of a name that have not been tried yet.
+#[derive(Debug)]
+pub(crate) struct Untried {
+    how: DatagramDial,
+    addresses: VecDeque<SocketAddr>,
+}
+
+/// Chooses the first address of `endpoint` that there is a route to, and returns those after it too. Nothing is sent.
+pub(crate) async fn connect_datagrams(
+    endpoint: &Endpoint,
+    how: DatagramDial,
+) -> Result<(Connected, Untried), Error> {
     how.dial.check(endpoint)?;
     let failed = |attempts| Error::Connect { target: endpoint.to_string(), attempts };
     match endpoint {
         Endpoint::Unix(path) => match unix::connect_datagrams(path) {
             Ok(socket) => {
                 let peer = Address::Unix(Some(path.clone()));
-                Ok(Connected { socket: DatagramSocket::unix(socket, None), peer, route: None })
+                let connected = Connected { socket: DatagramSocket::unix(socket, None), peer, route: None };
+                Ok((connected, Untried { how, addresses: VecDeque::new() }))
             }
             Err(cause) => Err(failed(vec![Attempt::new(endpoint, cause)])),
         },
         Endpoint::Tcp { host, port } => {
-            let mut attempts = Vec::new();
-            for peer in how.dial.reachable(how.dial.addresses(host, *port).await?)? {
-                match how.connect(peer) {
-                    Ok(connected) => return Ok(connected),
-                    Err(Failure::Source(cause)) => return Err(how.dial.no_source(cause)),
-                    Err(Failure::Target(cause)) => attempts.push(Attempt::new(peer, cause)),
-                }
+            let addresses = how.dial.reachable(how.dial.addresses(host, *port).await?)?;
+            let (mut untried, mut attempts) = (Untried { how, addresses: addresses.into() }, Vec::new());
+            match untried.connect(&mut attempts)? {
+                Some(connected) => Ok((connected, untried)),
+                None => Err(failed(attempts)),
             }
-            Err(failed(attempts))
         }
+    }
+}
+
+impl Untried {
+    /// A socket for the next address that there is a route to, if there is one. Those that there is none to are in
+    /// `failed`.
+    ///
+    /// # Errors
+    /// The source cannot be had.
+    pub(crate) fn connect(&mut self, failed: &mut Vec<Attempt>) -> Result<Option<Connected>, Error> {
+        while let Some(peer) = self.addresses.pop_front() {
+            match self.how.connect(peer) {
+                Ok(connected) => return Ok(Some(connected)),
+                Err(Failure::Source(cause)) => return Err(self.how.dial.no_source(cause)),
+                Err(Failure::Target(cause)) => failed.push(Attempt::new(peer, cause)),
+            }
+        }
+        Ok(None)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.addresses.is_empty()
     }
 }
 

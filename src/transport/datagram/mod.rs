@@ -20,7 +20,7 @@ use super::{tcp_address, unix};
 use crate::endpoint::Address;
 
 pub(crate) use bind::bind_datagrams;
-pub(crate) use connect::{Connected, DatagramDial, connect_datagrams};
+pub(crate) use connect::{Connected, DatagramDial, Untried, connect_datagrams};
 
 /// The longest message that is received from UDP: one byte more than any can have, so that none is cut.
 const LONGEST: usize = 65_536;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http_auth::{ChallengeParser, ChallengeRef};
-use httparse::{EMPTY_HEADER, ParserConfig, Response, Status};
+use httparse::{EMPTY_HEADER, ParserConfig, Response, Status, parse_chunk_size};
 
 use super::login::Login;
 use super::target::Target;
@@ -45,6 +45,8 @@ pub(super) async fn ask(
         match head.status {
             200..=299 => return Ok(true),
             407 => authorization.answer(proxy, target, &head)?,
+            // tinyproxy says so of a wrong secret, and 407 only where there is none.
+            401 if authorization.header.is_some() => return Err(rejected(proxy, &head)),
             _ => return Err(refusal(dialogue, proxy, target, &head).await),
         }
         match head.length.filter(|_| head.is_kept_open) {
@@ -95,6 +97,8 @@ struct Head {
     challenges: Vec<String>,
     /// The length of the body, if the head says so and it is not too long to be read.
     length: Option<usize>,
+    /// Whether the body comes in chunks (RFC 9112, 7.1).
+    is_chunked: bool,
     /// Whether the connection can be used again after the body.
     is_kept_open: bool,
 }
@@ -132,6 +136,9 @@ impl Head {
                 _ => None,
             }
             .filter(|length| *length <= MAX_ANSWER),
+            is_chunked: values("Transfer-Encoding")
+                .iter()
+                .any(|value| value.trim().eq_ignore_ascii_case("chunked")),
             is_kept_open: response.version == Some(1) && !closes,
         }
     }
@@ -140,7 +147,9 @@ impl Head {
 /// Why the proxy did not connect, with the beginning of what it says about that.
 async fn refusal(dialogue: &mut Dialogue, proxy: &Proxy, target: &Target, head: &Head) -> Error {
     let length = head.length.unwrap_or(SHOWN).min(SHOWN);
-    let body = dialogue.rest(length, BODY_LIMIT).await;
+    let is_whole = |body: &[u8]| body.len() >= length || (head.is_chunked && unchunked(body).1);
+    let body = dialogue.rest(is_whole, BODY_LIMIT).await;
+    let body = if head.is_chunked { unchunked(body).0 } else { body[..length.min(body.len())].to_vec() };
     let body = match body.trim_ascii() {
         [] => String::new(),
         body => format!(", and said {}", quoted(body)),
@@ -152,6 +161,28 @@ async fn refusal(dialogue: &mut Dialogue, proxy: &Proxy, target: &Target, head: 
         _ => ProxyFault::Refused,
     };
     proxy.error(fault, &reason)
+}
+
+/// What is in the chunks of a body, as far as they have come, and whether the last one has.
+fn unchunked(mut body: &[u8]) -> (Vec<u8>, bool) {
+    let mut data = Vec::new();
+    while let Ok(Status::Complete((start, length))) = parse_chunk_size(body) {
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        let chunk = &body[start..];
+        data.extend_from_slice(&chunk[..length.min(chunk.len())]);
+        if length == 0 {
+            return (data, true);
+        }
+        // A line feed after each.
+        body = chunk.get(length.saturating_add(2)..).unwrap_or_default();
+    }
+    (data, false)
+}
+
+fn rejected(proxy: &Proxy, head: &Head) -> Error {
+    let line = quoted(head.line.as_bytes());
+    let reason = format!("it rejects the user or the secret: it answered {line}");
+    proxy.error(ProxyFault::LoginRejected, &reason)
 }
 
 impl Authorization {
@@ -169,7 +200,7 @@ impl Authorization {
         if self.header.is_some() {
             let is_stale = challenges.iter().any(digest::is_stale) && self.stale < MAX_STALE;
             if !is_stale {
-                return failed(ProxyFault::LoginRejected, "it rejects the user or the secret");
+                return Err(rejected(proxy, head));
             }
             self.stale += 1;
         }

@@ -5,6 +5,7 @@ mod repeat;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use astream::{Certificate, Endpoint, Error, Probed};
@@ -27,7 +28,7 @@ pub async fn run(args: &Connect, endpoints: Vec<Endpoint>, mut how: Probing) -> 
         how = how.resolved(first).await?;
     }
     let at_once = descriptors::raise_limit().map_or(AT_ONCE, |limit| (limit / 4).min(AT_ONCE));
-    let prober = Prober { args, endpoints, how, at_once };
+    let prober = Prober { args, endpoints, how: Arc::new(how), at_once };
     match repeat {
         Some(repeat) => repeat::run(&prober, repeat).await,
         None => prober.once().await.map(Ending::Status),
@@ -38,7 +39,7 @@ pub async fn run(args: &Connect, endpoints: Vec<Endpoint>, mut how: Probing) -> 
 struct Prober<'a> {
     args: &'a Connect,
     endpoints: Vec<Endpoint>,
-    how: Probing,
+    how: Arc<Probing>,
     /// How many ports are probed at once.
     at_once: u64,
 }
@@ -59,25 +60,35 @@ impl Prober<'_> {
     async fn round(&self, is_first: bool, mut seen: impl FnMut(usize, &Checked)) -> anyhow::Result<()> {
         let mut waiting = self.endpoints.iter().enumerate();
         let (mut asked, mut done, mut next) = (JoinSet::new(), BTreeMap::new(), 0);
+        let mut stdout = io::BufWriter::new(Stdout);
         loop {
             while (asked.len() as u64) < self.at_once
                 && let Some((index, endpoint)) = waiting.next()
             {
-                let (endpoint, how) = (endpoint.clone(), self.how.clone());
-                asked.spawn(async move { (index, how.probe(&endpoint).await) });
+                let (endpoint, how) = (endpoint.clone(), Arc::clone(&self.how));
+                // Boxed: its state is large, and starting a task moves what it is given several times.
+                asked.spawn(Box::pin(async move { (index, how.probe(&endpoint).await) }));
             }
-            let Some(finished) = asked.join_next().await else { return Ok(()) };
+            let finished = match asked.try_join_next() {
+                Some(finished) => finished,
+                // Nothing is known but not shown while more is waited for.
+                None => {
+                    stdout.flush().map_err(unwritable)?;
+                    let Some(finished) = asked.join_next().await else { return Ok(()) };
+                    finished
+                }
+            };
             let (index, probed) = finished?;
             done.insert(index, probed);
             while let Some(probed) = done.remove(&next) {
-                seen(next, &self.report(probed, is_first)?);
+                seen(next, &self.report(probed, is_first, &mut stdout)?);
                 next += 1;
             }
         }
     }
 
     /// Reports what was found.
-    fn report(&self, probed: Probed, is_first: bool) -> anyhow::Result<Checked> {
+    fn report(&self, probed: Probed, is_first: bool, stdout: &mut impl Write) -> anyhow::Result<Checked> {
         let args = self.args;
         if let Some(error @ (Error::Resolve { .. } | Error::Invalid { .. } | Error::File { .. })) =
             probed.error
@@ -92,11 +103,11 @@ impl Prober<'_> {
         let checked = Checked { probed, flaw };
         let printed = if args.probe.show_certs {
             report::report(&Event::Probed(&checked));
-            show(checked.probed.certificates())
+            show(checked.probed.certificates(), stdout)
         } else {
-            report::print(&Event::Probed(&checked))
+            report::print(&Event::Probed(&checked), stdout)
         };
-        printed.map_err(|cause| Error::local("write to stdout", cause))?;
+        printed.map_err(unwritable)?;
         Ok(checked)
     }
 }
@@ -113,12 +124,15 @@ fn ends_too_soon(probed: &Probed, margin: Margin) -> Option<String> {
 }
 
 /// The chain in PEM, each certificate with its subject and issuer before it.
-fn show(certificates: &[Certificate]) -> io::Result<()> {
-    let mut stdout = io::BufWriter::new(Stdout);
+fn show(certificates: &[Certificate], stdout: &mut impl Write) -> io::Result<()> {
     for (index, certificate) in certificates.iter().enumerate() {
         writeln!(stdout, "{index:2} s:{}", certificate.subject())?;
         writeln!(stdout, "   i:{}", certificate.issuer())?;
         stdout.write_all(certificate.to_pem().as_bytes())?;
     }
-    stdout.flush()
+    Ok(())
+}
+
+fn unwritable(cause: io::Error) -> Error {
+    Error::local("write to stdout", cause)
 }

@@ -7,6 +7,7 @@ use super::Prober;
 use crate::cli::Repeat;
 use crate::report::{self, Ending, Event};
 use crate::signals::Signals;
+use crate::stdout::Stdout;
 
 /// Probes as often as `repeat` says, or until a signal comes; then reports what was seen, and ends with its status.
 pub(super) async fn run(prober: &Prober<'_>, repeat: Repeat) -> anyhow::Result<Ending> {
@@ -40,7 +41,7 @@ pub(super) async fn run(prober: &Prober<'_>, repeat: Repeat) -> anyhow::Result<E
 
 fn summarize(prober: &Prober<'_>, series: &[ProbeSeries]) -> anyhow::Result<()> {
     for (endpoint, series) in prober.endpoints.iter().zip(series) {
-        report::print(&Event::Summary { endpoint, series })
+        report::print(&Event::Summary { endpoint, series }, &mut Stdout)
             .map_err(|cause| Error::local("write to stdout", cause))?;
     }
     Ok(())

@@ -14,10 +14,9 @@ use std::time::Instant;
 use astream::{Address, Endpoint, Error, StreamReader, TlsInfo, Totals};
 
 use crate::cli::Report;
-use crate::stdout::Stdout;
 use event::Level;
 pub use event::{Event, Hinted};
-pub use exit::{Ending, finish, not_run};
+pub use exit::{Ending, finish, not_run, status};
 pub use log::Quietness;
 pub use probed::Checked;
 
@@ -54,17 +53,17 @@ pub fn report(event: &Event) {
     let _ = written;
 }
 
-/// Prints an event on stdout, because it is what the program was run for, without the prefix.
+/// Prints an event on `stdout`, because it is what the program was run for, without the prefix.
 ///
 /// # Errors
-/// stdout cannot be written.
-pub fn print(event: &Event) -> io::Result<()> {
+/// It cannot be written.
+pub fn print(event: &Event, stdout: &mut impl Write) -> io::Result<()> {
     let wanted = WANTED.get().copied().unwrap_or_default();
     if wanted.quiet {
         return Ok(());
     }
     let line = if wanted.json { event.json() } else { event.text().unwrap_or_default() };
-    Stdout.write_all((line + "\n").as_bytes())
+    stdout.write_all((line + "\n").as_bytes())
 }
 
 /// A connection is open.
