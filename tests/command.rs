@@ -110,9 +110,10 @@ fn its_end_is_that_of_the_connection_although_another_process_has_its_stdout() {
 
 #[test]
 fn a_client_that_goes_away_ends_the_command_and_its_group() {
-    // The group has two processes, each of which reports the signal.
-    let script = "(trap 'echo inner >&2; exit' TERM; while :; do sleep 0.05; done) & \
-                  trap 'echo outer >&2; exit' TERM; echo ready; while :; do sleep 0.05; done";
+    // The group has two processes, and each reports the signal. The inner one is the last to be ready.
+    let script = "trap 'echo outer >&2; exit' TERM; \
+                  (trap 'echo inner >&2; exit' TERM; echo ready; while :; do sleep 0.05; done) & \
+                  while :; do sleep 0.05; done";
     let server = Server::of(&[], script);
     reset(server.client_after("ready\n"));
     let mut missing = vec!["inner", "outer"];

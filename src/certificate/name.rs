@@ -19,19 +19,20 @@ const ATTRIBUTES: [(&str, &str); 12] = [
     ("1.2.840.113549.1.9.1", "emailAddress"),
 ];
 
+/// The attributes of each part of a name: their kinds and their values.
+fn parts<'a>(name: Value<'a>) -> Option<Vec<Vec<[Value<'a>; 2]>>> {
+    let attribute = |attribute: Value<'a>| attribute.items()?.try_into().ok();
+    let part = |part: Value<'a>| part.items()?.into_iter().map(attribute).collect();
+    name.items()?.into_iter().map(part).collect()
+}
+
 /// `CN=name,O=organisation,C=country`: the last part of the name is written first.
 pub(super) fn text(name: Value<'_>) -> Option<String> {
-    let parts: Option<Vec<_>> = name.items()?.into_iter().rev().map(part).collect();
-    Some(parts?.join(","))
+    let part = |part: Vec<_>| Some(part.into_iter().map(attribute).collect::<Option<Vec<_>>>()?.join("+"));
+    Some(parts(name)?.into_iter().rev().map(part).collect::<Option<Vec<_>>>()?.join(","))
 }
 
-fn part(part: Value<'_>) -> Option<String> {
-    let attributes: Option<Vec<_>> = part.items()?.into_iter().map(attribute).collect();
-    Some(attributes?.join("+"))
-}
-
-fn attribute(attribute: Value<'_>) -> Option<String> {
-    let [kind, value] = attribute.items()?[..] else { return None };
+fn attribute([kind, value]: [Value<'_>; 2]) -> Option<String> {
     let kind = kind.object_identifier()?;
     let known = ATTRIBUTES.iter().find(|(id, _)| *id == kind);
     Some(match known.zip(string(value)) {
@@ -69,8 +70,8 @@ fn string(value: Value<'_>) -> Option<String> {
 /// Whether two names are the same, however their strings are encoded (RFC 5280, 7.1): an authority may encode
 /// its own name differently in its certificate and in its revocation lists.
 pub(super) fn is_same(one: Value<'_>, other: Value<'_>) -> bool {
-    let parts = |name| folded(name).filter(|parts| !parts.is_empty());
-    one.whole == other.whole || parts(one).is_some_and(|one| parts(other) == Some(one))
+    let known = |name| folded(name).filter(|parts| !parts.is_empty());
+    one.whole == other.whole || known(one).is_some_and(|one| known(other) == Some(one))
 }
 
 /// The kind of an attribute, and its value without differences of case and white space.
@@ -78,22 +79,20 @@ type Folded<'a> = (&'a [u8], String);
 
 /// The attributes of each part.
 fn folded(name: Value<'_>) -> Option<Vec<Vec<Folded<'_>>>> {
-    name.items()?.into_iter().map(folded_part).collect()
+    let part = |part: Vec<_>| {
+        let mut attributes: Vec<_> = part.into_iter().map(folded_attribute).collect();
+        attributes.sort();
+        attributes
+    };
+    Some(parts(name)?.into_iter().map(part).collect())
 }
 
-fn folded_part(part: Value<'_>) -> Option<Vec<Folded<'_>>> {
-    let mut attributes: Vec<_> = part.items()?.into_iter().map(folded_attribute).collect::<Option<_>>()?;
-    attributes.sort();
-    Some(attributes)
-}
-
-fn folded_attribute(attribute: Value<'_>) -> Option<Folded<'_>> {
-    let [kind, value] = attribute.items()?[..] else { return None };
+fn folded_attribute([kind, value]: [Value<'_>; 2]) -> Folded<'_> {
     let text = match string(value) {
         Some(text) => text.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" "),
         None => format!("#{}", hex(value.whole)),
     };
-    Some((kind.content, text))
+    (kind.content, text)
 }
 
 /// RFC 4514, 2.4. Characters that a terminal would act upon are escaped as NUL is: each byte as `\XX`.

@@ -9,6 +9,26 @@ use crate::stream::ConnectOptions;
 use crate::transport::{DatagramDial, connect_datagrams, name_setters};
 
 /// How to open a session of datagrams.
+///
+/// # Example
+///
+/// ```
+/// use std::net::{IpAddr, Ipv4Addr};
+/// use std::time::Duration;
+///
+/// use astream::{DatagramOptions, Family};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), astream::Error> {
+/// let [second, minute] = [1, 60].map(Duration::from_secs);
+/// let options = DatagramOptions::new().family(Family::V4).numeric(true).timeout(second).idle_timeout(minute);
+/// let from_here = options.clone().local_addr(IpAddr::from(Ipv4Addr::LOCALHOST));
+/// let often = from_here.resolved(&"127.0.0.1:53".parse()?).await?;
+/// let to_all_machines = options.interface("eth0").broadcast(true);
+/// # Ok(())
+/// # }
+/// ```
+#[must_use]
 #[derive(Debug, Clone, Default)]
 pub struct DatagramOptions {
     /// As a connection is opened, as far as that has a meaning for messages.
@@ -17,6 +37,7 @@ pub struct DatagramOptions {
     broadcast: bool,
 }
 
+/// All of these are used in the [example](DatagramOptions#example).
 impl DatagramOptions {
     /// The defaults: both families, names looked up within 30 s.
     pub fn new() -> Self {
@@ -31,27 +52,23 @@ impl DatagramOptions {
     name_setters!(how.names);
 
     /// How long looking the name up may take; 30 s by default. `None` is no limit.
-    #[must_use]
     pub fn timeout(self, limit: impl Into<Option<Duration>>) -> Self {
         Self { how: self.how.timeout(limit), ..self }
     }
 
     /// Ends a session in which nothing has moved either way for this long, by default never: a call that receives
     /// then fails with [`Error::Idle`]. The clock runs only while a call waits to receive.
-    #[must_use]
     pub fn idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.idle = limit.into();
         self
     }
 
     /// Sends from this address, port or interface; the system chooses them by default. asyncio's `local_addr`.
-    #[must_use]
     pub fn local_addr(self, source: impl Into<Source>) -> Self {
         Self { how: self.how.local_addr(source), ..self }
     }
 
     /// Sends by this network interface, `eth0` say, also to a multicast group.
-    #[must_use]
     pub fn interface(self, name: impl Into<String>) -> Self {
         let source = self.how.source().interface(name);
         self.local_addr(source)
@@ -59,7 +76,6 @@ impl DatagramOptions {
 
     /// Allows the address to stand for all machines of a network, and receives from all of them. asyncio's
     /// `allow_broadcast`.
-    #[must_use]
     pub fn broadcast(mut self, yes: bool) -> Self {
         self.broadcast = yes;
         self

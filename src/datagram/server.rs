@@ -24,6 +24,7 @@ const IDLE: Duration = Duration::from_secs(60);
 const SESSIONS: usize = 1024;
 
 /// How to serve datagrams.
+#[must_use]
 #[derive(Debug, Clone)]
 pub struct DatagramServerOptions {
     names: Names,
@@ -48,7 +49,6 @@ impl DatagramServerOptions {
     name_setters!(names);
 
     /// Receives only what comes in by this network interface, `eth0` say; a multicast group is joined there.
-    #[must_use]
     pub fn interface(mut self, name: impl Into<String>) -> Self {
         self.interface = Some(name.into());
         self
@@ -56,7 +56,6 @@ impl DatagramServerOptions {
 
     /// Ends a session in which nothing has moved either way for this long; 60 s by default. A call that receives
     /// then fails with [`Error::Idle`]. The clock runs only while a call waits to receive. `None` is no limit.
-    #[must_use]
     pub fn idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.idle = limit.into();
         self
@@ -64,7 +63,6 @@ impl DatagramServerOptions {
 
     /// How many sessions there are at most; 1024 by default, and at least one. A newcomer takes the place of the one
     /// that was idle longest.
-    #[must_use]
     pub fn max_sessions(mut self, sessions: usize) -> Self {
         self.sessions = sessions;
         self

@@ -21,6 +21,7 @@ use crate::error::Error;
 /// }
 /// # Ok::<(), astream::Error>(())
 /// ```
+#[must_use]
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Source {
     pub(crate) ip: Option<IpAddr>,
@@ -34,14 +35,12 @@ pub struct Source {
 impl Source {
     /// The packets go through this interface whatever the routes say (`SO_BINDTODEVICE`). Linux only:
     /// elsewhere connecting fails with [`Error::Source`].
-    #[must_use]
     pub fn interface(mut self, name: impl Into<String>) -> Self {
         self.interface = Some(name.into());
         self
     }
 
     /// The port; 0 lets the system choose.
-    #[must_use]
     pub fn port(mut self, port: u16) -> Self {
         self.port = port;
         self

@@ -15,6 +15,26 @@ use crate::transport::tls::{Connector, TlsClient};
 use crate::transport::{Dial, Eyeballs, Known, Names, ThisEnd, is_target, name_setters};
 
 /// How to open a connection.
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use astream::{ConnectOptions, Family, StartTls, TlsClient};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), astream::Error> {
+/// let [second, minute] = [1, 60].map(Duration::from_secs);
+/// let patient = ConnectOptions::new().timeout(5 * second).retry_for(minute).idle_timeout(5 * minute);
+/// let mail = patient.clone().tls(TlsClient::new()).starttls(StartTls::Smtp).limit(1024).close_timeout(second);
+/// let racing = patient.clone().first_family(Family::V4).happy_eyeballs_delay(second / 10).interleave(2);
+/// let direct = patient.family(Family::V4).numeric(true).multipath(true).by_streams(true);
+/// let often = direct.resolved(&"127.0.0.1:80".parse()?).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[must_use]
 #[derive(Debug, Clone)]
 pub struct ConnectOptions {
     pub(crate) names: Names,
@@ -46,6 +66,7 @@ impl Default for ConnectOptions {
     }
 }
 
+/// Most of these are used in the [example](ConnectOptions#example), and proxies in that of [`Proxy`].
 impl ConnectOptions {
     /// The defaults: both families, names looked up, 30 s, no TLS, lines of up to 64 KiB.
     pub fn new() -> Self {
@@ -58,7 +79,6 @@ impl ConnectOptions {
     /// connected to from here. [`family`](Self::family) is then about that connection; with
     /// [`numeric`](Self::numeric) the target too must be an IP address. TLS is with the target all the same, and
     /// verified for its name.
-    #[must_use]
     pub fn proxy(mut self, proxy: Proxy) -> Self {
         self.proxies.push(proxy);
         self
@@ -80,7 +100,6 @@ impl ConnectOptions {
     /// let options = ConnectOptions::new().local_addr(Source::from(IpAddr::from(Ipv4Addr::LOCALHOST)));
     /// let by_port = ConnectOptions::new().local_addr(Source::default().port(1024));
     /// ```
-    #[must_use]
     pub fn local_addr(mut self, source: impl Into<Source>) -> Self {
         self.this_end.source = Some(Arc::new(source.into()));
         self
@@ -88,7 +107,6 @@ impl ConnectOptions {
 
     /// Uses several paths at once, and goes on when one of them fails, if the peer has multipath TCP as well
     /// (RFC 8684); otherwise plain TCP. Linux only: elsewhere connecting fails with [`Error::Connect`].
-    #[must_use]
     pub fn multipath(mut self, yes: bool) -> Self {
         self.this_end.multipath = yes;
         self
@@ -96,7 +114,6 @@ impl ConnectOptions {
 
     /// How long one address of a name has before the next one is tried beside it; 250 ms by default
     /// (RFC 8305, 5). `None` tries one after the other. asyncio's `happy_eyeballs_delay`.
-    #[must_use]
     pub fn happy_eyeballs_delay(mut self, delay: impl Into<Option<Duration>>) -> Self {
         self.eyeballs.delay = delay.into();
         self
@@ -104,7 +121,6 @@ impl ConnectOptions {
 
     /// The family whose addresses are tried first; [`Family::Any`], the default, is the one that the resolver
     /// puts first.
-    #[must_use]
     pub fn first_family(mut self, family: Family) -> Self {
         self.eyeballs.first = family;
         self
@@ -112,7 +128,6 @@ impl ConnectOptions {
 
     /// How many addresses of the first family are tried before the two take turns; 1 by default. 0 does not
     /// make them take turns at all. asyncio's `interleave`.
-    #[must_use]
     pub fn interleave(mut self, addresses: usize) -> Self {
         self.eyeballs.lead = addresses;
         self
@@ -121,7 +136,6 @@ impl ConnectOptions {
     /// The limit of the whole set-up: name, connection, STARTTLS and TLS handshake; 30 s by default. `None`
     /// is no limit: then only the system limits connecting, and a server that sends nothing is waited for
     /// without end.
-    #[must_use]
     pub fn timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.timeout = limit.into();
         self
@@ -132,14 +146,12 @@ impl ConnectOptions {
     /// side has to change, does not pass. The pauses grow from 50 ms to 1 s. [`timeout`](Self::timeout) is the
     /// limit of each try, and this the limit of all together, after which the error is that of the last one. What
     /// is waited for is logged as a warning, once for each reason.
-    #[must_use]
     pub fn retry_for(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.retry = limit.into().map(Retry::For);
         self
     }
 
     /// Speaks TLS.
-    #[must_use]
     pub fn tls(mut self, tls: TlsClient) -> Self {
         self.tls = Some(tls);
         self
@@ -148,7 +160,6 @@ impl ConnectOptions {
     /// Asks the server in its own protocol to start TLS, and then speaks TLS, with the options of `tls` or
     /// else the defaults. The greeting before the handshake is not passed on: a mail client greets the server
     /// anew.
-    #[must_use]
     pub fn starttls(mut self, protocol: StartTls) -> Self {
         self.starttls = Some(protocol);
         self.tls.get_or_insert_default();

@@ -24,7 +24,6 @@ impl Default for Limits {
 macro_rules! limit_setters {
     () => {
         /// The most bytes of a line, or before a separator.
-        #[must_use]
         pub fn limit(mut self, bytes: usize) -> Self {
             self.limits.line = bytes;
             self
@@ -32,7 +31,6 @@ macro_rules! limit_setters {
 
         /// How long [`wait_closed`](crate::StreamWriter::wait_closed), or a writer that was dropped, waits for a
         /// peer that takes nothing, and then for its end; 30 s by default. `None` is no limit.
-        #[must_use]
         pub fn close_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
             self.limits.close = limit.into();
             self
@@ -41,7 +39,6 @@ macro_rules! limit_setters {
         /// The idle timeout: a connection on which nothing has moved in either direction for this long fails
         /// with [`Error::Idle`](crate::Error::Idle), as do the calls that wait for it. There is none by default.
         /// The clock runs only while a call waits for the network.
-        #[must_use]
         pub fn idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
             self.limits.idle = limit.into();
             self
@@ -49,7 +46,6 @@ macro_rules! limit_setters {
 
         /// Moves all bytes through the streams even if the kernel could move them by itself, to find out which
         /// of the two is at fault.
-        #[must_use]
         pub fn by_streams(mut self, yes: bool) -> Self {
             self.limits.by_streams = yes;
             self

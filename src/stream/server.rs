@@ -16,6 +16,20 @@ use crate::transport::tls::TlsServer;
 use crate::transport::{Listen, Listening, name_setters};
 
 /// How to serve.
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use astream::{Family, ServerOptions};
+///
+/// let [second, minute] = [1, 60].map(Duration::from_secs);
+/// let bound = ServerOptions::new().family(Family::V4).numeric(true).backlog(128).reuse_port(true).unix_mode(0o660);
+/// let strict = bound.handshake_timeout(5 * second).idle_timeout(minute).close_timeout(second).limit(1024);
+/// let wide = strict.multipath(true).by_streams(true);
+/// ```
+#[must_use]
 #[derive(Debug, Clone)]
 pub struct ServerOptions {
     pub(super) listen: Listen,
@@ -35,6 +49,7 @@ impl Default for ServerOptions {
     }
 }
 
+/// Most of these are used in the [example](ServerOptions#example), and TLS in that of [`TlsServer`].
 impl ServerOptions {
     /// The defaults: both families, names looked up, no TLS, a line limit of 64 KiB.
     pub fn new() -> Self {
@@ -45,7 +60,6 @@ impl ServerOptions {
 
     /// How many connections may wait to be accepted, if the system allows that many (`net.core.somaxconn`);
     /// 4096 by default. Others are refused or retry. asyncio's `backlog`.
-    #[must_use]
     pub fn backlog(mut self, connections: u32) -> Self {
         self.listen.backlog = connections;
         self
@@ -53,14 +67,12 @@ impl ServerOptions {
 
     /// Lets other sockets that set the same listen on the same port: the system shares the connections
     /// among them (`SO_REUSEPORT`). For TCP only. asyncio's `reuse_port`.
-    #[must_use]
     pub fn reuse_port(mut self, yes: bool) -> Self {
         self.listen.reuse_port = yes;
         self
     }
 
     /// The permissions of the path of a Unix socket: who may connect. `0o600` by default, for its owner alone.
-    #[must_use]
     pub fn unix_mode(mut self, mode: u32) -> Self {
         self.listen.mode = mode;
         self
@@ -68,21 +80,18 @@ impl ServerOptions {
 
     /// Uses multipath TCP with the clients that have it (RFC 8684). Linux only: elsewhere listening fails with
     /// [`Error::Bind`].
-    #[must_use]
     pub fn multipath(mut self, yes: bool) -> Self {
         self.listen.multipath = yes;
         self
     }
 
     /// Speaks TLS.
-    #[must_use]
     pub fn tls(mut self, tls: TlsServer) -> Self {
         self.tls = Some(tls);
         self
     }
 
     /// The limit of a client's TLS handshake; 30 s by default. `None` is no limit.
-    #[must_use]
     pub fn handshake_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.handshake_timeout = limit.into();
         self
@@ -99,6 +108,29 @@ impl ServerOptions {
 }
 
 /// A server that is listening. Dropping it stops the listening; open connections go on.
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use astream::{ServerOptions, StreamWriter, start_server};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), astream::Error> {
+/// let handler = |_reader, writer: StreamWriter| async move { writer.write(b"hello\n") };
+/// let server = start_server(handler, &"127.0.0.1:0".parse()?, &ServerOptions::new()).await?;
+/// println!("listening on {}", server.local_addrs()[0]);
+/// // Until something asks for the end: here at once.
+/// let (served, ()) = tokio::join!(server.serve_forever(), async { server.close() });
+/// assert!(served.is_ok() && !server.is_serving());
+/// server.close_clients();
+/// if tokio::time::timeout(Duration::from_secs(5), server.wait_closed()).await.is_err() {
+///     server.abort_clients();
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Server {
     listening: Listening,
@@ -108,6 +140,7 @@ pub struct Server {
     runtime: Handle,
 }
 
+/// These are used in the [example](Server#example), or have one of their own.
 impl Server {
     /// Serves each connection in a task of its own.
     pub(super) fn run<H, F>(handler: H, listening: Listening, admission: Arc<Admission>) -> Self

@@ -23,14 +23,12 @@ pub(crate) struct Names {
 macro_rules! name_setters {
     ($($field:ident).+) => {
         /// Uses addresses of one family only.
-        #[must_use]
         pub fn family(mut self, family: crate::endpoint::Family) -> Self {
             self.$($field).+.family = family;
             self
         }
 
         /// Looks no names up.
-        #[must_use]
         pub fn numeric(mut self, yes: bool) -> Self {
             self.$($field).+.numeric = yes;
             self

@@ -24,6 +24,7 @@ use crate::relay::{Party, Plan, Stop, relay};
 use crate::stream::{StreamReader, StreamWriter, can_block};
 
 /// How bytes are exchanged with a peer: what is sent and received, and what ends it.
+#[must_use]
 #[derive(Debug, Clone)]
 pub struct Exchange {
     send: bool,
@@ -57,35 +58,30 @@ impl Exchange {
     }
 
     /// Sends only: what is received is dropped, because unread bytes would reset the connection.
-    #[must_use]
     pub fn send_only(mut self, yes: bool) -> Self {
         self.receive = !yes;
         self
     }
 
     /// Receives only: stdin is not read, and our end is sent after the peer's.
-    #[must_use]
     pub fn receive_only(mut self, yes: bool) -> Self {
         self.send = !yes;
         self
     }
 
     /// Whether the end of stdin is sent at once, or only after the peer's end.
-    #[must_use]
     pub fn half_close(mut self, yes: bool) -> Self {
         self.half_close = yes;
         self
     }
 
     /// Ends when the peer ends, as if stdin were a terminal.
-    #[must_use]
     pub fn exit_on_close(mut self, yes: bool) -> Self {
         self.exit_on_close = yes;
         self
     }
 
     /// Sends CRLF for LF; a CRLF is unchanged.
-    #[must_use]
     pub fn crlf(mut self, yes: bool) -> Self {
         self.crlf = yes;
         self
@@ -93,7 +89,6 @@ impl Exchange {
 
     /// Of datagrams, which have no end: how long nothing comes after the end of stdin until that is all; 1 s by
     /// default. With `None` it never is.
-    #[must_use]
     pub fn quiet_time(mut self, time: impl Into<Option<Duration>>) -> Self {
         self.quiet_time = time.into();
         self
@@ -113,6 +108,7 @@ impl Exchange {
 ///
 /// Over a plain socket the kernel moves the bytes by itself if it can; under TLS each direction has a thread
 /// of its own.
+#[must_use]
 #[derive(Debug, Clone, Default)]
 pub struct Stdio {
     exchange: Exchange,
@@ -127,7 +123,6 @@ impl Stdio {
 
     /// Says that nothing else runs on this thread and its runtime, so that it may be blocked while stdout
     /// takes nothing, which saves a thread.
-    #[must_use]
     pub fn may_block(mut self, yes: bool) -> Self {
         self.may_block = yes;
         self

@@ -47,6 +47,7 @@ use target::Target;
 /// # Ok(())
 /// # }
 /// ```
+#[must_use]
 #[derive(Debug, Clone)]
 pub struct Proxy {
     scheme: Scheme,
@@ -67,14 +68,12 @@ enum Scheme {
 impl Proxy {
     /// Who we are, for a proxy that asks. SOCKS5 sends both in clear; HTTP by Digest where the proxy offers it
     /// (RFC 7616), else by Basic, which `https` alone protects. SOCKS4 has no secrets, and gets the user.
-    #[must_use]
     pub fn login(mut self, user: impl Into<String>, secret: impl Into<String>) -> Self {
         self.login = Some(Login::new(user.into(), secret.into()));
         self
     }
 
     /// How an `https` proxy is verified: by default its chain and its name, against the system's roots.
-    #[must_use]
     pub fn tls(mut self, tls: TlsClient) -> Self {
         self.tls = tls;
         self

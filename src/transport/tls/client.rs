@@ -32,6 +32,7 @@ use crate::transport::{Prefixed, Shared};
 /// let tls = TlsClient::new().alpn(["h2", "http/1.1"]).versions(TlsVersion::V1_3..=TlsVersion::V1_3);
 /// let options = ConnectOptions::new().tls(tls);
 /// ```
+#[must_use]
 #[derive(Debug, Clone, Default)]
 pub struct TlsClient {
     roots: Vec<Contents<PemCertificate>>,
@@ -54,7 +55,6 @@ impl TlsClient {
 
     /// Trusts the certificates of this PEM file instead of the system's roots; may be given repeatedly. The
     /// file is read for the first connection and then kept, as the system's roots are.
-    #[must_use]
     pub fn roots(mut self, file: impl Into<PathBuf>) -> Self {
         self.roots.push(Contents::of_file(file));
         self
@@ -62,7 +62,6 @@ impl TlsClient {
 
     /// Trusts the certificates in these bytes, as [`roots`](Self::roots) does those of a file. They are PEM, or
     /// DER: one certificate, or several one after the other (Python's `cadata`).
-    #[must_use]
     pub fn roots_from_bytes(mut self, bytes: impl AsRef<[u8]>) -> Self {
         self.roots.push(Contents::of_bytes(bytes));
         self
@@ -73,7 +72,6 @@ impl TlsClient {
     /// signed, even an expired list. Moreover the server's own certificate must be covered by such a list
     /// that is current; the certificates of its issuers must be if there is a list by their issuer. Pins, and
     /// a server's certificate that is itself a trusted authority's, need no list.
-    #[must_use]
     pub fn revocations(mut self, file: impl Into<PathBuf>) -> Self {
         self.crls.push(Contents::of_file(file));
         self
@@ -81,35 +79,30 @@ impl TlsClient {
 
     /// Refuses certificates that a revocation list in these bytes names, PEM or DER, as
     /// [`revocations`](Self::revocations) does with a file.
-    #[must_use]
     pub fn revocations_from_bytes(mut self, bytes: impl AsRef<[u8]>) -> Self {
         self.crls.push(Contents::of_bytes(bytes));
         self
     }
 
     /// Presents this certificate if the server asks for one.
-    #[must_use]
     pub fn identity(mut self, identity: Identity) -> Self {
         self.identity = Some(identity);
         self
     }
 
     /// The name to ask for (SNI) and to verify, instead of the endpoint's host.
-    #[must_use]
     pub fn server_name(mut self, name: impl Into<String>) -> Self {
         self.server_name = Some(name.into());
         self
     }
 
     /// Accepts a server with this public key, whatever its chain and name; may be given repeatedly.
-    #[must_use]
     pub fn pin(mut self, pin: Pin) -> Self {
         self.pins.push(pin);
         self
     }
 
     /// Accepts any server: anyone on the network path can read and change everything.
-    #[must_use]
     pub fn danger_no_verification(mut self, yes: bool) -> Self {
         self.danger_no_verification = yes;
         self
@@ -119,7 +112,6 @@ impl TlsClient {
 
     /// Accepts only a key exchange that is safe from quantum computers, that is one with ML-KEM (FIPS 203), which
     /// needs TLS 1.3; by default it is preferred.
-    #[must_use]
     pub fn require_post_quantum(mut self, yes: bool) -> Self {
         self.negotiation.post_quantum = yes;
         self

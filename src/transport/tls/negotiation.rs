@@ -128,7 +128,6 @@ impl Negotiation {
 macro_rules! negotiation_setters {
     () => {
         /// The versions to speak; all of them by default.
-        #[must_use]
         pub fn versions(mut self, versions: std::ops::RangeInclusive<TlsVersion>) -> Self {
             self.negotiation.versions = versions;
             self
@@ -136,7 +135,6 @@ macro_rules! negotiation_setters {
 
         /// The application protocols to agree on, the best first (ALPN, RFC 7301). A peer that agrees to none of
         /// them is refused.
-        #[must_use]
         pub fn alpn(mut self, protocols: impl IntoIterator<Item = impl Into<String>>) -> Self {
             self.negotiation.protocols = protocols.into_iter().map(Into::into).collect();
             self
@@ -144,7 +142,6 @@ macro_rules! negotiation_setters {
 
         /// Treats an end without `close_notify` as a clean one. Safe only if the protocol itself marks where its
         /// data end.
-        #[must_use]
         pub fn ignore_unexpected_eof(mut self, yes: bool) -> Self {
             self.ignore_unexpected_eof = yes;
             self

@@ -36,6 +36,7 @@ use crate::transport::{Prefixed, Shared};
 /// # #[cfg(not(feature = "generate"))]
 /// # fn main() {}
 /// ```
+#[must_use]
 #[derive(Debug, Clone)]
 pub struct TlsServer {
     identity: Identity,
@@ -64,7 +65,6 @@ impl TlsServer {
 
     /// Requires every client to present a certificate issued under the certificates of this PEM file; may be
     /// given repeatedly.
-    #[must_use]
     pub fn client_roots(mut self, file: impl Into<PathBuf>) -> Self {
         self.client_roots.push(Contents::of_file(file));
         self
@@ -72,7 +72,6 @@ impl TlsServer {
 
     /// Requires a certificate issued under the certificates in these bytes, PEM or DER, as
     /// [`client_roots`](Self::client_roots) does with a file.
-    #[must_use]
     pub fn client_roots_from_bytes(mut self, bytes: impl AsRef<[u8]>) -> Self {
         self.client_roots.push(Contents::of_bytes(bytes));
         self
@@ -80,7 +79,6 @@ impl TlsServer {
 
     /// Refuses clients by the revocation lists of this PEM file, as
     /// [`TlsClient::revocations`](crate::TlsClient::revocations) refuses servers; may be given repeatedly.
-    #[must_use]
     pub fn client_revocations(mut self, file: impl Into<PathBuf>) -> Self {
         self.crls.push(Contents::of_file(file));
         self
@@ -88,7 +86,6 @@ impl TlsServer {
 
     /// Refuses clients by the revocation lists in these bytes, PEM or DER, as
     /// [`client_revocations`](Self::client_revocations) does with a file.
-    #[must_use]
     pub fn client_revocations_from_bytes(mut self, bytes: impl AsRef<[u8]>) -> Self {
         self.crls.push(Contents::of_bytes(bytes));
         self
