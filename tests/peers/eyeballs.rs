@@ -41,11 +41,14 @@ impl Network {
         Self { keeper, folder: tempfile::tempdir().unwrap() }
     }
 
-    /// Our program in this network.
-    fn astream(&self, args: &[&str]) -> Program {
+    /// A program in this network.
+    fn run(&self, program: &str) -> Program {
         let keeper = self.keeper.pid().as_raw_nonzero().to_string();
-        let enter = peer("nsenter").args(["--preserve-credentials", "-U", "-n", "-t", &keeper]);
-        enter.args([env!("CARGO_BIN_EXE_astream")]).args(args)
+        peer("nsenter").args(["--preserve-credentials", "-U", "-n", "-t", &keeper, program])
+    }
+
+    fn astream(&self, args: &[&str]) -> Program {
+        self.run(env!("CARGO_BIN_EXE_astream")).args(args)
     }
 
     /// A server at 127.0.0.1 and its port, at which every other address of this machine refuses.
@@ -143,6 +146,29 @@ fn silent_addresses_alone_are_a_timeout_that_names_its_step() {
     assert_eq!(tried(&said)[..3], all, "{}", said.description());
     let expected = format!("connecting to name.test:9 ({}): timed out after 2 s", all.join(", "));
     assert!(said.stderr.lines().last().unwrap().contains(&expected), "{}", said.description());
+}
+
+#[test]
+fn datagrams_from_one_port_go_on_to_the_other_family_too() {
+    let network = Network::new();
+    let server = network.astream(&["listen", "-u", "127.0.0.1", "0", "--echo"]).start();
+    let client = network.connect(&["::1", "127.0.0.1"], &server.port()).args(["-u", "-s", ":5000"]);
+    let said = client.input("x").run().status(0).stdout(b"x");
+    assert!(said.stderr.contains("to 127.0.0.1:"), "{}", said.description());
+}
+
+#[test]
+fn a_refusal_that_takes_its_time_reaches_who_only_sends() {
+    let network = Network::new();
+    let server = network.astream(&["listen", "-u", "127.0.0.1", "0"]).start();
+    let port = server.port();
+    // The message goes at once; what answers it has to wait for 14 ms.
+    let slow = "qdisc add dev lo root tbf rate 40kbit burst 300 latency 10s";
+    network.run("tc").env("PATH", "/usr/sbin:/usr/bin").args(slow.split(' ')).run().status(0);
+    let message = [b'x'; 100];
+    let client = network.connect(&["::1", "127.0.0.1"], &port).args(["-u", "--send-only"]);
+    client.input(message).run().status(0);
+    server.until_stdout(&message);
 }
 
 #[test]

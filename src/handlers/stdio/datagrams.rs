@@ -86,6 +86,7 @@ impl Receiving<'_> {
                 within(quiet_time(), std::future::pending::<()>()).await
             };
             tokio::select! {
+                biased;
                 received = self.session.receive_batch() => match received {
                     Ok(messages) => {
                         self.is_answered = true;
@@ -96,8 +97,9 @@ impl Receiving<'_> {
                     Err(error) => return Err(error),
                 },
                 () = sleep(NOTICE), if is_open() && self.refused.is_some() && !self.is_reported => {
-                    self.is_reported = true;
-                    if let Some(error) = &self.refused {
+                    // Its end may have come meanwhile.
+                    self.is_reported = is_open();
+                    if let Some(error) = self.refused.as_ref().filter(|_| self.is_reported) {
                         tracing::warn!("{error}; sending goes on");
                     }
                 }
