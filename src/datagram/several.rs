@@ -162,7 +162,7 @@ async fn only_so_much_is_kept_for_another_address() {
     let [first, other] = sockets();
     let session = open(&[first.try_clone().unwrap(), other.try_clone().unwrap()]).await;
     for _ in 0..5 {
-        session.send(&[0; 60_000]).await.unwrap();
+        session.send(&vec![0; 60_000]).await.unwrap();
     }
     refuse(&first);
     session.send(b"lost").await.unwrap();

@@ -2,6 +2,7 @@
 //! refuse is it.
 
 use std::io::{self, ErrorKind};
+use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -219,7 +220,7 @@ impl Ways {
             }
         };
         tracing::info!("{}: connection refused; sending to {}", from.peer, next.peer);
-        let before = [&from.before[..], &[from.peer.clone()]].concat();
+        let before = [&from.before[..], slice::from_ref(&from.peer)].concat();
         search.sent = 0;
         self.now.send_replace(Arc::new(Way::connected(next, before)));
         true

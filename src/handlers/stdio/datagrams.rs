@@ -20,6 +20,10 @@ use crate::policy::{Wait, within};
 /// How long a refusal waits to be reported while stdin is open: where stdin ends meanwhile, the result says it.
 const NOTICE: Duration = Duration::from_millis(50);
 
+/// How long a refusal may take where there is another address and no answer is wanted: as long as a stream waits for one
+/// address before it tries the next (RFC 8305).
+const HEAD_START: Duration = Duration::from_millis(250);
+
 /// Each read of stdin is a message: a line of a terminal, and up to 65,507 bytes of anything else; with CRLF half of
 /// that. Each message that comes is written as it comes, without a mark between them.
 ///
@@ -56,7 +60,7 @@ async fn talk(exchange: &Exchange, receiving: &mut Receiving<'_>) -> Result<(), 
     // Who wants no answer need not wait for one, but for a refusal where there is another address.
     let quiet_time = || match exchange.receive {
         true => exchange.quiet_time,
-        false if session.may_go_on() => Some(NOTICE),
+        false if session.may_go_on() => Some(HEAD_START),
         false => Some(Duration::ZERO),
     };
     tokio::try_join!(send, receiving.run(ended, quiet_time)).map(drop)
@@ -86,6 +90,7 @@ impl Receiving<'_> {
                 within(quiet_time(), std::future::pending::<()>()).await
             };
             tokio::select! {
+                biased;
                 received = self.session.receive_batch() => match received {
                     Ok(messages) => {
                         self.is_answered = true;
@@ -96,8 +101,9 @@ impl Receiving<'_> {
                     Err(error) => return Err(error),
                 },
                 () = sleep(NOTICE), if is_open() && self.refused.is_some() && !self.is_reported => {
-                    self.is_reported = true;
-                    if let Some(error) = &self.refused {
+                    // Its end may have come meanwhile.
+                    self.is_reported = is_open();
+                    if let Some(error) = self.refused.as_ref().filter(|_| self.is_reported) {
                         tracing::warn!("{error}; sending goes on");
                     }
                 }

@@ -97,6 +97,10 @@ impl DatagramDial {
     /// Makes a socket send from the source, and gives its address if it has one now.
     fn come_from_source(&self, socket: &Socket, peer: SocketAddr) -> io::Result<Option<SocketAddr>> {
         let Some(source) = &self.dial.this_end.source else { return Ok(None) };
+        // The other family may need the same port next.
+        if matches!(peer, SocketAddr::V6(peer) if peer.ip().to_ipv4_mapped().is_none()) {
+            socket.set_only_v6(true)?;
+        }
         if let Some(interface) = &source.interface {
             send_by(socket, peer.ip(), interface)?;
         }

@@ -69,15 +69,13 @@ impl Prober<'_> {
                 // Boxed: its state is large, and starting a task moves what it is given several times.
                 asked.spawn(Box::pin(async move { (index, how.probe(&endpoint).await) }));
             }
-            let finished = match asked.try_join_next() {
-                Some(finished) => finished,
-                // Nothing is known but not shown while more is waited for.
-                None => {
-                    stdout.flush().map_err(unwritable)?;
-                    let Some(finished) = asked.join_next().await else { return Ok(()) };
-                    finished
-                }
-            };
+            let mut finished = asked.try_join_next();
+            if finished.is_none() {
+                // What is known is shown before more is waited for.
+                stdout.flush().map_err(unwritable)?;
+                finished = asked.join_next().await;
+            }
+            let Some(finished) = finished else { return Ok(()) };
             let (index, probed) = finished?;
             done.insert(index, probed);
             while let Some(probed) = done.remove(&next) {
