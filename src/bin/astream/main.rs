@@ -17,6 +17,7 @@ use std::process::ExitCode;
 
 use cli::{Command, Connect};
 use report::{Ending, Quietness};
+use tokio::runtime::{Builder, Runtime};
 
 fn main() -> ExitCode {
     let command = match cli::parse() {
@@ -35,14 +36,25 @@ fn run(command: &Command) -> anyhow::Result<Ending> {
     }
     descriptors::check()?;
     stdout::restore()?;
-    // Built by hand, and on this thread alone: starting is what a short connection costs.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-    runtime.block_on(async {
+    runtime(command)?.block_on(async {
         match command {
             Command::Connect(args) => connect::run(args).await,
             Command::Listen(args) => listen::run(args).await,
         }
     })
+}
+
+/// Built by hand, and on this thread alone unless it is that of a server: starting is what a short connection costs.
+fn runtime(command: &Command) -> std::io::Result<Runtime> {
+    let threads = match command {
+        Command::Connect(_) => 1,
+        Command::Listen(args) => args.threads(),
+    };
+    let mut builder = if threads > 1 { Builder::new_multi_thread() } else { Builder::new_current_thread() };
+    if threads > 1 {
+        builder.worker_threads(threads).thread_name("server");
+    }
+    builder.enable_io().enable_time().build()
 }
 
 /// A client warns of a connection that is waited for, and of datagrams that are refused while others are sent.

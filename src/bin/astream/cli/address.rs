@@ -38,11 +38,16 @@ impl Address {
         Self { host: host.into(), port: port.map(str::to_owned), ..Self::default() }
     }
 
+    /// Whether stdin is the connection.
+    pub fn is_stdin(&self) -> bool {
+        self.host == "-" && self.port.is_none()
+    }
+
     /// Where a listener gets its connections from.
     pub fn place(&self) -> Result<Place, Error> {
         let host = self.host.to_string_lossy();
         match (host.strip_prefix("fd:"), &self.port) {
-            (None, None) if host == "-" => Ok(Place::Stdin),
+            _ if self.is_stdin() => Ok(Place::Stdin),
             (Some(name), None) => Ok(Place::Given(name.to_owned())),
             _ => self.endpoint().map(Place::Endpoint),
         }

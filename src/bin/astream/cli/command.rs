@@ -15,6 +15,10 @@ pub struct CommandLine {
 }
 
 impl CommandLine {
+    pub fn is_asked_for(&self) -> bool {
+        !self.command.is_empty()
+    }
+
     /// The command, if there is one.
     ///
     /// # Errors

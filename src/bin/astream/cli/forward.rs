@@ -60,6 +60,10 @@ impl ForwardOptions {
         }
     }
 
+    pub fn is_asked_for(&self) -> bool {
+        !self.forward.is_empty()
+    }
+
     pub fn is_tls(&self) -> bool {
         self.forward_tls
     }

@@ -22,6 +22,7 @@ mod usage;
 use std::ffi::OsString;
 use std::iter::once;
 use std::mem::ManuallyDrop;
+use std::thread::available_parallelism;
 
 use clap::error::ErrorKind;
 use clap::{ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -117,6 +118,20 @@ pub struct Listen {
     pub report: Report,
     #[command(flatten)]
     pub tls: ServerTls,
+}
+
+impl Listen {
+    /// How many threads serve connections: one where stdin and stdout do, whose order matters, or there is only one
+    /// connection.
+    pub fn threads(&self) -> usize {
+        let has_handler = self.serve.echo || self.forward.is_asked_for() || self.command.is_asked_for();
+        let is_for_many = has_handler && !self.serve.once && !self.datagrams.udp && !self.address.is_stdin();
+        match self.serve.threads {
+            _ if !is_for_many => 1,
+            Some(threads) => threads.into(),
+            None => available_parallelism().map_or(1, usize::from),
+        }
+    }
 }
 
 /// Why no command is run.
