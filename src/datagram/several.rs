@@ -1,4 +1,4 @@
-//! For tests: a name with several addresses, of which some refuse.
+//! For tests: a name with several addresses. Some of them refuse.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
