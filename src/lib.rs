@@ -74,6 +74,7 @@ pub use stream::{
 };
 pub use transport::Credentials;
 pub use transport::proxy::Proxy;
+pub use transport::proxy_protocol::ProxyProtocol;
 pub use transport::starttls::StartTls;
 pub use transport::tls::{Identity, TlsClient, TlsInfo, TlsServer, TlsVersion};
 

@@ -6,7 +6,7 @@ mod paste;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use astream::handlers::{Echo, Exchange, Forward, Handler, Outcome, SharedStdio, Stdio, stdin_is_null};
+use astream::handlers::{Echo, Exchange, Handler, Outcome, SharedStdio, Stdio, stdin_is_null};
 use astream::{Address, Endpoint, Error, Listener, ServerOptions, StreamReader, StreamWriter, TlsServer};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -30,8 +30,8 @@ pub async fn run(args: &Listen) -> anyhow::Result<Ending> {
     if args.serve.echo {
         return setup.serve(Echo).await;
     }
-    if let Some(target) = args.forward.target()? {
-        return setup.serve(forward(args, target)?).await;
+    if let Some(forward) = args.forwarding()? {
+        return setup.serve(forward).await;
     }
     if let Some(command) = command {
         return setup.serve(command).await;
@@ -41,15 +41,6 @@ pub async fn run(args: &Listen) -> anyhow::Result<Ending> {
     } else {
         setup.serve_one(Stdio::new(exchange(args))).await
     }
-}
-
-fn forward(args: &Listen, target: &Endpoint) -> Result<Forward, Error> {
-    let options = args.reach.options(target, args.forward.cacert())?;
-    let mut options = options.idle_timeout(args.exchange.idle_timeout());
-    if let Some(tls) = args.forward.tls(target, args.tls.ignores_unexpected_eof())? {
-        options = options.tls(tls);
-    }
-    Forward::new(target.clone(), options)
 }
 
 /// A listener with nothing to send ends after the peer: some peers discard their upload when they see an
@@ -114,31 +105,32 @@ impl Setup<'_> {
     /// Listens, and reports that.
     async fn listen(&self) -> Result<Listener, Error> {
         let args = self.args;
-        let listener = Listener::bind(&self.endpoint, &self.options()).await?;
+        let listener = Listener::bind(&self.endpoint, &self.options()?).await?;
         report::report(&Event::Listening { addresses: listener.local_addrs() });
         if let Some(tls) = self.tls.as_ref().filter(|_| args.tls.is_pinned()) {
             let command = &paste::command(listener.local_addrs(), &args.tls, tls.pin());
             report::report(&Event::OwnKey { pin: tls.pin(), kept_in: args.tls.kept_key(), command });
         }
-        if let Some(target) = args.forward.target()?.filter(|_| args.forward.forward_insecure) {
-            report::unverified_target(target);
+        if args.forward.forward_insecure {
+            args.forward.targets().iter().for_each(report::unverified_target);
         }
         Ok(listener)
     }
 
-    fn options(&self) -> ServerOptions {
+    fn options(&self) -> Result<ServerOptions, Error> {
         let args = self.args;
         let options = ServerOptions::new()
             .family(args.address.family())
             .numeric(args.reach.numeric)
             .multipath(args.reach.mptcp)
             .handshake_timeout(args.reach.timeout())
+            .proxy_protocol(args.serve.proxies(&self.endpoint)?)
             .idle_timeout(args.exchange.idle_timeout())
             .by_streams(cli::by_streams());
-        match &self.tls {
+        Ok(match &self.tls {
             Some(tls) => options.tls(tls.clone()),
             None => options,
-        }
+        })
     }
 }
 
