@@ -240,7 +240,7 @@ _astream() {
             return 0
             ;;
         astream__subcmd__listen)
-            opts="-4 -6 -u -m -k -n -w -C -i -v -s -x -h --ipv4 --ipv6 --udp --max-conns --keep-open --once --echo --grace --forward --forward-tls --forward-cacert --forward-servername --forward-pin --forward-insecure --forward-cert --forward-key --numeric --timeout --mptcp --proxy-cacert --crlf --idle-timeout --send-only --recv-only --no-shutdown --shutdown --exit-on-close --verbose --quiet --json --tls --cert --key --cacert --crl --alpn --tls-min --tls-max --ignore-unexpected-eof --retry-for --source --proxy --help"
+            opts="-4 -6 -u -m -k -n -w -C -i -v -s -x -h --ipv4 --ipv6 --udp --max-conns --keep-open --once --echo --proxy-protocol --grace --forward --balance --forward-proxy-protocol --forward-tls --forward-starttls --forward-cacert --forward-servername --forward-pin --forward-insecure --forward-cert --forward-key --numeric --timeout --mptcp --proxy-cacert --crlf --idle-timeout --send-only --recv-only --no-shutdown --shutdown --exit-on-close --verbose --quiet --json --tls --cert --key --cacert --crl --alpn --tls-min --tls-max --ignore-unexpected-eof --retry-for --source --proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -260,6 +260,13 @@ _astream() {
                     fi
                     return 0
                     ;;
+                --proxy-protocol)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
                 --grace)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -269,6 +276,14 @@ _astream() {
                     ;;
                 --forward)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --forward-proxy-protocol)
+                    COMPREPLY=($(compgen -W "v1 v2" -- "${cur}"))
+                    return 0
+                    ;;
+                --forward-starttls)
+                    COMPREPLY=($(compgen -W "smtp lmtp imap pop3 ftp nntp xmpp postgres mysql ldap sieve" -- "${cur}"))
                     return 0
                     ;;
                 --forward-cacert)
@@ -518,12 +533,12 @@ _astream_with_addresses() {
     word="${words[last]}" prev="${words[last-1]}"
     case "$prev" in
         --forward|--servername|--forward-servername) ;;
-        --alpn|--cacert|--cert|--count|--crl|--every|--expires-within|--forward|--forward-cacert|--forward-cert|--forward-key|--forward-pin|--forward-servername|--grace|--idle-timeout|--key|--max-conns|--pin|--proxy|--proxy-cacert|--retry-for|--servername|--source|--starttls|--timeout|--tls-max|--tls-min|-i|-m|-s|-w|-x) return 0 ;;
+        --alpn|--cacert|--cert|--count|--crl|--every|--expires-within|--forward|--forward-cacert|--forward-cert|--forward-key|--forward-pin|--forward-proxy-protocol|--forward-servername|--forward-starttls|--grace|--idle-timeout|--key|--max-conns|--pin|--proxy|--proxy-cacert|--proxy-protocol|--retry-for|--servername|--source|--starttls|--timeout|--tls-max|--tls-min|-i|-m|-s|-w|-x) return 0 ;;
         *)
             [[ "$word" == -* ]] && return 0
             for (( i = 2; i < last; i++ )); do
                 case "${words[i]}" in
-                    --alpn|--cacert|--cert|--count|--crl|--every|--expires-within|--forward|--forward-cacert|--forward-cert|--forward-key|--forward-pin|--forward-servername|--grace|--idle-timeout|--key|--max-conns|--pin|--proxy|--proxy-cacert|--retry-for|--servername|--source|--starttls|--timeout|--tls-max|--tls-min|-i|-m|-s|-w|-x) (( i++ )) ;;
+                    --alpn|--cacert|--cert|--count|--crl|--every|--expires-within|--forward|--forward-cacert|--forward-cert|--forward-key|--forward-pin|--forward-proxy-protocol|--forward-servername|--forward-starttls|--grace|--idle-timeout|--key|--max-conns|--pin|--proxy|--proxy-cacert|--proxy-protocol|--retry-for|--servername|--source|--starttls|--timeout|--tls-max|--tls-min|-i|-m|-s|-w|-x) (( i++ )) ;;
                     -*) ;;
                     *) given=1 ;;
                 esac
