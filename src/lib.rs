@@ -63,7 +63,7 @@ pub use datagram::{
     DatagramOptions, DatagramServer, DatagramServerOptions, Datagrams, MAX_DATAGRAM, open_datagrams,
     probe_datagrams, serve_datagrams,
 };
-pub use endpoint::{Address, Endpoint, Family, Source};
+pub use endpoint::{Address, Endpoint, Family, Networks, Source};
 pub use error::{Attempt, Error, ProxyFault, ResolveFault, Result, Step, TlsFault};
 pub use observe::{Answer, Totals};
 pub use stream::{
@@ -74,6 +74,7 @@ pub use stream::{
 };
 pub use transport::Credentials;
 pub use transport::proxy::Proxy;
+pub use transport::proxy_protocol::ProxyProtocol;
 pub use transport::starttls::StartTls;
 pub use transport::tls::{Identity, TlsClient, TlsInfo, TlsServer, TlsVersion};
 

@@ -3,11 +3,13 @@
 mod support;
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use support::peer::{black_hole, peer, read_all, refusing, reset};
+use rustls::{ServerConnection, StreamOwned};
+use support::certs::{arg, authority};
+use support::peer::{Peer, black_hole, end_tls, peer, peers, read_all, refusing, reset};
 use support::{Running, astream, noise};
 
 const MIB: usize = 1 << 20;
@@ -118,7 +120,7 @@ fn a_client_that_resets_while_the_target_is_being_reached_is_dropped_at_once() {
 fn a_client_that_ends_its_side_while_the_target_is_being_reached_is_served() {
     // Its queue has room again once a connection is accepted from it.
     let listener = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-    listener.bind(&"127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
+    listener.bind(&"127.0.0.1:0".parse::<SocketAddr>().unwrap().into()).unwrap();
     listener.listen(0).unwrap();
     let address = listener.local_addr().unwrap();
     let first = TcpStream::connect(address.as_socket().unwrap()).unwrap();
@@ -211,4 +213,158 @@ fn an_idle_pair_is_dropped() {
     let mut client = dial(&relay);
     assert_eq!(client.read(&mut [0]).unwrap_or(0), 0);
     relay.stderr_line("idle");
+}
+
+/// A target that answers each of so many clients with its name.
+fn named(name: &'static str, clients: usize) -> Peer<Vec<()>> {
+    peers(clients, move |_, mut stream| {
+        stream.write_all(name.as_bytes()).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        read_all(&mut stream);
+    })
+}
+
+/// A relay to all of these, in this order.
+fn relay_to(targets: &[SocketAddr], more: &[&str]) -> Running {
+    let targets = targets.iter().flat_map(|target| ["--forward".to_owned(), target.to_string()]);
+    astream(["listen", "127.0.0.1", "0"]).args(targets).args(more).start()
+}
+
+/// What a client of the relay receives.
+fn answer(address: SocketAddr) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(support::DEADLINE)).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    String::from_utf8(read_all(&mut stream)).unwrap()
+}
+
+#[test]
+fn a_target_that_refuses_or_times_out_is_replaced_by_the_next() {
+    let (hole, (_socket, dead)) = (black_hole("127.0.0.1"), refusing());
+    let target = named("here", 2);
+    let relay = relay_to(&[dead, hole.address, target.address, dead], &["-w", "200ms"]);
+    let address = relay.address();
+    for _ in 0..2 {
+        assert_eq!(answer(address), "here");
+        relay.stderr_line(&format!("cannot connect to {dead}: connection refused; trying the next target"));
+        let hole = format!("connecting to {}: timed out after 200 ms; trying the next target", hole.address);
+        relay.stderr_line(&hole);
+    }
+}
+
+#[test]
+fn all_begin_with_the_first_target_unless_they_are_balanced() {
+    let (first, second) = (named("first", 3), named("second", 0));
+    let relay = relay_to(&[first.address, second.address], &[]);
+    let address = relay.address();
+    assert_eq!([(); 3].map(|()| answer(address)), ["first"; 3]);
+
+    let (one, two, (_socket, dead)) = (named("one", 2), named("two", 3), refusing());
+    let relay = relay_to(&[one.address, dead, two.address], &["--balance"]);
+    let address = relay.address();
+    assert_eq!([(); 5].map(|()| answer(address)), ["one", "two", "two", "one", "two"].map(str::to_owned));
+}
+
+#[test]
+fn if_no_target_can_be_reached_each_is_named_and_the_client_is_reset() {
+    let [(_one, one), (_two, two)] = [(); 2].map(|()| refusing());
+    for more in [&[][..], &["--balance"]] {
+        let relay = relay_to(&[one, two], more);
+        let mut client = dial(&relay);
+        assert!(client.read(&mut [0]).is_err(), "a reset");
+        relay.stderr_line(&format!(
+            "the target: cannot connect to {one} or {two}: {one} and {two}: connection refused"
+        ));
+    }
+    let relay = relay_to(&[one, two], &["--once"]);
+    drop(dial(&relay).read(&mut [0]));
+    relay.wait().status(4);
+}
+
+#[test]
+fn all_targets_are_tried_before_they_are_tried_again() {
+    let ((_socket, dead), (later, waiting)) = (refusing(), refusing());
+    let relay = relay_to(&[dead, waiting], &["--retry-for", "1m"]);
+    let mut client = dial(&relay);
+    client.shutdown(Shutdown::Write).unwrap();
+    let line = relay.stderr_line("trying again for up to 60 s");
+    assert!(line.contains(&format!("{dead} or {waiting}")), "{line}");
+    later.listen(1).unwrap();
+    let (target, _) = later.accept().unwrap();
+    let mut target = TcpStream::from(target);
+    target.write_all(b"at last").unwrap();
+    drop(target);
+    assert_eq!(read_all(&mut client), b"at last");
+}
+
+#[test]
+fn each_target_is_reached_as_the_options_say() {
+    let (_socket, dead) = refusing();
+    let target = peer(|stream| stream.peer_addr().unwrap().ip().to_string());
+    let relay = relay_to(&[dead, target.address], &["-s", "127.0.0.9"]);
+    answer(relay.address());
+    assert_eq!(target.join(), "127.0.0.9");
+
+    let proxy = peers(2, |number, mut stream| {
+        let mut asked = Vec::new();
+        while !asked.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            asked.push(byte[0]);
+        }
+        let answer = ["HTTP/1.1 502 No\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\nthrough"][number];
+        stream.write_all(answer.as_bytes()).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let said = read_all(&mut stream);
+        [asked.split(|byte| *byte == b'\r').next().unwrap(), &said]
+            .map(|text| String::from_utf8_lossy(text).into_owned())
+    });
+    let url = format!("http://{}", proxy.address);
+    let args = ["--forward", "one.test:1", "--forward", "two.test:2", "-x", &url];
+    let relay = astream(["listen", "127.0.0.1", "0", "--forward-proxy-protocol", "v1"]).args(args).start();
+    assert_eq!(answer(relay.address()), "through");
+    relay.stderr_line("502");
+    let [[one, before], [two, header]] = &proxy.join()[..] else { panic!("not two") };
+    assert_eq!([one, two], ["CONNECT one.test:1 HTTP/1.1", "CONNECT two.test:2 HTTP/1.1"]);
+    // It is for the target, not for the proxy.
+    assert_eq!(before, "");
+    assert!(header.starts_with("PROXY TCP4 127.0.0.1 127.0.0.1 "), "{header}");
+}
+
+#[test]
+fn a_target_is_asked_for_tls_in_its_own_protocol() {
+    let authority = authority();
+    let config = authority.server(&authority.localhost(), false);
+    let turns: [(&[u8], &[u8]); 3] = [
+        (b"", b"220 mail\r\n"),
+        (b"EHLO [127.0.0.1]\r\n", b"250-mail\r\n250 STARTTLS\r\n"),
+        (b"STARTTLS\r\n", b"220 go\r\n"),
+    ];
+    let target = peer(move |mut stream| {
+        for (wanted, reply) in turns {
+            let mut said = vec![0; wanted.len()];
+            stream.read_exact(&mut said).unwrap();
+            assert_eq!(said.escape_ascii().to_string(), wanted.escape_ascii().to_string());
+            stream.write_all(reply).unwrap();
+        }
+        let mut tls = StreamOwned::new(ServerConnection::new(config).unwrap(), stream);
+        let got = read_all(&mut tls);
+        tls.write_all(b"under TLS").unwrap();
+        end_tls(&mut tls);
+        got
+    });
+    let starttls = ["--forward-starttls", "smtp", "--forward-cacert", arg(&authority.ca)];
+    let relay = relay(&format!("localhost:{}", target.port()), &[&starttls[..], &["--once"]].concat());
+    let client = astream(["connect", &relay.address().to_string()]).input("in clear").run();
+    client.status(0).stdout(b"under TLS").silent();
+    assert_eq!(target.join(), b"in clear");
+    relay.wait().status(0);
+
+    let declining = peer(|mut stream| {
+        stream.write_all(b"220 mail\r\n250 NOTHING\r\n").unwrap();
+        read_all(&mut stream)
+    });
+    let relay = self::relay(&declining.address.to_string(), &starttls);
+    assert!(dial(&relay).read(&mut [0]).is_err(), "a reset");
+    relay.stderr_line("250 NOTHING");
 }

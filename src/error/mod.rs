@@ -1,5 +1,6 @@
 //! Errors: what was being done, to what, and the cause.
 
+mod attempt;
 mod display;
 mod fault;
 mod io_error;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::certificate::Certificate;
+pub use attempt::Attempt;
 pub(crate) use display::{reason, seconds};
 pub use fault::{ProxyFault, ResolveFault, Step, TlsFault};
 pub(crate) use printable::Printable;
@@ -221,16 +223,6 @@ pub enum Error {
     FellBehind,
 }
 
-/// One address that was tried, and why it failed.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Attempt {
-    /// The address, as text.
-    pub address: String,
-    /// Why it failed.
-    pub cause: Arc<io::Error>,
-}
-
 impl Error {
     /// [`Error::Invalid`]: what is wrong with `text`, and what to write instead.
     pub fn invalid(text: impl fmt::Display, reason: impl fmt::Display) -> Self {
@@ -298,9 +290,3 @@ impl Error {
 /// The message contains everything, the cause included, so no source is given that would repeat it. The
 /// causes are fields.
 impl std::error::Error for Error {}
-
-impl Attempt {
-    pub(crate) fn new(address: impl fmt::Display, cause: io::Error) -> Self {
-        Self { address: address.to_string(), cause: Arc::new(cause) }
-    }
-}

@@ -1,42 +1,47 @@
 //! Relays to another address.
 
 use std::future::Future;
-use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::sync::Mutex;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
+use super::targets::Targets;
 use super::{DatagramHandler, Handler, Outcome};
-use crate::datagram::{DatagramOptions, Datagrams, open_datagrams};
+use crate::datagram::Datagrams;
 use crate::endpoint::Endpoint;
 use crate::error::Error;
 #[cfg(target_os = "linux")]
 use crate::relay::pump;
 use crate::relay::{Direction, Fault, Party, Plan, Stop, relay};
-use crate::stream::{
-    AbortGuard, CLOSE_TIMEOUT, ConnectOptions, StreamReader, StreamWriter, detach, is_bare, open_connection,
-};
+use crate::stream::{AbortGuard, CLOSE_TIMEOUT, ConnectOptions, StreamReader, StreamWriter, detach, is_bare};
+use crate::transport::proxy_protocol::ProxyProtocol;
 
 /// Opens a connection to the target for each client, and feeds the two from each other, under TLS or not on
 /// either side. The end of one direction is passed on, and the other goes on. A failure of one side is never
 /// passed on as a clean end: the other side gets what came before, and is then aborted.
 ///
+/// There may be several targets, of which each client gets one. If none of them can be reached, it is aborted.
+///
 /// As with every handler, sent and received are counted on the client's connection: for a relay the client is
 /// the remote side, and the target the local one.
 ///
 /// Datagrams are relayed too, each session of a client over a socket of its own. With settings of TLS or a proxy each
-/// fails instead: they would leave without.
+/// fails instead: they would leave without. So it does with [`proxy_protocol`](Self::proxy_protocol).
+///
+/// ```
+/// use astream::{ConnectOptions, handlers::Forward};
+///
+/// # fn main() -> Result<(), astream::Error> {
+/// let forward = Forward::new("127.0.0.1:8001".parse()?, ConnectOptions::new())?
+///     .to("127.0.0.1:8002".parse()?, ConnectOptions::new())?
+///     .balance(true);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Forward {
-    target: Endpoint,
-    options: ConnectOptions,
-    /// For datagrams: since when the target's addresses are known, and they, in the options.
-    known: Arc<Mutex<Option<Known>>>,
+    targets: Targets,
+    header: Option<ProxyProtocol>,
 }
-
-/// Since when something is known, and what.
-type Known = (Instant, Result<DatagramOptions, Error>);
 
 impl Forward {
     /// Relays to `target`, which is connected to with `options`.
@@ -45,8 +50,34 @@ impl Forward {
     /// [`Error::Invalid`] for an address that cannot be connected to; [`Error::File`] and
     /// [`Error::Tls`] for settings of TLS that cannot be used.
     pub fn new(target: Endpoint, options: ConnectOptions) -> Result<Self, Error> {
-        options.check(&target)?;
-        Ok(Self { target, options, known: Arc::default() })
+        Self { targets: Targets::default(), header: None }.to(target, options)
+    }
+
+    /// Relays to this target if those before it cannot be reached: each that fails is logged as a warning, and has its
+    /// own time limit. The time of [`retry_for`](ConnectOptions::retry_for) is that of the target which is tried
+    /// first; all are tried, and then all again.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn to(mut self, target: Endpoint, options: ConnectOptions) -> Result<Self, Error> {
+        self.targets.add(target, options)?;
+        Ok(self)
+    }
+
+    /// Whether clients are shared out among the targets: each begins with the next target in turn, and tries the others
+    /// if that one cannot be reached. By default all begin with the first.
+    #[must_use]
+    pub fn balance(mut self, yes: bool) -> Self {
+        self.targets.balance = yes;
+        self
+    }
+
+    /// Tells the target who the client is, by a header of the PROXY protocol before anything else, TLS included. Of a
+    /// client without an IP address it says that it is unknown.
+    #[must_use]
+    pub fn proxy_protocol(mut self, version: ProxyProtocol) -> Self {
+        self.header = Some(version);
+        self
     }
 }
 
@@ -59,12 +90,12 @@ impl Handler for Forward {
         let guard = writer.abort_guard();
         writer.set_relayed();
         let result = match self.reach(&writer, &guard).await {
-            Ok(target) => {
+            Ok((name, target)) => {
                 if let Some(reason) = target.0.tls().and_then(|tls| tls.unverified.as_ref()) {
                     tracing::info!("the target is not verified: {reason}");
                 }
                 let relayed = relay_sides((reader, writer), target, &guard).await;
-                relayed.map_err(|stop| self.error(stop))
+                relayed.map_err(|stop| stopped(stop, name))
             }
             Err(error) => Err(error),
         };
@@ -75,69 +106,61 @@ impl Handler for Forward {
 impl Forward {
     /// Connects to the target, unless the client fails first. A client that has only ended its side waits for
     /// the answer.
-    async fn reach(&self, client: &StreamWriter, guard: &AbortGuard) -> Result<Side, Error> {
+    async fn reach(&self, client: &StreamWriter, guard: &AbortGuard) -> Result<(&Endpoint, Side), Error> {
         let gone = |cause: Error| of("the client".to_owned(), cause);
+        let header = self.header.map(|version| version.header(client.peer_addr(), client.local_addr()));
         tokio::select! {
-            reached = open_connection(&self.target, &self.options) => {
+            reached = Box::pin(self.targets.open(header.as_deref())) => {
                 reached.map_err(|error| of("the target".to_owned(), error))
             }
             cause = client.lost() => Err(gone(Error::from_io("reading", cause))),
             why = guard.closed() => Err(gone(why)),
         }
     }
+}
 
-    /// The error of a stopped relay, with the side that failed.
-    fn error(&self, stop: Stop) -> Error {
-        let (client, target) = ("the client".to_owned(), format!("the target {}", self.target));
-        stop.into_error(Party::Named(target), Party::Named(client))
-    }
+/// The error of a stopped relay, with the side that failed.
+fn stopped(stop: Stop, target: &Endpoint) -> Error {
+    let (client, target) = ("the client".to_owned(), format!("the target {target}"));
+    stop.into_error(Party::Named(target), Party::Named(client))
 }
 
 impl DatagramHandler for Forward {
     async fn handle_datagrams(&self, client: Datagrams) -> Outcome {
-        let target = match self.open().await {
-            Ok(target) => target,
-            Err(error) => return Err(of("the target".to_owned(), error)).into(),
+        let opened = match self.header {
+            Some(version) => Err(Error::invalid(
+                version,
+                "a header of the PROXY protocol comes before a stream, not before datagrams",
+            )),
+            None => self.targets.open_datagrams().await,
         };
-        Err(self.exchange(&client, &target).await).into()
+        match opened {
+            Ok((name, target)) => Err(exchange(&client, name, &target).await),
+            Err(error) => Err(of("the target".to_owned(), error)),
+        }
+        .into()
     }
 }
 
-/// How long the addresses of a target count for sessions that begin: many may begin at once.
-const KNOWN_FOR: Duration = Duration::from_secs(10);
-
-impl Forward {
-    async fn open(&self) -> Result<Datagrams, Error> {
-        let mut known = self.known.lock().await;
-        let is_known = known.as_ref().is_some_and(|(since, _)| since.elapsed() < KNOWN_FOR);
-        if !is_known {
-            let resolved = DatagramOptions::of(self.options.clone()).resolved(&self.target).await;
-            *known = Some((Instant::now(), resolved));
-        }
-        let Some((_, options)) = &*known else { return Err(Error::Closed) };
-        open_datagrams(&self.target, options.as_ref().map_err(Clone::clone)?).await
-    }
-
-    /// Relays messages both ways; returns why that is over.
-    async fn exchange(&self, client: &Datagrams, target: &Datagrams) -> Error {
-        let of_target = |error| of(format!("the target {}", self.target), error);
-        loop {
-            tokio::select! {
-                received = client.receive_batch() => match received {
-                    Ok(messages) => if let Err(error) = target.send_batch(&messages).await {
-                        return of_target(error);
-                    },
-                    Err(error) => return error,
+/// Relays messages both ways; returns why that is over.
+async fn exchange(client: &Datagrams, name: &Endpoint, target: &Datagrams) -> Error {
+    let of_target = |error| of(format!("the target {name}"), error);
+    loop {
+        tokio::select! {
+            received = client.receive_batch() => match received {
+                Ok(messages) => if let Err(error) = target.send_batch(&messages).await {
+                    return of_target(error);
                 },
-                answered = target.receive_batch() => match answered {
-                    Ok(messages) => if let Err(error) = client.send_batch(&messages).await {
-                        return of("the client".to_owned(), error);
-                    },
-                    // A program may receive there later.
-                    Err(error @ Error::Refused { .. }) => tracing::info!("{}", of_target(error)),
-                    Err(error) => return of_target(error),
+                Err(error) => return error,
+            },
+            answered = target.receive_batch() => match answered {
+                Ok(messages) => if let Err(error) = client.send_batch(&messages).await {
+                    return of("the client".to_owned(), error);
                 },
-            }
+                // A program may receive there later.
+                Err(error @ Error::Refused { .. }) => tracing::info!("{}", of_target(error)),
+                Err(error) => return of_target(error),
+            },
         }
     }
 }

@@ -9,6 +9,7 @@ mod forward;
 mod hub;
 #[cfg(feature = "cli")]
 mod stdio;
+mod targets;
 
 use std::future::Future;
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use super::link::Link;
 use super::{ConnectOptions, StreamReader, StreamWriter, streams};
@@ -51,22 +51,30 @@ pub(super) async fn open_timed(
     endpoint: &Endpoint,
     options: &ConnectOptions,
 ) -> Result<((StreamReader, StreamWriter), Duration), Error> {
-    options.retrying(|deadline| open_once(endpoint, options, deadline)).await
+    options.retrying(|deadline| open_once(endpoint, options, deadline, None)).await
 }
 
-async fn open_once(
+/// One try, in which `header` is sent before anything else.
+pub(super) async fn open_once(
     endpoint: &Endpoint,
     options: &ConnectOptions,
     deadline: Deadline,
+    header: Option<&[u8]>,
 ) -> Result<((StreamReader, StreamWriter), Duration), Error> {
     // Files are read and checked before any connection is made.
     let connector = options.connector(endpoint.host())?;
     options.check_proxies(endpoint)?;
     let start = Instant::now();
-    let reached = reach(endpoint, &options.dial(deadline), &options.proxies).await?;
+    let mut reached = reach(endpoint, &options.dial(deadline), &options.proxies).await?;
     let connect = start.elapsed();
     tracing::info!("connected to {} from {}", reached.peer, reached.local);
     let name = options.name(endpoint, &reached.peer);
+    if let Some(header) = header {
+        let sending = reached.connection.io.write_all(header);
+        let doing = || format!("sending the PROXY header to {name}");
+        let sent = deadline.bound(Step::Connect, sending, doing).await?;
+        sent.map_err(|error| Error::from_io("writing", error))?;
+    }
     Ok((set_up(reached, connector, options, &name, deadline).await?, connect))
 }
 

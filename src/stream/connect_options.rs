@@ -198,9 +198,21 @@ impl ConnectOptions {
     where
         F: Future<Output = Result<T, Error>>,
     {
+        self.in_tries(self.timeout, attempt).await
+    }
+
+    /// The same with another limit of each try.
+    pub(super) async fn in_tries<T, F>(
+        &self,
+        timeout: Option<Duration>,
+        attempt: impl Fn(Deadline) -> F,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
         match self.retry {
-            Some(retry) => retry.run(self.timeout, attempt).await,
-            None => attempt(Deadline::after(self.timeout)).await,
+            Some(retry) => retry.run(timeout, attempt).await,
+            None => attempt(Deadline::after(timeout)).await,
         }
     }
 

@@ -137,7 +137,7 @@ impl Listener {
                 Some(done) = self.admitting.join_next() => match done {
                     Ok(Ok(mut admitted)) => if let Some(streams) = admitted.0.take() { return Ok(streams) },
                     Ok(Err(error)) => tracing::warn!("{error}"),
-                    Err(panic) => tracing::error!("a TLS handshake failed: {panic}"),
+                    Err(panic) => tracing::error!("a connection could not be set up: {panic}"),
                 },
                 accepted = self.listening.accept() => {
                     let accepted = accepted.ok_or(Error::Closed)?;

@@ -12,6 +12,7 @@ mod detach;
 mod facts;
 #[cfg(test)]
 mod feed;
+mod first;
 mod handled;
 mod handler_result;
 mod incoming;
@@ -46,6 +47,7 @@ pub(crate) use async_read::read_buffered;
 pub use connect::{open_connection, open_connection_over};
 pub use connect_options::ConnectOptions;
 pub(crate) use detach::{can_block, detach, into_blocking, is_bare};
+pub(crate) use first::open_first;
 pub use handler_result::HandlerResult;
 pub use lines::Lines;
 pub use listener::{Listener, accept_over};

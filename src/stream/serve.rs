@@ -12,33 +12,45 @@ use super::clients::Preparing;
 use super::handled::poll_handler;
 use super::link::Link;
 use super::{HandlerResult, Limits, StreamReader, StreamWriter, streams};
+use crate::endpoint::{Address, Networks};
 use crate::error::{Error, Step};
 use crate::policy::Deadline;
+use crate::transport::proxy_protocol::{Ends, receive};
 use crate::transport::tls::Acceptor;
 use crate::transport::{Accepted, Listening, Transport};
 
 /// How a connection of a server becomes streams.
 pub(super) struct Admission {
     pub(super) acceptor: Option<Acceptor>,
-    /// Of the TLS handshake.
+    /// Those who say who their clients are.
+    pub(super) proxies: Networks,
+    /// Of the header of a proxy and the TLS handshake.
     pub(super) timeout: Option<Duration>,
     pub(super) limits: Arc<Limits>,
 }
 
 impl Admission {
     pub(super) fn is_immediate(&self) -> bool {
-        self.acceptor.is_none()
+        self.acceptor.is_none() && self.proxies.is_empty()
     }
 
-    /// The streams of a connection, after its handshake if there is one. May be cancelled.
+    /// The streams of a connection, after what comes before them: the header of a proxy, and the TLS handshake. May be
+    /// cancelled.
     pub(super) async fn admit(&self, accepted: Accepted) -> Result<(StreamReader, StreamWriter), Error> {
+        let deadline = Deadline::after(self.timeout);
+        let mut name = accepted.peer.to_string();
+        let accepted = match &accepted.peer {
+            Address::Tcp(peer) if self.proxies.contains(peer.ip()) => introduced(accepted, deadline).await?,
+            _ => accepted,
+        };
         let Some(acceptor) = &self.acceptor else { return Ok(self.plain(accepted)) };
         let Accepted { transport, peer, local } = accepted;
-        let name = peer.to_string();
-        let doing = || format!("TLS handshake with {peer}");
+        if peer.to_string() != name {
+            name = format!("{peer} (through {name})");
+        }
+        let doing = || format!("TLS handshake with {name}");
         let shaking_hands = acceptor.accept(transport.into(), &name);
-        let (secured, info) =
-            Deadline::after(self.timeout).bound(Step::Handshake, shaking_hands, doing).await??;
+        let (secured, info) = deadline.bound(Step::Handshake, shaking_hands, doing).await??;
         Ok(streams(Transport::secured(secured, info), Link::new(peer, local, Arc::clone(&self.limits))))
     }
 
@@ -57,6 +69,21 @@ impl fmt::Debug for Admission {
 
 /// The admission of new connections, which a server may be given anew.
 pub(super) type CurrentAdmission = Arc<Mutex<Arc<Admission>>>;
+
+/// The connection of a proxy after its header, with the addresses of the client if it names one.
+async fn introduced(accepted: Accepted, deadline: Deadline) -> Result<Accepted, Error> {
+    let Accepted { transport, peer: proxy, local } = accepted;
+    let doing = || format!("{proxy}: waiting for the header of the PROXY protocol");
+    let received = deadline.bound(Step::Handshake, receive(transport), doing).await?;
+    let refused = |reason| Error::other(format!("{proxy}: no header of the PROXY protocol: {reason}"));
+    let (transport, client) = received.map_err(refused)?;
+    let Some(Ends { peer, local }) = client else {
+        tracing::info!("{proxy}: the proxy names no client");
+        return Ok(Accepted { transport, peer: proxy, local });
+    };
+    tracing::info!("{peer}: a client of the proxy {proxy}");
+    Ok(Accepted { transport, peer, local })
+}
 
 /// What every connection of a server needs.
 pub(super) struct Service<H> {

@@ -10,7 +10,7 @@ use super::clients::Clients;
 use super::limits::limit_setters;
 use super::serve::{Admission, CurrentAdmission, Service, accept_all};
 use super::{HandlerResult, Limits, Listener, SETUP_TIMEOUT, StreamReader, StreamWriter};
-use crate::endpoint::{Address, Endpoint};
+use crate::endpoint::{Address, Endpoint, Networks};
 use crate::error::Error;
 use crate::transport::tls::TlsServer;
 use crate::transport::{Listen, Listening, name_setters};
@@ -35,6 +35,7 @@ pub struct ServerOptions {
     pub(super) listen: Listen,
     handshake_timeout: Option<Duration>,
     tls: Option<TlsServer>,
+    proxies: Networks,
     limits: Limits,
 }
 
@@ -44,6 +45,7 @@ impl Default for ServerOptions {
             listen: Listen::default(),
             handshake_timeout: Some(SETUP_TIMEOUT),
             tls: None,
+            proxies: Networks::default(),
             limits: Limits::default(),
         }
     }
@@ -91,7 +93,24 @@ impl ServerOptions {
         self
     }
 
-    /// The limit of a client's TLS handshake; 30 s by default. `None` is no limit.
+    /// Believes proxies in these networks who their clients are. Each of their connections must begin with a header of
+    /// the PROXY protocol, version 1 or 2, before everything else; one without is reset and logged. The streams then
+    /// have the addresses of the header, unless it names none. Connections from elsewhere are served as they are: what
+    /// looks like a header there is data. Repeated, the networks add up.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), astream::Error> {
+    /// let options = astream::ServerOptions::new().proxy_protocol("10.0.0.0/8,::1".parse()?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn proxy_protocol(mut self, proxies: Networks) -> Self {
+        self.proxies.extend(proxies);
+        self
+    }
+
+    /// The limit of what comes before a client's stream: the header of a proxy and the TLS handshake; 30 s by default.
+    /// `None` is no limit.
     pub fn handshake_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.handshake_timeout = limit.into();
         self
@@ -103,7 +122,8 @@ impl ServerOptions {
 impl ServerOptions {
     pub(super) fn admission(&self) -> Result<Admission, Error> {
         let acceptor = self.tls.as_ref().map(TlsServer::acceptor).transpose()?;
-        Ok(Admission { acceptor, timeout: self.handshake_timeout, limits: Arc::new(self.limits.clone()) })
+        let (proxies, limits) = (self.proxies.clone(), Arc::new(self.limits.clone()));
+        Ok(Admission { acceptor, proxies, timeout: self.handshake_timeout, limits })
     }
 }
 

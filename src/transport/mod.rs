@@ -18,6 +18,7 @@ mod loss;
 mod multipath;
 mod prefixed;
 pub(crate) mod proxy;
+pub(crate) mod proxy_protocol;
 mod quoted;
 mod resolve;
 mod shared;

@@ -1,5 +1,6 @@
 //! Unix sockets: abstract names, stale paths, permissions.
 
+use std::ffi::OsStr;
 use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
@@ -33,9 +34,7 @@ pub(super) async fn connect(path: &Path) -> io::Result<UnixStream> {
 /// `@name` is written with a leading NUL byte for the kernel.
 pub(super) fn named(path: &Path) -> PathBuf {
     match path.as_os_str().as_bytes().strip_prefix(b"@") {
-        Some(name) if cfg!(target_os = "linux") => {
-            PathBuf::from(std::ffi::OsStr::from_bytes(&[b"\0", name].concat()))
-        }
+        Some(name) if cfg!(target_os = "linux") => PathBuf::from(OsStr::from_bytes(&[b"\0", name].concat())),
         _ => path.to_owned(),
     }
 }
@@ -146,6 +145,18 @@ pub(super) fn address(found: io::Result<tokio::net::unix::SocketAddr>) -> Addres
     Address::Unix(found.as_pathname().map(path).or_else(|| abstract_name(&found)))
 }
 
+/// The name in a field of fixed length, which NUL bytes fill up.
+pub(super) fn address_in(field: &[u8]) -> Address {
+    let until_nul = |name: &[u8]| {
+        PathBuf::from(OsStr::from_bytes(name.split(|byte| *byte == 0).next().unwrap_or_default()))
+    };
+    Address::Unix(match field {
+        [0, 0, ..] | [0] | [] => None,
+        [0, name @ ..] => Some(until_nul(&[b"@", name].concat())),
+        name => Some(path(&until_nul(name))),
+    })
+}
+
 /// A path that begins with `@` is not to be taken for an abstract name.
 fn path(path: &Path) -> PathBuf {
     if path.as_os_str().as_bytes().starts_with(b"@") { Path::new(".").join(path) } else { path.to_owned() }
@@ -155,7 +166,7 @@ fn path(path: &Path) -> PathBuf {
 fn abstract_name(address: &UnixAddr) -> Option<PathBuf> {
     use std::os::linux::net::SocketAddrExt;
     let name = address.as_abstract_name()?;
-    Some(PathBuf::from(std::ffi::OsStr::from_bytes(&[b"@", name].concat())))
+    Some(PathBuf::from(OsStr::from_bytes(&[b"@", name].concat())))
 }
 
 #[cfg(not(target_os = "linux"))]

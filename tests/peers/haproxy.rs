@@ -72,11 +72,11 @@ fn at(server: &Running) -> String {
 }
 
 /// A relay to this server, with these settings of its own side.
-fn relay(site: &Site, listen: &str, server: &str) -> (Running, String) {
+pub fn relay(site: &Site, listen: &str, server: &str) -> (Running, String) {
     start(site, &format!("mode tcp\n server one {server}"), listen)
 }
 
-fn start(site: &Site, handling: &str, listen: &str) -> (Running, String) {
+pub fn start(site: &Site, handling: &str, listen: &str) -> (Running, String) {
     let folder = site.authority.folder();
     on_free_port(|port| {
         let config = format!(

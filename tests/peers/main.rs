@@ -28,6 +28,7 @@ mod openssl;
 mod ourselves;
 mod pages;
 mod proxy;
+mod proxy_protocol;
 mod python;
 mod revocation;
 mod shell;

@@ -145,7 +145,7 @@ pub fn pages(site: &Site, tls: Option<Version>) -> (Running, String) {
 }
 
 /// A relay that passes on ends, one direction at a time.
-fn stream(site: &Site, server: impl Fn(&str) -> String) -> (Running, String) {
+pub fn stream(site: &Site, server: impl Fn(&str) -> String) -> (Running, String) {
     let module = "/usr/lib/nginx/modules/ngx_stream_module.so";
     if !fs::exists(module).unwrap() {
         missing(module, "libnginx-mod-stream");

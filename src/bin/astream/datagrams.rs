@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use astream::handlers::{DatagramHandler, Echo, Forward, LastSenderStdio, Outcome, Stdio};
+use astream::handlers::{DatagramHandler, Echo, LastSenderStdio, Outcome, Stdio};
 use astream::{
     DatagramOptions, DatagramServer, DatagramServerOptions, Datagrams, Endpoint, Error, open_datagrams,
     serve_datagrams,
@@ -56,9 +56,8 @@ pub async fn listen(args: &Listen) -> anyhow::Result<Ending> {
     if let Some(command) = args.command.command()? {
         return serving.serve(command).await;
     }
-    if let Some(target) = args.forward.target()? {
-        let options = args.reach.options(target, args.forward.cacert())?;
-        return serving.serve(Forward::new(target.clone(), options)?).await;
+    if let Some(forward) = args.forwarding()? {
+        return serving.serve(forward).await;
     }
     let handler = LastSenderStdio::new(args.exchange.of_datagrams())?;
     Serving { args, session_timeout: None, idle: args.exchange.idle_timeout() }.serve(handler).await
@@ -126,7 +125,7 @@ impl Serving<'_> {
             .max_sessions(usize::try_from(self.args.datagrams.max_conns).unwrap_or(usize::MAX));
         // Otherwise it is about the target of a relay.
         let interface =
-            if self.args.forward.target()?.is_none() { self.args.reach.interface()? } else { None };
+            if self.args.forward.targets().is_empty() { self.args.reach.interface()? } else { None };
         Ok(interface.into_iter().fold(options, DatagramServerOptions::interface))
     }
 }

@@ -33,6 +33,13 @@ pub enum Place {
     Stdin,
 }
 
+impl Place {
+    /// The address to bind, if that is what it is.
+    pub fn endpoint(&self) -> Option<&Endpoint> {
+        if let Self::Endpoint(endpoint) = self { Some(endpoint) } else { None }
+    }
+}
+
 impl Address {
     pub fn new(host: &str, port: Option<&str>) -> Self {
         Self { host: host.into(), port: port.map(str::to_owned), ..Self::default() }

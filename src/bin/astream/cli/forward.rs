@@ -2,28 +2,45 @@
 
 use std::path::PathBuf;
 
-use astream::{Endpoint, Error, Pin, TlsClient};
-use clap::{Args, ValueHint};
+use astream::handlers::Forward;
+use astream::{Endpoint, Error, Pin, ProxyProtocol, StartTls, TlsClient};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{ArgGroup, Args, ValueHint};
 
-use super::address;
+use super::{Listen, address, tls};
 
-use super::tls;
+/// What fits a line, and the rest.
+const HELP: &str = "Relay each connection to ADDRESS, HOST:PORT or unix:PATH, until stopped";
+const LONG_HELP: &str = "\
+Relay each connection to ADDRESS, HOST:PORT or unix:PATH, until stopped
+
+Given again, it is the next address, which is tried if those before it cannot be reached.";
 
 #[derive(Args)]
+#[command(group = ArgGroup::new("target_tls").multiple(true).args(["forward_tls", "forward_starttls"]))]
 pub struct ForwardOptions {
-    /// Relay each connection to ADDRESS, HOST:PORT or unix:PATH, until stopped
-    #[arg(long, value_name = "ADDRESS", value_hint = ValueHint::Hostname, value_parser = address::parser(),
+    #[arg(long, help = HELP, long_help = LONG_HELP, value_name = "ADDRESS", value_hint = ValueHint::Hostname, value_parser = address::parser(),
           conflicts_with_all = ["command", "echo", "keep_open", "send_only", "recv_only", "crlf", "no_shutdown", "shutdown",
                                 "exit_on_close"])]
     forward: Vec<Endpoint>,
+    /// Each connection begins with the next ADDRESS in turn
+    #[arg(long, hide_short_help = true, requires = "forward")]
+    pub balance: bool,
+    /// Send ADDRESS a header of the PROXY protocol first, with the client's addresses
+    #[arg(long, hide_short_help = true, value_name = "VERSION", value_parser = version(), requires = "forward",
+          conflicts_with = "udp")]
+    pub forward_proxy_protocol: Option<ProxyProtocol>,
     /// Speak TLS to ADDRESS; chain and name are verified
     #[arg(long, hide_short_help = true, requires = "forward")]
     forward_tls: bool,
+    /// Speak TLS to ADDRESS once it agreed, asked in the protocol PROTO
+    #[arg(long, hide_short_help = true, value_name = "PROTO", value_parser = tls::protocol(), requires = "forward")]
+    pub forward_starttls: Option<StartTls>,
     /// Trust the certificates in FILE there, not the system's
-    #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "forward_tls")]
+    #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "target_tls")]
     forward_cacert: Vec<PathBuf>,
     /// The name to ask for and to verify there
-    #[arg(long, hide_short_help = true, value_name = "NAME", value_hint = ValueHint::Hostname, requires = "forward_tls")]
+    #[arg(long, hide_short_help = true, value_name = "NAME", value_hint = ValueHint::Hostname, requires = "target_tls")]
     forward_servername: Option<String>,
     /// Trust this key alone there: sha256//BASE64
     #[arg(
@@ -31,16 +48,16 @@ pub struct ForwardOptions {
         hide_short_help = true,
         value_name = "PIN",
         value_hint = ValueHint::Other,
-        requires = "forward_tls",
+        requires = "target_tls",
         conflicts_with = "forward_cacert"
     )]
     forward_pin: Vec<Pin>,
     /// Verify nothing there
-    #[arg(long, hide_short_help = true, requires = "forward_tls",
+    #[arg(long, hide_short_help = true, requires = "target_tls",
           conflicts_with_all = ["forward_cacert", "forward_pin"])]
     pub forward_insecure: bool,
     /// Our certificate there, if asked for one (PEM)
-    #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "forward_tls")]
+    #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "target_tls")]
     forward_cert: Option<PathBuf>,
     /// Its key (PEM), if not in the same file
     #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "forward_cert")]
@@ -48,16 +65,9 @@ pub struct ForwardOptions {
 }
 
 impl ForwardOptions {
-    /// The target, if there is one.
-    pub fn target(&self) -> Result<Option<&Endpoint>, Error> {
-        match &self.forward[..] {
-            [] => Ok(None),
-            [target] => Ok(Some(target)),
-            [_, second, ..] => {
-                let reason = "a second --forward; each connection is relayed to one address";
-                Err(Error::invalid(second, reason))
-            }
-        }
+    /// The targets, in the order in which they are tried.
+    pub fn targets(&self) -> &[Endpoint] {
+        &self.forward
     }
 
     pub fn is_asked_for(&self) -> bool {
@@ -65,12 +75,12 @@ impl ForwardOptions {
     }
 
     pub fn is_tls(&self) -> bool {
-        self.forward_tls
+        self.forward_tls || self.forward_starttls.is_some()
     }
 
     /// How to speak TLS to `target`.
     pub fn tls(&self, target: &Endpoint, ignore_unexpected_eof: bool) -> Result<Option<TlsClient>, Error> {
-        if !self.forward_tls {
+        if !self.is_tls() {
             return Ok(None);
         }
         if target.host().is_none() && self.forward_servername.is_none() && self.is_name_verified() {
@@ -100,4 +110,31 @@ impl ForwardOptions {
     fn is_name_verified(&self) -> bool {
         !self.forward_insecure && self.forward_pin.is_empty()
     }
+}
+
+impl Listen {
+    /// A relay to the targets, if there are any.
+    pub fn forwarding(&self) -> Result<Option<Forward>, Error> {
+        let mut all: Option<Forward> = None;
+        for target in self.forward.targets() {
+            let options = self.reach.options(target, self.forward.cacert())?;
+            let mut options = options.idle_timeout(self.exchange.idle_timeout());
+            if let Some(tls) = self.forward.tls(target, self.tls.ignores_unexpected_eof())? {
+                options = options.tls(tls);
+            }
+            if let Some(protocol) = self.forward.forward_starttls {
+                options = options.starttls(protocol);
+            }
+            all = Some(match all {
+                None => Forward::new(target.clone(), options)?.balance(self.forward.balance),
+                Some(before) => before.to(target.clone(), options)?,
+            });
+        }
+        let version = self.forward.forward_proxy_protocol;
+        Ok(all.map(|all| version.into_iter().fold(all, Forward::proxy_protocol)))
+    }
+}
+
+fn version() -> impl TypedValueParser<Value = ProxyProtocol> {
+    PossibleValuesParser::new(["v1", "v2"]).try_map(|text| text.parse::<ProxyProtocol>())
 }

@@ -34,10 +34,11 @@ pub const REPEATED: Section = Section {
     entries: &[
         (
             "--cacert, --crl, --pin, --alpn, -v",
-            "add up; so do --proxy-cacert, --forward-cacert, --forward-pin",
+            "add up; so do --proxy-cacert, --proxy-protocol, --forward-cacert, --forward-pin",
         ),
         ("-x", "a chain of proxies, the first of them first"),
-        ("all others", "the last one counts; a second --forward is an error"),
+        ("--forward", "the next target, tried if those before it cannot be reached"),
+        ("all others", "the last one counts"),
     ],
 };
 

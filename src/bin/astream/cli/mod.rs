@@ -96,7 +96,7 @@ impl From<Address> for Connect {
 /// is served; with -k, --echo, --forward or a command all are, until a signal comes.
 #[derive(Args)]
 #[command(mut_arg("retry_for", |arg| arg.requires("forward")), mut_arg("source", |arg| arg.requires("outward")))]
-#[command(group(ArgGroup::new("any_tls").multiple(true).args(["tls", "forward_tls"])))]
+#[command(group(ArgGroup::new("any_tls").multiple(true).args(["tls", "forward_tls", "forward_starttls"])))]
 #[command(mut_arg("proxy", |proxy| proxy.requires("forward")))]
 #[command(group(ArgGroup::new("outward").multiple(true).args(["forward", "udp"])))]
 pub struct Listen {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use astream::{Endpoint, Error, Networks};
 use clap::{Args, ValueHint};
 
 use super::units;
@@ -36,6 +37,9 @@ pub struct Serve {
     /// Write "ADDR PORT" to the descriptor N when listening, and close it
     #[arg(long, hide_short_help = true, value_name = "N", value_hint = ValueHint::Other)]
     pub ready_fd: Option<u32>,
+    /// Believe proxies in these networks who the client is: each connection begins with a PROXY header
+    #[arg(long, hide_short_help = true, value_name = "CIDR,...", value_hint = ValueHint::Other, conflicts_with = "udp")]
+    proxy_protocol: Vec<Networks>,
     /// How long open connections may go on after SIGTERM
     #[arg(long, hide_short_help = true, value_name = "TIME", value_hint = ValueHint::Other, default_value = "1s",
           value_parser = units::time)]
@@ -46,4 +50,24 @@ pub struct Serve {
 fn mode(text: &str) -> Result<u32, String> {
     let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777 && !text.starts_with('+'));
     mode.ok_or_else(|| "permissions are written in octal: 0600 to 0777".to_owned())
+}
+
+impl Serve {
+    /// The proxies that are believed by a listener on this address.
+    ///
+    /// # Errors
+    /// Its clients have no IP addresses.
+    pub fn proxies(&self, listens_on: Option<&Endpoint>) -> Result<Networks, Error> {
+        if let Some(path) = listens_on.filter(|endpoint| endpoint.host().is_none())
+            && !self.proxy_protocol.is_empty()
+        {
+            return Err(Error::invalid(
+                path,
+                "clients of a Unix socket are in no network; leave out --proxy-protocol",
+            ));
+        }
+        let mut all = Networks::default();
+        self.proxy_protocol.iter().cloned().for_each(|networks| all.extend(networks));
+        Ok(all)
+    }
 }

@@ -76,7 +76,7 @@ impl ClientTls {
     }
 }
 
-fn protocol() -> impl TypedValueParser<Value = StartTls> {
+pub fn protocol() -> impl TypedValueParser<Value = StartTls> {
     PossibleValuesParser::new(StartTls::ALL.iter().map(|protocol| protocol.name()))
         .try_map(|name| name.parse::<StartTls>())
 }

@@ -7,10 +7,8 @@ mod stdin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use astream::handlers::{Echo, Exchange, Forward, Handler, Outcome, SharedStdio, Stdio, stdin_is_null};
-use astream::{
-    Address, Endpoint, Error, Listener, Server, ServerOptions, StreamReader, StreamWriter, TlsServer,
-};
+use astream::handlers::{Echo, Exchange, Handler, Outcome, SharedStdio, Stdio, stdin_is_null};
+use astream::{Address, Error, Listener, Server, ServerOptions, StreamReader, StreamWriter, TlsServer};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tracing::{Instrument, Span};
@@ -34,8 +32,8 @@ pub async fn run(args: &Listen) -> anyhow::Result<Ending> {
     if args.serve.echo {
         return setup.serve(Echo).await;
     }
-    if let Some(target) = args.forward.target()? {
-        return setup.serve(forward(args, target)?).await;
+    if let Some(forward) = args.forwarding()? {
+        return setup.serve(forward).await;
     }
     if let Some(command) = command {
         return setup.serve(command).await;
@@ -49,15 +47,6 @@ pub async fn run(args: &Listen) -> anyhow::Result<Ending> {
     } else {
         setup.serve_one(Stdio::new(exchange(args))).await
     }
-}
-
-fn forward(args: &Listen, target: &Endpoint) -> Result<Forward, Error> {
-    let options = args.reach.options(target, args.forward.cacert())?;
-    let mut options = options.idle_timeout(args.exchange.idle_timeout());
-    if let Some(tls) = args.forward.tls(target, args.tls.ignores_unexpected_eof())? {
-        options = options.tls(tls);
-    }
-    Forward::new(target.clone(), options)
 }
 
 /// A listener with nothing to send ends after the peer: some peers discard their upload when they see an
@@ -128,7 +117,7 @@ impl Setup<'_> {
     async fn listen(&self) -> Result<Listener, Error> {
         let args = self.args;
         let ready_fd = args.serve.ready_fd.map(ReadyFd::open).transpose()?;
-        let options = self.options(self.tls.as_ref());
+        let options = self.options(self.tls.as_ref())?;
         let listener = match &self.place {
             Place::Endpoint(endpoint) => Listener::bind(endpoint, &options).await?,
             Place::Given(name) => Listener::from_std(service::socket(name)?, &options)?,
@@ -139,8 +128,8 @@ impl Setup<'_> {
             let command = &paste::command(listener.local_addrs(), &args.tls, tls.pin());
             report::report(&Event::OwnKey { pin: tls.pin(), kept_in: args.tls.kept_key(), command });
         }
-        if let Some(target) = args.forward.target()?.filter(|_| args.forward.forward_insecure) {
-            report::unverified_target(target);
+        if args.forward.forward_insecure {
+            args.forward.targets().iter().for_each(report::unverified_target);
         }
         service::ready(ready_fd, listener.local_addrs())?;
         Ok(listener)
@@ -151,26 +140,27 @@ impl Setup<'_> {
         service::reloading();
         let args = self.args;
         let tls = if args.tls.has_files() { args.tls.server() } else { Ok(self.tls.clone()) };
-        match tls.and_then(|tls| server.set_options(&self.options(tls.as_ref()))) {
+        match tls.and_then(|tls| server.set_options(&self.options(tls.as_ref())?)) {
             Ok(()) => report::report(&Event::Reloaded),
             Err(error) => report::warn(&format!("SIGHUP: {error}; what was read before stays in use")),
         }
         service::reloaded();
     }
 
-    fn options(&self, tls: Option<&TlsServer>) -> ServerOptions {
+    fn options(&self, tls: Option<&TlsServer>) -> Result<ServerOptions, Error> {
         let args = self.args;
         let options = ServerOptions::new()
             .family(args.address.family())
             .numeric(args.reach.numeric)
             .multipath(args.reach.mptcp)
             .handshake_timeout(args.reach.timeout())
+            .proxy_protocol(args.serve.proxies(self.place.endpoint())?)
             .idle_timeout(args.exchange.idle_timeout())
             .reuse_port(args.serve.reuse_port)
             .unix_mode(args.serve.mode)
             .by_streams(cli::by_streams());
         let options = args.serve.backlog.into_iter().fold(options, ServerOptions::backlog);
-        tls.cloned().into_iter().fold(options, ServerOptions::tls)
+        Ok(tls.cloned().into_iter().fold(options, ServerOptions::tls))
     }
 }
 

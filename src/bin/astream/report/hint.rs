@@ -30,6 +30,10 @@ pub fn hint(error: &Error) -> Option<String> {
             Error::Truncated => {
                 Some("--ignore-unexpected-eof, if the protocol itself says where its data end".to_owned())
             }
+            Error::Timeout { step: Step::StartTls, .. } => Some(
+                "-w TIME waits longer; --forward-tls without --forward-starttls, if it speaks TLS from the start"
+                    .to_owned(),
+            ),
             cause @ (Error::Timeout { .. } | Error::Proxy { .. }) => hint(cause),
             _ => None,
         },
@@ -151,7 +155,10 @@ fn target_tls(fault: TlsFault) -> Option<&'static str> {
         TlsFault::Name => Some("--forward-servername NAME, if the target goes by another name"),
         TlsFault::Identity => Some("show one that it accepts with --forward-cert FILE --forward-key FILE"),
         TlsFault::Version => Some("versions before 1.2 are unsafe, and not supported"),
-        TlsFault::NoTls => Some("without --forward-tls"),
+        TlsFault::NoTls => {
+            Some("without --forward-tls, or --forward-starttls PROTO, if TLS begins after some words")
+        }
+        TlsFault::FromStart => Some("--forward-tls without --forward-starttls"),
         _ => None,
     }
 }

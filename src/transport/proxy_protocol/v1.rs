@@ -1,0 +1,77 @@
+//! Version 1: a line of text, `PROXY TCP4 192.0.2.1 198.51.100.1 40000 443`.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use super::{Ends, Header, quoted};
+use crate::endpoint::Address;
+
+pub(super) const START: &[u8] = b"PROXY ";
+
+const END: &[u8] = b"\r\n";
+
+/// The least that a line has: `PROXY UNKNOWN`.
+const SHORTEST: usize = 15;
+
+/// The most that a line may have, its end included.
+const LONGEST: usize = 107;
+
+/// The spaces in a line with addresses.
+const SPACES: usize = 5;
+
+pub(super) fn read(received: &[u8]) -> Header {
+    let line = &received[..received.len().min(LONGEST)];
+    if let Some(length) = line.windows(END.len()).position(|pair| pair == END) {
+        return match addresses(line[..length].strip_prefix(START).unwrap_or_default()) {
+            Some(client) => Header::Done(length + END.len(), client),
+            None => Header::No(format!("its line is {}", quoted(&line[..length]))),
+        };
+    }
+    match missing(line) {
+        more if received.len() + more > LONGEST => {
+            Header::No(format!("its line does not end within {LONGEST} bytes: {}", quoted(line)))
+        }
+        more => Header::More(more),
+    }
+}
+
+/// How many bytes a line without its end lacks at least: each space that is still to come has a field after it.
+fn missing(line: &[u8]) -> usize {
+    let end = if line.ends_with(b"\r") { 1 } else { END.len() };
+    let has_addresses = line.strip_prefix(START).is_some_and(|rest| rest.starts_with(b"TCP"));
+    let spaces = line.iter().filter(|byte| **byte == b' ').count();
+    let fields = if has_addresses { 2 * SPACES.saturating_sub(spaces) } else { 0 };
+    (end + fields).max(SHORTEST.saturating_sub(line.len()))
+}
+
+/// The addresses in what comes after the first word; None if it is wrong.
+fn addresses(rest: &[u8]) -> Option<Option<Ends>> {
+    let (family, _) = rest.split_at(rest.iter().position(|byte| *byte == b' ').unwrap_or(rest.len()));
+    if family == b"UNKNOWN" {
+        // What comes after it counts for nothing.
+        return Some(None);
+    }
+    let fields: Vec<&str> = std::str::from_utf8(rest).ok()?.split(' ').collect();
+    let [family, source, destination, source_port, destination_port] = fields[..] else { return None };
+    let address = |ip: &str, text: &str| {
+        let ip = match family {
+            "TCP4" => IpAddr::V4(ip.parse::<Ipv4Addr>().ok()?),
+            "TCP6" => IpAddr::V6(ip.parse::<Ipv6Addr>().ok()?),
+            _ => return None,
+        };
+        Some(Address::Tcp(SocketAddr::new(ip, port(text)?)))
+    };
+    Some(Some(Ends { peer: address(source, source_port)?, local: address(destination, destination_port)? }))
+}
+
+/// Digits only, and no zero before others.
+fn port(text: &str) -> Option<u16> {
+    let port: u16 = text.parse().ok()?;
+    (port.to_string() == text).then_some(port)
+}
+
+pub(super) fn write(ends: Option<(SocketAddr, SocketAddr)>) -> String {
+    let Some((source, destination)) = ends else { return "PROXY UNKNOWN\r\n".to_owned() };
+    let family = if source.is_ipv4() { "TCP4" } else { "TCP6" };
+    let (from, to) = (source.ip(), destination.ip());
+    format!("PROXY {family} {from} {to} {} {}\r\n", source.port(), destination.port())
+}
