@@ -62,6 +62,10 @@ fn invalid_usage_is_status_2_and_named() {
         (&["connect", "h", "1", "-v", "--quiet"], &["--verbose", "--quiet"]),
         (&["listen", "h", "1", "-k", "--once"], &["--keep-open", "--once"]),
         (&["listen", "h", "1", "--echo", "--send-only"], &["--echo", "--send-only"]),
+        (&["listen", "h", "1", "--discard", "-C"], &["--discard", "--crlf"]),
+        (&["listen", "h", "1", "--echo", "--discard"], &["--echo", "--discard"]),
+        (&["listen", "h", "1", "--forward", "h:1", "--discard"], &["--forward", "--discard"]),
+        (&["listen", "h", "1", "--discard", "--", "cat"], &["--discard", "[CMD]"]),
         (&["listen", "h", "1", "--cacert", "x"], &["--tls"]),
     ] {
         astream(args).run().status(2).stdout(b"").says(expected);

@@ -149,6 +149,20 @@ fn echo_sends_every_datagram_back() {
 }
 
 #[test]
+fn discard_drops_every_datagram() {
+    let server = listen(&["--discard", "-i", "100ms", "-v"]);
+    let ((socket, _), address) = (peer(), server.address());
+    for message in [&b"one"[..], b"", b"three"] {
+        socket.send_to(message, address).unwrap();
+    }
+    server.stderr_line("0 bytes sent, 8 bytes received");
+    socket.set_nonblocking(true).unwrap();
+    assert_eq!(socket.recv(&mut [0]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    server.signal(Signal::TERM);
+    server.wait().status(0).stdout(b"");
+}
+
+#[test]
 fn a_relay_passes_datagrams_on() {
     let (target, address) = peer();
     let relay = listen(&["--forward", &address.to_string()]);

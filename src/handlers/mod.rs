@@ -3,6 +3,7 @@
 
 #[cfg(feature = "process")]
 mod command;
+mod discard;
 mod echo;
 mod forward;
 #[cfg(feature = "cli")]
@@ -18,6 +19,7 @@ use crate::stream::{StreamReader, StreamWriter};
 
 #[cfg(feature = "process")]
 pub use command::Command;
+pub use discard::Discard;
 pub use echo::Echo;
 pub use forward::Forward;
 #[cfg(feature = "cli")]

@@ -14,10 +14,12 @@ pub enum Handler {
     OneShot,
     KeepOpen,
     Echo,
+    Discard,
     Forward,
 }
 
-pub const HANDLERS: [Handler; 4] = [Handler::OneShot, Handler::KeepOpen, Handler::Echo, Handler::Forward];
+pub const HANDLERS: [Handler; 5] =
+    [Handler::OneShot, Handler::KeepOpen, Handler::Echo, Handler::Discard, Handler::Forward];
 
 pub struct Victim {
     pub handler: Handler,
@@ -38,6 +40,7 @@ pub fn victim(handler: Handler, limit: &str) -> Victim {
         Handler::OneShot => listener.input("served"),
         Handler::KeepOpen => listener.args(["-k"]),
         Handler::Echo => listener.args(["--echo"]),
+        Handler::Discard => listener.args(["--discard"]),
         Handler::Forward => {
             let echo = target.insert(astream(["listen", "127.0.0.1", "0", "--echo"]).start());
             listener.args(["--forward", &echo.address().to_string()])
@@ -80,6 +83,7 @@ impl Victim {
                     thread::yield_now();
                 }
             }
+            Handler::Discard => drop(client.stdout(b"")),
             Handler::Echo | Handler::Forward => drop(client.stdout(b"served")),
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use astream::handlers::{DatagramHandler, Echo, Forward, LastSenderStdio, Outcome, Stdio};
+use astream::handlers::{DatagramHandler, Discard, Echo, Forward, LastSenderStdio, Outcome, Stdio};
 use astream::{
     DatagramOptions, DatagramServer, DatagramServerOptions, Datagrams, Endpoint, Error, open_datagrams,
     serve_datagrams,
@@ -49,6 +49,9 @@ pub async fn listen(args: &Listen) -> anyhow::Result<Ending> {
     let serving = Serving { args, session_timeout, idle: None };
     if args.serve.echo {
         return serving.serve(Echo).await;
+    }
+    if args.serve.discard {
+        return serving.serve(Discard).await;
     }
     if let Some(command) = args.command.command()? {
         return serving.serve(command).await;

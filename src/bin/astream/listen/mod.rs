@@ -6,7 +6,7 @@ mod paste;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use astream::handlers::{Echo, Exchange, Forward, Handler, Outcome, SharedStdio, Stdio, stdin_is_null};
+use astream::handlers::{Discard, Echo, Exchange, Forward, Handler, Outcome, SharedStdio, Stdio, stdin_is_null};
 use astream::{Address, Endpoint, Error, Listener, ServerOptions, StreamReader, StreamWriter, TlsServer};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -29,6 +29,9 @@ pub async fn run(args: &Listen) -> anyhow::Result<Ending> {
     let setup = Setup { args, endpoint: args.address.endpoint()?, tls: args.tls.server()? };
     if args.serve.echo {
         return setup.serve(Echo).await;
+    }
+    if args.serve.discard {
+        return setup.serve(Discard).await;
     }
     if let Some(target) = args.forward.target()? {
         return setup.serve(forward(args, target)?).await;
