@@ -124,6 +124,7 @@ Register-ArgumentCompleter -Native -CommandName 'astream' -ScriptBlock {
             [CompletionResult]::new('--once', '--once', [CompletionResultType]::ParameterName, 'Serve one connection, also with a handler such as --echo')
             [CompletionResult]::new('--echo', '--echo', [CompletionResultType]::ParameterName, 'Send everything back, until stopped')
             [CompletionResult]::new('--discard', '--discard', [CompletionResultType]::ParameterName, 'Read and drop everything, until stopped')
+            [CompletionResult]::new('--broker', '--broker', [CompletionResultType]::ParameterName, 'Send what one client, or stdin, says to all others, until stopped')
             [CompletionResult]::new('--forward-tls', '--forward-tls', [CompletionResultType]::ParameterName, 'Speak TLS to ADDRESS; chain and name are verified')
             [CompletionResult]::new('--forward-insecure', '--forward-insecure', [CompletionResultType]::ParameterName, 'Verify nothing there')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'No name look-ups')

@@ -240,7 +240,7 @@ _astream() {
             return 0
             ;;
         astream__subcmd__listen)
-            opts="-4 -6 -u -m -k -n -w -C -i -v -s -x -h --ipv4 --ipv6 --udp --max-conns --keep-open --once --echo --discard --grace --forward --forward-tls --forward-cacert --forward-servername --forward-pin --forward-insecure --forward-cert --forward-key --numeric --timeout --mptcp --proxy-cacert --crlf --idle-timeout --send-only --recv-only --no-shutdown --shutdown --exit-on-close --verbose --quiet --json --tls --cert --key --cacert --crl --alpn --tls-min --tls-max --ignore-unexpected-eof --retry-for --source --proxy --help"
+            opts="-4 -6 -u -m -k -n -w -C -i -v -s -x -h --ipv4 --ipv6 --udp --max-conns --keep-open --once --echo --discard --broker --grace --forward --forward-tls --forward-cacert --forward-servername --forward-pin --forward-insecure --forward-cert --forward-key --numeric --timeout --mptcp --proxy-cacert --crlf --idle-timeout --send-only --recv-only --no-shutdown --shutdown --exit-on-close --verbose --quiet --json --tls --cert --key --cacert --crl --alpn --tls-min --tls-max --ignore-unexpected-eof --retry-for --source --proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

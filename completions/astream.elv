@@ -119,6 +119,7 @@ set edit:completion:arg-completer[astream] = {|@words|
             cand --once 'Serve one connection, also with a handler such as --echo'
             cand --echo 'Send everything back, until stopped'
             cand --discard 'Read and drop everything, until stopped'
+            cand --broker 'Send what one client, or stdin, says to all others, until stopped'
             cand --forward-tls 'Speak TLS to ADDRESS; chain and name are verified'
             cand --forward-insecure 'Verify nothing there'
             cand -n 'No name look-ups'

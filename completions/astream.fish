@@ -112,6 +112,7 @@ complete -c astream -n "__fish_astream_using_subcommand listen" -s k -l keep-ope
 complete -c astream -n "__fish_astream_using_subcommand listen" -l once -d 'Serve one connection, also with a handler such as --echo'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l echo -d 'Send everything back, until stopped'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l discard -d 'Read and drop everything, until stopped'
+complete -c astream -n "__fish_astream_using_subcommand listen" -l broker -d 'Send what one client, or stdin, says to all others, until stopped'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-tls -d 'Speak TLS to ADDRESS; chain and name are verified'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-insecure -d 'Verify nothing there'
 complete -c astream -n "__fish_astream_using_subcommand listen" -s n -l numeric -d 'No name look-ups'

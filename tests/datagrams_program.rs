@@ -163,6 +163,26 @@ fn discard_drops_every_datagram() {
 }
 
 #[test]
+fn a_broker_sends_each_message_to_all_others() {
+    let mut server = astream(["listen", "-u", "127.0.0.1", "0", "--broker"]).open_stdin().start();
+    let address = server.address();
+    let ((one, _), (two, _)) = (peer(), peer());
+    one.send_to(b"one is here, ", address).unwrap();
+    server.until_stdout(b"one is here, ");
+    two.send_to(b"and two", address).unwrap();
+    assert_eq!(receive(&one).0, b"and two");
+    for message in [&b"hello"[..], b"", &noise(65_507)] {
+        one.send_to(message, address).unwrap();
+        assert!(receive(&two).0 == message, "{} bytes", message.len());
+    }
+    server.write_stdin(b"news");
+    assert_eq!((receive(&one).0, receive(&two).0), (b"news".to_vec(), b"news".to_vec()));
+    server.until_stdout(&[b"one is here, and twohello", &noise(65_507)[..]].concat());
+    server.signal(Signal::TERM);
+    server.wait().status(0);
+}
+
+#[test]
 fn a_relay_passes_datagrams_on() {
     let (target, address) = peer();
     let relay = listen(&["--forward", &address.to_string()]);

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use astream::handlers::{DatagramHandler, Discard, Echo, Forward, LastSenderStdio, Outcome, Stdio};
+use astream::handlers::{
+    BrokerStdio, DatagramHandler, Discard, Echo, Forward, LastSenderStdio, Outcome, Stdio,
+};
 use astream::{
     DatagramOptions, DatagramServer, DatagramServerOptions, Datagrams, Endpoint, Error, open_datagrams,
     serve_datagrams,
@@ -52,6 +54,9 @@ pub async fn listen(args: &Listen) -> anyhow::Result<Ending> {
     }
     if args.serve.discard {
         return serving.serve(Discard).await;
+    }
+    if args.serve.broker {
+        return serving.serve(BrokerStdio::new(args.exchange.of_datagrams())).await;
     }
     if let Some(command) = args.command.command()? {
         return serving.serve(command).await;

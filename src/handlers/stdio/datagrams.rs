@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::{Exchange, Input, Output, Stdio, reader_gone};
+use super::{Exchange, Input, Output, Stdio, local, reader_gone};
 use crate::datagram::Datagrams;
 use crate::error::Error;
 use crate::handlers::{DatagramHandler, Outcome};
@@ -118,11 +118,6 @@ async fn write_all(output: &mut Output, messages: &[Bytes], session: &Datagrams)
 
 fn write_error(cause: io::Error) -> Error {
     local("write to stdout", cause)
-}
-
-/// The error of a local stream, unless it is another one that passes through it.
-fn local(doing: &'static str, cause: io::Error) -> Error {
-    cause.downcast().unwrap_or_else(|cause| Error::local(doing, cause))
 }
 
 /// stdin to the peer that has sent last, and to stdout what comes from anybody. stdin is not read before the first

@@ -1,13 +1,12 @@
 //! Sends stdin to every client, and writes what every client sends to stdout.
 
 use std::future::pending;
-use std::io;
 use std::sync::{Arc, Once};
 
 use bytes::Bytes;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 
-use super::{Exchange, Input, Output, error};
+use super::{Exchange, Input, Output, error, local};
 use crate::error::Error;
 use crate::handlers::hub::Hub;
 use crate::handlers::{Handler, Outcome};
@@ -76,12 +75,8 @@ async fn read_all(mut input: impl AsyncBufRead + Unpin, hub: Arc<Hub>) {
                 input.consume(chunk.len());
                 hub.deliver(chunk).await;
             }
-            Err(cause) => break Err(read_error(cause)),
+            Err(cause) => break Err(local("read stdin", cause)),
         }
     };
     hub.end(end);
-}
-
-fn read_error(cause: io::Error) -> Error {
-    cause.downcast().unwrap_or_else(|cause| Error::Local { doing: "read stdin", cause: Arc::new(cause) })
 }

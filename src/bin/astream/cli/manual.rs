@@ -120,6 +120,7 @@ pub const LISTEN_EXAMPLES: Section = Section {
         ("astream listen :9000 | tar x", "receive a folder"),
         ("astream listen :9000 --tls > copy", "receive a file under TLS, by a fresh key and its pin"),
         ("astream listen 127.0.0.1 8080 --echo", "send everything back to each client"),
+        ("astream listen :9000 --broker", "let all clients chat with each other"),
         ("astream listen 127.0.0.1 8080 -- tr a-z A-Z", "run a command for each client"),
         ("astream listen -u :5000", "print datagrams from anybody, and answer the last sender"),
         (

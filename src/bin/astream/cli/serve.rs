@@ -20,6 +20,12 @@ pub struct Serve {
     /// Read and drop everything, until stopped
     #[arg(long, hide_short_help = true, conflicts_with_all = exchange::OPTIONS)]
     pub discard: bool,
+    /// Send what one client, or stdin, says to all others, until stopped
+    ///
+    /// stdout gets what the clients say. A client that takes it too slowly, 1 MiB behind, is reset.
+    #[arg(long, hide_short_help = true,
+          conflicts_with_all = ["once", "no_shutdown", "shutdown", "exit_on_close"])]
+    pub broker: bool,
     /// How long open connections may go on after SIGTERM
     #[arg(long, hide_short_help = true, value_name = "TIME", value_hint = ValueHint::Other, default_value = "1s",
           value_parser = units::time)]

@@ -6,7 +6,9 @@ mod paste;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use astream::handlers::{Discard, Echo, Exchange, Forward, Handler, Outcome, SharedStdio, Stdio, stdin_is_null};
+use astream::handlers::{
+    BrokerStdio, Discard, Echo, Exchange, Forward, Handler, Outcome, SharedStdio, Stdio, stdin_is_null,
+};
 use astream::{Address, Endpoint, Error, Listener, ServerOptions, StreamReader, StreamWriter, TlsServer};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -32,6 +34,9 @@ pub async fn run(args: &Listen) -> anyhow::Result<Ending> {
     }
     if args.serve.discard {
         return setup.serve(Discard).await;
+    }
+    if args.serve.broker {
+        return setup.serve_all(BrokerStdio::new(exchange(args))).await;
     }
     if let Some(target) = args.forward.target()? {
         return setup.serve(forward(args, target)?).await;
