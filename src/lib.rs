@@ -63,7 +63,7 @@ pub use datagram::{
     DatagramOptions, DatagramServer, DatagramServerOptions, Datagrams, MAX_DATAGRAM, open_datagrams,
     probe_datagrams, serve_datagrams,
 };
-pub use endpoint::{Address, Endpoint, Family, Source};
+pub use endpoint::{Address, Endpoint, Family, Networks, Source};
 pub use error::{Attempt, Error, ProxyFault, ResolveFault, Result, Step, TlsFault};
 pub use observe::{Answer, Totals};
 pub use stream::{

@@ -2,6 +2,7 @@
 
 mod address;
 pub(crate) mod host;
+mod networks;
 mod source;
 
 use std::ffi::OsStr;
@@ -15,6 +16,7 @@ use dns_lookup::{AddrInfoHints, SockType, getaddrinfo};
 
 use crate::error::{Error, Printable};
 pub use address::Address;
+pub use networks::Networks;
 pub use source::Source;
 
 /// An address to connect to or to listen on, as a person writes it.

@@ -38,7 +38,7 @@ const PROGRAM_FLOORS: [&str; 11] = [
 ];
 
 /// A foreign name, and where alone it may stand.
-const HOMES: [(&str, &[&str]); 16] = [
+const HOMES: [(&str, &[&str]); 17] = [
     ("clap", &["src/bin/astream/cli/"]),
     ("anyhow", &["src/bin/"]),
     ("signal_hook", &["src/bin/"]),
@@ -53,6 +53,7 @@ const HOMES: [(&str, &[&str]); 16] = [
     ("socket2", &["src/transport/"]),
     ("http_auth", &["src/transport/proxy/"]),
     ("httparse", &["src/transport/proxy/"]),
+    ("ipnet", &["src/endpoint/"]),
     ("md5", &["src/transport/proxy/"]),
     ("nix", &["src/transport/datagram/"]),
 ];
