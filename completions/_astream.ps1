@@ -87,8 +87,11 @@ Register-ArgumentCompleter -Native -CommandName 'astream' -ScriptBlock {
             break
         }
         'astream;listen' {
-            [CompletionResult]::new('-m', '-m', [CompletionResultType]::ParameterName, 'With -u: how many peers have a session at once')
-            [CompletionResult]::new('--max-conns', '--max-conns', [CompletionResultType]::ParameterName, 'With -u: how many peers have a session at once')
+            [CompletionResult]::new('-m', '-m', [CompletionResultType]::ParameterName, 'How many connections may be open at once; others wait')
+            [CompletionResult]::new('--max-conns', '--max-conns', [CompletionResultType]::ParameterName, 'How many connections may be open at once; others wait')
+            [CompletionResult]::new('--max-conns-per-ip', '--max-conns-per-ip', [CompletionResultType]::ParameterName, 'How many of them from one IP address; others are reset')
+            [CompletionResult]::new('--allow', '--allow', [CompletionResultType]::ParameterName, 'Accept these networks only; others are reset. @FILE: one a line')
+            [CompletionResult]::new('--deny', '--deny', [CompletionResultType]::ParameterName, 'Reset these networks, even if they are allowed. @FILE: one a line')
             [CompletionResult]::new('--grace', '--grace', [CompletionResultType]::ParameterName, 'How long open connections may go on after SIGTERM')
             [CompletionResult]::new('--forward', '--forward', [CompletionResultType]::ParameterName, 'Relay each connection to ADDRESS, HOST:PORT or unix:PATH, until stopped')
             [CompletionResult]::new('--forward-cacert', '--forward-cacert', [CompletionResultType]::ParameterName, 'Trust the certificates in FILE there, not the system''s')

@@ -240,7 +240,7 @@ _astream() {
             return 0
             ;;
         astream__subcmd__listen)
-            opts="-4 -6 -u -m -k -n -w -C -i -v -s -x -h --ipv4 --ipv6 --udp --max-conns --keep-open --once --echo --discard --broker --grace --forward --forward-tls --forward-cacert --forward-servername --forward-pin --forward-insecure --forward-cert --forward-key --numeric --timeout --mptcp --proxy-cacert --crlf --idle-timeout --send-only --recv-only --no-shutdown --shutdown --exit-on-close --verbose --quiet --json --tls --cert --key --cacert --crl --alpn --tls-min --tls-max --ignore-unexpected-eof --retry-for --source --proxy --help"
+            opts="-4 -6 -u -k -m -n -w -C -i -v -s -x -h --ipv4 --ipv6 --udp --keep-open --once --echo --discard --broker --max-conns --max-conns-per-ip --allow --deny --grace --forward --forward-tls --forward-cacert --forward-servername --forward-pin --forward-insecure --forward-cert --forward-key --numeric --timeout --mptcp --proxy-cacert --crlf --idle-timeout --send-only --recv-only --no-shutdown --shutdown --exit-on-close --verbose --quiet --json --tls --cert --key --cacert --crl --alpn --tls-min --tls-max --ignore-unexpected-eof --retry-for --source --proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -254,6 +254,27 @@ _astream() {
                     return 0
                     ;;
                 -m)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --max-conns-per-ip)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --allow)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --deny)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
@@ -518,12 +539,12 @@ _astream_with_addresses() {
     word="${words[last]}" prev="${words[last-1]}"
     case "$prev" in
         --forward|--servername|--forward-servername) ;;
-        --alpn|--cacert|--cert|--count|--crl|--every|--expires-within|--forward|--forward-cacert|--forward-cert|--forward-key|--forward-pin|--forward-servername|--grace|--idle-timeout|--key|--max-conns|--pin|--proxy|--proxy-cacert|--retry-for|--servername|--source|--starttls|--timeout|--tls-max|--tls-min|-i|-m|-s|-w|-x) return 0 ;;
+        --allow|--alpn|--cacert|--cert|--count|--crl|--deny|--every|--expires-within|--forward|--forward-cacert|--forward-cert|--forward-key|--forward-pin|--forward-servername|--grace|--idle-timeout|--key|--max-conns|--max-conns-per-ip|--pin|--proxy|--proxy-cacert|--retry-for|--servername|--source|--starttls|--timeout|--tls-max|--tls-min|-i|-m|-s|-w|-x) return 0 ;;
         *)
             [[ "$word" == -* ]] && return 0
             for (( i = 2; i < last; i++ )); do
                 case "${words[i]}" in
-                    --alpn|--cacert|--cert|--count|--crl|--every|--expires-within|--forward|--forward-cacert|--forward-cert|--forward-key|--forward-pin|--forward-servername|--grace|--idle-timeout|--key|--max-conns|--pin|--proxy|--proxy-cacert|--retry-for|--servername|--source|--starttls|--timeout|--tls-max|--tls-min|-i|-m|-s|-w|-x) (( i++ )) ;;
+                    --allow|--alpn|--cacert|--cert|--count|--crl|--deny|--every|--expires-within|--forward|--forward-cacert|--forward-cert|--forward-key|--forward-pin|--forward-servername|--grace|--idle-timeout|--key|--max-conns|--max-conns-per-ip|--pin|--proxy|--proxy-cacert|--retry-for|--servername|--source|--starttls|--timeout|--tls-max|--tls-min|-i|-m|-s|-w|-x) (( i++ )) ;;
                     -*) ;;
                     *) given=1 ;;
                 esac

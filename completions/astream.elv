@@ -82,8 +82,11 @@ set edit:completion:arg-completer[astream] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'astream;listen'= {
-            cand -m 'With -u: how many peers have a session at once'
-            cand --max-conns 'With -u: how many peers have a session at once'
+            cand -m 'How many connections may be open at once; others wait'
+            cand --max-conns 'How many connections may be open at once; others wait'
+            cand --max-conns-per-ip 'How many of them from one IP address; others are reset'
+            cand --allow 'Accept these networks only; others are reset. @FILE: one a line'
+            cand --deny 'Reset these networks, even if they are allowed. @FILE: one a line'
             cand --grace 'How long open connections may go on after SIGTERM'
             cand --forward 'Relay each connection to ADDRESS, HOST:PORT or unix:PATH, until stopped'
             cand --forward-cacert 'Trust the certificates in FILE there, not the system''s'

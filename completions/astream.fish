@@ -82,7 +82,10 @@ complete -c astream -n "__fish_astream_using_subcommand connect" -l insecure -d 
 complete -c astream -n "__fish_astream_using_subcommand connect" -l pq -d 'Only a key exchange that is safe from quantum computers is accepted'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l ignore-unexpected-eof -d 'Accept an end without close_notify'
 complete -c astream -n "__fish_astream_using_subcommand connect" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c astream -n "__fish_astream_using_subcommand listen" -s m -l max-conns -d 'With -u: how many peers have a session at once' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -s m -l max-conns -d 'How many connections may be open at once; others wait' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -l max-conns-per-ip -d 'How many of them from one IP address; others are reset' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -l allow -d 'Accept these networks only; others are reset. @FILE: one a line' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -l deny -d 'Reset these networks, even if they are allowed. @FILE: one a line' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l grace -d 'How long open connections may go on after SIGTERM' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward -d 'Relay each connection to ADDRESS, HOST:PORT or unix:PATH, until stopped' -r -f -a "(__fish_astream_addresses)"
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-cacert -d 'Trust the certificates in FILE there, not the system\'s' -r -F
@@ -136,7 +139,7 @@ function __fish_astream_wants_address
     for word in (commandline -opc)[3..-1]
         if test $is_value = 1
             set is_value 0
-        else if contains -- $word --alpn --cacert --cert --count --crl --every --expires-within --forward --forward-cacert --forward-cert --forward-key --forward-pin --forward-servername --grace --idle-timeout --key --max-conns --pin --proxy --proxy-cacert --retry-for --servername --source --starttls --timeout --tls-max --tls-min -i -m -s -w -x
+        else if contains -- $word --allow --alpn --cacert --cert --count --crl --deny --every --expires-within --forward --forward-cacert --forward-cert --forward-key --forward-pin --forward-servername --grace --idle-timeout --key --max-conns --max-conns-per-ip --pin --proxy --proxy-cacert --retry-for --servername --source --starttls --timeout --tls-max --tls-min -i -m -s -w -x
             set is_value 1
         else if not string match -q -- '-*' $word
             return 1

@@ -107,7 +107,9 @@ fn what_one_says_is_never_inside_of_what_another_says() {
         // It speaks again while others do.
         let _ = turns[usize::from(mark - b'a')].send(());
     }
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    for thread in threads {
+        thread.join().unwrap();
+    }
     audience.set_nonblocking(true).unwrap();
     assert!(audience.read(&mut [0]).is_err(), "that was all");
     stop(broker);
@@ -369,9 +371,9 @@ async fn a_server_that_uses_it_ends_its_clients_cleanly_or_aborts_them() {
             (ended.is_ok(), { &one }.read(&mut [0]).ok())
         });
         if is_clean {
-            server.close_clients()
+            server.close_clients();
         } else {
-            server.abort_clients()
+            server.abort_clients();
         }
         assert_eq!(ended.await.unwrap(), if is_clean { (true, Some(0)) } else { (false, None) });
         server.wait_closed().await;

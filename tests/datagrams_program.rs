@@ -330,7 +330,7 @@ fn what_makes_no_sense_with_datagrams_is_refused() {
         (&["connect", "-u", "127.0.0.1:9", "--retry-for", "1s"], "cannot be used with"),
         (&["connect", "127.0.0.1:9", "--broadcast"], "--udp"),
         (&["listen", "-u", "127.0.0.1:0", "--once"], "cannot be used with"),
-        (&["listen", "127.0.0.1:0", "-m", "5"], "--udp"),
+        (&["listen", "-u", "127.0.0.1:0", "--max-conns-per-ip", "5"], "cannot be used with"),
         (&["listen", "-u", "127.0.0.1:0", "-m", "0"], "0"),
     ] {
         astream(args).run().status(2).stdout(b"").says(&[expected]);

@@ -2,7 +2,7 @@
 //! dropped.
 
 use std::collections::BTreeMap;
-use std::future::{Future, pending};
+use std::future::{Future, pending, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -179,19 +179,18 @@ impl Feed {
     pub(super) fn fell_behind(&mut self) -> impl Future<Output = ()> + use<> {
         let signal = self.fell_behind.take();
         async move {
-            let has_fallen = match signal {
-                Some(signal) => signal.await.is_ok(),
-                None => false,
-            };
-            if !has_fallen {
-                pending::<()>().await;
+            if let Some(signal) = signal
+                && signal.await.is_ok()
+            {
+                return;
             }
+            pending::<()>().await;
         }
     }
 
     /// The next chunk; none when no more come. May be cancelled without losing one.
     pub(super) async fn next(&mut self) -> Option<Bytes> {
-        std::future::poll_fn(|cx| self.poll_next(cx)).await
+        poll_fn(|cx| self.poll_next(cx)).await
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
@@ -257,12 +256,9 @@ mod tests {
     use super::*;
 
     fn drained(feed: &mut Feed) -> Vec<Bytes> {
-        let mut cx = Context::from_waker(Waker::noop());
-        std::iter::from_fn(|| match feed.poll_next(&mut cx) {
-            Poll::Ready(next) => next,
-            Poll::Pending => None,
-        })
-        .collect()
+        std::iter::from_fn(|| feed.chunks.try_recv().ok())
+            .inspect(|chunk| _ = feed.behind.fetch_sub(cost(chunk), Ordering::Relaxed))
+            .collect()
     }
 
     #[test]

@@ -32,19 +32,20 @@ impl Admission {
     /// The streams of a connection, after its handshake if there is one. May be cancelled.
     pub(super) async fn admit(&self, accepted: Accepted) -> Result<(StreamReader, StreamWriter), Error> {
         let Some(acceptor) = &self.acceptor else { return Ok(self.plain(accepted)) };
-        let Accepted { transport, peer, local } = accepted;
+        let Accepted { transport, peer, local, place } = accepted;
         let name = peer.to_string();
         let doing = || format!("TLS handshake with {peer}");
         let shaking_hands = acceptor.accept(transport.into(), &name);
         let (secured, info) =
             Deadline::after(self.timeout).bound(Step::Handshake, shaking_hands, doing).await??;
-        Ok(streams(Transport::secured(secured, info), Link::new(peer, local, Arc::clone(&self.limits))))
+        let link = Link::placed(peer, local, Arc::clone(&self.limits), place);
+        Ok(streams(Transport::secured(secured, info), link))
     }
 
     /// The streams of a connection without a handshake.
     pub(super) fn plain(&self, accepted: Accepted) -> (StreamReader, StreamWriter) {
-        let Accepted { transport, peer, local } = accepted;
-        streams(transport, Link::new(peer, local, Arc::clone(&self.limits)))
+        let Accepted { transport, peer, local, place } = accepted;
+        streams(transport, Link::placed(peer, local, Arc::clone(&self.limits), place))
     }
 }
 

@@ -10,15 +10,16 @@ use super::clients::Clients;
 use super::limits::limit_setters;
 use super::serve::{Admission, Service, accept_all};
 use super::{HandlerResult, Limits, Listener, SETUP_TIMEOUT, StreamReader, StreamWriter};
-use crate::endpoint::{Address, Endpoint, Family};
+use crate::endpoint::{Address, Endpoint, Family, Networks};
 use crate::error::Error;
 use crate::transport::tls::TlsServer;
-use crate::transport::{Listen, Listening};
+use crate::transport::{Listen, Listening, Rules};
 
 /// How to serve.
 #[derive(Debug, Clone)]
 pub struct ServerOptions {
     pub(super) listen: Listen,
+    pub(super) rules: Rules,
     handshake_timeout: Option<Duration>,
     tls: Option<TlsServer>,
     limits: Limits,
@@ -28,6 +29,7 @@ impl Default for ServerOptions {
     fn default() -> Self {
         Self {
             listen: Listen::default(),
+            rules: Rules::default(),
             handshake_timeout: Some(SETUP_TIMEOUT),
             tls: None,
             limits: Limits::default(),
@@ -76,6 +78,38 @@ impl ServerOptions {
     #[must_use]
     pub fn multipath(mut self, yes: bool) -> Self {
         self.listen.multipath = yes;
+        self
+    }
+
+    /// How many connections there may be at once, those in their TLS handshake included; there is no limit by default.
+    /// While there are as many, others wait in the backlog, and are accepted when one has ended: its streams are dropped,
+    /// and its handler has returned.
+    #[must_use]
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.rules.most = Some(connections);
+        self
+    }
+
+    /// How many of them there may be from one IP address. Others are reset at once.
+    #[must_use]
+    pub fn max_connections_per_address(mut self, connections: usize) -> Self {
+        self.rules.most_of_one = Some(connections);
+        self
+    }
+
+    /// Accepts connections only from addresses in these networks, and in those of earlier calls. Others are reset at
+    /// once, before a TLS handshake. Clients of a Unix socket, which have no address, are always allowed.
+    #[must_use]
+    pub fn allow(mut self, networks: Networks) -> Self {
+        self.rules.allow.get_or_insert_default().extend(networks);
+        self
+    }
+
+    /// Resets connections from addresses in these networks, and in those of earlier calls, even if
+    /// [`allow`](Self::allow) names them.
+    #[must_use]
+    pub fn deny(mut self, networks: Networks) -> Self {
+        self.rules.deny.extend(networks);
         self
     }
 

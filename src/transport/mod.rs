@@ -8,6 +8,7 @@ mod datagram;
 mod device;
 mod dial;
 mod dialogue;
+mod door;
 mod ending;
 mod eyeballs;
 mod halves;
@@ -48,6 +49,7 @@ pub(crate) use datagram::{
     Connected, DatagramDial, DatagramSocket, Received, Route, bind_datagrams, connect_datagrams,
 };
 pub(crate) use dial::{Dial, Known, dial, is_target};
+pub(crate) use door::{Place, Rules};
 pub(crate) use eyeballs::Eyeballs;
 pub(crate) use halves::{ReadHalf, WriteHalf};
 pub(crate) use listener::{Accepted, Listening};

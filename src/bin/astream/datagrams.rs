@@ -132,7 +132,7 @@ impl Serving<'_> {
             .family(self.args.address.family())
             .numeric(self.args.reach.numeric)
             .idle_timeout(self.session_timeout)
-            .max_sessions(usize::try_from(self.args.datagrams.max_conns).unwrap_or(usize::MAX));
+            .max_sessions(self.args.serve.max_sessions());
         // Otherwise it is about the target of a relay.
         let interface =
             if self.args.forward.target()?.is_none() { self.args.reach.interface()? } else { None };

@@ -31,7 +31,7 @@ pub const REPEATED: Section = Section {
     heading: "Options given again",
     entries: &[
         (
-            "--cacert, --crl, --pin, --alpn, -v",
+            "--cacert, --crl, --pin, --alpn, --allow, --deny, -v",
             "add up; so do --proxy-cacert, --forward-cacert, --forward-pin",
         ),
         ("-x", "a chain of proxies, the first of them first"),

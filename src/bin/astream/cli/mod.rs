@@ -10,6 +10,7 @@ mod forward;
 mod generated;
 mod habits;
 mod manual;
+mod networks;
 mod probe;
 mod proxy;
 mod reach;

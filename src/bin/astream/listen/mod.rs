@@ -145,6 +145,7 @@ impl Setup<'_> {
             .handshake_timeout(args.reach.timeout())
             .idle_timeout(args.exchange.idle_timeout())
             .by_streams(cli::by_streams());
+        let options = args.serve.limits(options);
         match &self.tls {
             Some(tls) => options.tls(tls.clone()),
             None => options,
