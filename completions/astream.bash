@@ -240,26 +240,12 @@ _astream() {
             return 0
             ;;
         astream__subcmd__listen)
-            opts="-4 -6 -u -m -k -n -w -C -i -v -s -x -h --ipv4 --ipv6 --udp --max-conns --keep-open --once --echo --threads --backlog --reuse-port --mode --ready-fd --proxy-protocol --grace --forward --balance --forward-proxy-protocol --forward-tls --forward-starttls --forward-cacert --forward-servername --forward-pin --forward-insecure --forward-cert --forward-key --numeric --timeout --mptcp --proxy-cacert --crlf --idle-timeout --send-only --recv-only --no-shutdown --shutdown --exit-on-close --verbose --quiet --json --tls --cert --key --cacert --crl --alpn --tls-min --tls-max --ignore-unexpected-eof --retry-for --source --proxy --help"
+            opts="-4 -6 -u -k -m -n -w -C -i -v -s -x -h --ipv4 --ipv6 --udp --keep-open --once --echo --threads --backlog --reuse-port --mode --ready-fd --proxy-protocol --discard --broker --max-conns --max-conns-per-ip --allow --deny --grace --forward --balance --forward-proxy-protocol --forward-tls --forward-starttls --forward-cacert --forward-servername --forward-pin --forward-insecure --forward-cert --forward-key --numeric --timeout --mptcp --proxy-cacert --crlf --idle-timeout --send-only --recv-only --no-shutdown --shutdown --exit-on-close --verbose --quiet --json --tls --cert --key --cacert --crl --alpn --tls-min --tls-max --ignore-unexpected-eof --retry-for --source --proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --max-conns)
-                    COMPREPLY=("${cur}")
-                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-                        compopt -o nospace
-                    fi
-                    return 0
-                    ;;
-                -m)
-                    COMPREPLY=("${cur}")
-                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-                        compopt -o nospace
-                    fi
-                    return 0
-                    ;;
                 --threads)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -289,6 +275,41 @@ _astream() {
                     return 0
                     ;;
                 --proxy-protocol)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --max-conns)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                -m)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --max-conns-per-ip)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --allow)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --deny)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
@@ -561,12 +582,12 @@ _astream_with_addresses() {
     word="${words[last]}" prev="${words[last-1]}"
     case "$prev" in
         --forward|--servername|--forward-servername) ;;
-        --alpn|--backlog|--cacert|--cert|--count|--crl|--every|--expires-within|--forward|--forward-cacert|--forward-cert|--forward-key|--forward-pin|--forward-proxy-protocol|--forward-servername|--forward-starttls|--grace|--idle-timeout|--key|--max-conns|--mode|--pin|--proxy|--proxy-cacert|--proxy-protocol|--ready-fd|--retry-for|--servername|--source|--starttls|--threads|--timeout|--tls-max|--tls-min|-i|-m|-s|-w|-x) return 0 ;;
+        --allow|--alpn|--backlog|--cacert|--cert|--count|--crl|--deny|--every|--expires-within|--forward|--forward-cacert|--forward-cert|--forward-key|--forward-pin|--forward-proxy-protocol|--forward-servername|--forward-starttls|--grace|--idle-timeout|--key|--max-conns|--max-conns-per-ip|--mode|--pin|--proxy|--proxy-cacert|--proxy-protocol|--ready-fd|--retry-for|--servername|--source|--starttls|--threads|--timeout|--tls-max|--tls-min|-i|-m|-s|-w|-x) return 0 ;;
         *)
             [[ "$word" == -* ]] && return 0
             for (( i = 2; i < last; i++ )); do
                 case "${words[i]}" in
-                    --alpn|--backlog|--cacert|--cert|--count|--crl|--every|--expires-within|--forward|--forward-cacert|--forward-cert|--forward-key|--forward-pin|--forward-proxy-protocol|--forward-servername|--forward-starttls|--grace|--idle-timeout|--key|--max-conns|--mode|--pin|--proxy|--proxy-cacert|--proxy-protocol|--ready-fd|--retry-for|--servername|--source|--starttls|--threads|--timeout|--tls-max|--tls-min|-i|-m|-s|-w|-x) (( i++ )) ;;
+                    --allow|--alpn|--backlog|--cacert|--cert|--count|--crl|--deny|--every|--expires-within|--forward|--forward-cacert|--forward-cert|--forward-key|--forward-pin|--forward-proxy-protocol|--forward-servername|--forward-starttls|--grace|--idle-timeout|--key|--max-conns|--max-conns-per-ip|--mode|--pin|--proxy|--proxy-cacert|--proxy-protocol|--ready-fd|--retry-for|--servername|--source|--starttls|--threads|--timeout|--tls-max|--tls-min|-i|-m|-s|-w|-x) (( i++ )) ;;
                     -*) ;;
                     *) given=1 ;;
                 esac

@@ -168,6 +168,40 @@ fn echo_sends_every_datagram_back() {
 }
 
 #[test]
+fn discard_drops_every_datagram() {
+    let server = listen(&["--discard", "-i", "100ms", "-v"]);
+    let ((socket, _), address) = (peer(), server.address());
+    for message in [&b"one"[..], b"", b"three"] {
+        socket.send_to(message, address).unwrap();
+    }
+    server.stderr_line("0 bytes sent, 8 bytes received");
+    socket.set_nonblocking(true).unwrap();
+    assert_eq!(socket.recv(&mut [0]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    server.signal(Signal::TERM);
+    server.wait().status(0).stdout(b"");
+}
+
+#[test]
+fn a_broker_sends_each_message_to_all_others() {
+    let mut server = astream(["listen", "-u", "127.0.0.1", "0", "--broker"]).open_stdin().start();
+    let address = server.address();
+    let ((one, _), (two, _)) = (peer(), peer());
+    one.send_to(b"one is here, ", address).unwrap();
+    server.until_stdout(b"one is here, ");
+    two.send_to(b"and two", address).unwrap();
+    assert_eq!(receive(&one).0, b"and two");
+    for message in [&b"hello"[..], b"", &noise(65_507)] {
+        one.send_to(message, address).unwrap();
+        assert!(receive(&two).0 == message, "{} bytes", message.len());
+    }
+    server.write_stdin(b"news");
+    assert_eq!((receive(&one).0, receive(&two).0), (b"news".to_vec(), b"news".to_vec()));
+    server.until_stdout(&[b"one is here, and twohello", &noise(65_507)[..]].concat());
+    server.signal(Signal::TERM);
+    server.wait().status(0);
+}
+
+#[test]
 fn a_relay_passes_datagrams_on() {
     let (target, address) = peer();
     let relay = listen(&["--forward", &address.to_string()]);
@@ -315,7 +349,7 @@ fn what_makes_no_sense_with_datagrams_is_refused() {
         (&["connect", "-u", "127.0.0.1:9", "--retry-for", "1s"], "cannot be used with"),
         (&["connect", "127.0.0.1:9", "--broadcast"], "--udp"),
         (&["listen", "-u", "127.0.0.1:0", "--once"], "cannot be used with"),
-        (&["listen", "127.0.0.1:0", "-m", "5"], "--udp"),
+        (&["listen", "-u", "127.0.0.1:0", "--max-conns-per-ip", "5"], "cannot be used with"),
         (&["listen", "-u", "127.0.0.1:0", "-m", "0"], "0"),
     ] {
         astream(args).run().status(2).stdout(b"").says(&[expected]);

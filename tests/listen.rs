@@ -122,6 +122,24 @@ fn echo_once_ends_after_one() {
 }
 
 #[test]
+fn discard_drops_what_comes_and_ends_after_its_peer() {
+    let listener = listen(&["--discard", "-v"]).start();
+    let address = listener.address();
+    let mut client = dial_to(address);
+    client.write_all(&noise(20 * MIB)).unwrap();
+    assert_eq!(exchange(dial_to(address), &noise(MIB)), b"", "nothing comes back");
+    listener.stderr_line(&format!("0 bytes sent, {MIB} bytes received"));
+    assert_eq!(exchange(client, b"the end"), b"");
+    listener.stderr_line(&format!("0 bytes sent, {} bytes received", 20 * MIB + 7));
+    listener.signal(Signal::TERM);
+    listener.wait().status(0).stdout(b"");
+
+    let listener = listen(&["--discard", "--once"]).start();
+    assert_eq!(exchange(dial(&listener), &noise(MIB)), b"");
+    listener.wait().status(0).stdout(b"");
+}
+
+#[test]
 fn an_idle_client_is_dropped_and_the_server_goes_on() {
     let listener = listen(&["--echo", "-i", "200ms"]).start();
     let address = listener.address();

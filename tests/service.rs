@@ -79,6 +79,26 @@ fn on_sighup_certificates_are_read_anew_and_connections_go_on() {
 }
 
 #[test]
+fn on_sighup_the_networks_of_files_are_read_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let denied = folder.path().join("denied");
+    fs::write(&denied, "192.0.2.0/24\n").unwrap();
+    let deny = format!("@{}", denied.display());
+    let server = astream(["listen", "127.0.0.1", "0", "--echo", "--deny", &deny]).start();
+    let address = server.address();
+    echoed(dial(address), b"let in");
+    fs::write(&denied, "127.0.0.0/8\n").unwrap();
+    server.signal(Signal::HUP);
+    server.stderr_line("read anew");
+    assert!(dial(address).read(&mut [0]).is_err(), "it is reset");
+    fs::write(&denied, "no network\n").unwrap();
+    server.signal(Signal::HUP);
+    let warning = server.stderr_line("SIGHUP");
+    assert!(warning.contains(arg(&denied)) && warning.contains("stays in use"), "{warning}");
+    assert!(dial(address).read(&mut [0]).is_err(), "it is reset");
+}
+
+#[test]
 fn a_fresh_key_stays_the_same_after_sighup() {
     let server = astream(["listen", "127.0.0.1", "0", "--tls", "--echo"]).start();
     let line = server.stderr_line("connect with");

@@ -1,11 +1,12 @@
 //! What to do with a connection: each handler takes a reader and a writer, and returns when their connection
 //! has ended.
 
+mod broker;
 #[cfg(feature = "process")]
 mod command;
+mod discard;
 mod echo;
 mod forward;
-#[cfg(feature = "cli")]
 mod hub;
 #[cfg(feature = "cli")]
 mod stdio;
@@ -17,12 +18,14 @@ use crate::datagram::Datagrams;
 use crate::error::Error;
 use crate::stream::{StreamReader, StreamWriter};
 
+pub use broker::Broker;
 #[cfg(feature = "process")]
 pub use command::Command;
+pub use discard::Discard;
 pub use echo::Echo;
 pub use forward::Forward;
 #[cfg(feature = "cli")]
-pub use stdio::{Exchange, LastSenderStdio, SharedStdio, Stdio, stdin_is_null};
+pub use stdio::{BrokerStdio, Exchange, LastSenderStdio, SharedStdio, Stdio, stdin_is_null};
 
 /// What to do with a connection.
 pub trait Handler {

@@ -13,6 +13,7 @@ use super::sending::Sending;
 use super::traffic::Traffic;
 use crate::endpoint::Address;
 use crate::error::Error;
+use crate::transport::Place;
 
 /// The sending side of a connection, for code that ends the connection from elsewhere.
 pub(super) trait Sender: Send + Sync {
@@ -43,6 +44,8 @@ pub(super) struct Link {
     state: Mutex<State>,
     /// The writer's; taken before `state` where both are.
     sending: Mutex<Sending>,
+    /// Where its server counts it.
+    _place: Option<Place>,
 }
 
 #[derive(Default)]
@@ -67,6 +70,16 @@ struct State {
 
 impl Link {
     pub(super) fn new(peer: Address, local: Address, limits: Arc<Limits>) -> Arc<Self> {
+        Self::placed(peer, local, limits, None)
+    }
+
+    /// Of a connection that its server counts until this is dropped.
+    pub(super) fn placed(
+        peer: Address,
+        local: Address,
+        limits: Arc<Limits>,
+        place: Option<Place>,
+    ) -> Arc<Self> {
         let link = Arc::new(Self {
             peer,
             local,
@@ -77,6 +90,7 @@ impl Link {
             failed: AtomicBool::new(false),
             state: Mutex::default(),
             sending: Mutex::default(),
+            _place: place,
         });
         link.watch_idle();
         link

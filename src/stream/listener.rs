@@ -83,7 +83,7 @@ impl Listener {
         }
         // Files are read, and found wanting, before anything is bound.
         let admission = options.admission()?;
-        Ok(Self::new(options.listen.bind(endpoints).await?, admission))
+        Ok(Self::new(options.listen.bind(endpoints).await?, options, admission))
     }
 
     /// Takes a socket over that is listening already: a listener of the standard library, one of tokio's by its
@@ -108,10 +108,11 @@ impl Listener {
         let admission = options.admission()?;
         let listening = Listening::adopt(socket.into());
         let listening = listening.map_err(|cause| Error::local("listen on the given socket", cause))?;
-        Ok(Self::new(listening, admission))
+        Ok(Self::new(listening, options, admission))
     }
 
-    fn new(listening: Listening, admission: Admission) -> Self {
+    fn new(listening: Listening, options: &ServerOptions, admission: Admission) -> Self {
+        let listening = listening.with_rules(options.rules.clone());
         Self { listening, admission: Arc::new(admission), admitting: JoinSet::new() }
     }
 
@@ -120,7 +121,7 @@ impl Listener {
         self.listening.local_addrs()
     }
 
-    /// The next connection, after its TLS handshake if there is one. Handshakes go on at the same time, each in
+    /// The next connection that the options let in, after its TLS handshake if there is one. Handshakes go on at the same time, each in
     /// a task of its own: a slow one does not delay the others. Those that fail are logged and skipped.
     ///
     /// While this is not called, new connections wait in the backlog of the system. May be cancelled: no

@@ -44,20 +44,21 @@ impl Admission {
             _ => accepted,
         };
         let Some(acceptor) = &self.acceptor else { return Ok(self.plain(accepted)) };
-        let Accepted { transport, peer, local } = accepted;
+        let Accepted { transport, peer, local, place } = accepted;
         if peer.to_string() != name {
             name = format!("{peer} (through {name})");
         }
         let doing = || format!("TLS handshake with {name}");
         let shaking_hands = acceptor.accept(transport.into(), &name);
         let (secured, info) = deadline.bound(Step::Handshake, shaking_hands, doing).await??;
-        Ok(streams(Transport::secured(secured, info), Link::new(peer, local, Arc::clone(&self.limits))))
+        let link = Link::placed(peer, local, Arc::clone(&self.limits), place);
+        Ok(streams(Transport::secured(secured, info), link))
     }
 
     /// The streams of a connection without a handshake.
     pub(super) fn plain(&self, accepted: Accepted) -> (StreamReader, StreamWriter) {
-        let Accepted { transport, peer, local } = accepted;
-        streams(transport, Link::new(peer, local, Arc::clone(&self.limits)))
+        let Accepted { transport, peer, local, place } = accepted;
+        streams(transport, Link::placed(peer, local, Arc::clone(&self.limits), place))
     }
 }
 
@@ -72,17 +73,17 @@ pub(super) type CurrentAdmission = Arc<Mutex<Arc<Admission>>>;
 
 /// The connection of a proxy after its header, with the addresses of the client if it names one.
 async fn introduced(accepted: Accepted, deadline: Deadline) -> Result<Accepted, Error> {
-    let Accepted { transport, peer: proxy, local } = accepted;
+    let Accepted { transport, peer: proxy, local, place } = accepted;
     let doing = || format!("{proxy}: waiting for the header of the PROXY protocol");
     let received = deadline.bound(Step::Handshake, receive(transport), doing).await?;
     let refused = |reason| Error::other(format!("{proxy}: no header of the PROXY protocol: {reason}"));
     let (transport, client) = received.map_err(refused)?;
     let Some(Ends { peer, local }) = client else {
         tracing::info!("{proxy}: the proxy names no client");
-        return Ok(Accepted { transport, peer: proxy, local });
+        return Ok(Accepted { transport, peer: proxy, local, place });
     };
     tracing::info!("{peer}: a client of the proxy {proxy}");
-    Ok(Accepted { transport, peer, local })
+    Ok(Accepted { transport, peer, local, place })
 }
 
 /// What every connection of a server needs.

@@ -13,7 +13,7 @@ use super::{HandlerResult, Limits, Listener, SETUP_TIMEOUT, StreamReader, Stream
 use crate::endpoint::{Address, Endpoint, Networks};
 use crate::error::Error;
 use crate::transport::tls::TlsServer;
-use crate::transport::{Listen, Listening, name_setters};
+use crate::transport::{Listen, Listening, Rules, name_setters};
 
 /// How to serve.
 ///
@@ -33,6 +33,7 @@ use crate::transport::{Listen, Listening, name_setters};
 #[derive(Debug, Clone)]
 pub struct ServerOptions {
     pub(super) listen: Listen,
+    pub(super) rules: Rules,
     handshake_timeout: Option<Duration>,
     tls: Option<TlsServer>,
     proxies: Networks,
@@ -43,6 +44,7 @@ impl Default for ServerOptions {
     fn default() -> Self {
         Self {
             listen: Listen::default(),
+            rules: Rules::default(),
             handshake_timeout: Some(SETUP_TIMEOUT),
             tls: None,
             proxies: Networks::default(),
@@ -84,6 +86,34 @@ impl ServerOptions {
     /// [`Error::Bind`].
     pub fn multipath(mut self, yes: bool) -> Self {
         self.listen.multipath = yes;
+        self
+    }
+
+    /// How many connections there may be at once, those in their TLS handshake included; there is no limit by default.
+    /// While there are as many, others wait in the backlog, and are accepted when one has ended: its streams are dropped,
+    /// and its handler has returned.
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.rules.most = Some(connections);
+        self
+    }
+
+    /// How many of them there may be from one IP address. Others are reset at once.
+    pub fn max_connections_per_address(mut self, connections: usize) -> Self {
+        self.rules.most_of_one = Some(connections);
+        self
+    }
+
+    /// Accepts connections only from addresses in these networks, and in those of earlier calls. Others are reset at
+    /// once, before a TLS handshake. Clients of a Unix socket, which have no address, are always allowed.
+    pub fn allow(mut self, networks: Networks) -> Self {
+        self.rules.allow.get_or_insert_default().extend(networks);
+        self
+    }
+
+    /// Resets connections from addresses in these networks, and in those of earlier calls, even if
+    /// [`allow`](Self::allow) names them.
+    pub fn deny(mut self, networks: Networks) -> Self {
+        self.rules.deny.extend(networks);
         self
     }
 
@@ -203,6 +233,7 @@ impl Server {
     /// [`Error::File`], [`Error::Tls`]; the options of before stay in force then.
     pub fn set_options(&self, options: &ServerOptions) -> Result<(), Error> {
         let admission = Arc::new(options.admission()?);
+        self.listening.set_rules(options.rules.clone());
         *self.admission.lock().unwrap_or_else(PoisonError::into_inner) = admission;
         Ok(())
     }

@@ -12,6 +12,8 @@ use rustix::io::Errno;
 use socket2::{SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 
+use super::door::{Door, Place, Rules};
+use super::ending::reset_on_close;
 use super::unix::{self, OwnedPath};
 use super::{Transport, multipath, tcp_address, with_manners};
 use crate::endpoint::Address;
@@ -36,12 +38,14 @@ pub(crate) struct Accepted {
     pub(crate) transport: Transport,
     pub(crate) peer: Address,
     pub(crate) local: Address,
+    /// Where connections are counted.
+    pub(crate) place: Option<Place>,
 }
 
 impl From<Transport> for Accepted {
     fn from(transport: Transport) -> Self {
         let (peer, local) = transport.addresses();
-        Self { transport, peer, local }
+        Self { transport, peer, local, place: None }
     }
 }
 
@@ -59,11 +63,11 @@ impl Listener {
                     Address::Tcp(address) if !address.ip().is_unspecified() => local.clone(),
                     _ => tcp_address(stream.local_addr()),
                 };
-                Accepted { transport: Transport::Tcp(stream), peer: Address::Tcp(peer), local }
+                Accepted { transport: Transport::Tcp(stream), peer: Address::Tcp(peer), local, place: None }
             }),
             Self::Unix(listener, _) => listener.poll_accept(cx).map_ok(|(stream, peer)| {
                 let (peer, local) = (unix::address(Ok(peer)), local.clone());
-                Accepted { transport: Transport::Unix(stream), peer, local }
+                Accepted { transport: Transport::Unix(stream), peer, local, place: None }
             }),
         }
     }
@@ -98,6 +102,7 @@ impl Bound {
 pub(crate) struct Listening {
     local: Arc<[Address]>,
     bound: Arc<Mutex<Vec<Bound>>>,
+    door: Arc<Door>,
     /// Which one is asked first, so that each has its turn.
     turn: usize,
     /// When it was last reported that no connection can be accepted.
@@ -107,7 +112,17 @@ pub(crate) struct Listening {
 impl Listening {
     pub(super) fn new(bound: Vec<Bound>) -> Self {
         let local = bound.iter().map(|bound| bound.local.clone()).collect();
-        Self { local, bound: Arc::new(Mutex::new(bound)), turn: 0, reported: None }
+        Self { local, bound: Arc::new(Mutex::new(bound)), door: Arc::default(), turn: 0, reported: None }
+    }
+
+    /// The same, with rules for who may come in.
+    pub(crate) fn with_rules(self, rules: Rules) -> Self {
+        Self { door: Door::new(rules), ..self }
+    }
+
+    /// Lets clients in by these rules from now on.
+    pub(crate) fn set_rules(&self, rules: Rules) {
+        self.door.set_rules(rules);
     }
 
     /// On a socket that is listening already.
@@ -136,12 +151,17 @@ impl Listening {
         lock(&self.bound).clear();
     }
 
-    /// The next connection; None once it was stopped. An error of one connection is skipped. After any other,
+    /// The next connection that may come in; None once it was stopped. Others are reset, and while there is no room,
+    /// all wait in the backlog. An error of one connection is skipped. After any other,
     /// when descriptors or memory have run out say, it logs that and tries again after a pause. May be cancelled.
     pub(crate) async fn accept(&mut self) -> Option<Accepted> {
         loop {
+            self.door.room().await;
             match poll_fn(|cx| self.poll_accept(cx)).await? {
-                Ok(accepted) => return Some(accepted),
+                Ok(accepted) => match self.door.enter(&accepted.peer) {
+                    Ok(place) => return Some(Accepted { place, ..accepted }),
+                    Err(why) => refuse(&accepted, &why),
+                },
                 Err(error) if is_of_connection(&error) => {
                     tracing::debug!("a connection ended before it was accepted: {}", reason(&error));
                 }
@@ -170,6 +190,14 @@ impl Listening {
             }
         }
         Poll::Pending
+    }
+}
+
+/// Resets a connection before a byte has gone.
+fn refuse(accepted: &Accepted, why: &str) {
+    tracing::info!("{}: refused: {why}", accepted.peer);
+    if let Transport::Tcp(stream) = &accepted.transport {
+        reset_on_close(stream);
     }
 }
 

@@ -9,6 +9,7 @@ mod datagram;
 mod device;
 mod dial;
 mod dialogue;
+mod door;
 mod ending;
 mod eyeballs;
 mod halves;
@@ -53,6 +54,7 @@ pub(crate) use datagram::{
     Connected, DatagramDial, DatagramSocket, Received, Route, Untried, bind_datagrams, connect_datagrams,
 };
 pub(crate) use dial::{Dial, Known, dial, is_target};
+pub(crate) use door::{Place, Rules};
 pub(crate) use eyeballs::Eyeballs;
 pub(crate) use halves::{ReadHalf, WriteHalf};
 pub(crate) use listener::{Accepted, Listening};

@@ -12,7 +12,8 @@ use crate::support::noise;
 use crate::victim::{Handler, Victim, victim};
 
 /// Those that outlive a client.
-const SERVERS: [Handler; 3] = [Handler::KeepOpen, Handler::Echo, Handler::Forward];
+const SERVERS: [Handler; 5] =
+    [Handler::KeepOpen, Handler::Echo, Handler::Discard, Handler::Broker, Handler::Forward];
 
 /// A client whose handshake is complete on both sides.
 fn session(victim: &Victim) -> StreamOwned<ClientConnection, TcpStream> {
@@ -23,7 +24,8 @@ fn session(victim: &Victim) -> StreamOwned<ClientConnection, TcpStream> {
     session.flush().unwrap();
     match victim.handler {
         Handler::Echo | Handler::Forward => session.read_exact(&mut [0; 5]).unwrap(),
-        Handler::KeepOpen | Handler::OneShot => drop(victim.listener.stdout_line("here")),
+        Handler::Discard => drop(victim.listener.stderr_line("TLSv1.3 with ")),
+        Handler::KeepOpen | Handler::Broker | Handler::OneShot => drop(victim.listener.stdout_line("here")),
     }
     session
 }

@@ -14,10 +14,13 @@ pub enum Handler {
     OneShot,
     KeepOpen,
     Echo,
+    Discard,
+    Broker,
     Forward,
 }
 
-pub const HANDLERS: [Handler; 4] = [Handler::OneShot, Handler::KeepOpen, Handler::Echo, Handler::Forward];
+pub const HANDLERS: [Handler; 6] =
+    [Handler::OneShot, Handler::KeepOpen, Handler::Echo, Handler::Discard, Handler::Broker, Handler::Forward];
 
 pub struct Victim {
     pub handler: Handler,
@@ -38,6 +41,9 @@ pub fn victim(handler: Handler, limit: &str) -> Victim {
         Handler::OneShot => listener.input("served"),
         Handler::KeepOpen => listener.args(["-k"]),
         Handler::Echo => listener.args(["--echo"]),
+        // Only the log shows that a client has come.
+        Handler::Discard => listener.args(["--discard", "-v"]),
+        Handler::Broker => listener.args(["--broker"]),
         Handler::Forward => {
             let echo = target.insert(astream(["listen", "127.0.0.1", "0", "--echo"]).start());
             listener.args(["--forward", &echo.address().to_string()])
@@ -66,21 +72,28 @@ impl Victim {
     pub fn serves(self) {
         let connect = ["connect", &self.address.to_string(), "--tls", "--cacert", arg(&self.authority.ca)];
         // Quiet: a listener that only receives looks like one that hangs up, which would give a hint.
-        let client = astream(connect).args(["--quiet"]).input("served").run().status(0).silent();
+        let client = astream(connect).args(["--quiet"]).input("served").start();
         match self.handler {
             Handler::OneShot => {
-                client.stdout(b"served");
+                client.wait().status(0).silent().stdout(b"served");
                 self.listener.wait().status(0).stdout(b"served");
             }
             Handler::KeepOpen => {
-                client.stdout(b"");
-                let start = Instant::now();
-                while !self.listener.stdout_so_far().ends_with(b"served") {
-                    assert!(start.elapsed() < DEADLINE, "stdout does not give what was sent");
-                    thread::yield_now();
-                }
+                client.wait().status(0).silent().stdout(b"");
+                self.prints_served();
             }
-            Handler::Echo | Handler::Forward => drop(client.stdout(b"served")),
+            // The client goes on receiving.
+            Handler::Broker => self.prints_served(),
+            Handler::Discard => drop(client.wait().status(0).silent().stdout(b"")),
+            Handler::Echo | Handler::Forward => drop(client.wait().status(0).silent().stdout(b"served")),
+        }
+    }
+
+    fn prints_served(&self) {
+        let start = Instant::now();
+        while !self.listener.stdout_so_far().ends_with(b"served") {
+            assert!(start.elapsed() < DEADLINE, "stdout does not give what was sent");
+            thread::yield_now();
         }
     }
 

@@ -6,6 +6,7 @@
 mod support;
 
 mod asking;
+mod broker;
 mod completions;
 mod curl;
 mod databases;

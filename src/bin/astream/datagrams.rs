@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use astream::handlers::{DatagramHandler, Echo, LastSenderStdio, Outcome, Stdio};
+use astream::handlers::{BrokerStdio, DatagramHandler, Discard, Echo, LastSenderStdio, Outcome, Stdio};
 use astream::{
     DatagramOptions, DatagramServer, DatagramServerOptions, Datagrams, Endpoint, Error, open_datagrams,
     serve_datagrams,
@@ -52,6 +52,12 @@ pub async fn listen(args: &Listen) -> anyhow::Result<Ending> {
     let serving = Serving { args, session_timeout, idle: None };
     if args.serve.echo {
         return serving.serve(Echo).await;
+    }
+    if args.serve.discard {
+        return serving.serve(Discard).await;
+    }
+    if args.serve.broker {
+        return serving.serve(BrokerStdio::new(args.exchange.of_datagrams())).await;
     }
     if let Some(command) = args.command.command()? {
         return serving.serve(command).await;
@@ -122,7 +128,7 @@ impl Serving<'_> {
             .family(self.args.address.family())
             .numeric(self.args.reach.numeric)
             .idle_timeout(self.session_timeout)
-            .max_sessions(usize::try_from(self.args.datagrams.max_conns).unwrap_or(usize::MAX));
+            .max_sessions(self.args.serve.max_sessions());
         // Otherwise it is about the target of a relay.
         let interface =
             if self.args.forward.targets().is_empty() { self.args.reach.interface()? } else { None };

@@ -1,5 +1,6 @@
 //! Sends stdin, and writes what is received to stdout.
 
+mod broker;
 mod crlf;
 mod datagrams;
 mod direct;
@@ -10,6 +11,7 @@ mod shared;
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
+pub use broker::BrokerStdio;
 pub use datagrams::LastSenderStdio;
 pub use input::stdin_is_null;
 pub use shared::SharedStdio;
@@ -168,6 +170,11 @@ impl Handler for Stdio {
 /// The error of a relay between stdio and a peer that has stopped.
 pub(super) fn error(stop: Stop) -> Error {
     stop.into_error(Party::Stdio, Party::Peer)
+}
+
+/// The error of a local stream, unless it is another one that passes through it.
+fn local(doing: &'static str, cause: io::Error) -> Error {
+    cause.downcast().unwrap_or_else(|cause| Error::local(doing, cause))
 }
 
 /// The system gives us no thread, which is not an error of stdin or stdout.

@@ -6,11 +6,13 @@ use astream::Error;
 use astream::handlers::Command;
 use clap::{Args, ValueHint};
 
+use super::exchange;
+
 #[derive(Debug, Default, Args)]
 pub struct CommandLine {
     /// A command to run, without a shell, with the connection as its stdin and stdout
     #[arg(last = true, value_name = "CMD", hide_short_help = true, value_hint = ValueHint::CommandWithArguments,
-          conflicts_with_all = ["crlf", "send_only", "recv_only", "no_shutdown", "shutdown", "exit_on_close"])]
+          conflicts_with_all = exchange::OPTIONS)]
     command: Vec<OsString>,
 }
 

@@ -22,10 +22,6 @@ pub struct ListenDatagrams {
     #[arg(short = 'u', long, conflicts_with_all = ["proxy", "retry_for", "no_shutdown", "shutdown", "exit_on_close",
           "once"])]
     pub udp: bool,
-    /// With -u: how many peers have a session at once
-    #[arg(short = 'm', long, hide_short_help = true, value_name = "N", value_hint = clap::ValueHint::Other,
-          default_value = "1024", requires = "udp", value_parser = clap::value_parser!(u32).range(1..))]
-    pub max_conns: u32,
 }
 
 impl Connect {

@@ -10,6 +10,10 @@ use super::units::{self, Limit};
 /// How long a session of datagrams may be idle.
 const SESSION: Duration = Duration::from_secs(60);
 
+/// The options that are about stdin and stdout, which handlers without them do not have.
+pub(super) const OPTIONS: [&str; 6] =
+    ["crlf", "send_only", "recv_only", "no_shutdown", "shutdown", "exit_on_close"];
+
 #[derive(Debug, Default, Args)]
 pub struct ExchangeOptions {
     /// Send CRLF for LF; a CRLF stays one

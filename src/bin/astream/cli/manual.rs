@@ -33,7 +33,7 @@ pub const REPEATED: Section = Section {
     heading: "Options given again",
     entries: &[
         (
-            "--cacert, --crl, --pin, --alpn, -v",
+            "--cacert, --crl, --pin, --alpn, --allow, --deny, -v",
             "add up; so do --proxy-cacert, --proxy-protocol, --forward-cacert, --forward-pin",
         ),
         ("-x", "a chain of proxies, the first of them first"),
@@ -127,6 +127,7 @@ pub const LISTEN_EXAMPLES: Section = Section {
         ("astream listen :9000 | tar x", "receive a folder"),
         ("astream listen :9000 --tls > copy", "receive a file under TLS, by a fresh key and its pin"),
         ("astream listen 127.0.0.1 8080 --echo", "send everything back to each client"),
+        ("astream listen :9000 --broker", "let all clients chat with each other"),
         ("astream listen 127.0.0.1 8080 -- tr a-z A-Z", "run a command for each client"),
         ("astream listen -u :5000", "print datagrams from any peer, and answer the last sender"),
         (

@@ -10,6 +10,7 @@ mod forward;
 mod generated;
 mod habits;
 mod manual;
+mod networks;
 mod probe;
 mod proxy;
 mod reach;
@@ -93,11 +94,12 @@ impl From<Address> for Connect {
 /// Wait for connections: stdin to the peer, the peer to stdout, or a command for each
 ///
 /// The first line on stderr is "astream: listening on ADDRESS" with the real port. One connection
-/// is served; with -k, --echo, --forward or a command all are, until a signal comes.
+/// is served; with -k, --echo, --discard, --broker, --forward or a command all are, until a signal comes.
 #[derive(Args)]
 #[command(mut_arg("retry_for", |arg| arg.requires("forward")), mut_arg("source", |arg| arg.requires("outward")))]
 #[command(group(ArgGroup::new("any_tls").multiple(true).args(["tls", "forward_tls", "forward_starttls"])))]
 #[command(mut_arg("proxy", |proxy| proxy.requires("forward")))]
+#[command(group(ArgGroup::new("handler").args(["command", "echo", "discard", "broker", "forward"])))]
 #[command(group(ArgGroup::new("outward").multiple(true).args(["forward", "udp"])))]
 pub struct Listen {
     #[command(flatten)]

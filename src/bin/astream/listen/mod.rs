@@ -7,13 +7,15 @@ mod stdin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use astream::handlers::{Echo, Exchange, Handler, Outcome, SharedStdio, Stdio, stdin_is_null};
+use astream::handlers::{
+    BrokerStdio, Discard, Echo, Exchange, Handler, Outcome, SharedStdio, Stdio, stdin_is_null,
+};
 use astream::{Address, Error, Listener, Server, ServerOptions, StreamReader, StreamWriter, TlsServer};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tracing::{Instrument, Span};
 
-use crate::cli::{self, Listen, Place};
+use crate::cli::{self, Command, Listen, NotRun, Place};
 use crate::datagrams;
 use crate::descriptors;
 use crate::report::{self, Ending, Event};
@@ -31,6 +33,12 @@ pub async fn run(args: &Listen) -> anyhow::Result<Ending> {
     let setup = Setup { args, place: args.address.place()?, tls: args.tls.server()? };
     if args.serve.echo {
         return setup.serve(Echo).await;
+    }
+    if args.serve.discard {
+        return setup.serve(Discard).await;
+    }
+    if args.serve.broker {
+        return setup.serve_all(BrokerStdio::new(exchange(args))).await;
     }
     if let Some(forward) = args.forwarding()? {
         return setup.serve(forward).await;
@@ -138,13 +146,24 @@ impl Setup<'_> {
     /// Reads all files anew. Open connections go on as they are.
     fn reload(&self, server: &Server) {
         service::reloading();
-        let args = self.args;
-        let tls = if args.tls.has_files() { args.tls.server() } else { Ok(self.tls.clone()) };
-        match tls.and_then(|tls| server.set_options(&self.options(tls.as_ref())?)) {
+        match self.anew().and_then(|options| server.set_options(&options)) {
             Ok(()) => report::report(&Event::Reloaded),
             Err(error) => report::warn(&format!("SIGHUP: {error}; what was read before stays in use")),
         }
         service::reloaded();
+    }
+
+    /// The options of the same command line, with what its files hold now.
+    fn anew(&self) -> Result<ServerOptions, Error> {
+        match cli::parse() {
+            Ok(Command::Listen(args)) => {
+                let tls = if args.tls.has_files() { args.tls.server()? } else { self.tls.clone() };
+                Setup { args: &args, place: args.address.place()?, tls: None }.options(tls.as_ref())
+            }
+            Err(NotRun::Usage(wrong)) => Err(Error::other(wrong.message)),
+            // It was that of a listener before.
+            Ok(Command::Connect(_)) | Err(NotRun::Help(_)) => Err(Error::Closed),
+        }
     }
 
     fn options(&self, tls: Option<&TlsServer>) -> Result<ServerOptions, Error> {
@@ -159,6 +178,7 @@ impl Setup<'_> {
             .reuse_port(args.serve.reuse_port)
             .unix_mode(args.serve.mode)
             .by_streams(cli::by_streams());
+        let options = args.serve.limits(options);
         let options = args.serve.backlog.into_iter().fold(options, ServerOptions::backlog);
         Ok(tls.cloned().into_iter().fold(options, ServerOptions::tls))
     }
