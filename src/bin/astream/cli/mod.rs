@@ -126,7 +126,10 @@ impl Listen {
     /// How many threads serve connections: one where stdin and stdout do, whose order matters, or there is only one
     /// connection.
     pub fn threads(&self) -> usize {
-        let has_handler = self.serve.echo || self.forward.is_asked_for() || self.command.is_asked_for();
+        let has_handler = self.serve.echo
+            || self.serve.discard
+            || self.forward.is_asked_for()
+            || self.command.is_asked_for();
         let is_for_many = has_handler && !self.serve.once && !self.datagrams.udp && !self.address.is_stdin();
         match self.serve.threads {
             _ if !is_for_many => 1,
