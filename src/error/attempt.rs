@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     fn refused(target: &str) -> (String, Error) {
-        let attempt = Attempt::new(target.parse().unwrap(), io::ErrorKind::ConnectionRefused.into());
+        let attempt = Attempt::new(target, io::ErrorKind::ConnectionRefused.into());
         (target.to_owned(), Error::Connect { target: target.to_owned(), attempts: vec![attempt] })
     }
 
