@@ -29,26 +29,6 @@ fn invalid_usage_is_status_2_and_named() {
         (&["listen", "0127.0.0.1", "0"], &["'0127.0.0.1'", "write 87.0.0.1 if that is meant"]),
         (&["listen", "127.0.0.1", "0", "--forward", "2130706433:1"], &["write 127.0.0.1 if that is meant"]),
         (&["listen", "", "1"], &["host is empty"]),
-        (
-            &["listen", "127.0.0.1", "0", "--forward", "127.0.0.1:1", "--forward", "*:2"],
-            &["'*'", "listen on"],
-        ),
-        (&["listen", "127.0.0.1", "0", "--balance"], &["--forward"]),
-        (&["listen", "127.0.0.1", "0", "--forward-proxy-protocol", "v1"], &["--forward"]),
-        (&["listen", "h", "1", "--forward", "h:1", "--forward-proxy-protocol", "v3"], &["'v3'", "v1, v2"]),
-        (&["listen", "h", "1", "--forward", "h:1", "--forward-starttls", "gopher"], &["'gopher'", "smtp"]),
-        (
-            &["listen", "h", "1", "--forward", "h:1", "--forward-cacert", "x"],
-            &["--forward-tls", "--forward-starttls"],
-        ),
-        (&["listen", "h", "1", "--proxy-protocol", "10.0.0.0/33"], &["'10.0.0.0/33'", "ADDRESS/PREFIX"]),
-        (&["listen", "h", "1", "--proxy-protocol", "localhost"], &["'localhost'", "no name is looked up"]),
-        (&["listen", "h", "1", "-u", "--proxy-protocol", "::1"], &["--udp", "--proxy-protocol"]),
-        (
-            &["listen", "h", "1", "-u", "--forward", "h:1", "--forward-proxy-protocol", "v1"],
-            &["--udp", "--forward-proxy-protocol"],
-        ),
-        (&["listen", "unix:@x", "--proxy-protocol", "::1"], &["unix:@x", "--proxy-protocol"]),
         (&["connect", "h", "1", "--tls", "--key", "x"], &["--cert"]),
         (&["connect", "h", "1", "--starttls", "gopher"], &["gopher", "--starttls", "smtp", "sieve"]),
         (&["connect", "h", "1", "-w", "soon"], &["soon", "ms, s, m, h, d or w"]),
@@ -95,6 +75,34 @@ fn invalid_usage_is_status_2_and_named() {
         (&["listen", "h", "1", "--cacert", "x"], &["--tls"]),
     ] {
         astream(args).run().status(2).stdout(b"").says(expected);
+    }
+}
+
+#[test]
+fn a_relay_and_a_proxy_that_cannot_be_are_status_2_and_named() {
+    for (args, expected) in [
+        (
+            &["listen", "127.0.0.1", "0", "--forward", "127.0.0.1:1", "--forward", "*:2"][..],
+            &["'*'", "listen on"][..],
+        ),
+        (&["listen", "127.0.0.1", "0", "--balance"], &["--forward"]),
+        (&["listen", "127.0.0.1", "0", "--forward-proxy-protocol", "v1"], &["--forward"]),
+        (&["listen", "h", "1", "--forward", "h:1", "--forward-proxy-protocol", "v3"], &["'v3'", "v1, v2"]),
+        (&["listen", "h", "1", "--forward", "h:1", "--forward-starttls", "gopher"], &["'gopher'", "smtp"]),
+        (
+            &["listen", "h", "1", "--forward", "h:1", "--forward-cacert", "x"],
+            &["--forward-tls", "--forward-starttls"],
+        ),
+        (&["listen", "h", "1", "--proxy-protocol", "10.0.0.0/33"], &["'10.0.0.0/33'", "ADDRESS/PREFIX"]),
+        (&["listen", "h", "1", "--proxy-protocol", "localhost"], &["'localhost'", "no name is looked up"]),
+        (&["listen", "h", "1", "-u", "--proxy-protocol", "::1"], &["--udp", "--proxy-protocol"]),
+        (
+            &["listen", "h", "1", "-u", "--forward", "h:1", "--forward-proxy-protocol", "v1"],
+            &["--udp", "--forward-proxy-protocol"],
+        ),
+        (&["listen", "unix:@x", "--proxy-protocol", "::1"], &["unix:@x", "--proxy-protocol"]),
+    ] {
+        astream(args).run().status(2).says(expected);
     }
 }
 

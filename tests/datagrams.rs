@@ -9,7 +9,7 @@ use std::time::Duration;
 use astream::handlers::{DatagramHandler, Echo, Forward};
 use astream::{
     Address, ConnectOptions, DatagramOptions, DatagramServer, DatagramServerOptions, Datagrams, Endpoint,
-    Error, MAX_DATAGRAM, TlsClient, open_datagrams, probe_datagrams, serve_datagrams,
+    Error, MAX_DATAGRAM, ProxyProtocol, TlsClient, open_datagrams, probe_datagrams, serve_datagrams,
 };
 use bytes::Bytes;
 
@@ -403,26 +403,33 @@ async fn a_relay_goes_on_after_its_target_has_refused() {
 }
 
 #[tokio::test]
-async fn a_relay_sends_nothing_that_was_to_go_over_tls() {
+async fn a_relay_sends_nothing_that_was_to_go_over_tls_or_after_a_header() {
     let (target, address) = peer();
     target.set_nonblocking(true).unwrap();
-    let options = ConnectOptions::new().tls(TlsClient::new().danger_no_verification(true));
-    let relay = Forward::new(address.into(), options).unwrap();
-    let (sender, mut ended) = tokio::sync::mpsc::unbounded_channel();
-    let relay = Arc::new(relay);
-    let serve = move |session| {
-        let (relay, sender) = (Arc::clone(&relay), sender.clone());
-        async move {
-            let result = relay.handle_datagrams(session).await.result;
-            sender.send(result.as_ref().unwrap_err().to_string()).unwrap();
-            result
-        }
-    };
-    let server = serve_datagrams(serve, &"127.0.0.1:0".parse().unwrap(), &self::options()).await.unwrap();
-    open(&endpoint(&server)).await.send(b"secret").await.unwrap();
-    let error = ended.recv().await.unwrap();
-    assert!(error.contains("neither over TLS nor through a proxy"), "{error}");
-    target.recv(&mut [0; 10]).unwrap_err();
+    let tls = ConnectOptions::new().tls(TlsClient::new().danger_no_verification(true));
+    let over_tls = Forward::new(address.into(), tls).unwrap();
+    let plain = Forward::new(address.into(), ConnectOptions::new()).unwrap();
+    for (relay, expected) in [
+        (over_tls, "neither over TLS nor through a proxy"),
+        (plain.proxy_protocol(ProxyProtocol::V2), "a header of the PROXY protocol comes before a stream"),
+    ] {
+        let (sender, mut ended) = tokio::sync::mpsc::unbounded_channel();
+        let relay = Arc::new(relay);
+        let serve = move |session| {
+            let (relay, sender) = (Arc::clone(&relay), sender.clone());
+            async move {
+                let result = relay.handle_datagrams(session).await.result;
+                sender.send(result.as_ref().unwrap_err().to_string()).unwrap();
+                result
+            }
+        };
+        let any = "127.0.0.1:0".parse().unwrap();
+        let server = serve_datagrams(serve, &any, &options()).await.unwrap();
+        open(&endpoint(&server)).await.send(b"secret").await.unwrap();
+        let error = ended.recv().await.unwrap();
+        assert!(error.contains(expected), "{error}");
+        target.recv(&mut [0; 10]).unwrap_err();
+    }
 }
 
 #[tokio::test]

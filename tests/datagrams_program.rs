@@ -214,6 +214,31 @@ fn a_relay_passes_datagrams_on() {
 }
 
 #[test]
+fn each_session_has_the_first_target_that_there_is_a_way_to_or_the_next_in_turn() {
+    let folder = tempfile::tempdir().unwrap();
+    let absent = format!("unix:{}", folder.path().join("absent").display());
+    let [(one, to_one), (two, to_two)] = [(); 2].map(|()| peer());
+    let targets = ["--forward", &absent, "--forward", &to_one.to_string(), "--forward", &to_two.to_string()];
+    for (more, receivers) in [(&[][..], [&one, &one, &one, &one]), (&["--balance"], [&one, &one, &two, &one])]
+    {
+        let relay = listen(&[&targets[..], more].concat());
+        let address = relay.address();
+        for receiver in receivers {
+            let (client, _) = peer();
+            client.send_to(b"ask", address).unwrap();
+            let (received, from) = receive(receiver);
+            assert_eq!(received, b"ask");
+            receiver.send_to(b"answer", from).unwrap();
+            assert_eq!(receive(&client).0, b"answer");
+        }
+    }
+    let relay = listen(&["--forward", &absent, "--forward", &absent]);
+    let (client, _) = peer();
+    client.send_to(b"ask", relay.address()).unwrap();
+    relay.stderr_line(&format!("the target: cannot connect to {absent} or {absent}: "));
+}
+
+#[test]
 fn a_bare_listener_prints_what_comes_from_anybody_and_answers_the_last_sender() {
     let mut server = astream(["listen", "-u", "127.0.0.1", "0"]).open_stdin().start();
     let address = server.address();

@@ -31,7 +31,9 @@ fn dial(address: SocketAddr) -> TcpStream {
 /// What comes back for these bytes, sent in pieces, and our end.
 fn exchanged(address: SocketAddr, pieces: &[&[u8]]) -> Vec<u8> {
     let mut stream = dial(address);
-    pieces.iter().for_each(|piece| stream.write_all(piece).unwrap());
+    for piece in pieces {
+        stream.write_all(piece).unwrap();
+    }
     stream.shutdown(Shutdown::Write).unwrap();
     read_all(&mut stream)
 }
@@ -184,12 +186,11 @@ fn a_target_is_sent_the_addresses_of_the_client() {
         client.write_all(b"hello").unwrap();
         client.shutdown(Shutdown::Write).unwrap();
         read_all(&mut client);
-        let header = match version {
-            "v1" => format!("PROXY TCP4 127.0.0.1 127.0.0.1 {} {}\r\n", ports[0], ports[1]).into_bytes(),
-            _ => {
-                let ports = ports.map(u16::to_be_bytes).concat();
-                [&b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x7f\0\0\x01\x7f\0\0\x01"[..], &ports].concat()
-            }
+        let header = if version == "v1" {
+            format!("PROXY TCP4 127.0.0.1 127.0.0.1 {} {}\r\n", ports[0], ports[1]).into_bytes()
+        } else {
+            let ports = ports.map(u16::to_be_bytes).concat();
+            [&b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x7f\0\0\x01\x7f\0\0\x01"[..], &ports].concat()
         };
         assert_eq!(
             target.join().escape_ascii().to_string(),

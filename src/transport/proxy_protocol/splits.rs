@@ -14,8 +14,8 @@ fn tcp(text: &str) -> Address {
     Address::Tcp(text.parse().unwrap())
 }
 
-fn ends(peer: &str, local: &str) -> Option<Ends> {
-    Some(Ends { peer: tcp(peer), local: tcp(local) })
+fn named(peer: &str, local: &str) -> Ends {
+    Ends { peer: tcp(peer), local: tcp(local) }
 }
 
 /// A header of version 2: its command and version, its family and protocol, and what comes after the length.
@@ -36,8 +36,8 @@ fn unix(peer: &[u8], local: &[u8]) -> Vec<u8> {
 fn right() -> Vec<(Vec<u8>, Option<Ends>)> {
     let mut v6 = [0; 36];
     (v6[15], v6[31], v6[33], v6[35]) = (1, 2, 3, 4);
-    let v4 = || ends("192.0.2.1:80", "198.51.100.1:443");
-    let named = |path: &str| Address::Unix(Some(PathBuf::from(path)));
+    let v4 = || Some(named("192.0.2.1:80", "198.51.100.1:443"));
+    let path = |path: &str| Address::Unix(Some(PathBuf::from(path)));
     let fields = [&V4[..], &[1, 0, 2, b'h', b'2', 4, 0, 0]].concat();
     let longest = format!("PROXY UNKNOWN {}\r\n", "x".repeat(91));
     assert_eq!(longest.len(), 107);
@@ -45,20 +45,20 @@ fn right() -> Vec<(Vec<u8>, Option<Ends>)> {
         (b"PROXY TCP4 192.0.2.1 198.51.100.1 80 443\r\n".to_vec(), v4()),
         (
             b"PROXY TCP4 0.0.0.0 255.255.255.255 0 65535\r\n".to_vec(),
-            ends("0.0.0.0:0", "255.255.255.255:65535"),
+            Some(named("0.0.0.0:0", "255.255.255.255:65535")),
         ),
-        (b"PROXY TCP6 :: 2001:DB8::1 1 2\r\n".to_vec(), ends("[::]:1", "[2001:db8::1]:2")),
+        (b"PROXY TCP6 :: 2001:DB8::1 1 2\r\n".to_vec(), Some(named("[::]:1", "[2001:db8::1]:2"))),
         (b"PROXY UNKNOWN\r\n".to_vec(), None),
         (b"PROXY UNKNOWN ffff:f:f ffff 65535 \r x \xff\r\n".to_vec(), None),
         (longest.into_bytes(), None),
         (v2(0x21, 0x11, &V4), v4()),
         (v2(0x21, 0x11, &fields), v4()),
-        (v2(0x21, 0x21, &v6), ends("[::1]:3", "[::2]:4")),
+        (v2(0x21, 0x21, &v6), Some(named("[::1]:3", "[::2]:4"))),
         (
             v2(0x21, 0x31, &unix(b"/a\0rest", b"\0name")),
-            Some(Ends { peer: named("/a"), local: named("@name") }),
+            Some(Ends { peer: path("/a"), local: path("@name") }),
         ),
-        (v2(0x21, 0x31, &unix(b"", b"@a")), Some(Ends { peer: Address::Unix(None), local: named("./@a") })),
+        (v2(0x21, 0x31, &unix(b"", b"@a")), Some(Ends { peer: Address::Unix(None), local: path("./@a") })),
         // What is no stream, and what the proxy itself does not know.
         (v2(0x21, 0x12, &V4), None),
         (v2(0x21, 0x00, &[]), None),
@@ -98,7 +98,7 @@ fn wrong() -> Vec<Vec<u8>> {
     .map(line)
     .into();
     all.push(format!("PROXY UNKNOWN {}\r\n", "x".repeat(92)).into_bytes());
-    all.push(vec![b"PROXY UNKNOWN "[..].to_vec(), vec![b'\n'; 200]].concat());
+    all.push([b"PROXY UNKNOWN "[..].to_vec(), vec![b'\n'; 200]].concat());
     all.extend([
         v2(0x11, 0x11, &V4),
         v2(0x22, 0x11, &V4),
@@ -196,7 +196,7 @@ fn what_is_written_is_read_as_the_same() {
     ] {
         for version in [ProxyProtocol::V1, ProxyProtocol::V2] {
             let header = version.header(&tcp(peer), &tcp(local));
-            let client = ends(as_read[0], as_read[1]);
+            let client = Some(named(as_read[0], as_read[1]));
             assert_eq!(read(&header), Header::Done(header.len(), client), "{version}: {peer}");
         }
     }
@@ -253,9 +253,8 @@ proptest! {
 
     #[test]
     fn every_pair_of_addresses_survives(peer: [u8; 16], local: [u8; 16], ports: (u16, u16), is_v4: bool) {
-        let address = |ip: [u8; 16], port: u16| match is_v4 {
-            true => SocketAddr::from(([ip[0], ip[1], ip[2], ip[3]], port)),
-            false => SocketAddr::from((ip, port)),
+        let address = |ip: [u8; 16], port: u16| {
+            if is_v4 { SocketAddr::from(([ip[0], ip[1], ip[2], ip[3]], port)) } else { SocketAddr::from((ip, port)) }
         };
         let (peer, local) = (address(peer, ports.0), address(local, ports.1));
         for version in [ProxyProtocol::V1, ProxyProtocol::V2] {

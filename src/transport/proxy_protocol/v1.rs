@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use memchr::memchr_iter;
+
 use super::{Ends, Header, quoted};
 use crate::endpoint::Address;
 
@@ -21,9 +23,13 @@ const SPACES: usize = 5;
 pub(super) fn read(received: &[u8]) -> Header {
     let line = &received[..received.len().min(LONGEST)];
     if let Some(length) = line.windows(END.len()).position(|pair| pair == END) {
-        return match addresses(line[..length].strip_prefix(START).unwrap_or_default()) {
-            Some(client) => Header::Done(length + END.len(), client),
+        let rest = line[..length].strip_prefix(START).unwrap_or_default();
+        // What comes after that word counts for nothing.
+        let is_unknown = rest.split(|byte| *byte == b' ').next() == Some(b"UNKNOWN");
+        return match addresses(rest) {
+            _ if is_unknown => Header::Done(length + END.len(), None),
             None => Header::No(format!("its line is {}", quoted(&line[..length]))),
+            client => Header::Done(length + END.len(), client),
         };
     }
     match missing(line) {
@@ -38,18 +44,13 @@ pub(super) fn read(received: &[u8]) -> Header {
 fn missing(line: &[u8]) -> usize {
     let end = if line.ends_with(b"\r") { 1 } else { END.len() };
     let has_addresses = line.strip_prefix(START).is_some_and(|rest| rest.starts_with(b"TCP"));
-    let spaces = line.iter().filter(|byte| **byte == b' ').count();
+    let spaces = memchr_iter(b' ', line).count();
     let fields = if has_addresses { 2 * SPACES.saturating_sub(spaces) } else { 0 };
     (end + fields).max(SHORTEST.saturating_sub(line.len()))
 }
 
 /// The addresses in what comes after the first word; None if it is wrong.
-fn addresses(rest: &[u8]) -> Option<Option<Ends>> {
-    let (family, _) = rest.split_at(rest.iter().position(|byte| *byte == b' ').unwrap_or(rest.len()));
-    if family == b"UNKNOWN" {
-        // What comes after it counts for nothing.
-        return Some(None);
-    }
+fn addresses(rest: &[u8]) -> Option<Ends> {
     let fields: Vec<&str> = std::str::from_utf8(rest).ok()?.split(' ').collect();
     let [family, source, destination, source_port, destination_port] = fields[..] else { return None };
     let address = |ip: &str, text: &str| {
@@ -60,7 +61,7 @@ fn addresses(rest: &[u8]) -> Option<Option<Ends>> {
         };
         Some(Address::Tcp(SocketAddr::new(ip, port(text)?)))
     };
-    Some(Some(Ends { peer: address(source, source_port)?, local: address(destination, destination_port)? }))
+    Some(Ends { peer: address(source, source_port)?, local: address(destination, destination_port)? })
 }
 
 /// Digits only, and no zero before others.
