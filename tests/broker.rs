@@ -81,37 +81,38 @@ fn what_one_says_is_never_inside_of_what_another_says() {
         broker.stderr_line(": open");
         client
     };
-    let mut audience = join();
-    let speakers: Vec<_> = (0..SPEAKERS).map(|_| join()).collect();
+    let clients: Vec<_> = (0..SPEAKERS).map(|_| join()).collect();
+    let (received, of_mark) = channel();
     let mut turns = Vec::new();
-    let threads = (b'a'..).zip(speakers).flat_map(|(mark, speaker)| {
+    for (mark, client) in (b'a'..).zip(clients) {
         let (turn, may_speak) = channel();
         turns.push(turn);
-        let mut voice = speaker.try_clone().unwrap();
-        let speaking = thread::spawn(move || {
+        let mut voice = client.try_clone().unwrap();
+        thread::spawn(move || {
             for _ in 0..TIMES {
                 voice.write_all(&[mark; LENGTH]).unwrap();
                 may_speak.recv().unwrap();
             }
         });
-        let listening = thread::spawn(move || {
+        let received = received.clone();
+        thread::spawn(move || {
             for _ in 0..TIMES * usize::from(SPEAKERS - 1) {
-                assert_ne!(whole(&speaker, LENGTH), mark);
+                let other = whole(&client, LENGTH);
+                assert_ne!(other, mark);
+                received.send(other).unwrap();
             }
         });
-        [speaking, listening]
-    });
-    let threads: Vec<_> = threads.collect();
-    for _ in 0..TIMES * usize::from(SPEAKERS) {
-        let mark = whole(&audience, LENGTH);
-        // It speaks again while others do.
-        let _ = turns[usize::from(mark - b'a')].send(());
     }
-    for thread in threads {
-        thread.join().unwrap();
+    // Each speaks again, while others do, when all have received what it has said: none falls behind.
+    let mut counts = [0_u32; SPEAKERS as usize];
+    for _ in 0..TIMES * usize::from(SPEAKERS) * usize::from(SPEAKERS - 1) {
+        let speaker = usize::from(of_mark.recv_timeout(DEADLINE).unwrap() - b'a');
+        counts[speaker] += 1;
+        if counts[speaker] % u32::from(SPEAKERS - 1) == 0 {
+            // After its last word it is gone.
+            let _ = turns[speaker].send(());
+        }
     }
-    audience.set_nonblocking(true).unwrap();
-    assert!(audience.read(&mut [0]).is_err(), "that was all");
     stop(broker);
 }
 

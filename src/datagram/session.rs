@@ -189,7 +189,7 @@ impl Datagrams {
             biased;
             arrived = self.fetch() => arrived,
             () = self.0.refused.notified() => Err(self.refused()),
-            after = traffic.idle() => Err(self.over(Error::Idle { after })),
+            why = traffic.over() => Err(self.over(why)),
         };
         traffic.wait(Wait::ToReceive, false);
         arrived

@@ -1,5 +1,7 @@
 //! What a failure is about, as far as there is a remedy.
 
+use std::time::Duration;
+
 use super::Error;
 
 /// A step that has a time limit.
@@ -18,6 +20,17 @@ pub enum Step {
     Handshake,
     /// What is left is sent before the connection is closed.
     Close,
+    /// The whole of a connection, from when it stands.
+    Connection,
+    /// A client is waited for.
+    Client,
+}
+
+impl Error {
+    /// [`Error::Timeout`]: which step took longer than `after`, and the same in words.
+    pub fn timeout(step: Step, doing: impl Into<String>, after: Duration) -> Self {
+        Self::Timeout { step, doing: doing.into(), after }
+    }
 }
 
 /// Why a name could not be resolved, as far as there is a remedy.

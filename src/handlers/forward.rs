@@ -223,9 +223,9 @@ async fn unless_closed(
 }
 
 /// Waits until what was relayed before `stop` has left this machine, because the reset to come would discard
-/// it. After an idle timeout nothing is moving any more.
+/// it. After a time limit nothing is moving any more, or nothing may.
 async fn after_the_rest<T>(stop: Stop, rest: impl Future<Output = T>) -> Stop {
-    if !matches!(stop, Stop::Idle(_)) {
+    if !matches!(stop, Stop::Over(_)) {
         tracing::debug!("aborting after the rest is sent");
         let _ = timeout(CLOSE_TIMEOUT, rest).await;
     }

@@ -11,7 +11,7 @@ use tokio::sync::SetOnce;
 use tokio::time::sleep;
 
 use super::fault::Fault;
-use crate::error::Error;
+use crate::error::{Error, Step};
 use crate::policy::Wait;
 use crate::stream::Traffic;
 
@@ -49,8 +49,9 @@ impl Fault {
     /// Why a relay stops when this direction of it has failed.
     pub(crate) fn going(self, direction: Direction) -> Stop {
         let (Self::Read(error) | Self::Write(error)) = &self;
-        if let Some(Error::Idle { after }) = error.get_ref().and_then(|error| error.downcast_ref()) {
-            return Stop::Idle(*after);
+        let known = error.get_ref().and_then(|error| error.downcast_ref::<Error>());
+        if let Some(over @ (Error::Idle { .. } | Error::Timeout { step: Step::Connection, .. })) = known {
+            return Stop::Over(over.clone());
         }
         match self {
             Self::Read(error) => Stop::Read(direction, error),
@@ -66,8 +67,8 @@ pub(crate) enum Stop {
     Read(Direction, io::Error),
     /// Writing what goes in this direction failed.
     Write(Direction, io::Error),
-    /// Nothing moved for this long.
-    Idle(Duration),
+    /// Nothing moved for too long, or the time of the connection is up.
+    Over(Error),
     /// The peer ended first, and the plan says to leave then.
     Left,
 }
@@ -90,7 +91,7 @@ impl Stop {
             Self::Write(Direction::FromPeer, cause) => local.error("writing", cause),
             Self::Read(Direction::FromPeer, cause) => remote.error("reading", cause),
             Self::Write(Direction::ToPeer, cause) => remote.error("writing", cause),
-            Self::Idle(after) => Error::Idle { after },
+            Self::Over(error) => error,
             Self::Left => Error::Undelivered,
         }
     }
@@ -187,17 +188,17 @@ impl<'a> Ends<'a> {
         }
     }
 
-    /// Waits for both directions, and decides what the end of one means for the other. `idle` returns when nothing
-    /// has moved for too long.
+    /// Waits for both directions, and decides what the end of one means for the other. `over` returns when nothing
+    /// has moved for too long, or the time is up.
     pub(crate) async fn join(
         &self,
         up: impl Future<Output = Result<(), Fault>>,
         down: impl Future<Output = Result<(), Fault>>,
         failure: impl Future<Output = Stop>,
-        idle: impl Future<Output = Duration>,
+        over: impl Future<Output = Error>,
     ) -> Result<(), Stop> {
         let (mut up, mut down, mut failure) = (pin!(up), pin!(down), pin!(failure));
-        let mut silence = pin!(self.silence(idle));
+        let mut silence = pin!(self.silence(over));
         let (mut up_done, mut down_done, mut first) = (false, false, None);
         while !(up_done && down_done) {
             // Polled in random order: a direction that never has to wait uses up the budget of its task
@@ -215,7 +216,7 @@ impl<'a> Ends<'a> {
                     }
                 }
                 stop = &mut failure => return Err(what_to_report(first, stop)),
-                limit = &mut silence => return Err(what_to_report(first, Stop::Idle(limit))),
+                why = &mut silence => return Err(what_to_report(first, Stop::Over(why))),
             }
         }
         first.map_or(Ok(()), Err)
@@ -239,7 +240,7 @@ impl<'a> Ends<'a> {
             (Direction::FromPeer, Fault::Write(_)) => between_peers,
         };
         let stop = fault.going(direction);
-        if !goes_on || matches!(stop, Stop::Idle(_)) {
+        if !goes_on || matches!(stop, Stop::Over(_)) {
             return Err(what_to_report(first.take(), stop));
         }
         if matches!(stop, Stop::Read(..)) {
@@ -256,14 +257,14 @@ impl<'a> Ends<'a> {
         self.traffic.touch();
     }
 
-    /// Returns when nothing has moved for too long.
-    async fn silence(&self, idle: impl Future<Output = Duration>) -> Duration {
+    /// Returns when nothing has moved for too long, or the time is up.
+    async fn silence(&self, over: impl Future<Output = Error>) -> Error {
         tokio::select! {
-            limit = idle => limit,
+            why = over => why,
             () = async {
                 self.input_failed.wait().await;
                 Box::pin(self.last_words()).await;
-            } => LAST_WORDS,
+            } => Error::Idle { after: LAST_WORDS },
         }
     }
 

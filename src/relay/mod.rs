@@ -12,11 +12,14 @@ mod mover;
 #[cfg(target_os = "linux")]
 mod pump;
 
-use std::future::{Future, pending};
+use std::future::Future;
 use std::io;
+use std::time::Duration;
 
 use tokio::io::{AsyncBufRead, AsyncWrite, AsyncWriteExt};
 
+use crate::error::Error;
+use crate::policy::within;
 use crate::stream::Traffic;
 use copy::copy;
 pub(crate) use ends::{Direction, Ends, Party, Plan, Stop};
@@ -25,6 +28,9 @@ pub(crate) use intake::Intake;
 pub(crate) use mover::Mover;
 #[cfg(target_os = "linux")]
 pub(crate) use pump::pump;
+
+/// How long our own side may take what has arrived when the time of the connection is up.
+const LAST_FLUSH: Duration = Duration::from_millis(500);
 
 /// Feeds `remote` from `local` and the other way round until both have ended.
 ///
@@ -62,11 +68,13 @@ where
     };
     let down = ends.down(received, |writer| async { writer.shutdown().await.map_err(Fault::Write) });
     let failure = ends.failure_after_an_end(local_failure, remote_failure);
-    // The streams fail by themselves when their connection is idle.
-    let ended = ends.join(up, down, failure, pending()).await;
+    // The streams fail by themselves, but those that are not waited for are not noticed.
+    let ended = ends.join(up, down, failure, traffic.time_is_up()).await;
     // Not for peers, which may never take the rest.
     if !plan.between_peers && !matches!(ended, Err(Stop::Write(Direction::FromPeer, _))) {
-        local_writer.flush().await.map_err(|error| Stop::Write(Direction::FromPeer, error))?;
+        let is_time_up = matches!(ended, Err(Stop::Over(Error::Timeout { .. })));
+        let flushed = within(is_time_up.then_some(LAST_FLUSH), local_writer.flush()).await;
+        flushed.unwrap_or(Ok(())).map_err(|error| Stop::Write(Direction::FromPeer, error))?;
     }
     ended
 }

@@ -52,14 +52,14 @@ pub(crate) async fn pump(
     let down = ends.down(Box::pin(received), |()| ready(local.end()));
     let failure =
         ends.failure_after_an_end(async { Fault::Read(local.socket.lost().await) }, remote.socket.lost());
-    let idle = async {
+    let over = async {
         tokio::select! {
-            after = local_traffic.idle() => after,
-            after = remote_traffic.idle() => after,
+            why = local_traffic.over() => why,
+            why = remote_traffic.over() => why,
         }
     };
     let guard = Unfinished([local.socket, remote.socket]);
-    let ended = ends.join(up, down, failure, idle).await;
+    let ended = ends.join(up, down, failure, over).await;
     if ended.is_ok() {
         std::mem::forget(guard);
     }

@@ -28,7 +28,7 @@ pub(crate) fn into_blocking(reader: StreamReader, writer: StreamWriter) -> Resul
 }
 
 fn transport(reader: StreamReader, writer: StreamWriter) -> Option<Transport> {
-    reader.link().stop_idle_watch();
+    reader.link().stop_watch();
     let write = writer.into_half()?;
     reader.into_half().reunite(write)
 }

@@ -10,13 +10,15 @@ pub(super) struct Limits {
     pub(super) line: usize,
     pub(super) close: Option<Duration>,
     pub(super) idle: Option<Duration>,
+    /// Of the whole connection.
+    pub(super) whole: Option<Duration>,
     /// Whether all bytes go through the streams, also where the kernel could move them.
     pub(super) by_streams: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { line: DEFAULT_LIMIT, close: Some(CLOSE_TIMEOUT), idle: None, by_streams: false }
+        Self { line: DEFAULT_LIMIT, close: Some(CLOSE_TIMEOUT), idle: None, whole: None, by_streams: false }
     }
 }
 
@@ -41,6 +43,14 @@ macro_rules! limit_setters {
         /// The clock runs only while a call waits for the network.
         pub fn idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
             self.limits.idle = limit.into();
+            self
+        }
+
+        /// The limit of the whole connection, from when it stands: after that it fails with
+        /// [`Error::Timeout`](crate::Error::Timeout) and [`Step::Connection`](crate::Step::Connection), as do the calls
+        /// that wait for it. There is none by default.
+        pub fn max_time(mut self, limit: impl Into<Option<Duration>>) -> Self {
+            self.limits.whole = limit.into();
             self
         }
 

@@ -13,6 +13,7 @@ use super::sending::Sending;
 use super::traffic::Traffic;
 use crate::endpoint::Address;
 use crate::error::Error;
+use crate::policy::Deadline;
 use crate::transport::Place;
 
 /// The sending side of a connection, for code that ends the connection from elsewhere.
@@ -64,8 +65,8 @@ struct State {
     is_relayed: bool,
     /// The server that waits for this connection.
     server: Option<Arc<dyn Owner>>,
-    /// The task that fails the connection when it is idle, if there is a limit.
-    idle_watch: Option<AbortHandle>,
+    /// The task that fails the connection when it is idle or its time is up, if there is a limit.
+    watch: Option<AbortHandle>,
 }
 
 impl Link {
@@ -83,7 +84,7 @@ impl Link {
         let link = Arc::new(Self {
             peer,
             local,
-            traffic: Traffic::new(limits.idle),
+            traffic: Traffic::until(limits.idle, Deadline::after(limits.whole)),
             limits,
             closing: AtomicBool::new(false),
             aborted: AtomicBool::new(false),
@@ -92,28 +93,29 @@ impl Link {
             sending: Mutex::default(),
             _place: place,
         });
-        link.watch_idle();
+        link.watch();
         link
     }
 
-    /// Fails the connection when it has been idle for its limit: everything that waits for it gets
-    /// [`Error::Idle`].
-    fn watch_idle(self: &Arc<Self>) {
-        let Some(runtime) = Handle::try_current().ok().filter(|_| self.traffic.has_limit()) else { return };
+    /// Fails the connection when it has been idle for its limit, or its time is up: everything that waits for it gets
+    /// the error.
+    fn watch(self: &Arc<Self>) {
+        let has_limit = self.traffic.has_limit() || self.traffic.has_end();
+        let Some(runtime) = Handle::try_current().ok().filter(|_| has_limit) else { return };
         let (link, traffic) = (Arc::downgrade(self), self.traffic.clone());
         let watch = runtime.spawn(async move {
-            let after = traffic.idle().await;
+            let why = traffic.over().await;
             if let Some(link) = link.upgrade() {
-                link.fail(&Error::Idle { after });
+                link.fail(&why);
                 link.wake_reader();
             }
         });
-        self.state().idle_watch = Some(watch.abort_handle());
+        self.state().watch = Some(watch.abort_handle());
     }
 
     /// The connection continues without its streams; the code that moves its bytes watches it.
-    pub(super) fn stop_idle_watch(&self) {
-        if let Some(watch) = self.state().idle_watch.take() {
+    pub(super) fn stop_watch(&self) {
+        if let Some(watch) = self.state().watch.take() {
             watch.abort();
         }
     }
@@ -260,6 +262,6 @@ impl Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
-        self.stop_idle_watch();
+        self.stop_watch();
     }
 }

@@ -1,11 +1,13 @@
 //! Counts the bytes of one connection, and measures for how long none has moved.
 
+use std::future::{Future, pending};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::error::{Error, Step};
 use crate::observe::{Answering, Totals};
-use crate::policy::{IdleClock, Wait};
+use crate::policy::{Deadline, IdleClock, Wait};
 use crate::transport::tls::{ALERT_LENGTH, is_alert};
 
 /// The counters of one connection. They can be read at any time and from any thread, also while a handler has
@@ -36,10 +38,17 @@ struct Counters {
     is_output_stuck: AtomicBool,
     is_uncounted: AtomicBool,
     idle: IdleClock,
+    /// Of the whole connection.
+    end: Deadline,
 }
 
 impl Traffic {
     pub(crate) fn new(idle: Option<Duration>) -> Self {
+        Self::until(idle, Deadline::after(None))
+    }
+
+    /// Of a connection that is over at `end`.
+    pub(crate) fn until(idle: Option<Duration>, end: Deadline) -> Self {
         Self(Arc::new(Counters {
             sent: AtomicU64::new(0),
             received: AtomicU64::new(0),
@@ -48,6 +57,7 @@ impl Traffic {
             is_output_stuck: AtomicBool::new(false),
             is_uncounted: AtomicBool::new(false),
             idle: IdleClock::new(idle),
+            end,
         }))
     }
 
@@ -124,6 +134,11 @@ impl Traffic {
         self.0.idle.has_limit()
     }
 
+    /// Whether the whole connection has a limit.
+    pub(crate) fn has_end(&self) -> bool {
+        self.0.end.limit().is_some()
+    }
+
     /// Something has moved that will be counted later.
     pub(crate) fn touch(&self) {
         self.0.idle.touch();
@@ -152,11 +167,26 @@ impl Traffic {
         self.0.is_output_stuck.load(Ordering::Relaxed)
     }
 
-    /// The limit, once nothing has moved for it; never without one. May be cancelled.
-    pub(crate) async fn idle(&self) -> Duration {
-        if !self.has_limit() {
-            return std::future::pending().await;
+    /// Why the connection is over: nothing has moved for its idle limit, or its time is up; never without limits. May be
+    /// cancelled.
+    pub(crate) async fn over(&self) -> Error {
+        if !self.has_limit() && !self.has_end() {
+            return pending().await;
         }
-        Box::pin(self.0.idle.expired()).await
+        match Box::pin(self.until_its_end(self.0.idle.expired())).await {
+            Ok(after) => Error::Idle { after },
+            Err(time_is_up) => time_is_up,
+        }
+    }
+
+    /// Returns when its time is up. May be cancelled.
+    pub(crate) async fn time_is_up(&self) -> Error {
+        match self.until_its_end(pending::<Error>()).await {
+            Ok(time_is_up) | Err(time_is_up) => time_is_up,
+        }
+    }
+
+    async fn until_its_end<T>(&self, run: impl Future<Output = T>) -> Result<T, Error> {
+        self.0.end.bound(Step::Connection, run, || "the connection".to_owned()).await
     }
 }

@@ -88,8 +88,12 @@ fn exchange(args: &Connect) -> Exchange {
 /// How to reach the target; of several ports of one host the first stands for all.
 fn options(args: &Connect, target: &Endpoint) -> Result<ConnectOptions, Error> {
     let idle = args.exchange.idle_timeout();
-    let mut options =
-        args.reach.options(target, &args.tls.cacert)?.family(args.address.family()).idle_timeout(idle);
+    let mut options = args
+        .reach
+        .options(target, &args.tls.cacert)?
+        .family(args.address.family())
+        .idle_timeout(idle)
+        .max_time(args.exchange.max_time());
     if let Some(tls) = args.tls.client(args.probe.needs_tls())? {
         options = options.tls(tls);
     }

@@ -15,7 +15,8 @@ pub(super) async fn run(
     guard: AbortGuard,
 ) -> Result<Ended, Error> {
     let limit = writer.close_timeout();
-    reader.traffic().set_uncounted();
+    let traffic = reader.traffic();
+    traffic.set_uncounted();
     let socket = detach(reader, writer)?;
     let unfinished = Unfinished(&socket);
     let shared = || socket.for_another_process().map(Stdio::from).map_err(Error::other);
@@ -24,7 +25,10 @@ pub(super) async fn run(
         ended = child.ended() => {
             let status = ended?;
             let connection = match status.code() {
-                Some(_) => socket.close(limit).await.map_err(|cause| Error::from_io("writing", cause)),
+                Some(_) => tokio::select! {
+                    closed = socket.close(limit) => closed.map_err(|cause| Error::from_io("writing", cause)),
+                    why = traffic.over() => Err(why),
+                },
                 // What a command has written before it was killed may be half of an answer.
                 None => return Ok(Ended { status: Some(status), connection: Ok(()) }),
             };
@@ -35,6 +39,7 @@ pub(super) async fn run(
         }
         cause = socket.lost() => Error::from_io("reading", cause),
         why = guard.closed() => why,
+        why = traffic.over() => why,
     };
     drop(unfinished);
     child.end().await;

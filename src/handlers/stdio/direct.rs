@@ -29,6 +29,8 @@ pub(super) async fn exchange(
         // A blocking call moves much before it returns. If this is refused, the idle timeout sees less.
         let _ = socket.set_nonblocking();
     }
+    // While this task is blocked, no time passes for it.
+    let may_block = may_block && !traffic.has_end();
     let mut unfinished = Unfinished(Some(Arc::clone(&socket)));
     let talk = Talk {
         mover: Mover { socket, traffic },
@@ -85,7 +87,7 @@ impl Talk {
             Ok(())
         });
         let failure = ends.failure_after_an_end(reader_gone(self.receives), lost(socket.as_fd()));
-        ends.join(up, down, failure, traffic.idle()).await
+        ends.join(up, down, failure, traffic.over()).await
     }
 
     /// Sends stdin, by a thread that also ends the direction, because this task may be blocked.

@@ -25,6 +25,10 @@ pub struct ExchangeOptions {
     /// it, 60s by default.
     #[arg(short = 'i', long, value_name = "TIME", value_hint = ValueHint::Other, value_parser = units::limit)]
     idle_timeout: Option<Limit>,
+    /// Limit of the whole of a connection, from when it stands (status 5); 0: no limit
+    #[arg(long, hide_short_help = true, value_name = "TIME", value_hint = ValueHint::Other, conflicts_with = "udp",
+          value_parser = units::limit)]
+    max_time: Option<Limit>,
     /// Send only; what the peer sends is dropped
     #[arg(long, hide_short_help = true, conflicts_with = "recv_only")]
     send_only: bool,
@@ -71,6 +75,10 @@ impl ExchangeOptions {
     /// The idle limit of each session of datagrams; without the option it has one all the same.
     pub fn session_timeout(&self) -> Option<Duration> {
         self.idle_timeout.map_or(Some(SESSION), Limit::get)
+    }
+
+    pub fn max_time(&self) -> Option<Duration> {
+        self.max_time.and_then(Limit::get)
     }
 
     pub fn idle_timeout(&self) -> Option<Duration> {

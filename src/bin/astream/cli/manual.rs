@@ -25,7 +25,7 @@ pub const TIMES: Section = Section {
     entries: &[
         ("10, 10s", "seconds"),
         ("250ms, 1.5m, 2h, 30d, 4w", "milliseconds, minutes, hours, days, weeks"),
-        ("0", "with -w, -i and --retry-for: no limit"),
+        ("0", "with -w, -i, --max-time, --first-client and --retry-for: no limit"),
     ],
 };
 
@@ -80,7 +80,7 @@ pub const EXIT_STATUS: Section = Section {
         ("2", "usage, a local file, an error reading stdin or writing stdout"),
         ("3", "the name does not resolve"),
         ("4", "could not connect, could not listen, the proxy refused; -u: refused, and never answered"),
-        ("5", "a timeout (-w, -i)"),
+        ("5", "a timeout (-w, -i, --max-time, --first-client)"),
         ("6", "TLS: handshake, verification, alert"),
         ("7", "TLS ended without close_notify: the data may be cut short"),
         ("the command's", "with -- CMD, where one connection was served"),

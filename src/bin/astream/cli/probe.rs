@@ -8,8 +8,16 @@ use super::units;
 use crate::expiry::Margin;
 
 /// Options about bytes, where the program exchanges none.
-pub(super) const EXCHANGE: [&str; 7] =
-    ["crlf", "idle_timeout", "send_only", "recv_only", "no_shutdown", "shutdown", "exit_on_close"];
+pub(super) const EXCHANGE: [&str; 8] = [
+    "crlf",
+    "idle_timeout",
+    "max_time",
+    "send_only",
+    "recv_only",
+    "no_shutdown",
+    "shutdown",
+    "exit_on_close",
+];
 
 #[derive(Debug, Default, Args)]
 #[command(group = ArgGroup::new("probing").multiple(true).args(["probe", "show_certs", "expires_within"]))]

@@ -5,8 +5,9 @@ use std::time::Duration;
 use astream::{Endpoint, Error, Networks, ServerOptions};
 use clap::{Args, ValueHint};
 
+use super::exchange;
 use super::networks::networks;
-use super::{exchange, units};
+use super::units::{self, Limit};
 
 /// How many sessions of datagrams there may be.
 const SESSIONS: u32 = 1024;
@@ -19,6 +20,10 @@ pub struct Serve {
     /// Serve one connection, also with a handler such as --echo
     #[arg(long, hide_short_help = true)]
     pub once: bool,
+    /// Limit of the time until a client has come that is served (status 5), for one connection; 0: no limit
+    #[arg(long, hide_short_help = true, value_name = "TIME", value_hint = ValueHint::Other, conflicts_with = "udp",
+          value_parser = units::limit)]
+    first_client: Option<Limit>,
     /// Send everything back, until stopped
     #[arg(long, conflicts_with_all = exchange::OPTIONS)]
     pub echo: bool,
@@ -112,6 +117,11 @@ impl Serve {
         }
         let options = self.allow.iter().cloned().fold(options, ServerOptions::allow);
         self.deny.iter().cloned().fold(options, ServerOptions::deny)
+    }
+
+    /// How long the first client is waited for.
+    pub fn first_client(&self) -> Option<Duration> {
+        self.first_client.and_then(Limit::get)
     }
 
     /// How many sessions of datagrams there may be.

@@ -82,6 +82,10 @@ impl Setup<'_> {
 
     /// Serves every connection until a signal comes, or until stdin or stdout fails.
     async fn serve_all(&self, handler: impl Handler + Send + Sync + 'static) -> anyhow::Result<Ending> {
+        if self.args.serve.first_client().is_some() {
+            let reason = "it is for a listener that serves one connection: --once, and no -k";
+            return Err(Error::invalid("--first-client", reason).into());
+        }
         // Accepts as many connections as the system allows.
         descriptors::raise_limit();
         let mut signals = Signals::new()?;
@@ -175,6 +179,7 @@ impl Setup<'_> {
             .handshake_timeout(args.reach.timeout())
             .proxy_protocol(args.serve.proxies(self.place.endpoint())?)
             .idle_timeout(args.exchange.idle_timeout())
+            .max_time(args.exchange.max_time())
             .reuse_port(args.serve.reuse_port)
             .unix_mode(args.serve.mode)
             .by_streams(cli::by_streams());

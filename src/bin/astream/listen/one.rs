@@ -1,10 +1,12 @@
 //! A listener that serves one connection.
 
 use std::future::pending;
-use std::time::Instant;
+use std::pin::pin;
+use std::time::{Duration, Instant};
 
 use astream::handlers::{Handler, Outcome, Use};
-use astream::{Error, Listener, Totals, accept_over};
+use astream::{Error, Listener, Step, Totals, accept_over};
+use tokio::time::sleep;
 use tracing::Instrument;
 
 use super::stdin::{self, Connection};
@@ -17,7 +19,8 @@ impl Setup<'_> {
     pub(super) async fn serve_one(&self, handler: impl Handler) -> anyhow::Result<Ending> {
         let mut signals = Signals::new()?;
         let serving = async {
-            let Outcome { result, status, .. } = serve_first(self.listen().await?, handler).await?;
+            let limit = self.args.serve.first_client();
+            let Outcome { result, status, .. } = serve_first(self.listen().await?, handler, limit).await?;
             Ending::of(result, status)
         };
         tokio::select! {
@@ -48,16 +51,27 @@ impl Setup<'_> {
     }
 }
 
-/// Serves the first client that uses its connection, and resets all others.
-async fn serve_first(listener: Listener, handler: impl Handler) -> Result<Outcome, Error> {
+/// Serves the first client that uses its connection, and resets all others. It must have come within `limit`.
+async fn serve_first(
+    listener: Listener,
+    handler: impl Handler,
+    limit: Option<Duration>,
+) -> Result<Outcome, Error> {
     let mut listener = Some(listener);
+    let mut too_late = pin!(too_late(limit));
     loop {
         let Some(listening) = &mut listener else { return Err(Error::Closed) };
-        let (reader, writer) = listening.accept().await?;
+        let (reader, writer) = tokio::select! {
+            accepted = listening.accept() => accepted?,
+            error = &mut too_late => return Err(error),
+        };
         let (peer, traffic, start) = (reader.peer_addr().clone(), reader.traffic(), Instant::now());
         report::opened(&reader, true);
         let guard = writer.abort_guard();
-        let used = while_others_are_reset(&mut listener, handler.in_use(&reader)).await;
+        let used = tokio::select! {
+            used = while_others_are_reset(&mut listener, handler.in_use(&reader)) => used,
+            error = &mut too_late => return Err(error),
+        };
         if matches!(used, Ok(Use::Certain)) {
             listener = None;
         }
@@ -76,6 +90,13 @@ async fn serve_first(listener: Listener, handler: impl Handler) -> Result<Outcom
         }
         report::warn(&format!("{peer}: the connection was reset before it was used; listening goes on"));
     }
+}
+
+/// Returns when no client has come for too long.
+async fn too_late(limit: Option<Duration>) -> Error {
+    let Some(limit) = limit else { return pending().await };
+    sleep(limit).await;
+    Error::timeout(Step::Client, "waiting for a client", limit)
 }
 
 /// Runs `serving`, and resets all clients that come meanwhile, so that they notice.

@@ -50,6 +50,8 @@ fn fixed(error: &Error) -> Option<&'static str> {
         Error::Timeout { step: Step::StartTls, .. } => {
             Some("-w TIME waits longer; --tls without --starttls, if it speaks TLS from the start")
         }
+        Error::Timeout { step: Step::Connection, .. } => Some("--max-time TIME allows more"),
+        Error::Timeout { step: Step::Client, .. } => Some("--first-client TIME waits longer"),
         Error::Timeout { .. } => Some("-w TIME waits longer"),
         Error::Connect { attempts, .. } => attempts.iter().find_map(connect),
         Error::Bind { target, cause, .. } if target.starts_with("unix:") => match cause.kind() {
