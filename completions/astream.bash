@@ -247,13 +247,48 @@ _astream() {
             return 0
             ;;
         astream__subcmd__listen)
-            opts="-4 -6 -u -k -m -n -w -C -i -v -s -x -h --ipv4 --ipv6 --udp --keep-open --once --first-client --echo --discard --broker --max-conns --max-conns-per-ip --allow --deny --grace --forward --forward-tls --forward-cacert --forward-servername --forward-pin --forward-insecure --forward-cert --forward-key --numeric --timeout --mptcp --proxy-cacert --crlf --idle-timeout --max-time --send-only --recv-only --no-shutdown --shutdown --exit-on-close --verbose --quiet --json --tls --cert --key --cacert --crl --alpn --tls-min --tls-max --ignore-unexpected-eof --retry-for --source --proxy --help"
+            opts="-4 -6 -u -k -m -n -w -C -i -v -s -x -h --ipv4 --ipv6 --udp --keep-open --once --first-client --echo --threads --backlog --reuse-port --mode --ready-fd --proxy-protocol --discard --broker --max-conns --max-conns-per-ip --allow --deny --grace --forward --balance --forward-proxy-protocol --forward-tls --forward-starttls --forward-cacert --forward-servername --forward-pin --forward-insecure --forward-cert --forward-key --numeric --timeout --mptcp --proxy-cacert --crlf --idle-timeout --max-time --send-only --recv-only --no-shutdown --shutdown --exit-on-close --verbose --quiet --json --tls --cert --key --cacert --crl --alpn --tls-min --tls-max --ignore-unexpected-eof --retry-for --source --proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --first-client)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --threads)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --backlog)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --mode)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --ready-fd)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --proxy-protocol)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
@@ -304,6 +339,14 @@ _astream() {
                     ;;
                 --forward)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --forward-proxy-protocol)
+                    COMPREPLY=($(compgen -W "v1 v2" -- "${cur}"))
+                    return 0
+                    ;;
+                --forward-starttls)
+                    COMPREPLY=($(compgen -W "smtp lmtp imap pop3 ftp nntp xmpp postgres mysql ldap sieve" -- "${cur}"))
                     return 0
                     ;;
                 --forward-cacert)
@@ -560,12 +603,12 @@ _astream_with_addresses() {
     word="${words[last]}" prev="${words[last-1]}"
     case "$prev" in
         --forward|--servername|--forward-servername) ;;
-        --allow|--alpn|--cacert|--cert|--count|--crl|--deny|--every|--expires-within|--first-client|--forward|--forward-cacert|--forward-cert|--forward-key|--forward-pin|--forward-servername|--grace|--idle-timeout|--key|--max-conns|--max-conns-per-ip|--max-time|--pin|--proxy|--proxy-cacert|--retry-for|--servername|--source|--starttls|--timeout|--tls-max|--tls-min|-i|-m|-s|-w|-x) return 0 ;;
+        --allow|--alpn|--backlog|--cacert|--cert|--count|--crl|--deny|--every|--expires-within|--first-client|--forward|--forward-cacert|--forward-cert|--forward-key|--forward-pin|--forward-proxy-protocol|--forward-servername|--forward-starttls|--grace|--idle-timeout|--key|--max-conns|--max-conns-per-ip|--max-time|--mode|--pin|--proxy|--proxy-cacert|--proxy-protocol|--ready-fd|--retry-for|--servername|--source|--starttls|--threads|--timeout|--tls-max|--tls-min|-i|-m|-s|-w|-x) return 0 ;;
         *)
             [[ "$word" == -* ]] && return 0
             for (( i = 2; i < last; i++ )); do
                 case "${words[i]}" in
-                    --allow|--alpn|--cacert|--cert|--count|--crl|--deny|--every|--expires-within|--first-client|--forward|--forward-cacert|--forward-cert|--forward-key|--forward-pin|--forward-servername|--grace|--idle-timeout|--key|--max-conns|--max-conns-per-ip|--max-time|--pin|--proxy|--proxy-cacert|--retry-for|--servername|--source|--starttls|--timeout|--tls-max|--tls-min|-i|-m|-s|-w|-x) (( i++ )) ;;
+                    --allow|--alpn|--backlog|--cacert|--cert|--count|--crl|--deny|--every|--expires-within|--first-client|--forward|--forward-cacert|--forward-cert|--forward-key|--forward-pin|--forward-proxy-protocol|--forward-servername|--forward-starttls|--grace|--idle-timeout|--key|--max-conns|--max-conns-per-ip|--max-time|--mode|--pin|--proxy|--proxy-cacert|--proxy-protocol|--ready-fd|--retry-for|--servername|--source|--starttls|--threads|--timeout|--tls-max|--tls-min|-i|-m|-s|-w|-x) (( i++ )) ;;
                     -*) ;;
                     *) given=1 ;;
                 esac

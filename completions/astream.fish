@@ -84,12 +84,30 @@ complete -c astream -n "__fish_astream_using_subcommand connect" -l pq -d 'Only 
 complete -c astream -n "__fish_astream_using_subcommand connect" -l ignore-unexpected-eof -d 'Accept an end without close_notify'
 complete -c astream -n "__fish_astream_using_subcommand connect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l first-client -d 'Limit of the time until a client has come that is served (status 5), for one connection; 0: no limit' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -l threads -d 'How many threads serve the connections of a handler [default: one for each core]' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -l backlog -d 'How many connections may wait to be accepted [default: 4096]' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -l mode -d 'Permissions of the path of a Unix socket, in octal' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -l ready-fd -d 'Write "ADDR PORT" to the descriptor N when listening, and close it' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -l proxy-protocol -d 'Believe proxies in these networks who the client is: each connection begins with a PROXY header' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -s m -l max-conns -d 'How many connections may be open at once; others wait' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l max-conns-per-ip -d 'How many of them from one IP address; others are reset' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l allow -d 'Accept these networks only; others are reset. @FILE: one a line' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l deny -d 'Reset these networks, even if they are allowed. @FILE: one a line' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l grace -d 'How long open connections may go on after SIGTERM' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward -d 'Relay each connection to ADDRESS, HOST:PORT or unix:PATH, until stopped' -r -f -a "(__fish_astream_addresses)"
+complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-proxy-protocol -d 'Send ADDRESS a header of the PROXY protocol first, with the client\'s addresses' -r -f -a "v1\t''
+v2\t''"
+complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-starttls -d 'Speak TLS to ADDRESS once it agreed, asked in the protocol PROTO' -r -f -a "smtp\t''
+lmtp\t''
+imap\t''
+pop3\t''
+ftp\t''
+nntp\t''
+xmpp\t''
+postgres\t''
+mysql\t''
+ldap\t''
+sieve\t''"
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-cacert -d 'Trust the certificates in FILE there, not the system\'s' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-servername -d 'The name to ask for and to verify there' -r -f -a "(__fish_print_hostnames)"
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-pin -d 'Trust this key alone there: sha256//BASE64' -r -f
@@ -117,8 +135,10 @@ complete -c astream -n "__fish_astream_using_subcommand listen" -s u -l udp -d '
 complete -c astream -n "__fish_astream_using_subcommand listen" -s k -l keep-open -d 'Serve until stopped: stdin to all clients, all to stdout'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l once -d 'Serve one connection, also with a handler such as --echo'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l echo -d 'Send everything back, until stopped'
+complete -c astream -n "__fish_astream_using_subcommand listen" -l reuse-port -d 'Share the port with other listeners that give this option'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l discard -d 'Read and drop everything, until stopped'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l broker -d 'Send what one client, or stdin, says to all others, until stopped'
+complete -c astream -n "__fish_astream_using_subcommand listen" -l balance -d 'Each connection begins with the next ADDRESS in turn'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-tls -d 'Speak TLS to ADDRESS; chain and name are verified'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-insecure -d 'Verify nothing there'
 complete -c astream -n "__fish_astream_using_subcommand listen" -s n -l numeric -d 'No name look-ups'
@@ -142,7 +162,7 @@ function __fish_astream_wants_address
     for word in (commandline -opc)[3..-1]
         if test $is_value = 1
             set is_value 0
-        else if contains -- $word --allow --alpn --cacert --cert --count --crl --deny --every --expires-within --first-client --forward --forward-cacert --forward-cert --forward-key --forward-pin --forward-servername --grace --idle-timeout --key --max-conns --max-conns-per-ip --max-time --pin --proxy --proxy-cacert --retry-for --servername --source --starttls --timeout --tls-max --tls-min -i -m -s -w -x
+        else if contains -- $word --allow --alpn --backlog --cacert --cert --count --crl --deny --every --expires-within --first-client --forward --forward-cacert --forward-cert --forward-key --forward-pin --forward-proxy-protocol --forward-servername --forward-starttls --grace --idle-timeout --key --max-conns --max-conns-per-ip --max-time --mode --pin --proxy --proxy-cacert --proxy-protocol --ready-fd --retry-for --servername --source --starttls --threads --timeout --tls-max --tls-min -i -m -s -w -x
             set is_value 1
         else if not string match -q -- '-*' $word
             return 1
