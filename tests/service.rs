@@ -221,6 +221,8 @@ fn a_command_for_the_connection_of_inetd_gives_its_status() {
     let server = astream(["listen", "-", "--", "sh", "-c", "echo $TCPREMOTEPORT; exit 3"]);
     let server = server.stdin(OwnedFd::from(accepted)).start();
     assert_eq!(read_all(&mut client), format!("{peer}\n").as_bytes());
+    // Its end is waited for.
+    drop(client);
     server.wait().status(3).silent();
     let (ours, theirs) = UnixStream::pair().unwrap();
     let server = astream(["listen", "-", "--echo"]).stdin(OwnedFd::from(theirs)).start();
