@@ -93,7 +93,7 @@ Register-ArgumentCompleter -Native -CommandName 'astream' -ScriptBlock {
             [CompletionResult]::new('--backlog', '--backlog', [CompletionResultType]::ParameterName, 'How many connections may wait to be accepted [default: 4096]')
             [CompletionResult]::new('--mode', '--mode', [CompletionResultType]::ParameterName, 'Permissions of the path of a Unix socket, in octal')
             [CompletionResult]::new('--ready-fd', '--ready-fd', [CompletionResultType]::ParameterName, 'Write "ADDR PORT" to the descriptor N when listening, and close it')
-            [CompletionResult]::new('--proxy-protocol', '--proxy-protocol', [CompletionResultType]::ParameterName, 'Believe proxies in these networks who the client is: each connection begins with a PROXY header')
+            [CompletionResult]::new('--proxy-protocol', '--proxy-protocol', [CompletionResultType]::ParameterName, 'Believe proxies in these networks who the client is: each connection begins with a PROXY header. @FILE: one a line')
             [CompletionResult]::new('-m', '-m', [CompletionResultType]::ParameterName, 'How many connections may be open at once; others wait')
             [CompletionResult]::new('--max-conns', '--max-conns', [CompletionResultType]::ParameterName, 'How many connections may be open at once; others wait')
             [CompletionResult]::new('--max-conns-per-ip', '--max-conns-per-ip', [CompletionResultType]::ParameterName, 'How many of them from one IP address; others are reset')

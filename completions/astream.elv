@@ -88,7 +88,7 @@ set edit:completion:arg-completer[astream] = {|@words|
             cand --backlog 'How many connections may wait to be accepted [default: 4096]'
             cand --mode 'Permissions of the path of a Unix socket, in octal'
             cand --ready-fd 'Write "ADDR PORT" to the descriptor N when listening, and close it'
-            cand --proxy-protocol 'Believe proxies in these networks who the client is: each connection begins with a PROXY header'
+            cand --proxy-protocol 'Believe proxies in these networks who the client is: each connection begins with a PROXY header. @FILE: one a line'
             cand -m 'How many connections may be open at once; others wait'
             cand --max-conns 'How many connections may be open at once; others wait'
             cand --max-conns-per-ip 'How many of them from one IP address; others are reset'

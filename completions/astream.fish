@@ -88,7 +88,7 @@ complete -c astream -n "__fish_astream_using_subcommand listen" -l threads -d 'H
 complete -c astream -n "__fish_astream_using_subcommand listen" -l backlog -d 'How many connections may wait to be accepted [default: 4096]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l mode -d 'Permissions of the path of a Unix socket, in octal' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l ready-fd -d 'Write "ADDR PORT" to the descriptor N when listening, and close it' -r -f
-complete -c astream -n "__fish_astream_using_subcommand listen" -l proxy-protocol -d 'Believe proxies in these networks who the client is: each connection begins with a PROXY header' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -l proxy-protocol -d 'Believe proxies in these networks who the client is: each connection begins with a PROXY header. @FILE: one a line' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -s m -l max-conns -d 'How many connections may be open at once; others wait' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l max-conns-per-ip -d 'How many of them from one IP address; others are reset' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l allow -d 'Accept these networks only; others are reset. @FILE: one a line' -r -f

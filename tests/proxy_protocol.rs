@@ -104,7 +104,7 @@ fn is_refused(server: &Running, address: SocketAddr, sent: &[u8], then_ends: boo
     }
     assert!(stream.read(&mut [0]).is_err(), "{} is reset", sent.escape_ascii());
     let line = server.stderr_line(reason);
-    assert!(line.contains(&format!("{name}: ")), "{line}");
+    assert!(line.contains(&name.to_string()), "{line}");
 }
 
 #[test]
@@ -120,6 +120,18 @@ fn a_connection_of_a_proxy_without_a_valid_header_is_reset_and_the_server_goes_o
         is_refused(&server, address, sent, then_ends, reason);
     }
     assert_eq!(exchanged(address, &[V1, b"hello"]), b"hello");
+}
+
+#[test]
+fn both_the_proxy_and_its_client_must_be_allowed() {
+    for more in [&["--deny", "192.0.2.1"][..], &["--allow", "127.0.0.1"], &["--allow", "127.0.0.1", "--tls"]]
+    {
+        let server = believing(&[&["--echo"], more].concat());
+        let address = server.address();
+        is_refused(&server, address, V1, false, ": refused: its address is not allowed");
+    }
+    let server = believing(&["--echo", "--allow", "127.0.0.1,192.0.2.0/24"]);
+    assert_eq!(exchanged(server.address(), &[V1, b"hello"]), b"hello");
 }
 
 #[test]

@@ -17,13 +17,15 @@ use crate::error::{Error, Step};
 use crate::policy::Deadline;
 use crate::transport::proxy_protocol::{Ends, receive};
 use crate::transport::tls::Acceptor;
-use crate::transport::{Accepted, Listening, Transport};
+use crate::transport::{Accepted, Listening, NOT_ALLOWED, Rules, Transport};
 
 /// How a connection of a server becomes streams.
 pub(super) struct Admission {
     pub(super) acceptor: Option<Acceptor>,
     /// Those who say who their clients are.
     pub(super) proxies: Networks,
+    /// Which of their clients may come in.
+    pub(super) rules: Rules,
     /// Of the header of a proxy and the TLS handshake.
     pub(super) timeout: Option<Duration>,
     pub(super) limits: Arc<Limits>,
@@ -40,7 +42,9 @@ impl Admission {
         let deadline = Deadline::after(self.timeout);
         let mut name = accepted.peer.to_string();
         let accepted = match &accepted.peer {
-            Address::Tcp(peer) if self.proxies.contains(peer.ip()) => introduced(accepted, deadline).await?,
+            Address::Tcp(peer) if self.proxies.contains(peer.ip()) => {
+                self.introduced(accepted, deadline).await?
+            }
             _ => accepted,
         };
         let Some(acceptor) = &self.acceptor else { return Ok(self.plain(accepted)) };
@@ -53,6 +57,24 @@ impl Admission {
         let (secured, info) = deadline.bound(Step::Handshake, shaking_hands, doing).await??;
         let link = Link::placed(peer, local, Arc::clone(&self.limits), place);
         Ok(streams(Transport::secured(secured, info), link))
+    }
+
+    /// The connection of a proxy after its header, with the addresses of the client if it names one.
+    async fn introduced(&self, accepted: Accepted, deadline: Deadline) -> Result<Accepted, Error> {
+        let Accepted { transport, peer: proxy, local, place } = accepted;
+        let doing = || format!("{proxy}: waiting for the header of the PROXY protocol");
+        let received = deadline.bound(Step::Handshake, receive(transport), doing).await?;
+        let wrong = |reason| Error::other(format!("{proxy}: no header of the PROXY protocol: {reason}"));
+        let (transport, client) = received.map_err(wrong)?;
+        let Some(Ends { peer, local }) = client else {
+            tracing::info!("{proxy}: the proxy names no client");
+            return Ok(Accepted { transport: transport.for_tls(), peer: proxy, local, place });
+        };
+        if !self.rules.allow(&peer) {
+            return Err(Error::other(format!("{peer} (through {proxy}): refused: {NOT_ALLOWED}")));
+        }
+        tracing::info!("{peer}: a client of the proxy {proxy}");
+        Ok(Accepted { transport: transport.for_tls(), peer, local, place })
     }
 
     /// The streams of a connection without a handshake.
@@ -70,21 +92,6 @@ impl fmt::Debug for Admission {
 
 /// The admission of new connections, which a server may be given anew.
 pub(super) type CurrentAdmission = Arc<Mutex<Arc<Admission>>>;
-
-/// The connection of a proxy after its header, with the addresses of the client if it names one.
-async fn introduced(accepted: Accepted, deadline: Deadline) -> Result<Accepted, Error> {
-    let Accepted { transport, peer: proxy, local, place } = accepted;
-    let doing = || format!("{proxy}: waiting for the header of the PROXY protocol");
-    let received = deadline.bound(Step::Handshake, receive(transport), doing).await?;
-    let refused = |reason| Error::other(format!("{proxy}: no header of the PROXY protocol: {reason}"));
-    let (transport, client) = received.map_err(refused)?;
-    let Some(Ends { peer, local }) = client else {
-        tracing::info!("{proxy}: the proxy names no client");
-        return Ok(Accepted { transport, peer: proxy, local, place });
-    };
-    tracing::info!("{peer}: a client of the proxy {proxy}");
-    Ok(Accepted { transport, peer, local, place })
-}
 
 /// What every connection of a server needs.
 pub(super) struct Service<H> {

@@ -124,6 +124,9 @@ impl ServerOptions {
     /// have the addresses of the header, unless it names none. Connections from elsewhere are served as they are: what
     /// looks like a header there is data. Repeated, the networks add up.
     ///
+    /// By [`allow`](Self::allow) and [`deny`](Self::deny) both the proxy and its client must be allowed.
+    /// [`max_connections_per_address`](Self::max_connections_per_address) counts connections, and so those of the proxy.
+    ///
     /// ```
     /// # fn main() -> Result<(), astream::Error> {
     /// let options = astream::ServerOptions::new().proxy_protocol("10.0.0.0/8,::1".parse()?);
@@ -148,7 +151,8 @@ impl ServerOptions {
 impl ServerOptions {
     pub(super) fn admission(&self) -> Result<Admission, Error> {
         let acceptor = self.tls.as_ref().map(TlsServer::acceptor).transpose()?;
-        let (proxies, limits) = (self.proxies.clone(), Arc::new(self.limits.clone()));
-        Ok(Admission { acceptor, proxies, timeout: self.handshake_timeout, limits })
+        let (proxies, rules) = (self.proxies.clone(), self.rules.clone());
+        let limits = Arc::new(self.limits.clone());
+        Ok(Admission { acceptor, proxies, rules, timeout: self.handshake_timeout, limits })
     }
 }

@@ -21,6 +21,18 @@ pub(crate) struct Rules {
     pub(crate) deny: Networks,
 }
 
+impl Rules {
+    /// Whether a client may come in, by its address.
+    pub(crate) fn allow(&self, peer: &Address) -> bool {
+        let Address::Tcp(peer) = peer else { return true };
+        let is_allowed = self.allow.as_ref().is_none_or(|allow| allow.contains(peer.ip()));
+        is_allowed && !self.deny.contains(peer.ip())
+    }
+}
+
+/// Why a client may not come in.
+pub(crate) const NOT_ALLOWED: &str = "its address is not allowed";
+
 /// Lets clients in by its rules, and counts them.
 #[derive(Debug, Default)]
 pub(super) struct Door {
@@ -68,17 +80,14 @@ impl Door {
     /// Lets a client in, if there are rules to its place; or says why not.
     pub(super) fn enter(self: &Arc<Self>, peer: &Address) -> Result<Option<Place>, String> {
         let rules = self.rules();
-        let Rules { most, most_of_one, allow, deny } = &*rules;
+        if !rules.allow(peer) {
+            return Err(NOT_ALLOWED.to_owned());
+        }
+        let Rules { most, most_of_one, .. } = &*rules;
         let address = match peer {
             Address::Tcp(peer) => Some(peer.ip().to_canonical()),
             _ => None,
         };
-        if let Some(address) = address {
-            let is_allowed = allow.as_ref().is_none_or(|allow| allow.contains(address));
-            if !is_allowed || deny.contains(address) {
-                return Err("its address is not allowed".to_owned());
-            }
-        }
         if most.is_none() && most_of_one.is_none() {
             return Ok(None);
         }

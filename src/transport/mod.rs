@@ -54,7 +54,7 @@ pub(crate) use datagram::{
     Connected, DatagramDial, DatagramSocket, Received, Route, Untried, bind_datagrams, connect_datagrams,
 };
 pub(crate) use dial::{Dial, Known, dial, is_target};
-pub(crate) use door::{Place, Rules};
+pub(crate) use door::{NOT_ALLOWED, Place, Rules};
 pub(crate) use eyeballs::Eyeballs;
 pub(crate) use halves::{ReadHalf, WriteHalf};
 pub(crate) use listener::{Accepted, Listening};

@@ -62,7 +62,7 @@ fn read(received: &[u8]) -> Header {
     }
 }
 
-/// Receives the header and no byte after it. If that fails, or is cancelled, the connection is reset.
+/// Receives the header and no byte after it. From now on the connection is reset when it is closed.
 ///
 /// # Errors
 /// Why what has come is no header.
@@ -74,7 +74,7 @@ pub(crate) async fn receive(mut io: Transport) -> Result<(Transport, Option<Ends
     loop {
         let more = match read(&received) {
             Header::More(more) => more,
-            Header::Done(_, client) => return Ok((io.for_tls(), client)),
+            Header::Done(_, client) => return Ok((io, client)),
             Header::No(reason) => return Err(reason),
         };
         let mut piece = (&mut io).take(more.try_into().unwrap_or(u64::MAX));

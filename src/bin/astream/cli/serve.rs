@@ -45,8 +45,9 @@ pub struct Serve {
     /// Write "ADDR PORT" to the descriptor N when listening, and close it
     #[arg(long, hide_short_help = true, value_name = "N", value_hint = ValueHint::Other)]
     pub ready_fd: Option<u32>,
-    /// Believe proxies in these networks who the client is: each connection begins with a PROXY header
-    #[arg(long, hide_short_help = true, value_name = "CIDR,...", value_hint = ValueHint::Other, conflicts_with = "udp")]
+    /// Believe proxies in these networks who the client is: each connection begins with a PROXY header. @FILE: one a line
+    #[arg(long, hide_short_help = true, value_name = "CIDR,…", value_hint = ValueHint::Other, conflicts_with = "udp",
+          value_parser = networks)]
     proxy_protocol: Vec<Networks>,
     /// Read and drop everything, until stopped
     #[arg(long, hide_short_help = true, conflicts_with_all = exchange::OPTIONS)]
