@@ -23,7 +23,7 @@ const FLOORS: [&str; 10] = [
 ];
 
 /// The modules of the program, top to bottom.
-const PROGRAM_FLOORS: [&str; 12] = [
+const PROGRAM_FLOORS: [&str; 13] = [
     "listen",
     "connect",
     "pass",
@@ -36,6 +36,7 @@ const PROGRAM_FLOORS: [&str; 12] = [
     "cli",
     "expiry",
     "descriptors",
+    "boxed",
 ];
 
 /// A foreign name, and where alone it may stand.

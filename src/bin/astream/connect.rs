@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use astream::handlers::{Exchange, Handler, Outcome, Stdio};
 use astream::{Answer, ConnectOptions, Endpoint, Error, Totals, open_connection};
 
+use crate::boxed::boxed;
 use crate::cli::Connect;
 use crate::datagrams;
 use crate::pass;
@@ -22,15 +23,15 @@ pub async fn run(args: &Connect) -> anyhow::Result<Ending> {
         } else {
             Probing::Connection(Box::new(options(args, first)?))
         };
-        return probe::run(args, endpoints, how).await;
+        return boxed(|| probe::run(args, endpoints, how)).await;
     }
     let endpoint = args.address.endpoint()?;
     if is_udp {
-        return datagrams::connect(args, &endpoint).await;
+        return boxed(|| datagrams::connect(args, &endpoint)).await;
     }
     let options = options(args, &endpoint)?;
     if args.pass_fd {
-        return pass::run(&endpoint, &options).await;
+        return boxed(|| pass::run(&endpoint, &options)).await;
     }
     let command = args.command.command()?;
     let is_command = command.is_some();
@@ -45,7 +46,7 @@ pub async fn run(args: &Connect) -> anyhow::Result<Ending> {
         Some(command) => {
             let mut signals = Signals::new()?;
             tokio::select! {
-                outcome = command.handle(reader, writer) => outcome,
+                outcome = boxed(|| command.handle(reader, writer)) => outcome,
                 // The command is ended with its handler.
                 signal = signals.next() => return Ok(signal),
             }

@@ -1,5 +1,6 @@
 //! `astream`: asyncio's streams on the command line.
 
+mod boxed;
 mod cli;
 mod connect;
 mod datagrams;
@@ -15,6 +16,7 @@ mod stdout;
 
 use std::process::ExitCode;
 
+use boxed::boxed;
 use cli::{Command, Connect};
 use report::{Ending, Quietness};
 use tokio::runtime::{Builder, Runtime};
@@ -36,12 +38,11 @@ fn run(command: &Command) -> anyhow::Result<Ending> {
     }
     descriptors::check()?;
     stdout::restore()?;
-    runtime(command)?.block_on(async {
-        match command {
-            Command::Connect(args) => connect::run(args).await,
-            Command::Listen(args) => listen::run(args).await,
-        }
-    })
+    let running = match command {
+        Command::Connect(args) => boxed(|| connect::run(args)),
+        Command::Listen(args) => boxed(|| listen::run(args)),
+    };
+    runtime(command)?.block_on(running)
 }
 
 /// Built by hand, and on this thread alone unless it is that of a server: starting is what a short connection costs.
