@@ -63,6 +63,11 @@ fn invalid_usage_is_status_2_and_named() {
         (&["connect", "h", "1", "--max-time", "soon"], &["--max-time", "'soon'", "ms, s, m, h, d or w"]),
         (&["connect", "h", "1", "-z", "--max-time", "1s"], &["--probe", "--max-time"]),
         (&["connect", "h", "1", "-u", "--max-time", "1s"], &["--udp", "--max-time"]),
+        (&["connect", "h", "1", "--limit-rate", "fast"], &["--limit-rate", "'fast'", "K, M or G"]),
+        (&["connect", "h", "1", "-z", "--limit-rate", "1M"], &["--probe", "--limit-rate"]),
+        (&["listen", "h", "1", "-u", "--limit-rate", "1M"], &["--udp", "--limit-rate"]),
+        (&["connect", "h", "1", "--pass-fd", "--limit-rate", "1M"], &["--pass-fd", "--limit-rate"]),
+        (&["listen", "-", "--broker"], &["'-'", "a handler is needed"]),
         (&["listen", "h", "1", "--first-client", "-1s"], &["-1"]),
         (
             &["listen", "h", "1", "--first-client", "1s", "-k"],
