@@ -58,7 +58,16 @@ fn invalid_usage_is_status_2_and_named() {
         (&["connect", "h", "1", "-v", "--quiet"], &["--verbose", "--quiet"]),
         (&["listen", "h", "1", "-k", "--once"], &["--keep-open", "--once"]),
         (&["listen", "h", "1", "--echo", "--send-only"], &["--echo", "--send-only"]),
-        (&["listen", "h", "1", "--discard", "-C"], &["--discard", "--crlf"]),
+        (&["listen", "h", "1", "--cacert", "x"], &["--tls"]),
+    ] {
+        astream(args).run().status(2).stdout(b"").says(expected);
+    }
+}
+
+#[test]
+fn invalid_limits_and_handlers_are_status_2_and_named() {
+    for (args, expected) in [
+        (&["listen", "h", "1", "--discard", "-C"][..], &["--discard", "--crlf"][..]),
         (&["listen", "h", "1", "--echo", "--discard"], &["--echo", "--discard"]),
         (&["connect", "h", "1", "--max-time", "soon"], &["--max-time", "'soon'", "ms, s, m, h, d or w"]),
         (&["connect", "h", "1", "-z", "--max-time", "1s"], &["--probe", "--max-time"]),
@@ -86,7 +95,6 @@ fn invalid_usage_is_status_2_and_named() {
         (&["listen", "h", "1", "--broker", "--echo"], &["--broker", "--echo"]),
         (&["listen", "h", "1", "--forward", "h:1", "--discard"], &["--forward", "--discard"]),
         (&["listen", "h", "1", "--discard", "--", "cat"], &["--discard", "[CMD]"]),
-        (&["listen", "h", "1", "--cacert", "x"], &["--tls"]),
     ] {
         astream(args).run().status(2).stdout(b"").says(expected);
     }
