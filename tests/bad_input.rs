@@ -92,6 +92,7 @@ fn invalid_limits_and_handlers_are_status_2_and_named() {
         (&["listen", "h", "1", "-u", "--allow", "::1"], &["--udp", "--allow"]),
         (&["listen", "h", "1", "--broker", "--once"], &["--broker", "--once"]),
         (&["listen", "h", "1", "--broker", "--exit-on-close"], &["--broker", "--exit-on-close"]),
+        (&["listen", "h", "1", "--broker", "--threads", "2"], &["--broker", "--threads"]),
         (&["listen", "h", "1", "--broker", "--echo"], &["--broker", "--echo"]),
         (&["listen", "h", "1", "--forward", "h:1", "--discard"], &["--forward", "--discard"]),
         (&["listen", "h", "1", "--discard", "--", "cat"], &["--discard", "[CMD]"]),
