@@ -38,6 +38,7 @@ complete -c astream -n "__fish_astream_using_subcommand connect" -s x -l proxy -
 complete -c astream -n "__fish_astream_using_subcommand connect" -l proxy-cacert -d 'Trust the certificates in FILE for an https:// proxy, in place of those for the target; may be repeated' -r -F
 complete -c astream -n "__fish_astream_using_subcommand connect" -s i -l idle-timeout -d 'Limit of a time in which nothing moves (status 5); 0: no limit' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -l max-time -d 'Limit of the whole of a connection, from when it stands (status 5); 0: no limit' -r -f
+complete -c astream -n "__fish_astream_using_subcommand connect" -l limit-rate -d 'Bytes a second, each way and for each connection: 500K, 1.5M; 0: no limit' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -l starttls -d 'Speak TLS once the server agreed, asked in the protocol PROTO' -r -f -a "smtp\t''
 lmtp\t''
 imap\t''
@@ -117,6 +118,7 @@ complete -c astream -n "__fish_astream_using_subcommand listen" -s w -l timeout 
 complete -c astream -n "__fish_astream_using_subcommand listen" -l proxy-cacert -d 'Trust the certificates in FILE for an https:// proxy, in place of those for the target; may be repeated' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -s i -l idle-timeout -d 'Limit of a time in which nothing moves (status 5); 0: no limit' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l max-time -d 'Limit of the whole of a connection, from when it stands (status 5); 0: no limit' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -l limit-rate -d 'Bytes a second, each way and for each connection: 500K, 1.5M; 0: no limit' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l cert -d 'Our certificate and chain (PEM), and its key unless --key has it' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -l key -d 'Its key (PEM), if not in the same file; without --cert our own key, made if FILE is not there' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -l cacert -d 'Demand a client certificate issued under FILE; may be repeated' -r -F
@@ -162,7 +164,7 @@ function __fish_astream_wants_address
     for word in (commandline -opc)[3..-1]
         if test $is_value = 1
             set is_value 0
-        else if contains -- $word --allow --alpn --backlog --cacert --cert --count --crl --deny --every --expires-within --first-client --forward --forward-cacert --forward-cert --forward-key --forward-pin --forward-proxy-protocol --forward-servername --forward-starttls --grace --idle-timeout --key --max-conns --max-conns-per-ip --max-time --mode --pin --proxy --proxy-cacert --proxy-protocol --ready-fd --retry-for --servername --source --starttls --threads --timeout --tls-max --tls-min -i -m -s -w -x
+        else if contains -- $word --allow --alpn --backlog --cacert --cert --count --crl --deny --every --expires-within --first-client --forward --forward-cacert --forward-cert --forward-key --forward-pin --forward-proxy-protocol --forward-servername --forward-starttls --grace --idle-timeout --key --limit-rate --max-conns --max-conns-per-ip --max-time --mode --pin --proxy --proxy-cacert --proxy-protocol --ready-fd --retry-for --servername --source --starttls --threads --timeout --tls-max --tls-min -i -m -s -w -x
             set is_value 1
         else if not string match -q -- '-*' $word
             return 1

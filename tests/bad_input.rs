@@ -58,11 +58,25 @@ fn invalid_usage_is_status_2_and_named() {
         (&["connect", "h", "1", "-v", "--quiet"], &["--verbose", "--quiet"]),
         (&["listen", "h", "1", "-k", "--once"], &["--keep-open", "--once"]),
         (&["listen", "h", "1", "--echo", "--send-only"], &["--echo", "--send-only"]),
-        (&["listen", "h", "1", "--discard", "-C"], &["--discard", "--crlf"]),
+        (&["listen", "h", "1", "--cacert", "x"], &["--tls"]),
+    ] {
+        astream(args).run().status(2).stdout(b"").says(expected);
+    }
+}
+
+#[test]
+fn invalid_limits_and_handlers_are_status_2_and_named() {
+    for (args, expected) in [
+        (&["listen", "h", "1", "--discard", "-C"][..], &["--discard", "--crlf"][..]),
         (&["listen", "h", "1", "--echo", "--discard"], &["--echo", "--discard"]),
         (&["connect", "h", "1", "--max-time", "soon"], &["--max-time", "'soon'", "ms, s, m, h, d or w"]),
         (&["connect", "h", "1", "-z", "--max-time", "1s"], &["--probe", "--max-time"]),
         (&["connect", "h", "1", "-u", "--max-time", "1s"], &["--udp", "--max-time"]),
+        (&["connect", "h", "1", "--limit-rate", "fast"], &["--limit-rate", "'fast'", "K, M or G"]),
+        (&["connect", "h", "1", "-z", "--limit-rate", "1M"], &["--probe", "--limit-rate"]),
+        (&["listen", "h", "1", "-u", "--limit-rate", "1M"], &["--udp", "--limit-rate"]),
+        (&["connect", "h", "1", "--pass-fd", "--limit-rate", "1M"], &["--pass-fd", "--limit-rate"]),
+        (&["listen", "-", "--broker"], &["'-'", "a handler is needed"]),
         (&["listen", "h", "1", "--first-client", "-1s"], &["-1"]),
         (
             &["listen", "h", "1", "--first-client", "1s", "-k"],
@@ -78,10 +92,10 @@ fn invalid_usage_is_status_2_and_named() {
         (&["listen", "h", "1", "-u", "--allow", "::1"], &["--udp", "--allow"]),
         (&["listen", "h", "1", "--broker", "--once"], &["--broker", "--once"]),
         (&["listen", "h", "1", "--broker", "--exit-on-close"], &["--broker", "--exit-on-close"]),
+        (&["listen", "h", "1", "--broker", "--threads", "2"], &["--broker", "--threads"]),
         (&["listen", "h", "1", "--broker", "--echo"], &["--broker", "--echo"]),
         (&["listen", "h", "1", "--forward", "h:1", "--discard"], &["--forward", "--discard"]),
         (&["listen", "h", "1", "--discard", "--", "cat"], &["--discard", "[CMD]"]),
-        (&["listen", "h", "1", "--cacert", "x"], &["--tls"]),
     ] {
         astream(args).run().status(2).stdout(b"").says(expected);
     }

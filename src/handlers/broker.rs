@@ -99,7 +99,9 @@ async fn broker_datagrams(hub: &Arc<Hub>, session: &Datagrams) -> Error {
     loop {
         let done = tokio::select! {
             received = session.receive_batch() => received.map(|messages| {
-                messages.iter().for_each(|message| hub.say(Some(feed.number()), message));
+                for message in &messages {
+                    hub.say(Some(feed.number()), message);
+                }
             }),
             said = feed.next() => match said {
                 Some(message) => session.send_batch(&[message]).await,

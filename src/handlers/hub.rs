@@ -11,9 +11,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
-#[cfg(feature = "cli")]
-use tokio::sync::Notify;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::error::Error;
 use crate::stream::read_buffered;
@@ -29,7 +27,6 @@ const OVERHEAD: usize = 128;
 pub(super) struct Hub {
     state: Mutex<State>,
     /// A member has joined, left, or made room.
-    #[cfg(feature = "cli")]
     changed: Notify,
 }
 
@@ -88,18 +85,13 @@ impl Hub {
         }
         drop(state);
         let hub = Arc::clone(self);
-        hub.has_changed();
+        hub.changed.notify_one();
         Feed { number, chunks, behind, fell_behind, hub, chunk: Bytes::new() }
     }
 
     /// Gives `chunk` to all members but the one with the number `but`, at once: those that have no room are left out.
     pub(super) fn say(&self, but: Option<u64>, chunk: &Bytes) {
         self.state().members.retain(|number, member| Some(*number) == but || member.take(chunk));
-    }
-
-    fn has_changed(&self) {
-        #[cfg(feature = "cli")]
-        self.changed.notify_one();
     }
 }
 
@@ -197,7 +189,7 @@ impl Feed {
         let next = ready!(self.chunks.poll_recv(cx));
         if let Some(chunk) = &next {
             self.behind.fetch_sub(cost(chunk), Ordering::Relaxed);
-            self.hub.has_changed();
+            self.hub.changed.notify_one();
         }
         Poll::Ready(next)
     }
@@ -221,7 +213,7 @@ impl Feed {
 impl Drop for Feed {
     fn drop(&mut self) {
         self.hub.state().members.remove(&self.number);
-        self.hub.has_changed();
+        self.hub.changed.notify_one();
     }
 }
 

@@ -52,6 +52,13 @@ impl IdleClock {
         }
     }
 
+    /// This end waits until then, which does not count.
+    pub(crate) fn waits_until(&self, end: Instant) {
+        if let Some(clock) = &self.0 {
+            clock.moved.touch(clock.moved.time_of(end));
+        }
+    }
+
     /// A wait for this begins, or ends.
     pub(crate) fn wait(&self, wait: Wait, begins: bool) {
         if let Some(clock) = &self.0 {
@@ -157,6 +164,17 @@ mod tests {
             }
             assert_eq!(expires(&clock, LIMIT * 3).await, runs, "{waits:?}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_begins_when_this_end_need_not_wait_any_more() {
+        let clock = IdleClock::new(Some(LIMIT));
+        clock.wait(Wait::ToReceive, true);
+        clock.waits_until(Instant::now() + LIMIT * 5);
+        // What moves meanwhile does not bring it forward.
+        clock.touch();
+        assert!(!expires(&clock, LIMIT * 5).await);
+        assert!(expires(&clock, LIMIT * 2).await);
     }
 
     #[tokio::test(start_paused = true)]

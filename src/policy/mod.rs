@@ -1,11 +1,13 @@
-//! Time limits.
+//! Limits of time, and of rate.
 
 mod backoff;
 mod deadline;
 mod idle;
 mod moved;
+mod rate;
 
 pub(crate) use backoff::{Backoff, LONGEST};
 pub(crate) use deadline::{Deadline, within};
 pub(crate) use idle::{IdleClock, Wait};
 pub(crate) use moved::Moved;
+pub(crate) use rate::Bucket;

@@ -19,12 +19,18 @@ impl Moved {
         moved
     }
 
+    /// Something moves at this time, or at a later one that is known already.
     pub(crate) fn touch(&self, at: u64) {
-        self.at.store(at, Ordering::Relaxed);
+        self.at.fetch_max(at, Ordering::Relaxed);
     }
 
     pub(crate) fn now(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+        self.time_of(Instant::now())
+    }
+
+    pub(crate) fn time_of(&self, instant: Instant) -> u64 {
+        let after = instant.saturating_duration_since(self.start);
+        u64::try_from(after.as_millis()).unwrap_or(u64::MAX)
     }
 
     pub(crate) fn at(&self) -> u64 {

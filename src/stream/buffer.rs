@@ -71,11 +71,12 @@ impl Buffer {
         self.data.advance(std::mem::take(&mut self.read));
     }
 
-    /// Reads once from `half`; 0 is the peer's end.
+    /// Reads once from `half`, no more than `most`; 0 is the peer's end.
     pub(super) fn poll_read(
         &mut self,
         half: &mut ReadHalf,
         cx: &mut Context<'_>,
+        most: usize,
     ) -> Poll<Result<usize, Error>> {
         self.settle();
         let data = &mut self.data;
@@ -86,7 +87,7 @@ impl Buffer {
         if data.capacity() - data.len() < MIN_ROOM {
             data.reserve(READ_SIZE);
         }
-        let read = half.poll_read(cx, data);
+        let read = half.poll_read(cx, data, most);
         if data.is_empty() {
             let spare = std::mem::take(data);
             if spare.capacity() <= MAX_SPARE {

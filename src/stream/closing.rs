@@ -80,9 +80,9 @@ impl Outgoing {
         Err(Error::Timeout { step: Step::Close, doing, after: limit })
     }
 
-    /// Sends what there is room for; false if there is none.
+    /// Sends what there is room for; false if there is none, or a rate is to be kept.
     fn push(&self) -> bool {
-        self.half.push(&mut self.link.sending().queue)
+        !self.link.pace.is_limited() && self.half.push(&mut self.link.sending().queue)
     }
 
     /// Ends this direction; a task of the runtime, if there is one, sends what is left.

@@ -17,7 +17,8 @@ pub(crate) fn detach(reader: StreamReader, writer: StreamWriter) -> Result<Async
 /// Whether there is a socket beneath, plain or under TLS, nothing is buffered on either side, and its bytes
 /// need not go through the streams.
 pub(crate) fn can_block(reader: &StreamReader, writer: &StreamWriter) -> bool {
-    let by_streams = reader.link().limits.by_streams;
+    let link = reader.link();
+    let by_streams = link.limits.by_streams || link.pace.is_limited();
     !by_streams && reader.half().can_block() && reader.incoming.is_untouched() && writer.is_bare()
 }
 

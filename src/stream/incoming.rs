@@ -9,6 +9,7 @@ use memchr::memchr;
 
 use super::buffer::Buffer;
 use super::link::Link;
+use super::pace::Way;
 use crate::error::Error;
 use crate::policy::Wait;
 use crate::transport::ReadHalf;
@@ -114,8 +115,19 @@ impl Incoming {
     }
 
     fn poll_read_once(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Error>> {
-        let read = self.buffer.poll_read(&mut self.half, cx);
-        self.link.traffic.wait(Wait::ToReceive, read.is_pending());
+        let (pace, traffic) = (&self.link.pace, &self.link.traffic);
+        let read = if let Poll::Ready(most) = pace.poll(Way::In, cx, usize::MAX) {
+            let read = self.buffer.poll_read(&mut self.half, cx, most);
+            traffic.wait(Wait::ToReceive, read.is_pending());
+            if let Poll::Ready(Ok(received)) = read {
+                pace.moved(Way::In, received);
+            }
+            read
+        } else {
+            traffic.wait(Wait::ToReceive, false);
+            traffic.waits_until(pace.end_of_wait(Way::In));
+            Poll::Pending
+        };
         if read.is_pending() && self.link.reader_waits(cx) {
             return Poll::Ready(self.link.failure().map_or(Ok(0), Err));
         }

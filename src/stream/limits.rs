@@ -12,13 +12,22 @@ pub(super) struct Limits {
     pub(super) idle: Option<Duration>,
     /// Of the whole connection.
     pub(super) whole: Option<Duration>,
+    /// Bytes a second, each way.
+    pub(super) rate: Option<u64>,
     /// Whether all bytes go through the streams, also where the kernel could move them.
     pub(super) by_streams: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { line: DEFAULT_LIMIT, close: Some(CLOSE_TIMEOUT), idle: None, whole: None, by_streams: false }
+        Self {
+            line: DEFAULT_LIMIT,
+            close: Some(CLOSE_TIMEOUT),
+            idle: None,
+            whole: None,
+            rate: None,
+            by_streams: false,
+        }
     }
 }
 
@@ -51,6 +60,14 @@ macro_rules! limit_setters {
         /// that wait for it. There is none by default.
         pub fn max_time(mut self, limit: impl Into<Option<Duration>>) -> Self {
             self.limits.whole = limit.into();
+            self
+        }
+
+        /// How many bytes a second may be sent, and how many received; there is no limit by default, and 0 is none. After a
+        /// time in which nothing has moved, a tenth of a second's bytes move at once. To wait for the rate is not to be
+        /// idle. All bytes go through the streams.
+        pub fn limit_rate(mut self, bytes: impl Into<Option<u64>>) -> Self {
+            self.limits.rate = bytes.into().filter(|bytes| *bytes > 0);
             self
         }
 

@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
 use super::Limits;
+use super::pace::Pace;
 use super::sending::Sending;
 use super::traffic::Traffic;
 use crate::endpoint::Address;
@@ -36,6 +37,7 @@ pub(super) struct Link {
     pub(super) local: Address,
     pub(super) limits: Arc<Limits>,
     pub(super) traffic: Traffic,
+    pub(super) pace: Pace,
     /// Set by the writer's `close`: the reader is at its end.
     closing: AtomicBool,
     /// Set by the writer's `abort`: nothing more is sent, not even an end.
@@ -85,6 +87,7 @@ impl Link {
             peer,
             local,
             traffic: Traffic::until(limits.idle, Deadline::after(limits.whole)),
+            pace: Pace::new(limits.rate),
             limits,
             closing: AtomicBool::new(false),
             aborted: AtomicBool::new(false),

@@ -23,6 +23,7 @@ mod listener;
 #[cfg(test)]
 mod model;
 mod outgoing;
+mod pace;
 mod pair;
 mod probe;
 mod reader;

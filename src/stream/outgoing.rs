@@ -9,6 +9,7 @@ use tokio::sync::Mutex as AsyncMutex;
 use tokio::task::coop::poll_proceed;
 
 use super::link::{Link, Sender};
+use super::pace::Way;
 use super::sending::{EndState, Sending, WakeAll};
 use crate::error::Error;
 use crate::policy::Wait;
@@ -113,12 +114,18 @@ impl Outgoing {
     }
 
     fn poll_write_once(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, Error>> {
-        let traffic = &self.link.traffic;
+        let (pace, traffic) = (&self.link.pace, &self.link.traffic);
+        let Poll::Ready(most) = pace.poll(Way::Out, cx, data.len()) else {
+            traffic.wait(Wait::ToSend, false);
+            traffic.waits_until(pace.end_of_wait(Way::Out));
+            return Poll::Pending;
+        };
         traffic.sending();
-        let written = self.half.poll_write(cx, data);
+        let written = self.half.poll_write(cx, &data[..data.len().min(most)]);
         traffic.wait(Wait::ToSend, written.is_pending());
         if let Poll::Ready(Ok(n)) = written {
             traffic.sent(n);
+            pace.moved(Way::Out, n);
         }
         written
     }

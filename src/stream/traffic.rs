@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::error::{Error, Step};
 use crate::observe::{Answering, Totals};
 use crate::policy::{Deadline, IdleClock, Wait};
@@ -142,6 +144,13 @@ impl Traffic {
     /// Something has moved that will be counted later.
     pub(crate) fn touch(&self) {
         self.0.idle.touch();
+    }
+
+    /// This end waits until then, and not for the network.
+    pub(crate) fn waits_until(&self, end: Option<Instant>) {
+        if let Some(end) = end {
+            self.0.idle.waits_until(end);
+        }
     }
 
     /// A wait for this begins, or ends.

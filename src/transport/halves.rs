@@ -7,7 +7,7 @@ use std::net::Shutdown;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, BufMut, BytesMut};
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt, ReadBuf};
 use tokio::net::{tcp, unix};
@@ -24,22 +24,24 @@ pub(crate) enum ReadHalf {
 }
 
 impl ReadHalf {
-    /// Reads once into the free room of `buf`; 0 is the peer's end. An error may come after data that are in
+    /// Reads once into the free room of `buf`, no more than `most`; 0 is the peer's end. An error may come after data that are in
     /// `buf` nevertheless.
     pub(crate) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
         buf: &mut BytesMut,
+        most: usize,
     ) -> Poll<Result<usize, Error>> {
+        let mut buf = buf.limit(most);
         let lost = |error| Error::from_io("reading", error);
         match self {
-            Self::Tcp(half) => pin!(half.read_buf(buf)).poll(cx).map_err(lost),
-            Self::Unix(half) => pin!(half.read_buf(buf)).poll(cx).map_err(lost),
+            Self::Tcp(half) => pin!(half.read_buf(&mut buf)).poll(cx).map_err(lost),
+            Self::Unix(half) => pin!(half.read_buf(&mut buf)).poll(cx).map_err(lost),
             Self::Shared(shared) => {
                 let mut io = shared.lock();
-                let read = ready!(pin!(io.read_buf(buf)).poll(cx));
+                let read = ready!(pin!(io.read_buf(&mut buf)).poll(cx));
                 // TLS reports a bad record before it returns the data of earlier records.
-                while read.is_err() && matches!(pin!(io.read_buf(buf)).poll(cx), Poll::Ready(Ok(1..))) {}
+                while read.is_err() && matches!(pin!(io.read_buf(&mut buf)).poll(cx), Poll::Ready(Ok(1..))) {}
                 Poll::Ready(read.map_err(|error| shared.error("reading", error)))
             }
         }

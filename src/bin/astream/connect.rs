@@ -94,7 +94,8 @@ fn options(args: &Connect, target: &Endpoint) -> Result<ConnectOptions, Error> {
         .options(target, &args.tls.cacert)?
         .family(args.address.family())
         .idle_timeout(idle)
-        .max_time(args.exchange.max_time());
+        .max_time(args.exchange.max_time())
+        .limit_rate(args.exchange.limit_rate());
     if let Some(tls) = args.tls.client(args.probe.needs_tls())? {
         options = options.tls(tls);
     }

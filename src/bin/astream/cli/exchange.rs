@@ -29,6 +29,10 @@ pub struct ExchangeOptions {
     #[arg(long, hide_short_help = true, value_name = "TIME", value_hint = ValueHint::Other, conflicts_with = "udp",
           value_parser = units::limit)]
     max_time: Option<Limit>,
+    /// Bytes a second, each way and for each connection: 500K, 1.5M; 0: no limit
+    #[arg(long, hide_short_help = true, value_name = "RATE", value_hint = ValueHint::Other, conflicts_with = "udp",
+          value_parser = units::rate)]
+    limit_rate: Option<u64>,
     /// Send only; what the peer sends is dropped
     #[arg(long, hide_short_help = true, conflicts_with = "recv_only")]
     send_only: bool,
@@ -75,6 +79,10 @@ impl ExchangeOptions {
     /// The idle limit of each session of datagrams; without the option it has one all the same.
     pub fn session_timeout(&self) -> Option<Duration> {
         self.idle_timeout.map_or(Some(SESSION), Limit::get)
+    }
+
+    pub fn limit_rate(&self) -> Option<u64> {
+        self.limit_rate
     }
 
     pub fn max_time(&self) -> Option<Duration> {

@@ -8,10 +8,11 @@ use super::units;
 use crate::expiry::Margin;
 
 /// Options about bytes, where the program exchanges none.
-pub(super) const EXCHANGE: [&str; 8] = [
+pub(super) const EXCHANGE: [&str; 9] = [
     "crlf",
     "idle_timeout",
     "max_time",
+    "limit_rate",
     "send_only",
     "recv_only",
     "no_shutdown",

@@ -29,7 +29,7 @@ pub struct Serve {
     pub echo: bool,
     /// How many threads serve the connections of a handler [default: one for each core]
     #[arg(long, hide_short_help = true, value_name = "N", value_hint = ValueHint::Other,
-          value_parser = clap::value_parser!(u16).range(1..=1024), conflicts_with_all = ["udp", "keep_open", "once"])]
+          value_parser = clap::value_parser!(u16).range(1..=1024), conflicts_with_all = ["udp", "keep_open", "once", "broker"])]
     pub threads: Option<u16>,
     /// How many connections may wait to be accepted [default: 4096]
     #[arg(long, hide_short_help = true, value_name = "N", value_hint = ValueHint::Other,

@@ -24,6 +24,24 @@ pub fn time(text: &str) -> Result<Duration, String> {
     if time > CENTURY { Err("that is over a century".to_owned()) } else { Ok(time) }
 }
 
+/// `500` (bytes a second), `500K`, `1.5M`, `1G`; each is 1024 times the one before. 0 is allowed.
+pub fn rate(text: &str) -> Result<u64, String> {
+    let wrong = || "a rate is bytes a second, a number with K, M or G (1024)".to_owned();
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit: u32 = match unit {
+        "" => 1,
+        "K" | "k" => 1 << 10,
+        "M" | "m" => 1 << 20,
+        "G" | "g" => 1 << 30,
+        _ => return Err(wrong()),
+    };
+    let rate = number.parse::<f64>().map_err(|_| wrong())? * f64::from(unit);
+    // A duration has whole seconds, and refuses what is too large.
+    let rate = Duration::try_from_secs_f64(rate).map_err(|_| wrong())?;
+    if rate.as_secs() == 0 && !rate.is_zero() { Err(wrong()) } else { Ok(rate.as_secs()) }
+}
+
 /// A time limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit(Option<Duration>);
@@ -60,6 +78,26 @@ mod tests {
         }
         for text in ["", "s", "-1", "1y", "nan", "inf", "1e3", "1 s", "1.2.3", "99999999999h"] {
             assert!(time(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_rate_has_a_unit_or_is_in_bytes() {
+        for (text, bytes) in [
+            ("0", 0),
+            ("1", 1),
+            ("500", 500),
+            ("500K", 512_000),
+            ("1.5M", 1_572_864),
+            ("2g", 2 << 30),
+            ("1000G", 1000 << 30),
+        ] {
+            assert_eq!(rate(text), Ok(bytes), "{text}");
+        }
+        for text in
+            ["", "K", "-1", "0.5", "1T", "1KB", "1 K", "nan", "inf", "1e3", "1.2.3", "99999999999999G"]
+        {
+            assert!(rate(text).is_err(), "{text}");
         }
     }
 

@@ -37,9 +37,6 @@ pub async fn run(args: &Listen) -> anyhow::Result<Ending> {
     if args.serve.discard {
         return setup.serve(Discard).await;
     }
-    if args.serve.broker {
-        return setup.serve_all(BrokerStdio::new(exchange(args))).await;
-    }
     if let Some(forward) = args.forwarding()? {
         return setup.serve(forward).await;
     }
@@ -50,7 +47,9 @@ pub async fn run(args: &Listen) -> anyhow::Result<Ending> {
         let reason = "stdin is the connection itself, so a handler is needed: --echo, --forward or a command";
         return Err(Error::invalid("-", reason).into());
     }
-    if args.serve.keep_open {
+    if args.serve.broker {
+        setup.serve_all(BrokerStdio::new(exchange(args))).await
+    } else if args.serve.keep_open {
         setup.serve_all(SharedStdio::new(exchange(args))?).await
     } else {
         setup.serve_one(Stdio::new(exchange(args))).await
@@ -180,6 +179,7 @@ impl Setup<'_> {
             .proxy_protocol(args.serve.proxies(self.place.endpoint())?)
             .idle_timeout(args.exchange.idle_timeout())
             .max_time(args.exchange.max_time())
+            .limit_rate(args.exchange.limit_rate())
             .reuse_port(args.serve.reuse_port)
             .unix_mode(args.serve.mode)
             .by_streams(cli::by_streams());
