@@ -2,7 +2,6 @@
 //! has ended.
 
 mod broker;
-#[cfg(feature = "process")]
 mod command;
 mod discard;
 mod echo;
@@ -19,7 +18,6 @@ use crate::error::Error;
 use crate::stream::{StreamReader, StreamWriter};
 
 pub use broker::Broker;
-#[cfg(feature = "process")]
 pub use command::Command;
 pub use discard::Discard;
 pub use echo::Echo;

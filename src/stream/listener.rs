@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use super::serve::Admission;
@@ -164,7 +165,40 @@ impl Listener {
         H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
         F: Future<Output: HandlerResult> + Send + 'static,
     {
-        Server::run(handler, self.listening, self.admission)
+        self.serve_in(Vec::new(), handler)
+    }
+
+    /// The same in several runtimes, each run by a thread of its own: each connection is served by the one that has the
+    /// fewest, and stays there. With none, this runtime serves them all.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), astream::Error> {
+    /// use astream::{Listener, ServerOptions, StreamReader, StreamWriter};
+    ///
+    /// let worker = || {
+    ///     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    ///     let handle = runtime.handle().clone();
+    ///     std::thread::spawn(move || runtime.block_on(std::future::pending::<()>()));
+    ///     std::io::Result::Ok(handle)
+    /// };
+    /// let listener = Listener::bind(&"127.0.0.1:0".parse()?, &ServerOptions::new()).await?;
+    /// let server = listener.serve_in(vec![worker()?, worker()?], |_: StreamReader, writer: StreamWriter| async move {
+    ///     writer.write(b"hello\n");
+    ///     writer.wait_closed().await
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime; in a task of one of these if it has no IO or time enabled.
+    pub fn serve_in<H, F>(self, runtimes: Vec<Handle>, handler: H) -> Server
+    where
+        H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
+        F: Future<Output: HandlerResult> + Send + 'static,
+    {
+        Server::run(handler, self.listening, self.admission, runtimes.into())
     }
 }
 

@@ -39,6 +39,7 @@ mod start_tls;
 mod traffic;
 #[cfg(test)]
 mod vectors;
+mod workers;
 mod writer;
 
 use std::sync::Arc;

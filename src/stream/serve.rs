@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::clients::Preparing;
 use super::handled::poll_handler;
 use super::link::Link;
+use super::workers::Workers;
 use super::{HandlerResult, Limits, StreamReader, StreamWriter, streams};
 use crate::endpoint::{Address, Networks};
 use crate::error::{Error, Step};
@@ -140,8 +141,12 @@ impl Drop for Served {
     }
 }
 
-pub(super) async fn accept_all<H, F>(mut listening: Listening, service: Arc<Service<H>>, accepting: Preparing)
-where
+pub(super) async fn accept_all<H, F>(
+    mut listening: Listening,
+    service: Arc<Service<H>>,
+    accepting: Preparing,
+    workers: Workers,
+) where
     H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
     F: Future<Output: HandlerResult> + Send + 'static,
 {
@@ -153,15 +158,17 @@ where
         };
         let Some(accepted) = accepted else { return };
         let (service, admission) = (Arc::clone(&service), service.admission());
-        if admission.is_immediate() {
+        if admission.is_immediate() && !workers.are_elsewhere() {
             let streams = admission.plain(accepted);
             tokio::spawn(serve(service, Client::new(streams, &accepting)));
             continue;
         }
-        let shaking_hands = accepting.clients.prepare();
-        tokio::spawn(async move {
+        let (preparing, is_moved) = (accepting.clients.prepare(), workers.are_elsewhere());
+        workers.spawn(async move {
+            let accepted = if is_moved { accepted.moved_here() } else { Ok(accepted) };
+            let admitting = async { shake_hands(&admission, accepted?, preparing).await };
             // Its state is large, and goes when it is done.
-            match Box::pin(shake_hands(&admission, accepted, shaking_hands)).await {
+            match Box::pin(admitting).await {
                 Ok(Some(client)) => serve(service, client).await,
                 Ok(None) => {}
                 Err(error) => tracing::warn!("{error}"),

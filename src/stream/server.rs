@@ -7,6 +7,7 @@ use tokio::runtime::Handle;
 
 use super::clients::Clients;
 use super::serve::{Admission, CurrentAdmission, Service, accept_all};
+use super::workers::Workers;
 use super::{HandlerResult, Listener, ServerOptions, StreamReader, StreamWriter};
 use crate::endpoint::{Address, Endpoint};
 use crate::error::Error;
@@ -48,7 +49,12 @@ pub struct Server {
 /// These are used in the [example](Server#example), or have one of their own.
 impl Server {
     /// Serves each connection in a task of its own.
-    pub(super) fn run<H, F>(handler: H, listening: Listening, admission: Arc<Admission>) -> Self
+    pub(super) fn run<H, F>(
+        handler: H,
+        listening: Listening,
+        admission: Arc<Admission>,
+        workers: Workers,
+    ) -> Self
     where
         H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
         F: Future<Output: HandlerResult> + Send + 'static,
@@ -56,7 +62,7 @@ impl Server {
         let clients = Clients::new();
         let admission = Arc::new(Mutex::new(admission));
         let service = Arc::new(Service { handler, admission: Arc::clone(&admission) });
-        tokio::spawn(accept_all(listening.clone(), service, clients.prepare()));
+        tokio::spawn(accept_all(listening.clone(), service, clients.prepare(), workers));
         Self { listening, clients, admission, runtime: Handle::current() }
     }
 

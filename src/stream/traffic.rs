@@ -77,7 +77,6 @@ impl Traffic {
     }
 
     /// Another process has the socket from now on.
-    #[cfg(feature = "process")]
     pub(crate) fn set_uncounted(&self) {
         self.0.is_uncounted.store(true, Ordering::Relaxed);
     }

@@ -7,7 +7,6 @@ use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-#[cfg(feature = "process")]
 use std::time::Duration;
 
 use tokio::io::AsyncWrite;
@@ -198,7 +197,6 @@ impl StreamWriter {
     facts!(outgoing);
 
     /// How long closing may take: see [`ConnectOptions::close_timeout`](crate::ConnectOptions::close_timeout).
-    #[cfg(feature = "process")]
     pub(crate) fn close_timeout(&self) -> Option<Duration> {
         self.outgoing.link.limits.close
     }

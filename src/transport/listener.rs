@@ -17,7 +17,7 @@ use super::ending::reset_on_close;
 use super::unix::{self, OwnedPath};
 use super::{Transport, multipath, tcp_address, with_manners};
 use crate::endpoint::Address;
-use crate::error::reason;
+use crate::error::{Error, reason};
 
 /// How long accepting pauses when the system cannot accept: descriptors have run out, say.
 const REST: Duration = Duration::from_millis(100);
@@ -40,6 +40,17 @@ pub(crate) struct Accepted {
     pub(crate) local: Address,
     /// Where connections are counted.
     pub(crate) place: Option<Place>,
+}
+
+impl Accepted {
+    /// The same connection, registered with the runtime in which this is called.
+    ///
+    /// # Errors
+    /// The system refuses that.
+    pub(crate) fn moved_here(self) -> Result<Self, Error> {
+        let failed = |cause| Error::from_io("serving", cause);
+        Ok(Self { transport: self.transport.moved_here().map_err(failed)?, ..self })
+    }
 }
 
 impl From<Transport> for Accepted {

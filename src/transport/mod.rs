@@ -169,6 +169,15 @@ impl Transport {
         };
     }
 
+    /// The same connection, registered with the runtime in which this is called.
+    fn moved_here(self) -> io::Result<Self> {
+        Ok(match self {
+            Self::Tcp(stream) => Self::Tcp(TcpStream::from_std(stream.into_std()?)?),
+            Self::Unix(stream) => Self::Unix(UnixStream::from_std(stream.into_std()?)?),
+            shared => shared,
+        })
+    }
+
     /// The plain socket, if it is one.
     pub(crate) fn into_socket(self) -> Option<AsyncSocket> {
         match self {

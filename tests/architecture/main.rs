@@ -23,7 +23,7 @@ const FLOORS: [&str; 10] = [
 ];
 
 /// The modules of the program, top to bottom.
-const PROGRAM_FLOORS: [&str; 13] = [
+const PROGRAM_FLOORS: [&str; 14] = [
     "listen",
     "connect",
     "pass",
@@ -36,6 +36,7 @@ const PROGRAM_FLOORS: [&str; 13] = [
     "cli",
     "expiry",
     "descriptors",
+    "threads",
     "boxed",
 ];
 

@@ -13,13 +13,13 @@ mod report;
 mod service;
 mod signals;
 mod stdout;
+mod threads;
 
 use std::process::ExitCode;
 
 use boxed::boxed;
 use cli::{Command, Connect};
 use report::{Ending, Quietness};
-use tokio::runtime::{Builder, Runtime};
 
 fn main() -> ExitCode {
     let command = match cli::parse() {
@@ -42,20 +42,9 @@ fn run(command: &Command) -> anyhow::Result<Ending> {
         Command::Connect(args) => boxed(|| connect::run(args)),
         Command::Listen(args) => boxed(|| listen::run(args)),
     };
-    runtime(command)?.block_on(running)
-}
-
-/// Built by hand, and on this thread alone unless it is that of a server: starting is what a short connection costs.
-fn runtime(command: &Command) -> std::io::Result<Runtime> {
-    let threads = match command {
-        Command::Connect(_) => 1,
-        Command::Listen(args) => args.threads(),
-    };
-    let mut builder = if threads > 1 { Builder::new_multi_thread() } else { Builder::new_current_thread() };
-    if threads > 1 {
-        builder.worker_threads(threads).thread_name("server");
-    }
-    builder.enable_io().enable_time().build()
+    // Built by hand, and on this thread alone: starting is what a short connection costs.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    runtime.block_on(running)
 }
 
 /// A client warns of a connection that is waited for, and of datagrams that are refused while others are sent.

@@ -1,72 +1,105 @@
 //! A process of ours, with the group that it leads.
+//!
+//! tokio's own processes would do the same, but its runtime then prepares for every signal there is, which each start of a
+//! program pays for.
 
 use std::io;
-use std::process::ExitStatus;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::process::{ChildStdin, ChildStdout, Command};
+use tokio::net::unix::pipe::{Receiver, Sender};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
+
+use super::exit::Exit;
 
 /// How long a command that was asked to end may take.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// A running command. Dropped before it has ended, it is ended, without waiting for that.
-pub(super) struct Child(Option<tokio::process::Child>);
+pub(super) struct Child(Option<Process>);
+
+struct Process {
+    child: std::process::Child,
+    exit: Exit,
+}
 
 impl Child {
+    /// Starts a command in a group of its own.
     pub(super) fn start(mut command: Command) -> io::Result<Self> {
-        command.spawn().map(Some).map(Self)
+        let mut child = command.process_group(0).spawn()?;
+        match Exit::of(&child) {
+            Ok(exit) => Ok(Self(Some(Process { child, exit }))),
+            Err(cause) => {
+                // Its end could not be waited for.
+                let _ = child.kill();
+                child.wait()?;
+                Err(cause)
+            }
+        }
     }
 
     /// Our ends of its pipes, if it has any.
-    pub(super) fn pipes(&mut self) -> Option<(ChildStdin, ChildStdout)> {
-        let child = self.0.as_mut()?;
-        child.stdin.take().zip(child.stdout.take())
+    pub(super) fn pipes(&mut self) -> Option<io::Result<(Sender, Receiver)>> {
+        let child = &mut self.0.as_mut()?.child;
+        let (stdin, stdout) = child.stdin.take().zip(child.stdout.take())?;
+        let pipes = || Ok((Sender::from_owned_fd(stdin.into())?, Receiver::from_owned_fd(stdout.into())?));
+        Some(pipes())
     }
 
     /// Waits for its end. May be cancelled, and called again.
     pub(super) async fn ended(&mut self) -> io::Result<ExitStatus> {
         match &mut self.0 {
-            Some(child) => child.wait().await,
+            Some(process) => process.ended().await,
             None => Err(io::ErrorKind::NotFound.into()),
         }
     }
 
     /// Ends it: SIGTERM to its group, and SIGKILL if that takes too long.
     pub(super) async fn end(mut self) {
-        if let Some(child) = self.0.take() {
-            signal(&child, Signal::TERM);
-            kill_later(child).await;
+        if let Some(mut process) = self.0.take() {
+            process.signal(Signal::TERM);
+            process.kill_later().await;
         }
     }
 }
 
 impl Drop for Child {
     fn drop(&mut self) {
-        let Some(child) = self.0.take().filter(|child| child.id().is_some()) else { return };
+        let Some(mut process) = self.0.take() else { return };
         // At once: a runtime that is ending polls no more tasks.
-        signal(&child, Signal::TERM);
+        process.signal(Signal::TERM);
         if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(kill_later(child));
+            runtime.spawn(async move { process.kill_later().await });
         }
     }
 }
 
-/// Kills a command that was asked to end and does not.
-async fn kill_later(mut child: tokio::process::Child) {
-    if timeout(GRACE, child.wait()).await.is_err() {
-        signal(&child, Signal::KILL);
-        let _ = child.wait().await;
+impl Process {
+    async fn ended(&mut self) -> io::Result<ExitStatus> {
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            self.exit.wait().await?;
+        }
     }
-}
 
-/// Sends a signal to its group, unless it has ended: the number may be that of another group then.
-fn signal(child: &tokio::process::Child, signal: Signal) {
-    let group = child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?));
-    if let Some(group) = group {
-        // It may have ended just now.
-        let _ = kill_process_group(group, signal);
+    /// Kills a command that was asked to end and does not.
+    async fn kill_later(&mut self) {
+        if timeout(GRACE, self.ended()).await.is_err() {
+            self.signal(Signal::KILL);
+            let _ = self.ended().await;
+        }
+    }
+
+    /// Sends a signal to its group, unless it has ended: the number may be that of another group then.
+    fn signal(&mut self, signal: Signal) {
+        if let Ok(None) = self.child.try_wait() {
+            // It may have ended just now.
+            let _ = kill_process_group(Pid::from_child(&self.child), signal);
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::future::pending;
 use std::process::Stdio;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::{ChildStdin, ChildStdout};
+use tokio::net::unix::pipe::{Receiver, Sender};
 
 use super::{Command, Ended, Environment};
 use crate::datagram::{Datagrams, MAX_DATAGRAM};
@@ -23,7 +23,7 @@ impl DatagramHandler for Command {
 async fn run(command: &Command, session: &Datagrams) -> Result<Ended, Error> {
     let environment = Environment::of_session(session);
     let mut child = command.start(&environment, Stdio::piped(), Stdio::piped())?;
-    let (stdin, mut stdout) = child.pipes().ok_or(Error::Closed)?;
+    let (stdin, mut stdout) = child.pipes().ok_or(Error::Closed)??;
     let over = tokio::select! {
         ended = child.ended() => Ok(ended?),
         error = feed(session, stdin) => Err(error),
@@ -47,7 +47,7 @@ async fn run(command: &Command, session: &Datagrams) -> Result<Ended, Error> {
 
 /// Writes each message to the command. What comes after the command has closed its stdin is dropped. Returns why the
 /// session is over.
-async fn feed(session: &Datagrams, stdin: ChildStdin) -> Error {
+async fn feed(session: &Datagrams, stdin: Sender) -> Error {
     let mut stdin = Some(stdin);
     loop {
         let messages = match session.receive_batch().await {
@@ -70,7 +70,7 @@ async fn feed(session: &Datagrams, stdin: ChildStdin) -> Error {
 }
 
 /// Sends what the command writes. Returns why that is not possible.
-async fn answer(session: &Datagrams, stdout: &mut ChildStdout) -> Error {
+async fn answer(session: &Datagrams, stdout: &mut Receiver) -> Error {
     let mut message = vec![0; MAX_DATAGRAM];
     loop {
         let length = match stdout.read(&mut message).await {

@@ -3,6 +3,8 @@
 mod child;
 mod datagrams;
 mod environment;
+#[cfg_attr(target_os = "linux", path = "exit_linux.rs")]
+mod exit;
 mod pipes;
 mod socket;
 
@@ -10,7 +12,7 @@ use std::ffi::OsString;
 use std::future::ready;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{ExitStatus, Stdio};
+use std::process::{self, ExitStatus, Stdio};
 
 use rustix::fs::{Access, access};
 
@@ -85,9 +87,9 @@ impl Command {
 
     /// Starts it, in a process group of its own.
     fn start(&self, environment: &Environment, stdin: Stdio, stdout: Stdio) -> Result<Child, Error> {
-        let mut command = tokio::process::Command::new(&self.program);
-        command.args(&self.arguments).stdin(stdin).stdout(stdout).process_group(0);
-        environment.apply(command.as_std_mut());
+        let mut command = process::Command::new(&self.program);
+        command.args(&self.arguments).stdin(stdin).stdout(stdout);
+        environment.apply(&mut command);
         Child::start(command)
             .map_err(|cause| Error::other(format_args!("cannot start {}: {cause}", self.name())))
     }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use rustix::io::{Errno, read};
 use tokio::io::{AsyncRead, AsyncWrite, BufReader, ReadBuf};
-use tokio::process::{ChildStdin, ChildStdout};
+use tokio::net::unix::pipe::{Receiver, Sender};
 use tokio::sync::SetOnce;
 
 use super::{Command, Ended, Environment};
@@ -29,7 +29,7 @@ pub(super) async fn run(
     guard: AbortGuard,
 ) -> Result<Ended, Error> {
     let mut child = command.start(environment, Stdio::piped(), Stdio::piped())?;
-    let (stdin, stdout) = child.pipes().ok_or(Error::Closed)?;
+    let (stdin, stdout) = child.pipes().ok_or(Error::Closed)??;
     let ends = Ends::default();
     let mut input = Input(Some(stdin));
     let mut output = BufReader::with_capacity(CHUNK, Output::new(stdout, &ends));
@@ -98,13 +98,13 @@ impl Ends {
 /// The stdout of the command. It has no end for the relay, which would pass it on before it is known whether the command
 /// was killed: see [`Ends`].
 struct Output<'a> {
-    stdout: ChildStdout,
+    stdout: Receiver,
     ends: &'a Ends,
     exit: Pin<Box<dyn Future<Output = ()> + Send + 'a>>,
 }
 
 impl<'a> Output<'a> {
-    fn new(stdout: ChildStdout, ends: &'a Ends) -> Self {
+    fn new(stdout: Receiver, ends: &'a Ends) -> Self {
         let exit = Box::pin(async { _ = ends.exit.wait().await });
         Self { stdout, ends, exit }
     }
@@ -140,7 +140,7 @@ impl AsyncRead for Output<'_> {
 }
 
 /// The stdin of the command. What comes after the command has closed it is dropped: it may go on writing.
-struct Input(Option<ChildStdin>);
+struct Input(Option<Sender>);
 
 impl AsyncWrite for Input {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {

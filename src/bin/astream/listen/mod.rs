@@ -21,6 +21,7 @@ use crate::descriptors;
 use crate::report::{self, Ending, Event};
 use crate::service::{self, ReadyFd};
 use crate::signals::Signals;
+use crate::threads::Threads;
 
 /// How long handlers may take after their connections were aborted: a command is killed 5 s after it was asked to end.
 const LAST_WAIT: Duration = Duration::from_secs(6);
@@ -107,7 +108,8 @@ impl Setup<'_> {
             listening = self.listen() => listening?,
             signal = signals.next() => return Ok(signal),
         };
-        let server = listener.serve(serve);
+        let threads = Threads::start(self.args.threads())?;
+        let server = listener.serve_in(threads.runtimes(), serve);
         tokio::select! {
             _ = signals.stop(|| self.reload(&server)) => {}
             Some(error) = failed.recv() => return Err(error.into()),

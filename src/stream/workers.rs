@@ -1,0 +1,73 @@
+//! Several runtimes for the connections of one server, each run by a thread of its own. A connection stays in the runtime
+//! that it was given to, so that what belongs to it never moves between threads.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::runtime::Handle;
+
+/// Where the connections of a server are served.
+#[derive(Debug, Clone)]
+pub(super) enum Workers {
+    /// In the runtime that accepts them.
+    Here,
+    /// In these.
+    Several(Arc<[Worker]>),
+}
+
+#[derive(Debug)]
+pub(super) struct Worker {
+    runtime: Handle,
+    /// How many connections it has.
+    open: Arc<AtomicUsize>,
+}
+
+impl From<Vec<Handle>> for Workers {
+    /// None is the runtime that accepts.
+    fn from(runtimes: Vec<Handle>) -> Self {
+        if runtimes.is_empty() {
+            return Self::Here;
+        }
+        Self::Several(runtimes.into_iter().map(|runtime| Worker { runtime, open: Arc::default() }).collect())
+    }
+}
+
+impl Workers {
+    /// Whether a connection leaves the runtime in which it was accepted.
+    pub(super) fn are_elsewhere(&self) -> bool {
+        matches!(self, Self::Several(_))
+    }
+
+    /// Runs a connection where there are the fewest.
+    pub(super) fn spawn(&self, serving: impl Future<Output = ()> + Send + 'static) {
+        let Self::Several(workers) = self else {
+            tokio::spawn(serving);
+            return;
+        };
+        let Some(worker) = workers.iter().min_by_key(|worker| worker.open.load(Ordering::Relaxed)) else {
+            return;
+        };
+        let open = Open::new(&worker.open);
+        worker.runtime.spawn(async move {
+            let _open = open;
+            serving.await;
+        });
+    }
+}
+
+/// Counts one connection until it is dropped.
+struct Open(Arc<AtomicUsize>);
+
+impl Open {
+    fn new(open: &Arc<AtomicUsize>) -> Self {
+        open.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(open))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
