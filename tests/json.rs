@@ -9,13 +9,19 @@ use support::certs::{Issued, arg, authority};
 use support::peer::{end_tls, peer, read_all, refusing, tls_peer};
 use support::{Finished, astream};
 
+/// A line, which is an object, without the time that every event has.
+#[track_caller]
+fn untimed(line: &str) -> Value {
+    let mut event: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    let time = event.as_object_mut().unwrap().remove("time");
+    assert!(time.is_some_and(|time| time.is_string()), "{line}");
+    event
+}
+
 /// All lines of stderr, each of them an object.
 #[track_caller]
 fn events(said: &Finished) -> Vec<Value> {
-    let line = |line: &str| {
-        serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}\n{}", said.description()))
-    };
-    let events: Vec<Value> = said.stderr.lines().map(line).collect();
+    let events: Vec<Value> = said.stderr.lines().map(untimed).collect();
     assert!(events.iter().all(|event| event["event"].is_string()), "{}", said.description());
     events
 }
@@ -56,7 +62,10 @@ fn a_connection_is_reported_with_its_addresses_and_totals() {
         assert!(closed["seconds"].as_f64().is_some_and(|time| time > 0.0 && time < 60.0), "{closed}");
         let mut rest = closed.clone();
         rest.as_object_mut().unwrap().remove("seconds");
-        let wanted = json!({"event": "closed", "peer": address, "sent": 3, "received": 5, "error": null});
+        let wanted = json!({
+            "event": "closed", "connection": null, "peer": address, "target": null, "sent": 3, "received": 5,
+            "error": null,
+        });
         assert_eq!(rest, wanted);
     }
 }
@@ -68,7 +77,7 @@ fn a_handshake_is_reported_with_the_certificates_of_the_peer_on_both_sides() {
     let ca = arg(&authority.ca);
     let listen = ["listen", "127.0.0.1", "0", "--json", "--tls", "--cacert", ca];
     let listener = astream(listen).args(["--cert", arg(&own.cert), "--key", arg(&own.key)]).start();
-    let ready: Value = serde_json::from_str(&listener.stderr_line("listening")).unwrap();
+    let ready = untimed(&listener.stderr_line("listening"));
     let address = ready["addresses"][0].as_str().unwrap();
     assert_eq!(ready, json!({"event": "listening", "addresses": [address]}));
     let connect = ["connect", address, "--json", "--tls", "--cacert", ca];
@@ -77,17 +86,19 @@ fn a_handshake_is_reported_with_the_certificates_of_the_peer_on_both_sides() {
     let (ours, theirs) = (events(&said), events(&listener.wait().status(0)));
     assert_eq!(names(&ours), ["connected", "tls", "closed"]);
     assert_eq!(names(&theirs), ["listening", "accepted", "tls", "closed"]);
-    assert_eq!(theirs[1]["peer"], ours[0]["local"]);
+    let (local, peer) = (&ours[0]["local"], &ours[0]["peer"]);
+    let wanted = json!({"event": "accepted", "connection": 1, "peer": local, "local": peer, "proxy": null});
+    assert_eq!(theirs[1], wanted);
     let (mut ours, mut theirs) = (ours, theirs);
     for tls in [&mut ours[1], &mut theirs[2]] {
         assert!(tls["seconds"].take().as_f64().unwrap() > 0.0);
     }
-    for (tls, peer, certificates) in [
-        (&ours[1], &ours[0]["peer"], certificate(&own, &["localhost", "127.0.0.1", "::1"])),
-        (&theirs[2], &ours[0]["local"], certificate(&client, &["a client"])),
+    for (tls, number, peer, certificates) in [
+        (&ours[1], Value::Null, &ours[0]["peer"], certificate(&own, &["localhost", "127.0.0.1", "::1"])),
+        (&theirs[2], json!(1), &ours[0]["local"], certificate(&client, &["a client"])),
     ] {
         let wanted = json!({
-            "event": "tls", "peer": peer, "version": "TLSv1.3", "cipher": "TLS_AES_256_GCM_SHA384",
+            "event": "tls", "connection": number, "peer": peer, "version": "TLSv1.3", "cipher": "TLS_AES_256_GCM_SHA384",
             "key_exchange": "X25519MLKEM768", "alpn": null, "resumed": false, "seconds": null, "unverified": null,
             "certificates": [certificates],
         });

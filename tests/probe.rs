@@ -456,6 +456,7 @@ fn ports_are_reported_in_json() {
     let args = ["connect", "-z", "localhost", &ports, "-4", "--json", "--tls", "--cacert", ca];
     let said = astream(args).args(["--expires-within", "1d"]).run().status(6).silent();
     let mut events = events(&said);
+    assert!(events[0]["time"].take().is_string(), "{}", said.description());
     for (event, member) in [(0, "seconds"), (1, "seconds"), (1, "connect_seconds")] {
         let seconds = events[event][member].take().as_f64().unwrap();
         assert!((0.0..60.0).contains(&seconds), "{}", said.description());
@@ -463,7 +464,7 @@ fn ports_are_reported_in_json() {
     assert!(events[1]["tls"]["seconds"].as_f64().unwrap() > 0.0, "{}", said.description());
     let message = format!("cannot connect to localhost:{}: {closed}: connection refused", closed.port());
     let wanted = json!({
-        "event": "probe", "target": format!("localhost:{}", closed.port()), "status": 4, "state": "refused",
+        "event": "probe", "time": null, "target": format!("localhost:{}", closed.port()), "status": 4, "state": "refused",
         "seconds": null, "connect_seconds": null, "peer": null,
         "local": null, "proxies": [], "tls": null, "certificates": [], "message": message, "hint": null,
     });

@@ -263,6 +263,8 @@ async fn the_streams_of_the_library_have_the_addresses_of_the_header() {
     let (mut reader, writer) = listener.accept().await.unwrap();
     assert_eq!(reader.peer_addr().to_string(), "192.0.2.1:40000");
     assert_eq!(writer.local_addr().to_string(), "198.51.100.1:443");
+    let proxy = Address::Tcp(client.local_addr().unwrap());
+    assert_eq!((reader.proxy_addr(), writer.proxy_addr()), (Some(&proxy), Some(&proxy)));
     assert_eq!(reader.read_to_end().await.unwrap(), "hello");
     assert_eq!(reader.traffic().totals().received, 5);
     writer.wait_closed().await.unwrap();

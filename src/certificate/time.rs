@@ -71,6 +71,35 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// Without the fraction of a second.
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        let whole = |distance: Duration| i64::try_from(distance.as_secs()).unwrap_or(i64::MAX / 2);
+        let seconds = match time.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(after) => whole(after),
+            // A second that has begun before 1970 began earlier still.
+            Err(before) => -whole(before.duration() + Duration::from_nanos(999_999_999)),
+        };
+        let (days, second) = (seconds.div_euclid(SECONDS_OF_A_DAY), seconds.rem_euclid(SECONDS_OF_A_DAY));
+        let (year, month, day) = date(days);
+        Self { year, month, day, hour: second / 3600, minute: second / 60 % 60, second: second % 60 }
+    }
+}
+
+/// The year, month and day so many days after the first of January 1970.
+fn date(days: i64) -> (i64, i64, i64) {
+    const DAYS_OF_400_YEARS: i64 = 146_097;
+    // As in `Timestamp::seconds`: from the first of March of the year 0, which is where a leap day comes last.
+    let days = days + 719_468;
+    let (era, day) = (days.div_euclid(DAYS_OF_400_YEARS), days.rem_euclid(DAYS_OF_400_YEARS));
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (year * 365 + year / 4 - year / 100);
+    let month = (day * 5 + 2) / 153;
+    let first = (month * 153 + 2) / 5;
+    let (year, month) = if month < 10 { (year, month + 3) } else { (year + 1, month - 9) };
+    (era * 400 + year, month, day - first + 1)
+}
+
 impl From<Timestamp> for SystemTime {
     fn from(time: Timestamp) -> Self {
         let seconds = time.seconds();
@@ -106,11 +135,37 @@ mod tests {
         ] {
             let time = read(tag, text).unwrap();
             assert_eq!((time.to_string().as_str(), time.seconds()), (written, seconds));
+            assert_eq!(Timestamp::from(SystemTime::from(time)), time, "and back");
         }
         assert_eq!(
             SystemTime::UNIX_EPOCH.duration_since(read(UTC_TIME, "691231235959Z").unwrap().into()).unwrap(),
             Duration::from_secs(1)
         );
+    }
+
+    #[test]
+    fn every_day_of_four_centuries_is_the_day_after_the_one_before() {
+        let mut before = date(-1);
+        for days in 0..146_097 {
+            let (year, month, day) = before;
+            before = match (day == days_of(year, month), month) {
+                (false, _) => (year, month, day + 1),
+                (true, 12) => (year + 1, 1, 1),
+                (true, _) => (year, month + 1, 1),
+            };
+            assert_eq!(date(days), before);
+        }
+    }
+
+    #[test]
+    fn a_fraction_of_a_second_belongs_to_the_second_that_has_begun() {
+        let half = Duration::from_millis(500);
+        for (time, written) in [
+            (SystemTime::UNIX_EPOCH + half, "1970-01-01T00:00:00Z"),
+            (SystemTime::UNIX_EPOCH - half, "1969-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(Timestamp::from(time).to_string(), written);
+        }
     }
 
     #[test]

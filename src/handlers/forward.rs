@@ -89,17 +89,17 @@ impl Handler for Forward {
         // Until the target is reached, and if it never is, the client sees no clean end.
         let guard = writer.abort_guard();
         writer.set_relayed();
-        let result = match self.reach(&writer, &guard).await {
+        let (target, result) = match self.reach(&writer, &guard).await {
             Ok((name, target)) => {
                 if let Some(reason) = target.0.tls().and_then(|tls| tls.unverified.as_ref()) {
                     tracing::info!("the target is not verified: {reason}");
                 }
                 let relayed = relay_sides((reader, writer), target, &guard).await;
-                relayed.map_err(|stop| stopped(stop, name))
+                (Some(name.clone()), relayed.map_err(|stop| stopped(stop, name)))
             }
-            Err(error) => Err(error),
+            Err(error) => (None, Err(error)),
         };
-        guard.judge(result).into()
+        Outcome { target, ..guard.judge(result).into() }
     }
 }
 
@@ -134,11 +134,11 @@ impl DatagramHandler for Forward {
             )),
             None => self.targets.open_datagrams().await,
         };
-        match opened {
-            Ok((name, target)) => Err(exchange(&client, name, &target).await),
-            Err(error) => Err(of("the target".to_owned(), error)),
-        }
-        .into()
+        let (target, error) = match opened {
+            Ok((name, target)) => (Some(name.clone()), exchange(&client, name, &target).await),
+            Err(error) => (None, of("the target".to_owned(), error)),
+        };
+        Outcome { target, ..Err(error).into() }
     }
 }
 

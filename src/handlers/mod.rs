@@ -14,6 +14,7 @@ mod targets;
 use std::future::Future;
 
 use crate::datagram::Datagrams;
+use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::stream::{StreamReader, StreamWriter};
 
@@ -68,10 +69,12 @@ pub struct Outcome {
     pub status: u8,
     /// Whether the log has said already what the error of `result` says.
     pub is_reported: bool,
+    /// Where a relay has led to.
+    pub target: Option<Endpoint>,
 }
 
 impl From<Result<(), Error>> for Outcome {
     fn from(result: Result<(), Error>) -> Self {
-        Self { result, status: 0, is_reported: false }
+        Self { result, status: 0, is_reported: false, target: None }
     }
 }

@@ -13,6 +13,12 @@ macro_rules! facts {
             &self.$side.link.local
         }
 
+        /// The proxy that this connection has come from, if its header of the PROXY protocol has said who the peer is
+        /// ([`ServerOptions::proxy_protocol`](crate::ServerOptions::proxy_protocol)).
+        pub fn proxy_addr(&self) -> Option<&crate::endpoint::Address> {
+            self.$side.link.proxy.as_deref()
+        }
+
         /// The counters of this connection, which can be kept and read while other code uses the streams.
         pub fn traffic(&self) -> super::Traffic {
             self.$side.link.traffic.clone()

@@ -49,6 +49,8 @@ pub(super) struct Link {
     sending: Mutex<Sending>,
     /// Where its server counts it.
     _place: Option<Place>,
+    /// Who has said who the peer is. Boxed, because few connections have it.
+    pub(super) proxy: Option<Box<Address>>,
 }
 
 #[derive(Default)]
@@ -73,15 +75,16 @@ struct State {
 
 impl Link {
     pub(super) fn new(peer: Address, local: Address, limits: Arc<Limits>) -> Arc<Self> {
-        Self::placed(peer, local, limits, None)
+        Self::accepted(peer, local, limits, None, None)
     }
 
     /// Of a connection that its server counts until this is dropped.
-    pub(super) fn placed(
+    pub(super) fn accepted(
         peer: Address,
         local: Address,
         limits: Arc<Limits>,
         place: Option<Place>,
+        proxy: Option<Box<Address>>,
     ) -> Arc<Self> {
         let link = Arc::new(Self {
             peer,
@@ -95,6 +98,7 @@ impl Link {
             state: Mutex::default(),
             sending: Mutex::default(),
             _place: place,
+            proxy,
         });
         link.watch();
         link

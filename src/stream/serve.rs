@@ -49,39 +49,39 @@ impl Admission {
             _ => accepted,
         };
         let Some(acceptor) = &self.acceptor else { return Ok(self.plain(accepted)) };
-        let Accepted { transport, peer, local, place } = accepted;
-        if peer.to_string() != name {
-            name = format!("{peer} (through {name})");
+        let Accepted { transport, peer, local, place, proxy } = accepted;
+        if let Some(proxy) = &proxy {
+            name = format!("{peer} (through {proxy})");
         }
         let doing = || format!("TLS handshake with {name}");
         let shaking_hands = acceptor.accept(transport.into(), &name);
         let (secured, info) = deadline.bound(Step::Handshake, shaking_hands, doing).await??;
-        let link = Link::placed(peer, local, Arc::clone(&self.limits), place);
+        let link = Link::accepted(peer, local, Arc::clone(&self.limits), place, proxy);
         Ok(streams(Transport::secured(secured, info), link))
     }
 
     /// The connection of a proxy after its header, with the addresses of the client if it names one.
     async fn introduced(&self, accepted: Accepted, deadline: Deadline) -> Result<Accepted, Error> {
-        let Accepted { transport, peer: proxy, local, place } = accepted;
+        let Accepted { transport, peer: proxy, local, place, .. } = accepted;
         let doing = || format!("{proxy}: waiting for the header of the PROXY protocol");
         let received = deadline.bound(Step::Handshake, receive(transport), doing).await?;
         let wrong = |reason| Error::other(format!("{proxy}: no header of the PROXY protocol: {reason}"));
         let (transport, client) = received.map_err(wrong)?;
         let Some(Ends { peer, local }) = client else {
             tracing::info!("{proxy}: the proxy names no client");
-            return Ok(Accepted { transport: transport.for_tls(), peer: proxy, local, place });
+            return Ok(Accepted { transport: transport.for_tls(), peer: proxy, local, place, proxy: None });
         };
         if !self.rules.allow(&peer) {
             return Err(Error::other(format!("{peer} (through {proxy}): refused: {NOT_ALLOWED}")));
         }
         tracing::info!("{peer}: a client of the proxy {proxy}");
-        Ok(Accepted { transport: transport.for_tls(), peer, local, place })
+        Ok(Accepted { transport: transport.for_tls(), peer, local, place, proxy: Some(proxy.into()) })
     }
 
     /// The streams of a connection without a handshake.
     pub(super) fn plain(&self, accepted: Accepted) -> (StreamReader, StreamWriter) {
-        let Accepted { transport, peer, local, place } = accepted;
-        streams(transport, Link::placed(peer, local, Arc::clone(&self.limits), place))
+        let Accepted { transport, peer, local, place, proxy } = accepted;
+        streams(transport, Link::accepted(peer, local, Arc::clone(&self.limits), place, proxy))
     }
 }
 

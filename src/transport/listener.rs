@@ -40,6 +40,8 @@ pub(crate) struct Accepted {
     pub(crate) local: Address,
     /// Where connections are counted.
     pub(crate) place: Option<Place>,
+    /// Who has said who the peer is.
+    pub(crate) proxy: Option<Box<Address>>,
 }
 
 impl Accepted {
@@ -56,7 +58,7 @@ impl Accepted {
 impl From<Transport> for Accepted {
     fn from(transport: Transport) -> Self {
         let (peer, local) = transport.addresses();
-        Self { transport, peer, local, place: None }
+        Self { transport, peer, local, place: None, proxy: None }
     }
 }
 
@@ -74,11 +76,12 @@ impl Listener {
                     Address::Tcp(address) if !address.ip().is_unspecified() => local.clone(),
                     _ => tcp_address(stream.local_addr()),
                 };
-                Accepted { transport: Transport::Tcp(stream), peer: Address::Tcp(peer), local, place: None }
+                let peer = Address::Tcp(peer);
+                Accepted { transport: Transport::Tcp(stream), peer, local, place: None, proxy: None }
             }),
             Self::Unix(listener, _) => listener.poll_accept(cx).map_ok(|(stream, peer)| {
                 let (peer, local) = (unix::address(Ok(peer)), local.clone());
-                Accepted { transport: Transport::Unix(stream), peer, local, place: None }
+                Accepted { transport: Transport::Unix(stream), peer, local, place: None, proxy: None }
             }),
         }
     }

@@ -10,7 +10,7 @@ use crate::cli::Connect;
 use crate::datagrams;
 use crate::pass;
 use crate::probe::{self, Probing};
-use crate::report::{self, Ending};
+use crate::report::{self, Connection, Ending};
 use crate::signals::Signals;
 
 pub async fn run(args: &Connect) -> anyhow::Result<Ending> {
@@ -37,11 +37,12 @@ pub async fn run(args: &Connect) -> anyhow::Result<Ending> {
     let is_command = command.is_some();
     let start = Instant::now();
     let (reader, writer) = open_connection(&endpoint, &options).await?;
-    report::opened(&reader, false);
+    let connection =
+        Connection::connected(reader.peer_addr().clone(), reader.local_addr(), reader.tls(), start);
     if let Some(tls) = reader.tls().filter(|_| args.tls.insecure) {
         report::unverified(tls);
     }
-    let (peer, traffic, is_tls) = (reader.peer_addr().clone(), reader.traffic(), reader.tls().is_some());
+    let (traffic, is_tls) = (reader.traffic(), reader.tls().is_some());
     let outcome = match command {
         Some(command) => {
             let mut signals = Signals::new()?;
@@ -55,9 +56,9 @@ pub async fn run(args: &Connect) -> anyhow::Result<Ending> {
     };
     let Outcome { result, status, .. } = outcome;
     let totals = traffic.totals();
-    report::closed(&peer, totals, &result, start);
+    connection.closed(totals, None, result.as_ref().err());
     if !is_tls && totals.is_tls_alert {
-        report::speaks_tls(&peer);
+        report::speaks_tls(connection.peer());
     }
     let may_hang_up = is_tls || !options.proxies().is_empty();
     if may_hang_up

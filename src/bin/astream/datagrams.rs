@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tracing::Instrument;
 
 use crate::cli::{Connect, Listen};
-use crate::report::{self, Ending, Event};
+use crate::report::{self, Connection, Ending, Event};
 use crate::signals::Signals;
 
 /// stdin to `endpoint`, and its answers to stdout.
@@ -20,8 +20,8 @@ pub async fn connect(args: &Connect, endpoint: &Endpoint) -> anyhow::Result<Endi
     let command = args.command.command()?;
     let options = options(args).idle_timeout(args.exchange.idle_timeout());
     let session = open_datagrams(endpoint, &options).await?;
-    report::report(&Event::Connected { peer: &session.peer_addr(), local: &session.local_addr() });
-    let mut report = Report::new(&session);
+    let connection = Connection::connected(session.peer_addr(), &session.local_addr(), None, Instant::now());
+    let mut report = Report::new(connection, &session);
     let Outcome { result, status, is_reported, .. } = match command {
         Some(command) => {
             let mut signals = Signals::new()?;
@@ -33,7 +33,7 @@ pub async fn connect(args: &Connect, endpoint: &Endpoint) -> anyhow::Result<Endi
         }
         None => Stdio::new(args.exchange.of_datagrams()).handle_datagrams(session).await,
     };
-    report.end(result.as_ref().err());
+    report.end(None, result.as_ref().err());
     match result {
         // One line is enough for a person. A program finds the error in its own event.
         Err(error) if is_reported && !args.report.json => Ok(Ending::Status(report::status(&error))),
@@ -138,39 +138,33 @@ impl Serving<'_> {
 
 /// Gives a session to the handler, and reports its end: to be idle is none of its faults.
 async fn served(handler: &impl DatagramHandler, session: Datagrams) -> Result<(), Error> {
-    let (peer, local) = (session.peer_addr(), session.local_addr());
-    report::report(&Event::Accepted { peer: &peer, local: &local });
-    let mut report = Report::new(&session);
-    let span = tracing::info_span!("client", %peer);
-    let result = match handler.handle_datagrams(session).instrument(span).await.result {
+    let client = Connection::session(session.peer_addr(), &session.local_addr());
+    let span = client.span();
+    let mut report = Report::new(client, &session);
+    let outcome = handler.handle_datagrams(session).instrument(span).await;
+    let result = match outcome.result {
         Err(Error::Idle { .. } | Error::Closed) => Ok(()),
         result => result,
     };
-    report.end(result.as_ref().err());
+    report.end(outcome.target.as_ref(), result.as_ref().err());
     result
 }
 
 /// The end of a session, reported also where its handler is dropped.
 struct Report {
+    connection: Connection,
     session: Datagrams,
-    start: Instant,
     is_done: bool,
 }
 
 impl Report {
-    fn new(session: &Datagrams) -> Self {
-        Self { session: session.clone(), start: Instant::now(), is_done: false }
+    fn new(connection: Connection, session: &Datagrams) -> Self {
+        Self { connection, session: session.clone(), is_done: false }
     }
 
-    fn end(&mut self, error: Option<&Error>) {
+    fn end(&mut self, target: Option<&Endpoint>, error: Option<&Error>) {
         self.is_done = true;
-        let (peer, totals) = (self.session.peer_addr(), self.session.traffic().totals());
-        report::report(&Event::Closed {
-            peer: &peer,
-            totals,
-            error,
-            seconds: self.start.elapsed().as_secs_f64(),
-        });
+        self.connection.closed(self.session.traffic().totals(), target, error);
     }
 }
 
@@ -178,7 +172,7 @@ impl Drop for Report {
     fn drop(&mut self) {
         if !self.is_done {
             let why = self.session.ended();
-            self.end(why.as_ref());
+            self.end(None, why.as_ref());
         }
     }
 }

@@ -153,8 +153,8 @@ pub struct Usage {
     pub message: String,
     /// What to write instead, where that is known.
     pub hint: Option<String>,
-    /// Whether JSON was asked for.
-    pub json: bool,
+    /// In which form it is printed.
+    pub report: Report,
 }
 
 pub fn parse() -> Result<Command, NotRun> {
@@ -239,8 +239,8 @@ fn parse_whole(mut words: Vec<OsString>) -> Result<Command, NotRun> {
     read(&words).map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => NotRun::Help(error.render().to_string()),
         _ => {
-            let (hint, json) = (habits::advice(&words), report::is_json_asked_for());
-            NotRun::Usage(Usage { message: one_line(&error, hint.is_some()), hint, json })
+            let (hint, report) = (habits::advice(&words), Report::of_unparsed());
+            NotRun::Usage(Usage { message: one_line(&error, hint.is_some()), hint, report })
         }
     })
 }

@@ -13,9 +13,16 @@ pub struct Report {
     /// Print everything as JSON, one object a line (docs/json.md)
     #[arg(long, hide_short_help = true)]
     pub json: bool,
+    /// Begin each line on stderr with the time, in UTC (JSON has it anyway)
+    #[arg(long, hide_short_help = true)]
+    pub log_time: bool,
 }
 
-/// Whether JSON is asked for on a command line that cannot be parsed.
-pub fn is_json_asked_for() -> bool {
-    std::env::args_os().take_while(|word| word != "--").any(|word| word == "--json")
+impl Report {
+    /// The form that is asked for on a command line that cannot be parsed.
+    pub fn of_unparsed() -> Self {
+        let has =
+            |option: &str| std::env::args_os().take_while(|word| word != "--").any(|word| word == option);
+        Self { json: has("--json"), log_time: has("--log-time"), ..Self::default() }
+    }
 }

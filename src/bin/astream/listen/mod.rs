@@ -5,15 +5,15 @@ mod paste;
 mod stdin;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use astream::handlers::{
     BrokerStdio, Discard, Echo, Exchange, Handler, Outcome, SharedStdio, Stdio, stdin_is_null,
 };
-use astream::{Address, Error, Listener, Server, ServerOptions, StreamReader, StreamWriter, TlsServer};
+use astream::{Error, Listener, Server, ServerOptions, StreamReader, StreamWriter, TlsServer};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tracing::{Instrument, Span};
+use tracing::Instrument;
 
 use crate::cli::{self, Command, Listen, NotRun, Place};
 use crate::datagrams;
@@ -193,14 +193,8 @@ impl Setup<'_> {
 
 /// Gives a connection to the handler, and reports its end.
 async fn served(handler: &impl Handler, reader: StreamReader, writer: StreamWriter) -> Outcome {
-    let (peer, traffic, start) = (reader.peer_addr().clone(), reader.traffic(), Instant::now());
-    report::opened(&reader, true);
-    let outcome = handler.handle(reader, writer).instrument(span(&peer)).await;
-    report::closed(&peer, traffic.totals(), &outcome.result, start);
+    let (client, traffic) = (report::Connection::accepted(&reader), reader.traffic());
+    let outcome = handler.handle(reader, writer).instrument(client.span()).await;
+    client.closed(traffic.totals(), outcome.target.as_ref(), outcome.result.as_ref().err());
     outcome
-}
-
-/// Each line of the log that is written while a client is served begins with its address.
-fn span(peer: &Address) -> Span {
-    tracing::info_span!("client", %peer)
 }

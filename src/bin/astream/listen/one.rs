@@ -2,16 +2,16 @@
 
 use std::future::pending;
 use std::pin::pin;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use astream::handlers::{Handler, Outcome, Use};
 use astream::{Error, Listener, Step, Totals, accept_over};
 use tokio::time::sleep;
 use tracing::Instrument;
 
-use super::stdin::{self, Connection};
-use super::{Setup, served, span};
-use crate::report::{self, Ending};
+use super::stdin;
+use super::{Setup, served};
+use crate::report::{self, Connection, Ending};
 use crate::signals::Signals;
 
 impl Setup<'_> {
@@ -38,8 +38,8 @@ impl Setup<'_> {
         let options = self.options(self.tls.as_ref())?;
         let serving = async {
             let (reader, writer) = match connection {
-                Connection::Tcp(stream) => accept_over(stream, &options).await?,
-                Connection::Unix(stream) => accept_over(stream, &options).await?,
+                stdin::Connection::Tcp(stream) => accept_over(stream, &options).await?,
+                stdin::Connection::Unix(stream) => accept_over(stream, &options).await?,
             };
             let Outcome { result, status, .. } = served(&handler, reader, writer).await;
             Ending::of(result, status)
@@ -65,8 +65,7 @@ async fn serve_first(
             accepted = listening.accept() => accepted?,
             error = &mut too_late => return Err(error),
         };
-        let (peer, traffic, start) = (reader.peer_addr().clone(), reader.traffic(), Instant::now());
-        report::opened(&reader, true);
+        let (client, traffic) = (Connection::accepted(&reader), reader.traffic());
         let guard = writer.abort_guard();
         let used = tokio::select! {
             used = while_others_are_reset(&mut listener, handler.in_use(&reader)) => used,
@@ -78,16 +77,17 @@ async fn serve_first(
         let outcome = match used {
             Ok(_) => {
                 guard.disarm();
-                let handling = handler.handle(reader, writer).instrument(span(&peer));
+                let handling = handler.handle(reader, writer).instrument(client.span());
                 while_others_are_reset(&mut listener, handling).await
             }
             Err(error) => Err(error).into(),
         };
         let totals = traffic.totals();
-        report::closed(&peer, totals, &outcome.result, start);
+        client.closed(totals, outcome.target.as_ref(), outcome.result.as_ref().err());
         if listener.is_none() || !was_unused(totals, &outcome.result) {
             return Ok(outcome);
         }
+        let peer = client.peer();
         report::warn(&format!("{peer}: the connection was reset before it was used; listening goes on"));
     }
 }

@@ -6,8 +6,10 @@ use std::time::{Duration, SystemTime};
 
 use astream::{Address, Certificate, Endpoint, Error, Pin, ProbeSeries, Spread, TlsInfo, Totals};
 
+use super::connection::Name;
 use super::hint::{hint, hinted};
 use super::json::Object;
+use super::line::now;
 use super::probed::{Checked, summary};
 
 /// One thing that is reported.
@@ -22,16 +24,22 @@ pub enum Event<'a> {
     Warning { message: &'a str },
     /// Something to try, where nothing has failed.
     Hint { message: &'a str },
-    /// A line of the log.
-    Log { level: &'a str, message: &'a str, peer: Option<&'a str> },
+    /// A line of the log, of a client with this number and address if it is of one.
+    Log { level: &'a str, message: &'a str, client: Option<(&'a str, &'a str)> },
     /// A connection was made, by us.
     Connected { peer: &'a Address, local: &'a Address },
-    /// A connection was made, by a client.
-    Accepted { peer: &'a Address, local: &'a Address },
+    /// A connection was made, by a client that `proxy` may have introduced.
+    Accepted { name: &'a Name, local: &'a Address, proxy: Option<&'a Address>, tls: Option<&'a TlsInfo> },
     /// The result of a connection's handshake.
-    Tls { peer: &'a Address, tls: &'a TlsInfo },
-    /// A connection has ended.
-    Closed { peer: &'a Address, totals: Totals, error: Option<&'a Error>, seconds: f64 },
+    Tls { name: &'a Name, tls: &'a TlsInfo },
+    /// A connection has ended, which a relay may have led to `target`.
+    Closed {
+        name: &'a Name,
+        totals: Totals,
+        target: Option<&'a Endpoint>,
+        error: Option<&'a Error>,
+        seconds: f64,
+    },
     /// A port was probed.
     Probed(&'a Checked),
     /// A port was checked several times.
@@ -84,8 +92,12 @@ impl Event<'_> {
             Self::Hint { message } => format!("hint: {message}"),
             Self::Warning { message } | Self::Log { message, .. } => (*message).to_owned(),
             Self::Connected { .. } | Self::Tls { .. } => return None,
-            Self::Accepted { peer, .. } => format!("{peer}: open"),
-            Self::Closed { peer, totals, seconds, .. } => format!("{peer}: {totals} in {seconds:.3} s"),
+            Self::Accepted { name, proxy, tls, .. } => opening(name, *proxy, *tls),
+            Self::Closed { name, totals, target, error, seconds } => {
+                let totals = format!("{name}: {totals} in {seconds:.3} s");
+                // The error of our own connection is in the last line.
+                if name.number.is_some() { totals + &ending(*target, *error) } else { totals }
+            }
             Self::Probed(checked) => checked.text(),
             Self::Summary { endpoint, series } => summary(endpoint, series),
             Self::Failed { message, hint, .. } => hinted(message, *hint),
@@ -94,7 +106,7 @@ impl Event<'_> {
 
     /// The object for a program, on one line.
     pub fn json(&self) -> String {
-        let event = |name: &str| Object::new().text("event", name);
+        let event = |name: &str| Object::new().text("event", name).text("time", &now());
         match self {
             Self::Listening { addresses } => event("listening").texts("addresses", *addresses),
             Self::OwnKey { pin, kept_in, command } => {
@@ -104,17 +116,21 @@ impl Event<'_> {
             Self::Reloaded => event("reloaded"),
             Self::Hint { message } => event("hint").text("message", message),
             Self::Warning { message } => event("warning").text("message", message),
-            Self::Log { level, message, peer } => {
-                event("log").text("level", level).text("message", message).maybe("peer", *peer)
-            }
+            Self::Log { level, message, client } => event("log")
+                .text("level", level)
+                .text("message", message)
+                .number("connection", client.map(|(number, _)| number))
+                .maybe("peer", client.map(|(_, peer)| peer)),
             Self::Connected { peer, local } => event("connected").text("peer", peer).text("local", local),
-            Self::Accepted { peer, local } => event("accepted").text("peer", peer).text("local", local),
-            Self::Tls { peer, tls } => handshake(event("tls").text("peer", peer), tls)
+            Self::Accepted { name, local, proxy, .. } => {
+                named(event("accepted"), name).text("local", local).maybe("proxy", *proxy)
+            }
+            Self::Tls { name, tls } => handshake(named(event("tls"), name), tls)
                 .objects("certificates", tls.peer_certificates.iter().map(certificate)),
-            Self::Closed { peer, totals, error, seconds } => event("closed")
-                .text("peer", peer)
-                .raw("sent", &counted(totals, totals.sent))
-                .raw("received", &counted(totals, totals.received))
+            Self::Closed { name, totals, target, error, seconds } => named(event("closed"), name)
+                .maybe("target", *target)
+                .number("sent", counted(totals, totals.sent))
+                .number("received", counted(totals, totals.received))
                 .raw("seconds", &format_args!("{seconds:.6}"))
                 .maybe("error", *error),
             Self::Probed(checked) => probed_members(event("probe"), checked),
@@ -138,9 +154,36 @@ impl Event<'_> {
     }
 }
 
+/// The first line of a client: who has introduced it, and who it is by its certificate.
+fn opening(name: &Name, proxy: Option<&Address>, tls: Option<&TlsInfo>) -> String {
+    let mut line = format!("{name}: open");
+    if let Some(proxy) = proxy {
+        line = format!("{line}, through {proxy}");
+    }
+    if let Some(tls) = tls {
+        line = format!("{line}, {}", tls.version);
+        if let Some(own) = tls.peer_certificates.first() {
+            let pin = own.pin().map_or_else(String::new, |pin| format!(", pin {pin}"));
+            line = format!("{line}, certificate {}{pin}", own.subject());
+        }
+    }
+    line
+}
+
+/// The end of a client's last line.
+fn ending(target: Option<&Endpoint>, error: Option<&Error>) -> String {
+    let target = target.map_or_else(String::new, |target| format!(", target {target}"));
+    let end = error.map_or_else(|| "ended".to_owned(), |error| format!("failed: {error}"));
+    format!("{target}, {end}")
+}
+
+fn named(object: Object, name: &Name) -> Object {
+    object.number("connection", name.number).text("peer", &name.peer)
+}
+
 /// A number of bytes, if they were counted.
-fn counted(totals: &Totals, bytes: u64) -> String {
-    if totals.is_uncounted { "null".to_owned() } else { bytes.to_string() }
+fn counted(totals: &Totals, bytes: u64) -> Option<u64> {
+    (!totals.is_uncounted).then_some(bytes)
 }
 
 /// An error with what to do about it, for a log that takes anything that can be displayed.
@@ -160,7 +203,7 @@ fn probed_members(object: Object, checked: &Checked) -> Object {
         .raw("status", &checked.status())
         .text("state", checked.state().name())
         .raw("seconds", &Seconds(probed.elapsed))
-        .raw("connect_seconds", &connect.map_or_else(|| "null".to_owned(), |time| Seconds(time).to_string()))
+        .number("connect_seconds", connect.map(Seconds))
         .maybe("peer", found.map(|found| &found.peer))
         .maybe("local", found.map(|found| &found.local))
         .texts("proxies", found.iter().flat_map(|found| &found.proxies))
@@ -206,7 +249,7 @@ fn certificate(certificate: &Certificate) -> Object {
         .texts("names", certificate.names())
         .maybe("not_before", certificate.not_before().as_ref())
         .maybe("not_after", certificate.not_after().as_ref())
-        .raw("days_left", &days.map_or_else(|| "null".to_owned(), |days| days.to_string()))
+        .number("days_left", days)
         .text("key", &certificate.key())
         .text("serial", &certificate.serial())
         .text("sha256", &certificate.sha256())

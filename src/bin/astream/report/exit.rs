@@ -6,7 +6,7 @@ use astream::{Error, ProxyFault};
 
 use super::hint::hint;
 use super::{Event, report};
-use crate::cli::{NotRun, Report, Usage};
+use crate::cli::{NotRun, Usage};
 use crate::stdout::{self, Stdout};
 
 /// How the program ends.
@@ -45,8 +45,8 @@ pub fn not_run(why: &NotRun) -> u8 {
             Err(cause) => failed(&Error::local("write to stdout", cause)),
             Ok(()) => 0,
         },
-        NotRun::Usage(Usage { message, hint, json }) => {
-            super::start(Report { json: *json, ..Report::default() }, super::Quietness::Silent);
+        NotRun::Usage(Usage { message, hint, report: wanted }) => {
+            super::start(*wanted, super::Quietness::Silent);
             report(&Event::Failed { status: 2, message, hint: hint.as_deref(), error: None });
             2
         }

@@ -23,6 +23,14 @@ impl Object {
         }
     }
 
+    /// A member that is a number or null.
+    pub fn number(self, name: &str, value: Option<impl Display>) -> Self {
+        match value {
+            Some(value) => self.raw(name, &value),
+            None => self.raw(name, "null"),
+        }
+    }
+
     /// A member that is a list of texts.
     pub fn texts<T: Display>(self, name: &str, values: impl IntoIterator<Item = T>) -> Self {
         self.list(name, values.into_iter().map(|value| quoted(&value.to_string())))
@@ -88,6 +96,8 @@ mod tests {
             .text("\"", "")
             .maybe("none", None::<&str>)
             .maybe("some", Some("x"))
+            .number("no number", None::<u64>)
+            .number("a number", Some(1))
             .texts("texts", ["a", "b\n"])
             .texts("no texts", [""; 0])
             .objects("objects", [Object::new().raw("number", &1.5), Object::new()])
@@ -96,7 +106,7 @@ mod tests {
             .end();
         assert!(!object.contains(char::is_control), "{object}");
         let wanted = json!({
-            "text": all, "\"": "", "none": null, "some": "x", "texts": ["a", "b\n"], "no texts": [],
+            "text": all, "\"": "", "none": null, "some": "x", "no number": null, "a number": 1, "texts": ["a", "b\n"], "no texts": [],
             "objects": [{"number": 1.5}, {}], "object": {"yes": true}, "no object": null,
         });
         assert_eq!(serde_json::from_str::<Value>(&object).unwrap(), wanted);

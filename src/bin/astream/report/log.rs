@@ -11,6 +11,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFi
 use tracing_subscriber::registry::LookupSpan;
 
 use super::event;
+use super::line::line;
 use crate::cli::Report;
 
 /// What is logged without a flag.
@@ -29,8 +30,8 @@ pub(super) fn start(wanted: Report, quietness: Quietness) {
         (1, _, _) => LevelFilter::INFO,
         _ => LevelFilter::DEBUG,
     };
-    let line = Line { json: wanted.json };
-    tracing_subscriber::fmt().with_max_level(level).with_writer(|| NeverWaiting).event_format(line).init();
+    let format = Line { json: wanted.json, has_time: wanted.log_time };
+    tracing_subscriber::fmt().with_max_level(level).with_writer(|| NeverWaiting).event_format(format).init();
 }
 
 /// stderr without waiting and without errors: a line for which there is no room, or that cannot be written,
@@ -54,8 +55,8 @@ impl Write for NeverWaiting {
     }
 }
 
-/// The client that is served, which is the only field of the only kind of span.
-fn peer<S, N>(context: &FmtContext<'_, S, N>) -> Option<String>
+/// The number and the address of the client that is served, which are the fields of the only kind of span.
+fn client<S, N>(context: &FmtContext<'_, S, N>) -> Option<(String, String)>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -63,12 +64,14 @@ where
     let span = context.event_scope()?.next()?;
     let extensions = span.extensions();
     let fields = extensions.get::<FormattedFields<N>>()?;
-    fields.strip_prefix("peer=").map(str::to_owned)
+    let (number, peer) = fields.strip_prefix("number=")?.split_once(" peer=")?;
+    Some((number.to_owned(), peer.to_owned()))
 }
 
 /// `astream: message`, or an object.
 struct Line {
     json: bool,
+    has_time: bool,
 }
 
 impl<S, N> FormatEvent<S, N> for Line
@@ -82,21 +85,20 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let peer = peer(context);
-        if !self.json {
-            writer.write_str("astream: ")?;
-            if let Some(peer) = &peer {
-                write!(writer, "{peer}: ")?;
-            }
-            context.field_format().format_fields(writer.by_ref(), event)?;
-            return writeln!(writer);
-        }
+        let client = client(context);
         let mut message = String::new();
         context.field_format().format_fields(Writer::new(&mut message), event)?;
+        if !self.json {
+            if let Some((number, peer)) = &client {
+                message.insert_str(0, &format!("#{number} {peer}: "));
+            }
+            return writeln!(writer, "{}", line(&message, self.has_time));
+        }
+        let client = client.as_ref().map(|(number, peer)| (number.as_str(), peer.as_str()));
         let event = match *event.metadata().level() {
             Level::ERROR | Level::WARN => event::Event::Warning { message: &message },
-            Level::INFO => event::Event::Log { level: "info", message: &message, peer: peer.as_deref() },
-            _ => event::Event::Log { level: "debug", message: &message, peer: peer.as_deref() },
+            Level::INFO => event::Event::Log { level: "info", message: &message, client },
+            _ => event::Event::Log { level: "debug", message: &message, client },
         };
         writeln!(writer, "{}", event.json())
     }

@@ -1,19 +1,21 @@
 //! Reports events, one per line, as text or as JSON: on stderr, and on stdout what was asked for.
 
+mod connection;
 mod event;
 mod exit;
 mod hint;
 mod json;
+mod line;
 mod log;
 mod probed;
 
 use std::io::{self, Write};
 use std::sync::OnceLock;
-use std::time::Instant;
 
-use astream::{Address, Endpoint, Error, StreamReader, TlsInfo, Totals};
+use astream::{Address, Endpoint, TlsInfo};
 
 use crate::cli::Report;
+pub use connection::Connection;
 use event::Level;
 pub use event::{Event, Hinted};
 pub use exit::{Ending, finish, not_run, status};
@@ -40,8 +42,11 @@ pub fn report(event: &Event) {
     if !is_wanted {
         return;
     }
-    let line =
-        if wanted.json { Some(event.json()) } else { event.text().map(|text| format!("astream: {text}")) };
+    let line = if wanted.json {
+        Some(event.json())
+    } else {
+        event.text().map(|text| line::line(&text, wanted.log_time))
+    };
     let Some(line) = line else { return };
     let line = line + "\n";
     // A server reports facts without end, and stderr may not be read.
@@ -64,19 +69,6 @@ pub fn print(event: &Event, stdout: &mut impl Write) -> io::Result<()> {
     }
     let line = if wanted.json { event.json() } else { event.text().unwrap_or_default() };
     stdout.write_all((line + "\n").as_bytes())
-}
-
-/// A connection is open.
-pub fn opened(reader: &StreamReader, is_client: bool) {
-    let (peer, local) = (reader.peer_addr(), reader.local_addr());
-    if is_client {
-        report(&Event::Accepted { peer, local });
-    } else {
-        report(&Event::Connected { peer, local });
-    }
-    if let Some(tls) = reader.tls() {
-        report(&Event::Tls { peer, tls });
-    }
 }
 
 /// Something that can do harm.
@@ -109,10 +101,4 @@ pub fn unanswered() {
     let message = "the peer ended right after our end and sent nothing more; if an answer was expected, \
                    --no-shutdown sends our end only after the peer's (--send-only: none was)";
     report(&Event::Hint { message });
-}
-
-/// A connection has come to its end.
-pub fn closed(peer: &Address, totals: Totals, result: &Result<(), Error>, start: Instant) {
-    let seconds = start.elapsed().as_secs_f64();
-    report(&Event::Closed { peer, totals, error: result.as_ref().err(), seconds });
 }
