@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::hello::{ALERT, HANDSHAKE, TOO_LONG, client_hello, record};
 use crate::support::noise;
-use crate::victim::{HANDLERS, Handler, victim};
+use crate::victim::{Handler, handlers, victim};
 
 /// Sends the bytes, whether or not all of them are taken, and reads to whatever end there is.
 fn send(mut stream: TcpStream, bytes: &[u8]) {
@@ -16,7 +16,7 @@ fn send(mut stream: TcpStream, bytes: &[u8]) {
 
 #[test]
 fn what_is_not_tls_is_reported_with_its_first_words() {
-    for handler in HANDLERS {
+    for handler in handlers() {
         let victim = victim(handler, "1m");
         for (said, expected) in [
             (&b"GET /secret HTTP/1.1\r\nHost: here\r\n\r\n"[..], r#"it sent "GET /secret HTTP/1.1""#),
@@ -49,7 +49,7 @@ fn bad_records_are_reported_and_closed() {
     // A message of 16 MiB, in records that are good by themselves.
     let endless = record(HANDSHAKE, &[1, 0xff, 0xff, 0xff]);
     let endless = [endless, record(HANDSHAKE, &[0; 16 * 1024]).repeat(100)].concat();
-    for handler in HANDLERS {
+    for handler in handlers() {
         let victim = victim(handler, "1m");
         let before = victim.memory();
         for bytes in [
@@ -75,7 +75,7 @@ fn bad_records_are_reported_and_closed() {
 #[test]
 fn half_a_client_hello_and_an_end_are_reported() {
     let hello = client_hello();
-    for handler in HANDLERS {
+    for handler in handlers() {
         let victim = victim(handler, "1m");
         for length in [0, 3, hello.len() / 2] {
             let mut stream = victim.dial();
@@ -90,7 +90,7 @@ fn half_a_client_hello_and_an_end_are_reported() {
 #[test]
 fn half_a_client_hello_and_silence_are_cut_off_in_time() {
     let hello = client_hello();
-    for handler in HANDLERS {
+    for handler in handlers() {
         let victim = victim(handler, "200ms");
         let mut stream = victim.dial();
         stream.write_all(&hello[..hello.len() / 2]).unwrap();
@@ -122,7 +122,7 @@ fn a_client_hello_that_drips_is_cut_off_in_time() {
 #[test]
 fn five_hundred_half_open_handshakes_delay_no_other_client_and_cost_little() {
     let hello = client_hello();
-    for handler in HANDLERS {
+    for handler in handlers() {
         let victim = victim(handler, "10m");
         // The first one pays for what all share.
         send(victim.dial(), b"GET / HTTP/1.0\r\n\r\n");

@@ -9,11 +9,7 @@ use rustls::{ClientConnection, StreamOwned};
 use crate::hello::{ALERT, DATA, HANDSHAKE, TOO_LONG, client_hello, record};
 use crate::sealed::sealed;
 use crate::support::noise;
-use crate::victim::{Handler, Victim, victim};
-
-/// Those that outlive a client.
-const SERVERS: [Handler; 5] =
-    [Handler::KeepOpen, Handler::Echo, Handler::Discard, Handler::Broker, Handler::Forward];
+use crate::victim::{Handler, SERVERS, Victim, victim};
 
 /// A client whose handshake is complete on both sides.
 fn session(victim: &Victim) -> StreamOwned<ClientConnection, TcpStream> {
@@ -23,7 +19,9 @@ fn session(victim: &Victim) -> StreamOwned<ClientConnection, TcpStream> {
     session.write_all(b"here\n").unwrap();
     session.flush().unwrap();
     match victim.handler {
-        Handler::Echo | Handler::Forward => session.read_exact(&mut [0; 5]).unwrap(),
+        Handler::Echo | Handler::Forward | Handler::Command | Handler::Proxied => {
+            session.read_exact(&mut [0; 5]).unwrap();
+        }
         Handler::Discard => drop(victim.listener.stderr_line("TLSv1.3 with ")),
         Handler::KeepOpen | Handler::Broker | Handler::OneShot => drop(victim.listener.stdout_line("here")),
     }

@@ -1,6 +1,7 @@
 //! A listener to attack, with each handler, and the proof that it still serves.
 
 use std::fs;
+use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::Instant;
@@ -17,10 +18,26 @@ pub enum Handler {
     Discard,
     Broker,
     Forward,
+    /// `cat`, behind pipes.
+    Command,
+    /// An echo, whose clients come with the header of a proxy.
+    Proxied,
 }
 
-pub const HANDLERS: [Handler; 6] =
-    [Handler::OneShot, Handler::KeepOpen, Handler::Echo, Handler::Discard, Handler::Broker, Handler::Forward];
+/// Those that outlive a client.
+pub const SERVERS: [Handler; 7] = [
+    Handler::KeepOpen,
+    Handler::Echo,
+    Handler::Discard,
+    Handler::Broker,
+    Handler::Forward,
+    Handler::Command,
+    Handler::Proxied,
+];
+
+pub fn handlers() -> impl Iterator<Item = Handler> {
+    [Handler::OneShot].into_iter().chain(SERVERS)
+}
 
 pub struct Victim {
     pub handler: Handler,
@@ -48,6 +65,8 @@ pub fn victim(handler: Handler, limit: &str) -> Victim {
             let echo = target.insert(astream(["listen", "127.0.0.1", "0", "--echo"]).start());
             listener.args(["--forward", &echo.address().to_string()])
         }
+        Handler::Command => listener.args(["--", "cat"]),
+        Handler::Proxied => listener.args(["--echo", "--proxy-protocol", "127.0.0.0/8"]),
     };
     let listener = listener.start();
     let address = listener.address();
@@ -56,10 +75,13 @@ pub fn victim(handler: Handler, limit: &str) -> Victim {
 
 impl Victim {
     pub fn dial(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.address).unwrap();
+        let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         stream.set_write_timeout(Some(DEADLINE)).unwrap();
+        if self.handler == Handler::Proxied {
+            stream.write_all(b"PROXY TCP4 127.0.0.1 127.0.0.1 1 2\r\n").unwrap();
+        }
         stream
     }
 
@@ -70,7 +92,11 @@ impl Victim {
 
     /// A well-behaved client gets what it came for. A one-shot listener is used up by it, not before.
     pub fn serves(self) {
-        let connect = ["connect", &self.address.to_string(), "--tls", "--cacert", arg(&self.authority.ca)];
+        let to = self.address.to_string();
+        let proxy = ["listen", "127.0.0.1", "0", "--forward", &to, "--forward-proxy-protocol", "v1"];
+        let proxy = (self.handler == Handler::Proxied).then(|| astream(proxy).start());
+        let address = proxy.as_ref().map_or(self.address, Running::address);
+        let connect = ["connect", &address.to_string(), "--tls", "--cacert", arg(&self.authority.ca)];
         // Quiet: a listener that only receives looks like one that hangs up, which would give a hint.
         let client = astream(connect).args(["--quiet"]).input("served").start();
         match self.handler {
@@ -85,7 +111,9 @@ impl Victim {
             // The client goes on receiving.
             Handler::Broker => self.prints_served(),
             Handler::Discard => drop(client.wait().status(0).silent().stdout(b"")),
-            Handler::Echo | Handler::Forward => drop(client.wait().status(0).silent().stdout(b"served")),
+            Handler::Echo | Handler::Forward | Handler::Command | Handler::Proxied => {
+                client.wait().status(0).silent().stdout(b"served");
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use crate::listening::peer;
 use crate::support::{Program, Running, astream};
 
 /// asyncio's streams as a chat client: stdin's lines to the peer, the peer's to stdout.
-const CHAT: &str = r"
+pub const CHAT: &str = r"
 import asyncio, sys
 async def main():
     reader, writer = await asyncio.open_connection('127.0.0.1', int(sys.argv[1]))

@@ -1,4 +1,4 @@
-//! `PostgreSQL`, `MariaDB` and `OpenLDAP`, each with nothing in it, in a folder of the test's own.
+//! `PostgreSQL`, Redis, `MariaDB` and `OpenLDAP`, each with nothing in it, in a folder of the test's own.
 
 use std::fs::{Permissions, copy, create_dir, read_dir, set_permissions, write};
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -9,7 +9,7 @@ use rustix::process::getuid;
 use crate::listening::{Daemon, missing, on_free_port, peer};
 use crate::site::Site;
 use crate::support::certs::arg;
-use crate::support::{Program, tool};
+use crate::support::{Program, Running, tool};
 
 pub fn postgres(site: &Site, ssl: &str) -> (Daemon, String) {
     let folder = site.authority.folder().join(format!("postgres-{ssl}"));
@@ -41,8 +41,8 @@ pub fn postgres(site: &Site, ssl: &str) -> (Daemon, String) {
     (Daemon::new(server), port)
 }
 
-/// It refuses to be run by root.
-fn postgresql(program: &str) -> Program {
+/// One of its programs; the server refuses to be run by root.
+pub fn postgresql(program: &str) -> Program {
     let versions = read_dir("/usr/lib/postgresql").ok().into_iter().flatten();
     let found: Option<PathBuf> =
         versions.map(|version| version.unwrap().path().join("bin").join(program)).find(|path| path.is_file());
@@ -64,6 +64,13 @@ fn belongs_to_postgres(path: &Path) {
         let mut ids = line.expect("Debian makes the user").split(':').skip(2).map(|id| id.parse().unwrap());
         chown(path, ids.next(), ids.next()).unwrap();
     }
+}
+
+pub fn redis(site: &Site) -> (Running, String) {
+    on_free_port(|port| {
+        let server = peer("redis-server").args(["--bind", "127.0.0.1", "--port", port, "--save", ""]);
+        server.args(["--dir", arg(site.authority.folder())])
+    })
 }
 
 pub fn mariadb(site: &Site, with_tls: bool) -> (Daemon, String) {

@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use crate::support::{DEADLINE, Program, Running, tool};
 
 /// Debian's package of each program.
-const PACKAGES: [(&str, &str); 28] = [
+const PACKAGES: [(&str, &str); 31] = [
     ("aiosmtpd", "python3-aiosmtpd"),
     ("bash", "bash"),
     ("danted", "dante-server"),
@@ -31,6 +31,9 @@ const PACKAGES: [(&str, &str); 28] = [
     ("openssl", "openssl"),
     ("postgres", "postgresql"),
     ("python3", "python3"),
+    ("redis-benchmark", "redis-tools"),
+    ("redis-cli", "redis-tools"),
+    ("redis-server", "redis-server"),
     ("slapd", "slapd"),
     ("squid", "squid"),
     ("ssh", "openssh-client"),
