@@ -99,6 +99,26 @@ fn on_sighup_the_networks_of_files_are_read_anew() {
 }
 
 #[test]
+fn on_sighup_what_is_trusted_of_a_target_is_read_anew() {
+    let (old, new) = (authority(), authority());
+    let issued = new.localhost();
+    let target = astream(["listen", "127.0.0.1", "0", "--tls", "--echo", "--cert", arg(&issued.cert)])
+        .args(["--key", arg(&issued.key)])
+        .start();
+    let trusted = old.folder().join("trusted.pem");
+    fs::copy(&old.ca, &trusted).unwrap();
+    let relay = astream(["listen", "127.0.0.1", "0", "--forward", &format!("localhost:{}", target.port())])
+        .args(["--forward-tls", "--forward-cacert", arg(&trusted)])
+        .start();
+    let address = relay.address();
+    assert!(dial(address).read(&mut [0]).is_err(), "the target is not trusted");
+    fs::copy(&new.ca, &trusted).unwrap();
+    relay.signal(Signal::HUP);
+    relay.stderr_line("read anew");
+    echoed(dial(address), b"hello");
+}
+
+#[test]
 fn a_fresh_key_stays_the_same_after_sighup() {
     let server = astream(["listen", "127.0.0.1", "0", "--tls", "--echo"]).start();
     let line = server.stderr_line("connect with");
@@ -243,6 +263,30 @@ fn a_parent_that_ignores_its_children_takes_no_status_away() {
     let server = shell(script).start();
     assert_eq!(read_all(&mut dial(server.address())), b"");
     server.wait().status(3);
+}
+
+#[test]
+fn connections_of_a_handler_are_spread_over_threads() {
+    let thread = |server: &Running, is_there| server.until_thread("server", is_there);
+    let server = astream(["listen", "127.0.0.1", "0", "--echo", "--threads", "3"]).start();
+    let address = server.address();
+    thread(&server, true);
+    // Each has the fewest in turn, so that three of them use three threads.
+    let clients: Vec<_> = (0..3).map(|_| dial(address)).collect();
+    clients.iter().for_each(|client| echoed(client, b"hello"));
+    let tasks = format!("/proc/{}/task", server.pid().as_raw_nonzero());
+    let threads = fs::read_dir(tasks).unwrap().flatten().map(|task| task.path());
+    let names = threads.map(|task| fs::read_to_string(task.join("comm")).unwrap());
+    assert_eq!(names.filter(|name| name.trim() == "server").count(), 3);
+    server.signal(Signal::TERM);
+    server.wait().status(0);
+    let server = astream(["listen", "127.0.0.1", "0", "--echo", "--threads", "1"]).start();
+    echoed(dial(server.address()), b"hello");
+    thread(&server, false);
+    for options in [&["-k"][..], &["--once", "--echo"], &["-u", "--echo"]] {
+        let said = astream(["listen", "127.0.0.1", "0", "--threads", "2"]).args(options).run().status(2);
+        said.says(&["--threads"]);
+    }
 }
 
 #[test]

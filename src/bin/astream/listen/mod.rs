@@ -1,5 +1,6 @@
 //! `astream listen`: a server with a handler, its ready line, and the signals that end it.
 
+mod current;
 mod one;
 mod paste;
 mod stdin;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use astream::handlers::{
-    BrokerStdio, Discard, Echo, Exchange, Handler, Outcome, SharedStdio, Stdio, stdin_is_null,
+    BrokerStdio, Discard, Echo, Exchange, Forward, Handler, Outcome, SharedStdio, Stdio, stdin_is_null,
 };
 use astream::{Error, Listener, Server, ServerOptions, StreamReader, StreamWriter, TlsServer};
 use tokio::sync::mpsc;
@@ -22,6 +23,7 @@ use crate::report::{self, Ending, Event};
 use crate::service::{self, ReadyFd};
 use crate::signals::Signals;
 use crate::threads::Threads;
+use current::Current;
 
 /// How long handlers may take after their connections were aborted: a command is killed 5 s after it was asked to end.
 const LAST_WAIT: Duration = Duration::from_secs(6);
@@ -31,14 +33,16 @@ pub async fn run(args: &Listen) -> anyhow::Result<Ending> {
         return datagrams::listen(args).await;
     }
     let command = args.command.command()?;
-    let setup = Setup { args, place: args.address.place()?, tls: args.tls.server()? };
+    let forward = args.forwarding()?.map(Current::new);
+    let setup =
+        Setup { args, place: args.address.place()?, tls: args.tls.server()?, forward: forward.clone() };
     if args.serve.echo {
         return setup.serve(Echo).await;
     }
     if args.serve.discard {
         return setup.serve(Discard).await;
     }
-    if let Some(forward) = args.forwarding()? {
+    if let Some(forward) = forward {
         return setup.serve(forward).await;
     }
     if let Some(command) = command {
@@ -68,6 +72,8 @@ struct Setup<'a> {
     args: &'a Listen,
     place: Place,
     tls: Option<TlsServer>,
+    /// The handler, if it reads files.
+    forward: Option<Current<Forward>>,
 }
 
 impl Setup<'_> {
@@ -151,24 +157,29 @@ impl Setup<'_> {
     /// Reads all files anew. Open connections go on as they are.
     fn reload(&self, server: &Server) {
         service::reloading();
-        match self.anew().and_then(|options| server.set_options(&options)) {
+        match self.read_anew(server) {
             Ok(()) => report::report(&Event::Reloaded),
             Err(error) => report::warn(&format!("SIGHUP: {error}; what was read before stays in use")),
         }
         service::reloaded();
     }
 
-    /// The options of the same command line, with what its files hold now.
-    fn anew(&self) -> Result<ServerOptions, Error> {
-        match cli::parse() {
-            Ok(Command::Listen(args)) => {
-                let tls = if args.tls.has_files() { args.tls.server()? } else { self.tls.clone() };
-                Setup { args: &args, place: args.address.place()?, tls: None }.options(tls.as_ref())
-            }
-            Err(NotRun::Usage(wrong)) => Err(Error::other(wrong.message)),
+    /// Applies the same command line, with what its files hold now: all of it, or nothing.
+    fn read_anew(&self, server: &Server) -> Result<(), Error> {
+        let args = match cli::parse() {
+            Ok(Command::Listen(args)) => args,
+            Err(NotRun::Usage(wrong)) => return Err(Error::other(wrong.message)),
             // It was that of a listener before.
-            Ok(Command::Connect(_)) | Err(NotRun::Help(_)) => Err(Error::Closed),
+            Ok(Command::Connect(_)) | Err(NotRun::Help(_)) => return Err(Error::Closed),
+        };
+        let tls = if args.tls.has_files() { args.tls.server()? } else { self.tls.clone() };
+        let anew = args.forwarding()?;
+        let setup = Setup { args: &args, place: args.address.place()?, tls: None, forward: None };
+        server.set_options(&setup.options(tls.as_ref())?)?;
+        if let (Some(current), Some(anew)) = (&self.forward, anew) {
+            current.replace(anew);
         }
+        Ok(())
     }
 
     fn options(&self, tls: Option<&TlsServer>) -> Result<ServerOptions, Error> {
