@@ -174,7 +174,7 @@ impl Transport {
         Ok(match self {
             Self::Tcp(stream) => Self::Tcp(TcpStream::from_std(stream.into_std()?)?),
             Self::Unix(stream) => Self::Unix(UnixStream::from_std(stream.into_std()?)?),
-            shared => shared,
+            shared @ Self::Shared(_) => shared,
         })
     }
 

@@ -29,7 +29,8 @@ fn psql_and_pgbench_work_with_postgresql_through_a_relay() {
     let at_relay = |program| postgresql(program).args(["-h", "127.0.0.1", "-p", &port, "-U", "postgres"]);
     let numbers =
         at_relay("psql").args(["-AtXc", "select generate_series(1, 200000)"]).run().status(0).silent();
-    let wanted: String = (1..=200_000).map(|number| format!("{number}\n")).collect();
+    let lines = (1..=200_000).map(|number| format!("{number}\n"));
+    let wanted = lines.collect::<Vec<_>>().concat();
     numbers.stdout(wanted.as_bytes());
 
     at_relay("pgbench").args(["-i", "-q"]).run().status(0);
