@@ -273,7 +273,9 @@ fn connections_of_a_handler_are_spread_over_threads() {
     thread(&server, true);
     // Each has the fewest in turn, so that three of them use three threads.
     let clients: Vec<_> = (0..3).map(|_| dial(address)).collect();
-    clients.iter().for_each(|client| echoed(client, b"hello"));
+    for client in &clients {
+        echoed(client, b"hello");
+    }
     let tasks = format!("/proc/{}/task", server.pid().as_raw_nonzero());
     let threads = fs::read_dir(tasks).unwrap().flatten().map(|task| task.path());
     let names = threads.map(|task| fs::read_to_string(task.join("comm")).unwrap());
