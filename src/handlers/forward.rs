@@ -19,7 +19,7 @@ use crate::transport::proxy_protocol::ProxyProtocol;
 /// either side. The end of one direction is passed on, and the other goes on. A failure of one side is never
 /// passed on as a clean end: the other side gets what came before, and is then aborted.
 ///
-/// There may be several targets, of which each client gets one. If none of them can be reached, it is aborted.
+/// There may be several targets: each client gets one of them. If none can be reached, the client is aborted.
 ///
 /// As with every handler, sent and received are counted on the client's connection: for a relay the client is
 /// the remote side, and the target the local one.

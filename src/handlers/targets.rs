@@ -1,4 +1,4 @@
-//! Where a relay leads to: one target, or several, of which one is taken for each client.
+//! Where a relay leads to: one target, or one of several for each client.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

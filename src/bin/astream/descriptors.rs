@@ -5,6 +5,14 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 /// Descriptors without which the runtime cannot even start.
 const NEEDED: u64 = 20;
 
+/// Below this many descriptors none are spent on a runtime for each thread of a server.
+const ENOUGH_FOR_THREADS: u64 = 256;
+
+/// Whether a server may have a thread for each core.
+pub fn are_enough_for_threads() -> bool {
+    getrlimit(Resource::Nofile).current.is_none_or(|limit| limit >= ENOUGH_FOR_THREADS)
+}
+
 /// # Errors
 /// There are too few to start.
 pub fn check() -> anyhow::Result<()> {

@@ -125,7 +125,8 @@ pub struct Listen {
 impl Listen {
     /// How many threads serve connections: one where stdin and stdout do, whose order matters, or there is only one
     /// connection.
-    pub fn threads(&self) -> usize {
+    /// If the options do not say it, there is one for each core, or only one if `few` is wanted.
+    pub fn threads(&self, few: bool) -> usize {
         let has_handler = self.serve.echo
             || self.serve.discard
             || self.forward.is_asked_for()
@@ -134,6 +135,7 @@ impl Listen {
         match self.serve.threads {
             _ if !is_for_many => 1,
             Some(threads) => threads.into(),
+            None if few => 1,
             None => available_parallelism().map_or(1, usize::from),
         }
     }

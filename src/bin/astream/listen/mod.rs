@@ -114,7 +114,7 @@ impl Setup<'_> {
             listening = self.listen() => listening?,
             signal = signals.next() => return Ok(signal),
         };
-        let threads = Threads::start(self.args.threads())?;
+        let threads = Threads::start(self.args.threads(!descriptors::are_enough_for_threads()))?;
         let server = listener.serve_in(threads.runtimes(), serve);
         tokio::select! {
             _ = signals.stop(|| self.reload(&server)) => {}
