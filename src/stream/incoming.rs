@@ -82,6 +82,9 @@ impl Incoming {
     pub(super) fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         loop {
             if self.state != State::Open || self.link.is_closing() {
+                if self.state == State::Open && self.link.is_cut() {
+                    self.finish(Err(Error::Closed));
+                }
                 return Poll::Ready(false);
             }
             let known = self.buffer.len();
@@ -135,6 +138,8 @@ impl Incoming {
     }
 
     fn finish(&mut self, end: Result<(), Error>) {
+        // Another thread may have cut the connection just now, and the system then reports an end.
+        let end = if end.is_ok() && self.link.is_cut() { Err(Error::Closed) } else { end };
         self.state = match end {
             Ok(()) => {
                 self.link.traffic.peers_end();

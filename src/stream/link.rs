@@ -213,6 +213,12 @@ impl Link {
         self.aborted.load(Ordering::Acquire)
     }
 
+    /// Whether this side has closed a connection that is relayed: what its reader meets is then not the peer's end, and
+    /// must not be passed on as one.
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_closing() && self.state().is_relayed
+    }
+
     pub(super) fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Acquire)
     }

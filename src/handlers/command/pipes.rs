@@ -28,6 +28,7 @@ pub(super) async fn run(
     mut writer: StreamWriter,
     guard: AbortGuard,
 ) -> Result<Ended, Error> {
+    writer.set_relayed();
     let mut child = command.start(environment, Stdio::piped(), Stdio::piped())?;
     let (stdin, stdout) = child.pipes().ok_or(Error::Closed)??;
     let ends = Ends::default();

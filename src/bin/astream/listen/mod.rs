@@ -94,6 +94,7 @@ impl Setup<'_> {
         }
         // Accepts as many connections as the system allows.
         descriptors::raise_limit();
+        let threads = Threads::start(self.args.threads(!descriptors::are_enough_for_threads()))?;
         let mut signals = Signals::new()?;
         let (fatal, mut failed) = mpsc::channel(1);
         let handler = Arc::new(handler);
@@ -114,7 +115,6 @@ impl Setup<'_> {
             listening = self.listen() => listening?,
             signal = signals.next() => return Ok(signal),
         };
-        let threads = Threads::start(self.args.threads(!descriptors::are_enough_for_threads()))?;
         let server = listener.serve_in(threads.runtimes(), serve);
         tokio::select! {
             _ = signals.stop(|| self.reload(&server)) => {}
