@@ -3,6 +3,8 @@
 //! in GiB/s and in CPU seconds a GiB. Linux only.
 //! `cargo bench --bench terminate -- --threads 2 --rounds 3 --seconds 3 --mib 128`
 
+#![allow(clippy::cast_precision_loss, reason = "figures of a few digits")]
+
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};

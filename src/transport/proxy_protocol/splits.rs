@@ -206,6 +206,13 @@ fn what_is_written_is_read_as_the_same() {
 }
 
 #[test]
+fn a_line_that_does_not_end_in_time_is_refused_for_good() {
+    let line = [b"PROXY TCP6 ::1 ", &[b'0'; 92][..], b"\r\n"].concat();
+    assert!(matches!(read(&line[..106]), Header::More(1)));
+    assert!(matches!(read(&line[..107]), Header::No(_)) && matches!(read(&line), Header::No(_)));
+}
+
+#[test]
 fn a_version_is_parsed_as_it_is_printed() {
     for version in [ProxyProtocol::V1, ProxyProtocol::V2] {
         assert_eq!(version.to_string().parse::<ProxyProtocol>().unwrap(), version);

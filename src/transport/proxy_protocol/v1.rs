@@ -32,11 +32,9 @@ pub(super) fn read(received: &[u8]) -> Header {
             client => Header::Done(length + END.len(), client),
         };
     }
-    match missing(line) {
-        more if received.len() + more > LONGEST => {
-            Header::No(format!("its line does not end within {LONGEST} bytes: {}", quoted(line)))
-        }
-        more => Header::More(more),
+    match LONGEST - line.len() {
+        0 => Header::No(format!("its line does not end within {LONGEST} bytes: {}", quoted(line))),
+        room => Header::More(missing(line).min(room)),
     }
 }
 
