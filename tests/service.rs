@@ -130,6 +130,19 @@ fn a_fresh_key_stays_the_same_after_sighup() {
 }
 
 #[test]
+fn a_kept_key_that_is_gone_is_not_made_anew_by_sighup() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("key");
+    let server = astream(["listen", "127.0.0.1", "0", "--tls", "--echo", "--key", arg(&key)]).start();
+    server.stderr_line("connect with");
+    fs::remove_file(&key).unwrap();
+    server.signal(Signal::HUP);
+    let warning = server.stderr_line("SIGHUP");
+    assert!(warning.contains("the key is not there any more"), "{warning}");
+    assert!(!key.exists());
+}
+
+#[test]
 fn a_one_shot_listener_is_ended_by_sighup() {
     let server = astream(["listen", "127.0.0.1", "0"]).open_stdin().start();
     server.address();
@@ -249,6 +262,14 @@ fn a_command_for_the_connection_of_inetd_gives_its_status() {
     echoed(&ours, b"over a Unix socket");
     drop(ours);
     server.wait().status(0);
+}
+
+#[test]
+fn who_is_not_allowed_is_reset_by_inetd_s_server_too() {
+    let (mut client, accepted) = connection();
+    let server = astream(["listen", "-", "--echo", "--deny", "127.0.0.0/8"]).stdin(OwnedFd::from(accepted));
+    server.run().status(1).says(&["its address is not allowed"]);
+    assert!(client.read(&mut [0]).is_err(), "it is reset");
 }
 
 #[test]

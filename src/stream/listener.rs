@@ -13,7 +13,7 @@ use super::serve::Admission;
 use super::{HandlerResult, Server, ServerOptions, StreamReader, StreamWriter};
 use crate::endpoint::{Address, Endpoint};
 use crate::error::Error;
-use crate::transport::{Listening, Transport};
+use crate::transport::{Accepted, Listening, Transport};
 
 /// Something that is listening, whose connections are [accepted](Self::accept) one at a time, or all
 /// [served](Self::serve) by a handler. Dropped, it stops listening, and connections that are still in their
@@ -229,7 +229,8 @@ impl fmt::Debug for Listener {
 /// ```
 ///
 /// # Errors
-/// [`Error::Timeout`], [`Error::Tls`], [`Error::File`].
+/// [`Error::Timeout`], [`Error::Tls`], [`Error::File`]; [`Error::Other`] for a peer that the options do not
+/// [allow](ServerOptions::allow), whose connection is reset.
 ///
 /// # Panics
 /// Outside of a tokio runtime with IO and time enabled.
@@ -237,7 +238,9 @@ pub async fn accept_over(
     io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     options: &ServerOptions,
 ) -> Result<(StreamReader, StreamWriter), Error> {
-    options.admission()?.admit(Transport::over(io).into()).await
+    let admission = options.admission()?;
+    let accepted = Accepted::from(Transport::over(io)).allowed_by(&admission.rules)?;
+    admission.admit(accepted).await
 }
 
 /// A connection that no call of `accept` has taken yet. It is aborted when dropped, so that its peer does not take

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use socket2::{SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 
-use super::door::{Door, Place, Rules};
+use super::door::{Door, NOT_ALLOWED, Place, Rules};
 use super::ending::reset_on_close;
 use super::unix::{self, OwnedPath};
 use super::{Transport, multipath, tcp_address, with_manners};
@@ -45,6 +45,18 @@ pub(crate) struct Accepted {
 }
 
 impl Accepted {
+    /// The connection, if these rules allow its peer; otherwise it is reset.
+    ///
+    /// # Errors
+    /// They do not.
+    pub(crate) fn allowed_by(self, rules: &Rules) -> Result<Self, Error> {
+        if rules.allow(&self.peer) {
+            return Ok(self);
+        }
+        refuse(&self, NOT_ALLOWED);
+        Err(Error::other(format_args!("{}: refused: {NOT_ALLOWED}", self.peer)))
+    }
+
     /// The same connection, registered with the runtime in which this is called.
     ///
     /// # Errors

@@ -67,7 +67,7 @@ fn addresses(kind: u8, block: &[u8]) -> Result<Option<Ends>, &'static str> {
     Ok(ends.map(|[peer, local]| Ends { peer, local }))
 }
 
-/// Whether nothing is left after the last field, each of which has a type, a length and a value.
+/// Whether nothing is left after the last field. Each field has a type, a length and a value.
 fn are_whole(mut fields: &[u8]) -> bool {
     while !fields.is_empty() {
         let next = fields

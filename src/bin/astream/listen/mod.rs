@@ -172,6 +172,10 @@ impl Setup<'_> {
             // It was that of a listener before.
             Ok(Command::Connect(_)) | Err(NotRun::Help(_)) => return Err(Error::Closed),
         };
+        if let Some(file) = args.tls.kept_key().filter(|file| !file.exists()) {
+            // Another key would be made, which clients do not know.
+            return Err(Error::other(format_args!("{}: the key is not there any more", file.display())));
+        }
         let tls = if args.tls.has_files() { args.tls.server()? } else { self.tls.clone() };
         let anew = args.forwarding()?;
         let setup = Setup { args: &args, place: args.address.place()?, tls: None, forward: None };
