@@ -74,7 +74,7 @@ impl Server {
         client
     }
 
-    /// One of each, all of which have begun. They end when they are dropped.
+    /// One of each. All have begun, and they end when they are dropped.
     async fn disturbers(&self) -> JoinSet<()> {
         let mut disturbers = JoinSet::new();
         // With little room for what it does not read, or it would be a flood itself until that is full.

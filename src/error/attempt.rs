@@ -23,7 +23,7 @@ impl Attempt {
 }
 
 impl Error {
-    /// The error of several targets, none of which could be reached; that of a single one stays as it is.
+    /// One error for several targets that could not be reached. The error of a single target stays as it is.
     pub(crate) fn of_targets(mut failed: Vec<(impl fmt::Display, Self)>) -> Self {
         if failed.len() == 1
             && let Some((_, error)) = failed.pop()

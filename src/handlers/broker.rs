@@ -21,7 +21,7 @@ const PLAN: Plan = Plan { half_close: true, leave_with_peer: false, between_peer
 /// What one client sends goes to all others, from the moment at which they have come, and never back to itself. A clone is
 /// the same broker.
 ///
-/// What is read at once from a client, up to 64 KiB, is a chunk; so is a datagram. Everybody gets the chunks in the same
+/// What is read at once from a client, up to 64 KiB, is a chunk; so is a datagram. All clients get the chunks in the same
 /// order, each as a whole: nothing of another client is inside of it.
 ///
 /// No client waits for another one. A client for which 1 MiB is waiting when more comes is too slow, and its connection is

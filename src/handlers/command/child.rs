@@ -29,16 +29,8 @@ struct Process {
 impl Child {
     /// Starts a command in a group of its own.
     pub(super) fn start(mut command: Command) -> io::Result<Self> {
-        let mut child = command.process_group(0).spawn()?;
-        match Exit::of(&child) {
-            Ok(exit) => Ok(Self(Some(Process { child, exit }))),
-            Err(cause) => {
-                // Its end could not be waited for.
-                let _ = child.kill();
-                child.wait()?;
-                Err(cause)
-            }
-        }
+        let child = command.process_group(0).spawn()?;
+        Ok(Self(Some(Process { exit: Exit::of(&child), child })))
     }
 
     /// Our ends of its pipes, if it has any.
@@ -100,6 +92,21 @@ impl Process {
         if let Ok(None) = self.child.try_wait() {
             // It may have ended just now.
             let _ = kill_process_group(Pid::from_child(&self.child), signal);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_end_is_noticed_with_a_descriptor_of_the_process_and_without() {
+        for has_descriptor in [true, false] {
+            let child = Command::new("sh").args(["-c", "exit 3"]).spawn().unwrap();
+            let exit = if has_descriptor { Exit::of(&child) } else { Exit::default() };
+            let status = Process { child, exit }.ended().await.unwrap();
+            assert_eq!(status.code(), Some(3));
         }
     }
 }

@@ -4,22 +4,23 @@ use std::io;
 use std::process::Child;
 use std::time::Duration;
 
-/// How often it is looked for.
+use tokio::time::sleep;
+
+/// How often the end of a process is looked for where no event reports it.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Waits for the end of one process.
+#[derive(Default)]
 pub(super) struct Exit;
 
 impl Exit {
-    #[expect(clippy::unnecessary_wraps, reason = "it can fail on Linux")]
-    pub(super) fn of(_: &Child) -> io::Result<Self> {
-        Ok(Self)
+    pub(super) fn of(_: &Child) -> Self {
+        Self
     }
 
     /// Returns when it may have ended. May be cancelled, and called again.
-    #[expect(clippy::unused_self, reason = "it is used on Linux")]
     pub(super) async fn wait(&mut self) -> io::Result<()> {
-        tokio::time::sleep(PAUSE).await;
+        sleep(PAUSE).await;
         Ok(())
     }
 }

@@ -3,21 +3,31 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::Child;
+use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use tokio::time::sleep;
 
 use crate::transport::Watched;
 
-/// Waits for the end of one process.
-pub(super) struct Exit(OwnedFd);
+/// How often the end of a process is looked for where no event reports it.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Waits for the end of one process. Without a descriptor, which a sandbox may refuse, it is looked for again and again.
+#[derive(Default)]
+pub(super) struct Exit(Option<OwnedFd>);
 
 impl Exit {
-    pub(super) fn of(child: &Child) -> io::Result<Self> {
-        Ok(Self(pidfd_open(Pid::from_child(child), PidfdFlags::empty())?))
+    pub(super) fn of(child: &Child) -> Self {
+        Self(pidfd_open(Pid::from_child(child), PidfdFlags::empty()).ok())
     }
 
-    /// Returns when it has ended. May be cancelled, and called again.
+    /// Returns when it has ended, or may have. May be cancelled, and called again.
     pub(super) async fn wait(&mut self) -> io::Result<()> {
-        Watched::for_reading(self.0.as_fd())?.readable().await
+        if let Some(process) = &self.0 {
+            return Watched::for_reading(process.as_fd())?.readable().await;
+        }
+        sleep(PAUSE).await;
+        Ok(())
     }
 }
