@@ -56,7 +56,7 @@ impl Admission {
         let doing = || format!("TLS handshake with {name}");
         let shaking_hands = acceptor.accept(transport.into(), &name);
         let (secured, info) = deadline.bound(Step::Handshake, shaking_hands, doing).await??;
-        let link = Link::accepted(peer, local, Arc::clone(&self.limits), place, proxy);
+        let link = Link::new(peer, local, Arc::clone(&self.limits)).accepted(place, proxy);
         Ok(streams(Transport::secured(secured, info), link))
     }
 
@@ -81,7 +81,7 @@ impl Admission {
     /// The streams of a connection without a handshake.
     pub(super) fn plain(&self, accepted: Accepted) -> (StreamReader, StreamWriter) {
         let Accepted { transport, peer, local, place, proxy } = accepted;
-        streams(transport, Link::accepted(peer, local, Arc::clone(&self.limits), place, proxy))
+        streams(transport, Link::new(peer, local, Arc::clone(&self.limits)).accepted(place, proxy))
     }
 }
 
