@@ -3,6 +3,7 @@
 mod moves;
 
 use std::future::poll_fn;
+use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
@@ -44,7 +45,7 @@ pub(super) struct Link {
     pub(super) pace: Pace,
     pub(super) taps: Taps,
     /// The number of the client that has opened it, or for which it was opened.
-    pub(super) number: Option<u64>,
+    number: Option<NonZero<u64>>,
     is_accepted: bool,
     /// Set by the writer's `close`: the reader is at its end.
     closing: AtomicBool,
@@ -104,20 +105,24 @@ impl Link {
 
     /// Opened for the client with this number, if it has one.
     pub(super) fn for_client(mut self, number: Option<u64>) -> Self {
-        self.number = number;
+        self.number = number.and_then(NonZero::new);
         self
     }
 
     /// Of a connection that its server counts until this is dropped.
     pub(super) fn accepted(mut self, place: Option<Place>, proxy: Option<Box<Address>>) -> Self {
-        (self.number, self.is_accepted) = (Some(next_client()), true);
+        self.is_accepted = true;
         (self.place, self.proxy) = (place, proxy);
-        self
+        self.for_client(Some(next_client()))
+    }
+
+    pub(super) fn number(&self) -> Option<u64> {
+        self.number.map(NonZero::get)
     }
 
     /// The connection is set up: its time runs, and what wants to see its bytes is asked.
     pub(super) fn begin(mut self, tls: Option<&TlsInfo>) -> Arc<Self> {
-        let Self { number, is_accepted, ref peer, ref local, .. } = self;
+        let (number, is_accepted, peer, local) = (self.number(), self.is_accepted, &self.peer, &self.local);
         let (is_datagrams, proxy) = (false, self.proxy.as_deref());
         let opened = Opened { number, is_accepted, is_datagrams, peer, local, proxy, tls };
         self.taps = self.limits.observers.open(&opened);

@@ -164,12 +164,16 @@ pub(super) async fn accept_all<H, F>(
             continue;
         }
         let (preparing, is_moved) = (accepting.clients.prepare(), workers.are_elsewhere());
-        workers.spawn(async move {
+        workers.spawn(|open| async move {
             let accepted = if is_moved { accepted.moved_here() } else { Ok(accepted) };
             let admitting = async { shake_hands(&admission, accepted?, preparing).await };
             // Its state is large, and goes when it is done.
             match Box::pin(admitting).await {
-                Ok(Some(client)) => serve(service, client).await,
+                // In a task of its own, because this one has room for much that is not needed any more.
+                Ok(Some(client)) => drop(tokio::spawn(async move {
+                    serve(service, client).await;
+                    drop(open);
+                })),
                 Ok(None) => {}
                 Err(error) => tracing::warn!("{error}"),
             }

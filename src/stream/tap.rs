@@ -119,8 +119,11 @@ impl Observers {
     }
 
     pub(crate) fn open(&self, connection: &Opened<'_>) -> Taps {
+        if self.0.is_empty() {
+            return Taps::default();
+        }
         let all = self.0.iter().map(|observer| observer.open(connection)).collect();
-        Taps { all, ended: Default::default() }
+        Taps(Some(Box::new(Tapped { all, ended: Default::default() })))
     }
 }
 
@@ -132,34 +135,42 @@ impl fmt::Debug for Observers {
 
 /// All that sees the bytes of one connection.
 #[derive(Default)]
-pub(crate) struct Taps {
-    all: Box<[Box<dyn Tap>]>,
+pub(crate) struct Taps(Option<Box<Tapped>>);
+
+/// Boxed, because few connections have it.
+struct Tapped {
+    all: Vec<Box<dyn Tap>>,
     /// Which directions have ended: the end of one may be met again.
     ended: [AtomicBool; 2],
 }
 
 impl Taps {
     pub(crate) fn is_empty(&self) -> bool {
-        self.all.is_empty()
+        self.0.is_none()
+    }
+
+    fn each(&self, see: impl FnMut(&Box<dyn Tap>)) {
+        self.0.iter().flat_map(|taps| &taps.all).for_each(see);
     }
 
     pub(crate) fn moved(&self, direction: Direction, bytes: &[u8]) {
-        self.all.iter().for_each(|tap| tap.moved(direction, bytes));
+        self.each(|tap| tap.moved(direction, bytes));
     }
 
     pub(crate) fn ended(&self, direction: Direction) {
-        if !self.ended[direction as usize].swap(true, Ordering::Relaxed) {
-            self.all.iter().for_each(|tap| tap.ended(direction));
+        let is_new = |taps: &Tapped| !taps.ended[direction as usize].swap(true, Ordering::Relaxed);
+        if self.0.as_deref().is_some_and(is_new) {
+            self.each(|tap| tap.ended(direction));
         }
     }
 
     pub(crate) fn closed(&self, failure: Option<&Error>) {
-        self.all.iter().for_each(|tap| tap.closed(failure));
+        self.each(|tap| tap.closed(failure));
     }
 }
 
 impl fmt::Debug for Taps {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} taps", self.all.len())
+        write!(f, "{} taps", self.0.as_ref().map_or(0, |taps| taps.all.len()))
     }
 }
