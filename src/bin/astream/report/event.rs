@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use astream::{Address, Certificate, Direction, Endpoint, Error, Pin, ProbeSeries, Spread, TlsInfo, Totals};
 
 use super::connection::Name;
+use super::figures::Figures;
 use super::hint::{hint, hinted};
 use super::json::Object;
 use super::line::now;
@@ -42,6 +43,8 @@ pub enum Event<'a> {
     },
     /// The SHA-256 of what a connection has moved in one direction, in hexadecimal.
     Digest { name: &'a Name, direction: Direction, sha256: &'a str },
+    /// How much has moved, with `--progress`.
+    Progress { figures: &'a Figures },
     /// A port was probed.
     Probed(&'a Checked),
     /// A port was checked several times.
@@ -70,6 +73,7 @@ impl Event<'_> {
             | Self::Reloaded
             | Self::Warning { .. }
             | Self::Hint { .. }
+            | Self::Progress { .. }
             | Self::Log { .. }
             | Self::Probed(_)
             | Self::Summary { .. } => Level::Notice,
@@ -104,6 +108,7 @@ impl Event<'_> {
                 let name = name.number.map_or_else(String::new, |_| format!("{name}: "));
                 format!("{name}{sha256}  {}", way(*direction))
             }
+            Self::Progress { figures } => figures.to_string(),
             Self::Probed(checked) => checked.text(),
             Self::Summary { endpoint, series } => summary(endpoint, series),
             Self::Failed { message, hint, .. } => hinted(message, *hint),
@@ -142,6 +147,15 @@ impl Event<'_> {
             Self::Digest { name, direction, sha256 } => {
                 named(event("digest"), name).text("direction", way(*direction)).text("sha256", sha256)
             }
+            Self::Progress { figures } => event("progress")
+                .raw("sent", &figures.moved.sent)
+                .raw("received", &figures.moved.received)
+                .raw("sent_rate", &figures.rate.sent)
+                .raw("received_rate", &figures.rate.received)
+                .raw("seconds", &format_args!("{:.3}", figures.elapsed.as_secs_f64()))
+                .number("size", figures.size)
+                .number("seconds_left", figures.left.map(|time| time.as_secs()))
+                .number("seconds_stalled", figures.stalled.map(|time| time.as_secs())),
             Self::Probed(checked) => probed_members(event("probe"), checked),
             Self::Summary { endpoint, series } => event("summary")
                 .text("target", endpoint)

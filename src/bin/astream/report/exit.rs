@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write};
 use astream::{Error, ProxyFault};
 
 use super::hint::hint;
-use super::{Event, report};
+use super::{Event, progress, report};
 use crate::cli::{NotRun, Usage};
 use crate::stdout::{self, Stdout};
 
@@ -55,6 +55,7 @@ pub fn not_run(why: &NotRun) -> u8 {
 
 /// Reports how it ended.
 pub fn finish(finished: anyhow::Result<Ending>) -> u8 {
+    progress::finish();
     let error = match finished {
         Ok(Ending::Status(status)) => return status,
         Ok(Ending::Signal(signal)) => return die(signal),

@@ -3,11 +3,13 @@
 mod connection;
 mod event;
 mod exit;
+mod figures;
 mod hint;
 mod json;
 mod line;
 mod log;
 mod probed;
+pub mod progress;
 
 use std::io::{self, Write};
 use std::sync::OnceLock;
@@ -51,10 +53,10 @@ pub fn report(event: &Event) {
     let Some(line) = line else { return };
     let line = line + "\n";
     // A server reports facts without end, and stderr may not be read.
-    let written = match event.level() {
+    let written = progress::above(|| match event.level() {
         Level::Fact => log::NeverWaiting.write_all(line.as_bytes()),
         _ => io::stderr().write_all(line.as_bytes()),
-    };
+    });
     // That stderr has no reader is no reason to stop.
     let _ = written;
 }
