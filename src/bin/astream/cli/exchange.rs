@@ -11,14 +11,21 @@ use super::units::{self, Limit};
 const SESSION: Duration = Duration::from_secs(60);
 
 /// The options that are about stdin and stdout, which handlers without them do not have.
-pub(super) const OPTIONS: [&str; 6] =
-    ["crlf", "send_only", "recv_only", "no_shutdown", "shutdown", "exit_on_close"];
+pub(super) const OPTIONS: [&str; 7] =
+    ["crlf", "raw", "send_only", "recv_only", "no_shutdown", "shutdown", "exit_on_close"];
 
 #[derive(Debug, Default, Args)]
 pub struct ExchangeOptions {
     /// Send CRLF for LF; a CRLF stays one
     #[arg(short = 'C', long, hide_short_help = true)]
     crlf: bool,
+    /// On a terminal, print what is received as it comes, control characters included
+    ///
+    /// By default a terminal is not given what it would act upon: control characters but tab, line feed and carriage
+    /// return, and characters that change the direction of writing, are shown as escapes (\u{1b}), and so are bytes that
+    /// are not UTF-8 (\xff). What is no terminal always gets every byte as it came.
+    #[arg(long, hide_short_help = true, conflicts_with = "send_only")]
+    raw: bool,
     /// Limit of a time in which nothing moves (status 5); 0: no limit
     ///
     /// With -u it is no error after the end of stdin, but the end: 1s by default. A listener with -u ends a session after
@@ -60,6 +67,7 @@ impl ExchangeOptions {
             .half_close(self.shutdown || (half_close && !self.no_shutdown))
             .exit_on_close(self.exit_on_close)
             .crlf(self.crlf)
+            .raw(self.raw)
     }
 
     /// Whether what the peer sends is wanted.

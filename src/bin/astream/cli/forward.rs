@@ -20,7 +20,7 @@ Given again, it is the next address, which is tried if those before it cannot be
 #[command(group = ArgGroup::new("target_tls").multiple(true).args(["forward_tls", "forward_starttls"]))]
 pub struct ForwardOptions {
     #[arg(long, help = HELP, long_help = LONG_HELP, value_name = "ADDRESS", value_hint = ValueHint::Hostname, value_parser = address::parser(),
-          conflicts_with_all = ["command", "echo", "keep_open", "send_only", "recv_only", "crlf", "no_shutdown", "shutdown",
+          conflicts_with_all = ["command", "echo", "keep_open", "send_only", "recv_only", "crlf", "raw", "no_shutdown", "shutdown",
                                 "exit_on_close"])]
     forward: Vec<Endpoint>,
     /// Each connection begins with the next ADDRESS in turn

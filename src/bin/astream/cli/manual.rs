@@ -54,6 +54,7 @@ pub const ENVIRONMENT: Section = Section {
             "LISTEN_FDS, LISTEN_FDNAMES, NOTIFY_SOCKET",
             "of systemd: the sockets of fd:3, and what is notified",
         ),
+        ("NO_COLOR, TERM", "no colours on a terminal, if the one is not empty or the other is dumb"),
         ("ASTREAM_NO_SPLICE", "if set, the kernel moves no bytes by itself: to look for a fault"),
     ],
 };

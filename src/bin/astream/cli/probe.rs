@@ -8,8 +8,9 @@ use super::units;
 use crate::expiry::Margin;
 
 /// Options about bytes, where the program exchanges none.
-pub(super) const EXCHANGE: [&str; 9] = [
+pub(super) const EXCHANGE: [&str; 10] = [
     "crlf",
+    "raw",
     "idle_timeout",
     "max_time",
     "limit_rate",

@@ -209,7 +209,7 @@ impl Setup<'_> {
 
 /// Gives a connection to the handler, and reports its end.
 async fn served(handler: &impl Handler, reader: StreamReader, writer: StreamWriter) -> Outcome {
-    let (client, traffic) = (report::Connection::accepted(&reader), reader.traffic());
+    let (mut client, traffic) = (report::Connection::accepted(&reader), reader.traffic());
     let outcome = handler.handle(reader, writer).instrument(client.span()).await;
     client.closed(traffic.totals(), outcome.target.as_ref(), outcome.result.as_ref().err());
     outcome

@@ -11,6 +11,7 @@ use super::hint::{hint, hinted};
 use super::json::Object;
 use super::line::now;
 use super::probed::{Checked, summary};
+use super::terminal::{Tone, shows_messages};
 
 /// One thing that is reported.
 pub enum Event<'a> {
@@ -39,6 +40,8 @@ pub enum Event<'a> {
         target: Option<&'a Endpoint>,
         error: Option<&'a Error>,
         seconds: f64,
+        /// Whether a signal ends the program while it is open.
+        is_interrupted: bool,
     },
     /// The SHA-256 of what a connection has moved in one direction, in hexadecimal.
     Digest { name: &'a Name, direction: Direction, sha256: &'a str },
@@ -73,9 +76,21 @@ impl Event<'_> {
             | Self::Log { .. }
             | Self::Probed(_)
             | Self::Summary { .. } => Level::Notice,
+            // Who has pressed ^C sees how much has moved.
+            Self::Closed { is_interrupted: true, .. } if shows_messages() => Level::Notice,
             Self::Connected { .. } | Self::Accepted { .. } | Self::Tls { .. } | Self::Closed { .. } => {
                 Level::Fact
             }
+        }
+    }
+
+    /// How its line begins.
+    pub fn tone(&self) -> Tone {
+        match self {
+            Self::Failed { .. } => Tone::Error,
+            Self::Warning { .. } | Self::Hint { .. } => Tone::Warning,
+            Self::Closed { is_interrupted: true, .. } => Tone::NewLine,
+            _ => Tone::Plain,
         }
     }
 
@@ -95,7 +110,7 @@ impl Event<'_> {
             Self::Warning { message } | Self::Log { message, .. } => (*message).to_owned(),
             Self::Connected { .. } | Self::Tls { .. } => return None,
             Self::Accepted { name, proxy, tls, .. } => opening(name, *proxy, *tls),
-            Self::Closed { name, totals, target, error, seconds } => {
+            Self::Closed { name, totals, target, error, seconds, .. } => {
                 let totals = format!("{name}: {totals} in {seconds:.3} s");
                 // The error of our own connection is in the last line.
                 if name.number.is_some() { totals + &ending(*target, *error) } else { totals }
@@ -133,7 +148,7 @@ impl Event<'_> {
             }
             Self::Tls { name, tls } => handshake(named(event("tls"), name), tls)
                 .objects("certificates", tls.peer_certificates.iter().map(certificate)),
-            Self::Closed { name, totals, target, error, seconds } => named(event("closed"), name)
+            Self::Closed { name, totals, target, error, seconds, .. } => named(event("closed"), name)
                 .maybe("target", *target)
                 .number("sent", counted(totals, totals.sent))
                 .number("received", counted(totals, totals.received))
