@@ -15,6 +15,7 @@ pub(super) const OPTIONS: [&str; 7] =
     ["crlf", "raw", "send_only", "recv_only", "no_shutdown", "shutdown", "exit_on_close"];
 
 #[derive(Debug, Default, Args)]
+#[command(next_help_heading = None::<&str>)]
 pub struct ExchangeOptions {
     /// Send CRLF for LF; a CRLF stays one
     #[arg(short = 'C', long, hide_short_help = true)]
@@ -26,17 +27,17 @@ pub struct ExchangeOptions {
     /// are not UTF-8 (\xff). What is no terminal always gets every byte as it came.
     #[arg(long, hide_short_help = true, conflicts_with = "send_only")]
     raw: bool,
-    /// Limit of a time in which nothing moves (status 5); 0: no limit
+    /// Limit of silence: status 5 [default: none]
     ///
-    /// With -u it is no error after the end of stdin, but the end: 1s by default. A listener with -u ends a session after
-    /// it, 60s by default.
+    /// It is the time in which nothing moves either way, and ends that connection only; 0: no limit. With -u it is no error after the end
+    /// of stdin, but the end [default: 1s]; a listener with -u ends a session after it [default: 60s].
     #[arg(short = 'i', long, value_name = "TIME", value_hint = ValueHint::Other, value_parser = units::limit)]
     idle_timeout: Option<Limit>,
-    /// Limit of the whole of a connection, from when it stands (status 5); 0: no limit
+    /// Limit of the whole of a connection, from when it stands: status 5; 0: no limit [default: none]
     #[arg(long, hide_short_help = true, value_name = "TIME", value_hint = ValueHint::Other, conflicts_with = "udp",
           value_parser = units::limit)]
     max_time: Option<Limit>,
-    /// Bytes a second, each way and for each connection: 500K, 1.5M; 0: no limit
+    /// Limit of what goes each way, for each connection; 0: no limit [default: none]
     #[arg(long, hide_short_help = true, value_name = "RATE", value_hint = ValueHint::Other, conflicts_with = "udp",
           value_parser = units::rate)]
     limit_rate: Option<u64>,

@@ -171,7 +171,7 @@ impl Setup<'_> {
             Ok(Command::Listen(args)) => args,
             Err(NotRun::Usage(wrong)) => return Err(Error::other(wrong.message)),
             // It was that of a listener before.
-            Ok(Command::Connect(_)) | Err(NotRun::Help(_)) => return Err(Error::Closed),
+            Ok(Command::Connect(_)) | Err(NotRun::Help(_) | NotRun::Empty(_)) => return Err(Error::Closed),
         };
         if let Some(file) = args.tls.kept_key().filter(|file| !file.exists()) {
             // Another key would be made, which clients do not know.
