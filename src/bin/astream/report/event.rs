@@ -5,13 +5,15 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use astream::{Address, Certificate, Direction, Endpoint, Error, Pin, ProbeSeries, Spread, TlsInfo, Totals};
+use indicatif::BinaryBytes;
 
 use super::connection::Name;
-use super::figures::Figures;
+use super::figures::{Figures, per_second};
 use super::hint::{hint, hinted};
 use super::json::Object;
 use super::line::now;
 use super::probed::{Checked, summary};
+use super::terminal::{Tone, shows_messages};
 
 /// One thing that is reported.
 pub enum Event<'a> {
@@ -40,6 +42,8 @@ pub enum Event<'a> {
         target: Option<&'a Endpoint>,
         error: Option<&'a Error>,
         seconds: f64,
+        /// Whether a signal ends the program while it is open.
+        is_interrupted: bool,
     },
     /// The SHA-256 of what a connection has moved in one direction, in hexadecimal.
     Digest { name: &'a Name, direction: Direction, sha256: &'a str },
@@ -77,9 +81,21 @@ impl Event<'_> {
             | Self::Log { .. }
             | Self::Probed(_)
             | Self::Summary { .. } => Level::Notice,
+            // Who has pressed ^C sees how much has moved.
+            Self::Closed { is_interrupted: true, .. } if shows_messages() => Level::Notice,
             Self::Connected { .. } | Self::Accepted { .. } | Self::Tls { .. } | Self::Closed { .. } => {
                 Level::Fact
             }
+        }
+    }
+
+    /// How its line begins.
+    pub fn tone(&self) -> Tone {
+        match self {
+            Self::Failed { .. } => Tone::Error,
+            Self::Warning { .. } | Self::Hint { .. } => Tone::Warning,
+            Self::Closed { is_interrupted: true, .. } => Tone::NewLine,
+            _ => Tone::Plain,
         }
     }
 
@@ -99,8 +115,8 @@ impl Event<'_> {
             Self::Warning { message } | Self::Log { message, .. } => (*message).to_owned(),
             Self::Connected { .. } | Self::Tls { .. } => return None,
             Self::Accepted { name, proxy, tls, .. } => opening(name, *proxy, *tls),
-            Self::Closed { name, totals, target, error, seconds } => {
-                let totals = format!("{name}: {totals} in {seconds:.3} s");
+            Self::Closed { name, totals, target, error, seconds, .. } => {
+                let totals = format!("{name}: {totals} in {seconds:.3} s{}", mean(totals, *seconds));
                 // The error of our own connection is in the last line.
                 if name.number.is_some() { totals + &ending(*target, *error) } else { totals }
             }
@@ -138,7 +154,7 @@ impl Event<'_> {
             }
             Self::Tls { name, tls } => handshake(named(event("tls"), name), tls)
                 .objects("certificates", tls.peer_certificates.iter().map(certificate)),
-            Self::Closed { name, totals, target, error, seconds } => named(event("closed"), name)
+            Self::Closed { name, totals, target, error, seconds, .. } => named(event("closed"), name)
                 .maybe("target", *target)
                 .number("sent", counted(totals, totals.sent))
                 .number("received", counted(totals, totals.received))
@@ -191,6 +207,15 @@ fn opening(name: &Name, proxy: Option<&Address>, tls: Option<&TlsInfo>) -> Strin
         }
     }
     line
+}
+
+/// The rate of the direction in which more has moved.
+fn mean(totals: &Totals, seconds: f64) -> String {
+    let most = totals.sent.max(totals.received);
+    if totals.is_uncounted || most == 0 {
+        return String::new();
+    }
+    format!(", mean {}/s", BinaryBytes(per_second(most, Duration::from_secs_f64(seconds))))
 }
 
 /// The end of a client's last line.

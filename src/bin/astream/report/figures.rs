@@ -97,12 +97,13 @@ impl Pace {
     }
 }
 
-/// Bytes a second.
+/// So many bytes in this time, in bytes a second.
+pub fn per_second(bytes: u64, time: Duration) -> u64 {
+    u64::try_from(u128::from(bytes) * 1_000_000 / time.as_micros().max(1)).unwrap_or(u64::MAX)
+}
+
 fn rate(before: Moved, after: Moved, time: Duration) -> Moved {
-    let of = |before: u64, after: u64| {
-        let bytes = u128::from(after.saturating_sub(before)) * 1_000_000;
-        u64::try_from(bytes / time.as_micros().max(1)).unwrap_or(u64::MAX)
-    };
+    let of = |before: u64, after: u64| per_second(after.saturating_sub(before), time);
     Moved { sent: of(before.sent, after.sent), received: of(before.received, after.received) }
 }
 

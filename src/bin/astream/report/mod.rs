@@ -10,6 +10,7 @@ mod line;
 mod log;
 mod probed;
 pub mod progress;
+mod terminal;
 
 use std::io::{self, Write};
 use std::sync::OnceLock;
@@ -24,6 +25,7 @@ pub use exit::{Ending, finish, not_run, status};
 pub use line::now;
 pub use log::Quietness;
 pub use probed::Checked;
+use terminal::toned;
 
 /// How much is reported, and in which form; set once, by [`start`].
 static WANTED: OnceLock<Report> = OnceLock::new();
@@ -48,7 +50,7 @@ pub fn report(event: &Event) {
     let line = if wanted.json {
         Some(event.json())
     } else {
-        event.text().map(|text| line::line(&text, wanted.log_time))
+        event.text().map(|text| toned(line::line(&text, wanted.log_time), event.tone()))
     };
     let Some(line) = line else { return };
     let line = line + "\n";
@@ -70,8 +72,22 @@ pub fn print(event: &Event, stdout: &mut impl Write) -> io::Result<()> {
     if wanted.quiet {
         return Ok(());
     }
-    let line = if wanted.json { event.json() } else { event.text().unwrap_or_default() };
+    let line = if wanted.json { event.json() } else { line::harmless(&event.text().unwrap_or_default()) };
     stdout.write_all((line + "\n").as_bytes())
+}
+
+/// To a person at a terminal: a connection is there. The log says it with `-v`.
+pub fn greet(message: &str) {
+    let wanted = WANTED.get().copied().unwrap_or_default();
+    if wanted.verbose == 0 && !wanted.json && terminal::is_interactive() {
+        report(&Event::Log { level: "info", message, client: None });
+    }
+}
+
+/// Whether the end of a connection is reported also where a signal ends the program.
+pub fn has_last_word() -> bool {
+    let wanted = WANTED.get().copied().unwrap_or_default();
+    wanted.verbose > 0 || (!wanted.quiet && (wanted.json || terminal::shows_messages()))
 }
 
 /// Something that can do harm.
