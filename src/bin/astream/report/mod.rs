@@ -1,6 +1,7 @@
 //! Reports events, one per line, as text or as JSON: on stderr, and on stdout what was asked for.
 
 mod connection;
+mod ends;
 mod event;
 mod exit;
 mod figures;
