@@ -8,7 +8,7 @@ use super::units;
 use crate::expiry::Margin;
 
 /// Options about bytes, where the program exchanges none.
-pub(super) const EXCHANGE: [&str; 9] = [
+pub(super) const EXCHANGE: [&str; 13] = [
     "crlf",
     "idle_timeout",
     "max_time",
@@ -18,6 +18,10 @@ pub(super) const EXCHANGE: [&str; 9] = [
     "no_shutdown",
     "shutdown",
     "exit_on_close",
+    "dump",
+    "capture",
+    "sha256",
+    "progress",
 ];
 
 #[derive(Debug, Default, Args)]

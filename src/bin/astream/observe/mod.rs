@@ -1,5 +1,6 @@
-//! What sees the bytes of the connections of this process: a dump, digests.
+//! What sees the bytes of the connections of this process: a dump, a capture, digests.
 
+mod capture;
 mod digest;
 mod dump;
 mod output;
@@ -9,6 +10,7 @@ use std::sync::{Arc, OnceLock};
 use astream::{ConnectOptions, DatagramOptions, DatagramServerOptions, Observer, ServerOptions};
 
 use crate::cli::ObserveOptions;
+use capture::Capture;
 use digest::Digests;
 use dump::Dump;
 use output::Output;
@@ -33,6 +35,11 @@ pub fn start(options: &ObserveOptions) -> anyhow::Result<()> {
         let output = Arc::new(Output::append("--dump", file)?);
         observers.outputs.push(Arc::clone(&output));
         observers.all.push(Arc::new(Dump::new(output)));
+    }
+    if let Some(file) = &options.capture {
+        let output = Arc::new(Output::create("--capture", file)?);
+        observers.outputs.push(Arc::clone(&output));
+        observers.all.push(Arc::new(Capture::new(output)));
     }
     if options.sha256 {
         observers.all.push(Arc::new(Digests));

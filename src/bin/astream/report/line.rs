@@ -13,14 +13,20 @@ pub fn line(text: &str, has_time: bool) -> String {
         line.push_str(&now());
         line.push(' ');
     }
+    line + &printable(text)
+}
+
+/// A text on one line, with what a terminal would act upon escaped.
+pub fn printable(text: &str) -> String {
+    let mut printable = String::with_capacity(text.len());
     for letter in text.chars() {
         if is_acted_upon(letter) {
-            line.extend(letter.escape_debug());
+            printable.extend(letter.escape_debug());
         } else {
-            line.push(letter);
+            printable.push(letter);
         }
     }
-    line
+    printable
 }
 
 /// Control characters, the separators of lines and paragraphs, and what changes the direction of writing.

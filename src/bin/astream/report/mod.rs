@@ -19,7 +19,7 @@ pub use connection::{Connection, Name};
 use event::Level;
 pub use event::{Event, Hinted};
 pub use exit::{Ending, finish, not_run, status};
-pub use line::now;
+pub use line::{now, printable};
 pub use log::Quietness;
 pub use probed::Checked;
 
