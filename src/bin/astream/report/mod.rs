@@ -4,10 +4,13 @@ mod connection;
 mod event;
 mod exit;
 mod figures;
+#[cfg(test)]
+mod generated;
 mod hint;
 mod json;
 mod line;
 mod log;
+mod members;
 mod probed;
 pub mod progress;
 mod terminal;
@@ -92,7 +95,7 @@ pub fn has_last_word() -> bool {
 
 /// Something that can do harm.
 pub fn warn(message: &str) {
-    report(&Event::Warning { message });
+    report(&Event::Warning { message, client: None });
 }
 
 /// Reports what `--insecure` has accepted.
