@@ -58,7 +58,7 @@ pub fn is_possible() -> bool {
 
 /// The namespaces that are made. Only root needs no other users.
 fn spaces() -> &'static [&'static str] {
-    if getuid().is_root() { &["-n", "-m"] } else { &["-r", "-n", "-m"] }
+    if getuid().is_root() { &["-n", "-m", "-u"] } else { &["-r", "-n", "-m", "-u"] }
 }
 
 impl Machine {
@@ -74,7 +74,7 @@ impl Machine {
         fs::write(root.join("hosts"), HOSTS).unwrap();
         fs::write(root.join("nsswitch.conf"), "hosts: files\nservices: files\npasswd: files\n").unwrap();
         let pin = files(root);
-        let set_up = "ip link set lo up && mount --bind hosts /etc/hosts && mount --bind nsswitch.conf /etc/nsswitch.conf \
+        let set_up = "ip link set lo up && hostname there && mount --bind hosts /etc/hosts && mount --bind nsswitch.conf /etc/nsswitch.conf \
             && touch ready && exec cat";
         let mut keeper = Command::new("unshare");
         keeper
@@ -99,7 +99,7 @@ impl Machine {
         }
         let code = format!("cd '{}/{side}'\n{code}", root.display());
         let pid = self.keeper.id().to_string();
-        command.args(["-n", "-m", "-t", &pid, "bash", "-c", &code]).process_group(0).env_clear();
+        command.args(["-n", "-m", "-u", "-t", &pid, "bash", "-c", &code]).process_group(0).env_clear();
         command.env("PATH", format!("{}:{PATH}", root.join("bin").display()));
         command
             .env("HOME", root.join("home"))
@@ -192,8 +192,10 @@ fn files(root: &Path) -> String {
         let write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
         write("ca.pem", &read(&authority.ca));
         write("site.pem", &both(&site));
+        write("site.crt", &read(&site.cert));
         write("site.key", &read(&site.key));
         write("client.pem", &both(&client));
+        write("client.crt", &read(&client.cert));
         write("client.key", &read(&client.key));
         write("list.pem", &authority.empty_list());
         write("networks", "127.0.0.0/8 # this machine\n::1\n");

@@ -130,13 +130,13 @@ fn kind(language: &str, place: &str) -> Kind {
     }
 }
 
-/// The command in the second cell of a table of commands; `status N` in the third says how it ends.
+/// The command in the second cell of a table of commands; a third that begins with `status N` says how it ends.
 fn command(line: usize, row: &str, marks: &Marks) -> Option<Block> {
     let cells = cells(row);
     let text = cells.get(1)?.strip_prefix('`')?.strip_suffix('`')?.to_owned();
     let is_ours = text.starts_with("astream ") || text.contains(" astream ");
     let mut marks = marks.clone();
-    if let Some(status) = cells.get(2).and_then(|remark| remark.split("status ").nth(1)) {
+    if let Some(status) = cells.get(2).and_then(|remark| remark.strip_prefix("status ")) {
         marks.status = status.split(|c: char| !c.is_ascii_digit()).next()?.parse().unwrap_or(0);
     }
     is_ours.then_some(Block { line, kind: Kind::Row, text, marks })

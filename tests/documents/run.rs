@@ -1,5 +1,6 @@
 //! Runs the commands of a section, one after the other; those that listen go on beside the others.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::path::PathBuf;
 
@@ -40,9 +41,11 @@ struct Printed {
 }
 
 struct Run {
+    /// The names of the servers that are there.
+    servers: BTreeSet<String>,
     beside: Vec<Beside>,
-    /// Preparations, which may go on too.
-    given: Vec<Job>,
+    /// What has ended, but may have left something behind that goes on.
+    kept: Vec<Job>,
     printed: Vec<Printed>,
     pin: String,
     port: String,
@@ -58,8 +61,8 @@ pub fn run(section: &Section, leaves_out: impl Fn(&Block) -> bool) {
     }
     let machine = Machine::new();
     let (pin, port) = (machine.pin.clone(), String::new());
-    let (beside, given, printed) = (Vec::new(), Vec::new(), Vec::new());
-    let mut run = Run { beside, given, printed, pin, port, machine };
+    let (beside, kept, printed) = (Vec::new(), Vec::new(), Vec::new());
+    let mut run = Run { servers: BTreeSet::new(), beside, kept, printed, pin, port, machine };
     for block in &blocks {
         run.block(section, block);
     }
@@ -79,9 +82,13 @@ impl Run {
         for code in &block.marks.given {
             self.prepare(side, code, &place(block.line));
         }
-        for code in block.marks.with.iter().flat_map(|name| commands_of(name)) {
-            let step = Step { line: block.line, code, shown: None };
-            self.listen("servers", step, place(block.line), READY, 0);
+        for name in &block.marks.with {
+            if self.servers.insert(name.clone()) {
+                for code in commands_of(name) {
+                    let step = Step { line: block.line, code, shown: None };
+                    self.listen("servers", step, place(block.line), READY, 0);
+                }
+            }
         }
         let ready = block.marks.ready.as_deref();
         let steps = grouped(block.steps(), block);
@@ -121,7 +128,7 @@ impl Run {
     }
 
     /// Runs a command to its end. Returns where its output is.
-    fn wait(&self, side: &str, step: &Step, place: &str, status: i32) -> PathBuf {
+    fn wait(&mut self, side: &str, step: &Step, place: &str, status: i32) -> PathBuf {
         let code = self.filled_in(&step.code);
         // Each command of several must be well.
         let job = self.machine.start(side, &format!("set -e\n{code}"));
@@ -131,7 +138,9 @@ impl Run {
         }
         let shown = step.shown.as_ref().map(|lines| self.all_filled_in(lines));
         compare(shown.as_deref(), &job.printed()).unwrap_or_else(|why| fail(place, &code, &job, why));
-        job.output.clone()
+        let output = job.output.clone();
+        self.kept.push(job);
+        output
     }
 
     /// Runs what the reader does not see. What it leaves behind ends with the section.
@@ -139,7 +148,7 @@ impl Run {
         let code = self.filled_in(code);
         let job = self.machine.start(side, &code);
         match job.wait() {
-            Ok(0) => self.given.push(job),
+            Ok(0) => self.kept.push(job),
             Ok(status) => fail(place, &code, &job, format!("status {status}, not 0")),
             Err(why) => fail(place, &code, &job, why),
         }

@@ -9,6 +9,7 @@ pub fn commands_of(name: &str) -> Vec<String> {
         "echo" => listen(":9000 --echo"),
         "discard" => listen(":9000 --discard"),
         "discard9001" => listen(":9001 --discard"),
+        "daytime" => listen(":13 -- date"),
         "http" => listen(":80 -- http"),
         "http8080" => listen("127.0.0.1:8080 -- http"),
         "http8001" => listen("127.0.0.1:8001 -- http"),
