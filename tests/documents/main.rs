@@ -145,6 +145,12 @@ fn an_unknown_mark_is_noticed() {
 }
 
 #[test]
+#[should_panic(expected = "a mark stands before the block")]
+fn a_mark_without_a_block_is_noticed() {
+    page::parse("a page", "<!-- status: 4 -->\n## Another section\n");
+}
+
+#[test]
 fn a_command_that_fails_is_noticed() {
     if !machine::is_possible() {
         return;

@@ -92,7 +92,7 @@ pub fn sections(page: &'static str) -> Vec<Section> {
 pub fn parse(page: &'static str, text: &str) -> Vec<Section> {
     let mut sections = Vec::new();
     let mut section = Section { page, title: String::new(), blocks: Vec::new() };
-    let mut marks = Marks::default();
+    let (mut marks, mut is_marked) = (Marks::default(), false);
     let mut lines = (1..).zip(text.lines());
     while let Some((number, line)) = lines.next() {
         let place = format!("{page}:{number}");
@@ -100,18 +100,21 @@ pub fn parse(page: &'static str, text: &str) -> Vec<Section> {
             let mark =
                 mark.strip_suffix(" -->").unwrap_or_else(|| panic!("{place}: a comment ends in its line"));
             marks.add(mark, &place);
+            is_marked = true;
         } else if let Some(language) = line.strip_prefix("```") {
             let body: Vec<_> =
                 lines.by_ref().map(|(_, line)| line).take_while(|line| *line != "```").collect();
             let kind = kind(language, &place);
             let text = body.join("\n");
             section.blocks.push(Block { line: number, kind, text, marks: std::mem::take(&mut marks) });
+            is_marked = false;
         } else if line.starts_with("| ") {
             let rows = std::iter::once((number, line))
                 .chain(lines.by_ref().take_while(|(_, line)| line.starts_with('|')));
             section.blocks.extend(rows.filter_map(|(number, row)| command(number, row, &marks)));
-            marks = Marks::default();
+            (marks, is_marked) = (Marks::default(), false);
         } else if line.starts_with('#') {
+            assert!(!is_marked, "{place}: a mark stands before the block that it is about");
             let title = line.trim_start_matches(['#', ' ']).to_owned();
             sections.push(std::mem::replace(&mut section, Section { page, title, blocks: Vec::new() }));
         }

@@ -114,6 +114,10 @@ impl Run {
         let code = self.filled_in(&step.code);
         let job = self.machine.start(side, &code);
         job.until_printed(ready).unwrap_or_else(|why| fail(&place, &code, &job, why));
+        // The key has a line of its own.
+        if code.contains(" --tls") && !code.contains(" --cert ") {
+            job.until_printed(" --pin ").unwrap_or_else(|why| fail(&place, &code, &job, why));
+        }
         let (printed, output) = (job.printed(), job.output.clone());
         if let Some(pin) = printed.split(" --pin ").nth(1).and_then(|rest| rest.split_whitespace().next()) {
             pin.clone_into(&mut self.pin);
