@@ -1,12 +1,13 @@
 //! TLS in front of a plain server: `listen --tls --forward` beside nginx, haproxy and stunnel, which are left out where they
-//! are not installed. Handshakes a second of two clients and the CPU time of the server for each; then eight streams at once,
-//! in GiB/s and in CPU seconds a GiB. Linux only.
+//! are not installed. Handshakes a second of four clients and the CPU time of the server for each; then eight streams at once,
+//! four each way, in GiB/s and in CPU seconds a GiB. Linux only. With `--rsa 8192` the key is one of RSA, by openssl: it is then
+//! the server that limits, and not the clients on the same machine.
 //! `cargo bench --bench terminate -- --threads 2 --rounds 3 --seconds 3 --mib 128`
 
 #![allow(clippy::cast_precision_loss, reason = "figures of a few digits")]
 
 use std::fs;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -15,12 +16,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustls::pki_types::ServerName;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-const CLIENTS: usize = 2;
+const CLIENTS: usize = 4;
 const STREAMS: usize = 8;
 const MIB: usize = 1024 * 1024;
+const RECEIVE: u8 = 0;
+const SEND: u8 = 1;
 
 fn main() {
     let words: Vec<_> = std::env::args().collect();
@@ -30,7 +34,7 @@ fn main() {
     };
     let (threads, rounds) = (number("--threads", 2), number("--rounds", 3));
     let (seconds, mib) = (number("--seconds", 3), number("--mib", 128));
-    let bench = Bench::new();
+    let bench = Bench::new(Some(number("--rsa", 0)).filter(|bits| *bits > 0), mib);
     let servers: [(&str, Start); 4] = [
         ("astream", Bench::astream),
         ("nginx", Bench::nginx),
@@ -72,7 +76,7 @@ struct Figures {
 
 type Start = fn(&Bench, u64, u16, u16) -> Command;
 
-/// A folder with a certificate, a client that trusts it, and a plain server that drops what it receives.
+/// A folder with a certificate, a client that trusts it, and a plain server that receives or sends a stream.
 struct Bench {
     folder: tempfile::TempDir,
     client: Arc<ClientConfig>,
@@ -81,15 +85,26 @@ struct Bench {
 }
 
 impl Bench {
-    fn new() -> Self {
+    fn new(rsa: Option<u64>, mib: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let (cert, key) = (made.cert.pem(), made.signing_key.serialize_pem());
-        fs::write(folder.path().join("c.pem"), &cert).unwrap();
-        fs::write(folder.path().join("k.pem"), &key).unwrap();
-        fs::write(folder.path().join("both.pem"), key + &cert).unwrap();
+        let file = |name: &str| folder.path().join(name).display().to_string();
+        let (c, k) = (file("c.pem"), file("k.pem"));
+        if let Some(bits) = rsa {
+            let openssl = format!(
+                "openssl req -x509 -newkey rsa:{bits} -nodes -subj /CN=localhost -addext subjectAltName=DNS:localhost \
+                 -addext basicConstraints=CA:FALSE -keyout {k} -out {c}"
+            );
+            let made = Command::new("sh").arg("-c").arg(openssl).stderr(Stdio::null()).status().unwrap();
+            assert!(made.success(), "openssl made no key");
+        } else {
+            let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+            fs::write(&c, made.cert.pem()).unwrap();
+            fs::write(&k, made.signing_key.serialize_pem()).unwrap();
+        }
+        fs::write(file("both.pem"), fs::read_to_string(&k).unwrap() + &fs::read_to_string(&c).unwrap())
+            .unwrap();
         let mut roots = RootCertStore::empty();
-        roots.add(made.cert.der().clone()).unwrap();
+        roots.add(CertificateDer::from_pem_file(&c).unwrap()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let builder =
             ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
@@ -97,7 +112,7 @@ impl Bench {
         // Every handshake is a full one.
         client.resumption = rustls::client::Resumption::disabled();
         let received = Arc::default();
-        Self { folder, client: Arc::new(client), backend: backend(Arc::clone(&received)), received }
+        Self { folder, client: Arc::new(client), backend: backend(Arc::clone(&received), mib), received }
     }
 
     fn file(&self, name: &str) -> String {
@@ -179,19 +194,28 @@ impl Bench {
             clients.into_iter().map(|client| client.join().unwrap()).sum()
         });
         let (elapsed, after) = (begin.elapsed(), server.cpu());
-        let (begin, wanted) =
-            (Instant::now(), self.received.load(Ordering::Relaxed) + STREAMS as u64 * mib * MIB as u64);
+        let half = STREAMS as u64 / 2 * mib * MIB as u64;
+        let (begin, wanted) = (Instant::now(), self.received.load(Ordering::Relaxed) + half);
         thread::scope(|scope| {
-            for _ in 0..STREAMS {
-                scope.spawn(|| {
-                    let (mut stream, data) = (self.connect(port), vec![0; MIB]);
-                    (0..mib).for_each(|_| stream.write_all(&data).unwrap());
+            for number in 0..STREAMS {
+                scope.spawn(move || {
+                    let (mut stream, mut data) = (self.connect(port), vec![RECEIVE; MIB]);
+                    if number % 2 == 0 {
+                        (0..mib).for_each(|_| stream.write_all(&data).unwrap());
+                    } else {
+                        stream.write_all(&[SEND]).unwrap();
+                        // nginx sends no more after a client's end.
+                        (0..mib).for_each(|_| stream.read_exact(&mut data).unwrap());
+                    }
                     stream.conn.send_close_notify();
                     stream.flush().unwrap();
+                    // A socket that is closed with session tickets unread resets the connection, and the tail is lost.
+                    while let Ok(1..) = stream.read(&mut data) {}
                 });
             }
         });
         while self.received.load(Ordering::Relaxed) < wanted {
+            assert!(begin.elapsed() < Duration::from_secs(60), "{command:?} lost bytes");
             thread::sleep(Duration::from_millis(1));
         }
         let gib = (STREAMS as u64 * mib) as f64 / 1024.0;
@@ -218,31 +242,33 @@ impl Bench {
     }
 }
 
-/// A server that counts what it receives.
-fn backend(received: Arc<AtomicU64>) -> u16 {
+/// A server that counts what it receives, or sends so many MiB: the first byte says which.
+fn backend(received: Arc<AtomicU64>, mib: u64) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     thread::spawn(move || {
         for stream in listener.incoming() {
             let (mut stream, received) = (stream.unwrap(), Arc::clone(&received));
             thread::spawn(move || {
-                let mut buffer = vec![0; 256 * 1024];
-                while let Ok(n @ 1..) = read(&mut stream, &mut buffer) {
-                    received.fetch_add(n as u64, Ordering::Relaxed);
+                let mut first = [0];
+                match stream.read(&mut first) {
+                    Ok(1) if first == [SEND] => {
+                        let data = vec![0; MIB];
+                        (0..mib).for_each(|_| stream.write_all(&data).unwrap());
+                    }
+                    Ok(1) => {
+                        received.fetch_add(1, Ordering::Relaxed);
+                        let mut buffer = vec![0; 256 * 1024];
+                        while let Ok(n @ 1..) = stream.read(&mut buffer) {
+                            received.fetch_add(n as u64, Ordering::Relaxed);
+                        }
+                    }
+                    _ => {}
                 }
             });
         }
     });
     port
-}
-
-fn read(stream: &mut TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match stream.read(buffer) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            done => return done,
-        }
-    }
 }
 
 /// A server, ended when dropped.

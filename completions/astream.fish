@@ -39,6 +39,8 @@ complete -c astream -n "__fish_astream_using_subcommand connect" -l proxy-cacert
 complete -c astream -n "__fish_astream_using_subcommand connect" -s i -l idle-timeout -d 'Limit of a time in which nothing moves (status 5); 0: no limit' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -l max-time -d 'Limit of the whole of a connection, from when it stands (status 5); 0: no limit' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -l limit-rate -d 'Bytes a second, each way and for each connection: 500K, 1.5M; 0: no limit' -r -f
+complete -c astream -n "__fish_astream_using_subcommand connect" -l dump -d 'Append each chunk that moves to FILE in hexadecimal and text; `-` is stderr' -r -F
+complete -c astream -n "__fish_astream_using_subcommand connect" -l size -d 'How many bytes stdin will give, for --progress: 500K, 1.5G (1024); by default the length of the file that stdin is' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -l starttls -d 'Speak TLS once the server agreed, asked in the protocol PROTO' -r -f -a "smtp\t''
 lmtp\t''
 imap\t''
@@ -76,6 +78,8 @@ complete -c astream -n "__fish_astream_using_subcommand connect" -l recv-only -d
 complete -c astream -n "__fish_astream_using_subcommand connect" -l no-shutdown -d 'Send our end only after the peer\'s: the default with --starttls, and where stdin is closed'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l shutdown -d 'Send our end at the end of stdin: the default otherwise'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l exit-on-close -d 'Leave when the peer closes, as from a terminal'
+complete -c astream -n "__fish_astream_using_subcommand connect" -l sha256 -d 'Print the SHA-256 of what was sent and of what was received at the end of each connection'
+complete -c astream -n "__fish_astream_using_subcommand connect" -l progress -d 'Show on stderr how much has moved, how fast, and how long the rest takes if the size of stdin is known'
 complete -c astream -n "__fish_astream_using_subcommand connect" -s v -l verbose -d 'Print addresses, TLS details and totals; -vv prints more'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l quiet -d 'Errors only'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l json -d 'Print everything as JSON, one object a line (docs/json.md)'
@@ -120,6 +124,8 @@ complete -c astream -n "__fish_astream_using_subcommand listen" -l proxy-cacert 
 complete -c astream -n "__fish_astream_using_subcommand listen" -s i -l idle-timeout -d 'Limit of a time in which nothing moves (status 5); 0: no limit' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l max-time -d 'Limit of the whole of a connection, from when it stands (status 5); 0: no limit' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l limit-rate -d 'Bytes a second, each way and for each connection: 500K, 1.5M; 0: no limit' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -l dump -d 'Append each chunk that moves to FILE in hexadecimal and text; `-` is stderr' -r -F
+complete -c astream -n "__fish_astream_using_subcommand listen" -l size -d 'How many bytes stdin will give, for --progress: 500K, 1.5G (1024); by default the length of the file that stdin is' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l cert -d 'Our certificate and chain (PEM), and its key unless --key has it' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -l key -d 'Its key (PEM), if not in the same file; without --cert our own key, made if FILE is not there' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -l cacert -d 'Demand a client certificate issued under FILE; may be repeated' -r -F
@@ -152,6 +158,8 @@ complete -c astream -n "__fish_astream_using_subcommand listen" -l recv-only -d 
 complete -c astream -n "__fish_astream_using_subcommand listen" -l no-shutdown -d 'Send our end only after the peer\'s: the default with --starttls, and where stdin is closed'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l shutdown -d 'Send our end at the end of stdin: the default otherwise'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l exit-on-close -d 'Leave when the peer closes, as from a terminal'
+complete -c astream -n "__fish_astream_using_subcommand listen" -l sha256 -d 'Print the SHA-256 of what was sent and of what was received at the end of each connection'
+complete -c astream -n "__fish_astream_using_subcommand listen" -l progress -d 'Show on stderr how much has moved, how fast, and how long the rest takes if the size of stdin is known'
 complete -c astream -n "__fish_astream_using_subcommand listen" -s v -l verbose -d 'Print addresses, TLS details and totals; -vv prints more'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l quiet -d 'Errors only'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l json -d 'Print everything as JSON, one object a line (docs/json.md)'
@@ -166,7 +174,7 @@ function __fish_astream_wants_address
     for word in (commandline -opc)[3..-1]
         if test $is_value = 1
             set is_value 0
-        else if contains -- $word --allow --alpn --backlog --cacert --cert --count --crl --deny --every --expires-within --first-client --forward --forward-cacert --forward-cert --forward-key --forward-pin --forward-proxy-protocol --forward-servername --forward-starttls --grace --idle-timeout --key --limit-rate --max-conns --max-conns-per-ip --max-time --mode --pin --proxy --proxy-cacert --proxy-protocol --ready-fd --retry-for --servername --source --starttls --threads --timeout --tls-max --tls-min -i -m -s -w -x
+        else if contains -- $word --allow --alpn --backlog --cacert --cert --count --crl --deny --dump --every --expires-within --first-client --forward --forward-cacert --forward-cert --forward-key --forward-pin --forward-proxy-protocol --forward-servername --forward-starttls --grace --idle-timeout --key --limit-rate --max-conns --max-conns-per-ip --max-time --mode --pin --proxy --proxy-cacert --proxy-protocol --ready-fd --retry-for --servername --size --source --starttls --threads --timeout --tls-max --tls-min -i -m -s -w -x
             set is_value 1
         else if not string match -q -- '-*' $word
             return 1

@@ -67,10 +67,10 @@ pub use endpoint::{Address, Endpoint, Family, Networks, Source};
 pub use error::{Attempt, Error, ProxyFault, ResolveFault, Result, Step, TlsFault};
 pub use observe::{Answer, Totals};
 pub use stream::{
-    AbortGuard, ConnectOptions, ConnectedSocket, DEFAULT_LIMIT, Found, HandlerResult, Lines, Listener,
-    ProbeSeries, Probed, Server, ServerOptions, Spread, StreamReader, StreamWriter, TlsSide, Traffic,
-    accept_over, open_connection, open_connection_over, open_socket, pair, probe, start_server, start_tls,
-    start_tls_buffered,
+    AbortGuard, ConnectOptions, ConnectedSocket, DEFAULT_LIMIT, Direction, Found, HandlerResult, Lines,
+    Listener, Observer, Opened, ProbeSeries, Probed, Server, ServerOptions, Spread, StreamReader,
+    StreamWriter, Tap, TlsSide, Traffic, accept_over, open_connection, open_connection_over, open_socket,
+    pair, probe, start_server, start_tls, start_tls_buffered,
 };
 pub use transport::Credentials;
 pub use transport::proxy::Proxy;

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use super::Limits;
 use super::session::Datagrams;
 use crate::endpoint::{Endpoint, Source};
 use crate::error::Error;
-use crate::stream::ConnectOptions;
+use crate::stream::{ConnectOptions, Observer};
 use crate::transport::{DatagramDial, connect_datagrams, name_setters};
 
 /// How to open a session of datagrams.
@@ -33,7 +34,7 @@ use crate::transport::{DatagramDial, connect_datagrams, name_setters};
 pub struct DatagramOptions {
     /// As a connection is opened, as far as that has a meaning for messages.
     how: ConnectOptions,
-    idle: Option<Duration>,
+    limits: Limits,
     broadcast: bool,
 }
 
@@ -46,7 +47,8 @@ impl DatagramOptions {
 
     /// As streams are opened.
     pub(crate) fn of(how: ConnectOptions) -> Self {
-        Self { how, ..Self::default() }
+        let limits = Limits { observers: how.observers().clone(), ..Limits::default() };
+        Self { how, limits, ..Self::default() }
     }
 
     name_setters!(how.names);
@@ -59,7 +61,13 @@ impl DatagramOptions {
     /// Ends a session in which nothing has moved either way for this long, by default never: a call that receives
     /// then fails with [`Error::Idle`]. The clock runs only while a call waits to receive.
     pub fn idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
-        self.idle = limit.into();
+        self.limits.idle = limit.into();
+        self
+    }
+
+    /// Lets `observer` see all messages, besides those that were added before.
+    pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.limits.observers.add(observer);
         self
     }
 
@@ -131,14 +139,23 @@ impl DatagramOptions {
 /// [`Error::Resolve`]; [`Error::Timeout`] of looking the name up; [`Error::Connect`] with every address that there
 /// is no route to; [`Error::Invalid`] for an address to listen on.
 pub async fn open_datagrams(endpoint: &Endpoint, options: &DatagramOptions) -> Result<Datagrams, Error> {
-    let DatagramOptions { how, idle, broadcast } = options;
+    open_datagrams_for(None, endpoint, options).await
+}
+
+/// The same, for the client with this number.
+pub(crate) async fn open_datagrams_for(
+    client: Option<u64>,
+    endpoint: &Endpoint,
+    options: &DatagramOptions,
+) -> Result<Datagrams, Error> {
+    let DatagramOptions { how, limits, broadcast } = options;
     // What was to be protected must not leave without that.
     let Some(dial) = how.dial_plain() else {
         return Err(Error::invalid(endpoint, "datagrams go neither over TLS nor through a proxy"));
     };
     let (connected, untried) =
         connect_datagrams(endpoint, DatagramDial { dial, broadcast: *broadcast }).await?;
-    let session = Datagrams::connected(connected, untried, *idle);
+    let session = Datagrams::connected(connected, untried, client, limits);
     tracing::info!("sending datagrams to {} from {}", session.peer_addr(), session.local_addr());
     Ok(session)
 }

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+use super::Limits;
 use super::inbox::{Inbox, Put, Waiting};
 use super::session::Datagrams;
 use super::sessions::{Key, Sessions};
@@ -29,7 +30,7 @@ pub(super) struct Shared {
     pub(super) is_closed: watch::Sender<bool>,
     pub(super) waiting: Waiting,
     pub(super) moved: Arc<Moved>,
-    pub(super) idle: Option<Duration>,
+    pub(super) limits: Limits,
 }
 
 impl Shared {
@@ -116,10 +117,10 @@ where
     }
 
     fn start(&self, route: &Route) -> Datagrams {
-        let Shared { waiting, moved, idle, .. } = &*self.shared;
+        let Shared { waiting, moved, limits, .. } = &*self.shared;
         let inbox = Inbox::bounded(Arc::clone(waiting));
         let session =
-            Datagrams::served(Arc::clone(&self.socket), route.clone(), inbox, Arc::clone(moved), *idle);
+            Datagrams::served(Arc::clone(&self.socket), route.clone(), inbox, Arc::clone(moved), limits);
         let key = self.key(route);
         let number = self.shared.sessions().add(key.clone(), session.clone());
         if *self.shared.is_closed.borrow() {

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep};
 
+use super::Limits;
 use super::inbox::Waiting;
 use super::serve::{Service, Shared};
 use super::session::Datagrams;
@@ -15,6 +16,7 @@ use super::sessions::Sessions;
 use crate::endpoint::{Address, Endpoint};
 use crate::error::Error;
 use crate::policy::Moved;
+use crate::stream::Observer;
 use crate::transport::{Names, bind_datagrams, name_setters};
 
 /// How long a session may be idle.
@@ -29,13 +31,18 @@ const SESSIONS: usize = 1024;
 pub struct DatagramServerOptions {
     names: Names,
     interface: Option<String>,
-    idle: Option<Duration>,
+    limits: Limits,
     sessions: usize,
 }
 
 impl Default for DatagramServerOptions {
     fn default() -> Self {
-        Self { names: Names::default(), interface: None, idle: Some(IDLE), sessions: SESSIONS }
+        Self {
+            names: Names::default(),
+            interface: None,
+            limits: Limits { idle: Some(IDLE), ..Limits::default() },
+            sessions: SESSIONS,
+        }
     }
 }
 
@@ -57,7 +64,13 @@ impl DatagramServerOptions {
     /// Ends a session in which nothing has moved either way for this long; 60 s by default. A call that receives
     /// then fails with [`Error::Idle`]. The clock runs only while a call waits to receive. `None` is no limit.
     pub fn idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
-        self.idle = limit.into();
+        self.limits.idle = limit.into();
+        self
+    }
+
+    /// Lets `observer` see all messages, besides those that were added before.
+    pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.limits.observers.add(observer);
         self
     }
 
@@ -145,14 +158,14 @@ where
     F: Future<Output = Result<(), E>> + Send + 'static,
     E: fmt::Display + Send + 'static,
 {
-    let DatagramServerOptions { names, interface, idle, sessions } = options;
+    let DatagramServerOptions { names, interface, limits, sessions } = options;
     let sockets = bind_datagrams(endpoint, *names, interface.as_deref()).await?;
     let shared = Arc::new(Shared {
         sessions: Mutex::new(Sessions::new(*sessions)),
         is_closed: watch::Sender::new(false),
         waiting: Waiting::default(),
         moved: Arc::new(Moved::since(Instant::now())),
-        idle: *idle,
+        limits: limits.clone(),
     });
     let local = sockets.iter().map(|socket| socket.local_addr().clone()).collect();
     let handler = Arc::new(handler);

@@ -1,21 +1,21 @@
 //! A session: the messages to and from one peer.
 
-use std::io::{self, ErrorKind};
+mod faults;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use bytes::Bytes;
-use rustix::io::Errno;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::Limits;
 use super::inbox::{Inbox, Put};
 use super::ways::{Way, Ways};
 use crate::endpoint::Address;
 use crate::error::Error;
 use crate::policy::{Moved, Wait};
-use crate::stream::Traffic;
+use crate::stream::{Direction, Opened, Taps, Traffic, next_client};
 use crate::transport::{Connected, DatagramSocket, Route, Untried};
 
 /// How often a message is sent again because the system reports the refusal of an earlier one in its place.
@@ -32,6 +32,9 @@ pub struct Datagrams(Arc<Session>);
 
 #[derive(Debug)]
 struct Session {
+    /// Of the client, or of the one for which it was opened.
+    number: Option<u64>,
+    taps: Taps,
     ways: Ways,
     /// A server puts messages into it if it is bounded; they come from our own socket otherwise.
     inbox: Inbox,
@@ -47,11 +50,22 @@ struct Session {
     is_over: AtomicBool,
 }
 
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.taps.closed(self.inbox.ended().as_ref());
+    }
+}
+
 impl Datagrams {
     /// Over a socket of its own.
-    pub(super) fn connected(connected: Connected, untried: Untried, idle: Option<Duration>) -> Self {
+    pub(super) fn connected(
+        connected: Connected,
+        untried: Untried,
+        number: Option<u64>,
+        limits: &Limits,
+    ) -> Self {
         let of_all = Arc::new(Moved::since(Instant::now()));
-        Self::new(Ways::first(connected, untried), Inbox::default(), of_all, idle)
+        Self::new(Ways::first(connected, untried), Inbox::default(), of_all, (number, false), limits)
     }
 
     /// Over a server's socket.
@@ -60,21 +74,34 @@ impl Datagrams {
         route: Route,
         inbox: Inbox,
         of_all: Arc<Moved>,
-        idle: Option<Duration>,
+        limits: &Limits,
     ) -> Self {
         let local = match (socket.local_addr(), route.asked) {
             (Address::Tcp(bound), Some(asked)) => Address::Tcp((asked, bound.port()).into()),
             (bound, _) => bound.clone(),
         };
         let way = Way::new(socket, route.peer.clone(), local, Some(route));
-        Self::new(Ways::one(way), inbox, of_all, idle)
+        Self::new(Ways::one(way), inbox, of_all, (Some(next_client()), true), limits)
     }
 
-    fn new(ways: Ways, inbox: Inbox, of_all: Arc<Moved>, idle: Option<Duration>) -> Self {
+    fn new(
+        ways: Ways,
+        inbox: Inbox,
+        of_all: Arc<Moved>,
+        (number, is_accepted): (Option<u64>, bool),
+        limits: &Limits,
+    ) -> Self {
+        let taps = {
+            let Way { peer, local, .. } = &*ways.now();
+            let (is_datagrams, proxy, tls) = (true, None, None);
+            limits.observers.open(&Opened { number, is_accepted, is_datagrams, peer, local, proxy, tls })
+        };
         Self(Arc::new(Session {
+            number,
+            taps,
             ways,
             inbox,
-            traffic: Traffic::new(idle),
+            traffic: Traffic::new(limits.idle),
             moved: Moved::since(of_all.start()),
             of_all,
             refused: Notify::new(),
@@ -103,6 +130,12 @@ impl Datagrams {
     /// The counters of the session.
     pub fn traffic(&self) -> Traffic {
         self.0.traffic.clone()
+    }
+
+    /// The number of the client, counted from 1 in the order in which this process has accepted them; None for a session
+    /// of ours, unless it was opened for a client (`handlers::Forward`).
+    pub fn number(&self) -> Option<u64> {
+        self.0.number
     }
 
     /// Why nothing more is received, once that is so. What came before can still be received.
@@ -136,6 +169,7 @@ impl Datagrams {
             match ways.send(rest).await {
                 Ok(sent) => {
                     traffic.sent(rest[..sent].iter().map(Bytes::len).sum());
+                    rest[..sent].iter().for_each(|message| self.0.taps.moved(Direction::Sent, message));
                     self.touch();
                     (rest, refusals) = (&rest[sent..], 0);
                 }
@@ -210,10 +244,13 @@ impl Datagrams {
 
     /// Puts a message that has come into the inbox.
     pub(super) fn put(&self, message: Bytes) -> Put {
-        let length = message.len();
+        let (length, seen) = (message.len(), (!self.0.taps.is_empty()).then(|| message.clone()));
         let put = self.0.inbox.put(message);
         if put == Put::Taken {
             self.0.traffic.received_unseen(length);
+            if let Some(message) = seen {
+                self.0.taps.moved(Direction::Received, &message);
+            }
             self.touch();
         }
         put
@@ -254,33 +291,5 @@ impl Datagrams {
     fn over(&self, why: Error) -> Error {
         self.0.is_over.store(true, Ordering::Relaxed);
         why
-    }
-
-    /// UDP reports the refusal of a message with a later call, which does nothing else then.
-    fn is_of_an_earlier_one(&self, error: &io::Error) -> bool {
-        error.kind() == ErrorKind::ConnectionRefused && matches!(self.0.ways.now().peer, Address::Tcp(_))
-    }
-
-    fn send_error(&self, length: usize, error: io::Error) -> Error {
-        match error.raw_os_error().map(Errno::from_raw_os_error) {
-            Some(Errno::MSGSIZE) => Error::MessageTooLong { length },
-            Some(Errno::CONNREFUSED) => self.refused(),
-            _ => self.error("send to", error),
-        }
-    }
-
-    fn refused(&self) -> Error {
-        Error::Refused { peer: self.0.ways.now().refusers() }
-    }
-
-    fn error(&self, doing: &'static str, error: io::Error) -> Error {
-        Error::Datagram { doing, peer: self.peer_addr().to_string(), cause: error.into() }
-    }
-
-    fn receive_error(&self, error: io::Error) -> Error {
-        match error.kind() {
-            ErrorKind::ConnectionRefused => self.refused(),
-            _ => self.error("receive from", error),
-        }
     }
 }

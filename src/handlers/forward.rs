@@ -12,7 +12,9 @@ use crate::error::Error;
 #[cfg(target_os = "linux")]
 use crate::relay::pump;
 use crate::relay::{Direction, Fault, Party, Plan, Stop, relay};
-use crate::stream::{AbortGuard, CLOSE_TIMEOUT, ConnectOptions, StreamReader, StreamWriter, detach, is_bare};
+use crate::stream::{
+    AbortGuard, CLOSE_TIMEOUT, ConnectOptions, ForClient, StreamReader, StreamWriter, detach, is_bare,
+};
 use crate::transport::proxy_protocol::ProxyProtocol;
 
 /// Opens a connection to the target for each client, and feeds the two from each other, under TLS or not on
@@ -109,8 +111,9 @@ impl Forward {
     async fn reach(&self, client: &StreamWriter, guard: &AbortGuard) -> Result<(&Endpoint, Side), Error> {
         let gone = |cause: Error| of("the client".to_owned(), cause);
         let header = self.header.map(|version| version.header(client.peer_addr(), client.local_addr()));
+        let client_of = ForClient { number: client.number(), header: header.as_deref() };
         tokio::select! {
-            reached = Box::pin(self.targets.open(header.as_deref())) => {
+            reached = Box::pin(self.targets.open(client_of)) => {
                 reached.map_err(|error| of("the target".to_owned(), error))
             }
             cause = client.lost() => Err(gone(Error::from_io("reading", cause))),
@@ -132,7 +135,7 @@ impl DatagramHandler for Forward {
                 version,
                 "a header of the PROXY protocol comes before a stream, not before datagrams",
             )),
-            None => self.targets.open_datagrams().await,
+            None => self.targets.open_datagrams(&client).await,
         };
         let (target, error) = match opened {
             Ok((name, target)) => (Some(name.clone()), exchange(&client, name, &target).await),

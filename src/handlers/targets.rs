@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::datagram::{DatagramOptions, Datagrams, open_datagrams};
+use crate::datagram::{DatagramOptions, Datagrams, open_datagrams_for};
 use crate::endpoint::Endpoint;
 use crate::error::Error;
-use crate::stream::{ConnectOptions, StreamReader, StreamWriter, open_first};
+use crate::stream::{ConnectOptions, ForClient, StreamReader, StreamWriter, open_first};
 
 /// How long the addresses of a target count for sessions of datagrams that begin: many may begin at once.
 const KNOWN_FOR: Duration = Duration::from_secs(10);
@@ -50,20 +50,20 @@ impl Targets {
         first.iter().chain(later)
     }
 
-    /// A connection to the first target that can be reached, which is named, with this header before it.
+    /// A connection for this client to the first target that can be reached, which is named.
     pub(super) async fn open(
         &self,
-        header: Option<&[u8]>,
+        client: ForClient<'_>,
     ) -> Result<(&Endpoint, (StreamReader, StreamWriter)), Error> {
         let targets: Vec<_> = self.in_turn().map(|target| (&target.endpoint, &target.options)).collect();
-        open_first(&targets, header).await
+        open_first(&targets, client).await
     }
 
     /// A session with the first target that there is a way to, which is named.
-    pub(super) async fn open_datagrams(&self) -> Result<(&Endpoint, Datagrams), Error> {
+    pub(super) async fn open_datagrams(&self, client: &Datagrams) -> Result<(&Endpoint, Datagrams), Error> {
         let mut failed = Vec::new();
         for target in self.in_turn() {
-            match target.open_datagrams().await {
+            match target.open_datagrams(client.number()).await {
                 Ok(session) => return Ok((&target.endpoint, session)),
                 Err(error) => failed.push((&target.endpoint, error)),
             }
@@ -73,7 +73,7 @@ impl Targets {
 }
 
 impl Target {
-    async fn open_datagrams(&self) -> Result<Datagrams, Error> {
+    async fn open_datagrams(&self, client: Option<u64>) -> Result<Datagrams, Error> {
         let mut known = self.known.lock().await;
         let is_known = known.as_ref().is_some_and(|(since, _)| since.elapsed() < KNOWN_FOR);
         if !is_known {
@@ -81,6 +81,6 @@ impl Target {
             *known = Some((Instant::now(), resolved));
         }
         let Some((_, options)) = &*known else { return Err(Error::Closed) };
-        open_datagrams(&self.endpoint, options.as_ref().map_err(Clone::clone)?).await
+        open_datagrams_for(client, &self.endpoint, options.as_ref().map_err(Clone::clone)?).await
     }
 }

@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use tokio::task::coop::consume_budget;
 use tokio::time::timeout;
 
+use super::Direction;
 use super::link::Sender;
 use super::outgoing::Outgoing;
 use crate::error::{Error, Step};
@@ -82,7 +83,17 @@ impl Outgoing {
 
     /// Sends what there is room for; false if there is none, or a rate is to be kept.
     fn push(&self) -> bool {
-        !self.link.pace.is_limited() && self.half.push(&mut self.link.sending().queue)
+        if self.link.pace.is_limited() {
+            return false;
+        }
+        let queue = &mut self.link.sending().queue;
+        let before = queue.clone();
+        let is_taken = self.half.push(queue);
+        let sent = before.len() - queue.len();
+        if sent > 0 {
+            self.link.sent(&before[..sent]);
+        }
+        is_taken
     }
 
     /// Ends this direction; a task of the runtime, if there is one, sends what is left.
@@ -122,7 +133,11 @@ impl Outgoing {
         loop {
             match poll_fn(discard).await {
                 // How a stream ends that is not read does not matter.
-                Ok(0) | Err(Error::Truncated) => return Ok(()),
+                Ok(0) => {
+                    self.link.taps.ended(Direction::Received);
+                    return Ok(());
+                }
+                Err(Error::Truncated) => return Ok(()),
                 // A peer that always has more would keep this task from ever giving way.
                 Ok(_) => consume_budget().await,
                 Err(error) => return Err(error),

@@ -51,15 +51,23 @@ pub(super) async fn open_timed(
     endpoint: &Endpoint,
     options: &ConnectOptions,
 ) -> Result<((StreamReader, StreamWriter), Duration), Error> {
-    options.retrying(|deadline| open_once(endpoint, options, deadline, None)).await
+    options.retrying(|deadline| open_once(endpoint, options, deadline, ForClient::default())).await
 }
 
-/// One try, in which `header` is sent before anything else.
+/// The client of a server for which a connection is opened, if it is for one.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct ForClient<'a> {
+    pub(crate) number: Option<u64>,
+    /// Sent before anything else.
+    pub(crate) header: Option<&'a [u8]>,
+}
+
+/// One try.
 pub(super) async fn open_once(
     endpoint: &Endpoint,
     options: &ConnectOptions,
     deadline: Deadline,
-    header: Option<&[u8]>,
+    client: ForClient<'_>,
 ) -> Result<((StreamReader, StreamWriter), Duration), Error> {
     // Files are read and checked before any connection is made.
     let connector = options.connector(endpoint.host())?;
@@ -69,13 +77,13 @@ pub(super) async fn open_once(
     let connect = start.elapsed();
     tracing::info!("connected to {} from {}", reached.peer, reached.local);
     let name = options.name(endpoint, &reached.peer);
-    if let Some(header) = header {
+    if let Some(header) = client.header {
         let sending = reached.connection.io.write_all(header);
         let doing = || format!("sending the PROXY header to {name}");
         let sent = deadline.bound(Step::Connect, sending, doing).await?;
         sent.map_err(|error| Error::from_io("writing", error))?;
     }
-    Ok((set_up(reached, connector, options, &name, deadline).await?, connect))
+    Ok((set_up(reached, connector, options, &name, deadline, client.number).await?, connect))
 }
 
 /// The streams of a connection that is there already: a [`TcpStream`](tokio::net::TcpStream), a
@@ -125,7 +133,7 @@ pub async fn open_connection_over(
     let connector = options.connector(None)?;
     let reached = Reached::from(Transport::over(io));
     let name = reached.peer.to_string();
-    set_up(reached, connector, options, &name, Deadline::after(options.timeout)).await
+    set_up(reached, connector, options, &name, Deadline::after(options.timeout), None).await
 }
 
 /// What follows once there is a connection; `name` is the server for messages.
@@ -135,8 +143,9 @@ async fn set_up(
     options: &ConnectOptions,
     name: &str,
     deadline: Deadline,
+    number: Option<u64>,
 ) -> Result<(StreamReader, StreamWriter), Error> {
-    let link = |peer, local| Link::new(peer, local, options.limits.clone().into());
+    let link = |peer, local| Link::new(peer, local, options.limits.clone().into()).for_client(number);
     let Some(connector) = connector else { return Ok(streams(connection, link(peer, local))) };
     if let Some(protocol) = options.starttls {
         let server = &connector.server_name();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::limits::limit_setters;
 use super::retry::Retry;
-use super::{Limits, SETUP_TIMEOUT};
+use super::{Limits, Observers, SETUP_TIMEOUT};
 use crate::endpoint::{Address, Endpoint, Family, Source};
 use crate::error::Error;
 use crate::policy::Deadline;
@@ -82,6 +82,11 @@ impl ConnectOptions {
     pub fn proxy(mut self, proxy: Proxy) -> Self {
         self.proxies.push(proxy);
         self
+    }
+
+    /// What sees the bytes.
+    pub(crate) fn observers(&self) -> &Observers {
+        &self.limits.observers
     }
 
     /// The proxies on the way to a target, in their order.

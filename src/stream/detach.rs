@@ -18,7 +18,7 @@ pub(crate) fn detach(reader: StreamReader, writer: StreamWriter) -> Result<Async
 /// need not go through the streams.
 pub(crate) fn can_block(reader: &StreamReader, writer: &StreamWriter) -> bool {
     let link = reader.link();
-    let by_streams = link.limits.by_streams || link.pace.is_limited();
+    let by_streams = link.limits.by_streams || link.pace.is_limited() || !link.taps.is_empty();
     !by_streams && reader.half().can_block() && reader.incoming.is_untouched() && writer.is_bare()
 }
 

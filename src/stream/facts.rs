@@ -19,6 +19,12 @@ macro_rules! facts {
             self.$side.link.proxy.as_deref()
         }
 
+        /// The number of the client, counted from 1 in the order in which this process has accepted them; None for a
+        /// connection of ours, unless it was opened for a client (`handlers::Forward`).
+        pub fn number(&self) -> Option<u64> {
+            self.$side.link.number()
+        }
+
         /// The counters of this connection, which can be kept and read while other code uses the streams.
         pub fn traffic(&self) -> super::Traffic {
             self.$side.link.traffic.clone()

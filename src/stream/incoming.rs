@@ -7,9 +7,9 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use memchr::memchr;
 
+use super::Direction;
 use super::buffer::Buffer;
 use super::link::Link;
-use super::pace::Way;
 use crate::error::Error;
 use crate::policy::Wait;
 use crate::transport::ReadHalf;
@@ -89,7 +89,7 @@ impl Incoming {
             }
             let known = self.buffer.len();
             let read = ready!(self.poll_read_once(cx));
-            self.link.traffic.received(&self.buffer[known..]);
+            self.link.received(&self.buffer[known..]);
             if let Some(end) = self.end_after(read) {
                 self.finish(end);
             }
@@ -119,16 +119,16 @@ impl Incoming {
 
     fn poll_read_once(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Error>> {
         let (pace, traffic) = (&self.link.pace, &self.link.traffic);
-        let read = if let Poll::Ready(most) = pace.poll(Way::In, cx, usize::MAX) {
+        let read = if let Poll::Ready(most) = pace.poll(Direction::Received, cx, usize::MAX) {
             let read = self.buffer.poll_read(&mut self.half, cx, most);
             traffic.wait(Wait::ToReceive, read.is_pending());
             if let Poll::Ready(Ok(received)) = read {
-                pace.moved(Way::In, received);
+                pace.moved(Direction::Received, received);
             }
             read
         } else {
             traffic.wait(Wait::ToReceive, false);
-            traffic.waits_until(pace.end_of_wait(Way::In));
+            traffic.waits_until(pace.end_of_wait(Direction::Received));
             Poll::Pending
         };
         if read.is_pending() && self.link.reader_waits(cx) {
@@ -142,7 +142,7 @@ impl Incoming {
         let end = if end.is_ok() && self.link.is_cut() { Err(Error::Closed) } else { end };
         self.state = match end {
             Ok(()) => {
-                self.link.traffic.peers_end();
+                self.link.peers_end();
                 self.link.reader_done();
                 State::Ended
             }

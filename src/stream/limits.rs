@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use super::tap::Observers;
 use super::{CLOSE_TIMEOUT, DEFAULT_LIMIT};
 
-/// The limits of one connection, and how its bytes are moved.
+/// The limits of one connection, how its bytes are moved, and what sees them.
 #[derive(Debug, Clone)]
 pub(super) struct Limits {
     pub(super) line: usize,
@@ -16,6 +17,8 @@ pub(super) struct Limits {
     pub(super) rate: Option<u64>,
     /// Whether all bytes go through the streams, also where the kernel could move them.
     pub(super) by_streams: bool,
+    /// What sees the bytes.
+    pub(super) observers: Observers,
 }
 
 impl Default for Limits {
@@ -27,6 +30,7 @@ impl Default for Limits {
             whole: None,
             rate: None,
             by_streams: false,
+            observers: Observers::default(),
         }
     }
 }
@@ -68,6 +72,12 @@ macro_rules! limit_setters {
         /// idle. All bytes go through the streams.
         pub fn limit_rate(mut self, bytes: impl Into<Option<u64>>) -> Self {
             self.limits.rate = bytes.into().filter(|bytes| *bytes > 0);
+            self
+        }
+
+        /// Lets `observer` see all bytes, besides those that were added before. They go through the streams then.
+        pub fn observer(mut self, observer: impl crate::Observer + 'static) -> Self {
+            self.limits.observers.add(observer);
             self
         }
 

@@ -1,6 +1,9 @@
 //! The state that the reader and the writer of one connection share.
 
+mod moves;
+
 use std::future::poll_fn;
+use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
@@ -8,14 +11,16 @@ use std::task::{Context, Poll, Wake, Waker};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
-use super::Limits;
 use super::pace::Pace;
 use super::sending::Sending;
+use super::tap::{Opened, Taps, next_client};
 use super::traffic::Traffic;
+use super::{Direction, Limits};
 use crate::endpoint::Address;
 use crate::error::Error;
 use crate::policy::Deadline;
 use crate::transport::Place;
+use crate::transport::tls::TlsInfo;
 
 /// The sending side of a connection, for code that ends the connection from elsewhere.
 pub(super) trait Sender: Send + Sync {
@@ -38,6 +43,10 @@ pub(super) struct Link {
     pub(super) limits: Arc<Limits>,
     pub(super) traffic: Traffic,
     pub(super) pace: Pace,
+    pub(super) taps: Taps,
+    /// The number of the client that has opened it, or for which it was opened.
+    number: Option<NonZero<u64>>,
+    is_accepted: bool,
     /// Set by the writer's `close`: the reader is at its end.
     closing: AtomicBool,
     /// Set by the writer's `abort`: nothing more is sent, not even an end.
@@ -48,7 +57,7 @@ pub(super) struct Link {
     /// The writer's; taken before `state` where both are.
     sending: Mutex<Sending>,
     /// Where its server counts it.
-    _place: Option<Place>,
+    place: Option<Place>,
     /// Who has said who the peer is. Boxed, because few connections have it.
     pub(super) proxy: Option<Box<Address>>,
 }
@@ -74,57 +83,52 @@ struct State {
 }
 
 impl Link {
-    pub(super) fn new(peer: Address, local: Address, limits: Arc<Limits>) -> Arc<Self> {
-        Self::accepted(peer, local, limits, None, None)
-    }
-
-    /// Of a connection that its server counts until this is dropped.
-    pub(super) fn accepted(
-        peer: Address,
-        local: Address,
-        limits: Arc<Limits>,
-        place: Option<Place>,
-        proxy: Option<Box<Address>>,
-    ) -> Arc<Self> {
-        let link = Arc::new(Self {
+    pub(super) fn new(peer: Address, local: Address, limits: Arc<Limits>) -> Self {
+        Self {
             peer,
             local,
             traffic: Traffic::until(limits.idle, Deadline::after(limits.whole)),
             pace: Pace::new(limits.rate),
+            taps: Taps::default(),
+            number: None,
+            is_accepted: false,
             limits,
             closing: AtomicBool::new(false),
             aborted: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             state: Mutex::default(),
             sending: Mutex::default(),
-            _place: place,
-            proxy,
-        });
+            place: None,
+            proxy: None,
+        }
+    }
+
+    /// Opened for the client with this number, if it has one.
+    pub(super) fn for_client(mut self, number: Option<u64>) -> Self {
+        self.number = number.and_then(NonZero::new);
+        self
+    }
+
+    /// Of a connection that its server counts until this is dropped.
+    pub(super) fn accepted(mut self, place: Option<Place>, proxy: Option<Box<Address>>) -> Self {
+        self.is_accepted = true;
+        (self.place, self.proxy) = (place, proxy);
+        self.for_client(Some(next_client()))
+    }
+
+    pub(super) fn number(&self) -> Option<u64> {
+        self.number.map(NonZero::get)
+    }
+
+    /// The connection is set up: its time runs, and what wants to see its bytes is asked.
+    pub(super) fn begin(mut self, tls: Option<&TlsInfo>) -> Arc<Self> {
+        let (number, is_accepted, peer, local) = (self.number(), self.is_accepted, &self.peer, &self.local);
+        let (is_datagrams, proxy) = (false, self.proxy.as_deref());
+        let opened = Opened { number, is_accepted, is_datagrams, peer, local, proxy, tls };
+        self.taps = self.limits.observers.open(&opened);
+        let link = Arc::new(self);
         link.watch();
         link
-    }
-
-    /// Fails the connection when it has been idle for its limit, or its time is up: everything that waits for it gets
-    /// the error.
-    fn watch(self: &Arc<Self>) {
-        let has_limit = self.traffic.has_limit() || self.traffic.has_end();
-        let Some(runtime) = Handle::try_current().ok().filter(|_| has_limit) else { return };
-        let (link, traffic) = (Arc::downgrade(self), self.traffic.clone());
-        let watch = runtime.spawn(async move {
-            let why = traffic.over().await;
-            if let Some(link) = link.upgrade() {
-                link.fail(&why);
-                link.wake_reader();
-            }
-        });
-        self.state().watch = Some(watch.abort_handle());
-    }
-
-    /// The connection continues without its streams; the code that moves its bytes watches it.
-    pub(super) fn stop_watch(&self) {
-        if let Some(watch) = self.state().watch.take() {
-            watch.abort();
-        }
     }
 
     fn wake_reader(&self) {
@@ -276,5 +280,9 @@ impl Link {
 impl Drop for Link {
     fn drop(&mut self) {
         self.stop_watch();
+        if !self.taps.is_empty() {
+            let failure = self.failure().or_else(|| self.sending().error.as_deref().cloned());
+            self.taps.closed(failure.as_ref());
+        }
     }
 }

@@ -36,6 +36,7 @@ mod server;
 mod server_options;
 mod socket;
 mod start_tls;
+mod tap;
 mod traffic;
 #[cfg(test)]
 mod vectors;
@@ -47,6 +48,7 @@ use std::time::Duration;
 
 pub use abort_guard::AbortGuard;
 pub(crate) use async_read::read_buffered;
+pub(crate) use connect::ForClient;
 pub use connect::{open_connection, open_connection_over};
 pub use connect_options::ConnectOptions;
 pub(crate) use detach::{can_block, detach, into_blocking, is_bare};
@@ -62,10 +64,14 @@ pub use server::{Server, start_server};
 pub use server_options::ServerOptions;
 pub use socket::{ConnectedSocket, open_socket};
 pub use start_tls::{TlsSide, start_tls, start_tls_buffered};
+pub use tap::{Direction, Observer, Opened, Tap};
+pub(crate) use tap::{Observers, Taps, next_client};
 pub use traffic::Traffic;
 pub use writer::StreamWriter;
 
-use crate::transport::Prefixed;
+use bytes::Bytes;
+
+use crate::transport::{Prefixed, ReadHalf, WriteHalf};
 use limits::Limits;
 use link::Link;
 
@@ -78,10 +84,21 @@ pub(crate) const SETUP_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long closing waits for a peer that takes nothing of what is left, and then for its end: 30 s.
 pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A reader and a writer for a connection; what was read ahead is in the reader's buffer.
-fn streams(connection: impl Into<Prefixed>, link: Arc<Link>) -> (StreamReader, StreamWriter) {
+/// A reader and a writer for a connection that was set up; what was read ahead is in the reader's buffer.
+fn streams(connection: impl Into<Prefixed>, link: Link) -> (StreamReader, StreamWriter) {
     let Prefixed { ahead, io, .. } = connection.into();
-    let (read, write) = io.split();
+    let halves = io.split();
+    let link = link.begin(halves.0.beneath().tls());
+    link.received(&ahead);
+    streams_of(halves, ahead, link)
+}
+
+/// The same for a connection that has had other streams before.
+fn streams_of(
+    (read, write): (ReadHalf, WriteHalf),
+    ahead: Bytes,
+    link: Arc<Link>,
+) -> (StreamReader, StreamWriter) {
     if link.traffic.has_limit() {
         write.watch_progress();
     }

@@ -8,8 +8,8 @@ use tokio::runtime::Handle;
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::task::coop::poll_proceed;
 
+use super::Direction;
 use super::link::{Link, Sender};
-use super::pace::Way;
 use super::sending::{EndState, Sending, WakeAll};
 use crate::error::Error;
 use crate::policy::Wait;
@@ -115,17 +115,17 @@ impl Outgoing {
 
     fn poll_write_once(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, Error>> {
         let (pace, traffic) = (&self.link.pace, &self.link.traffic);
-        let Poll::Ready(most) = pace.poll(Way::Out, cx, data.len()) else {
+        let Poll::Ready(most) = pace.poll(Direction::Sent, cx, data.len()) else {
             traffic.wait(Wait::ToSend, false);
-            traffic.waits_until(pace.end_of_wait(Way::Out));
+            traffic.waits_until(pace.end_of_wait(Direction::Sent));
             return Poll::Pending;
         };
         traffic.sending();
         let written = self.half.poll_write(cx, &data[..data.len().min(most)]);
         traffic.wait(Wait::ToSend, written.is_pending());
         if let Poll::Ready(Ok(n)) = written {
-            traffic.sent(n);
-            pace.moved(Way::Out, n);
+            self.link.sent(&data[..n]);
+            pace.moved(Direction::Sent, n);
         }
         written
     }
@@ -155,6 +155,7 @@ impl Outgoing {
                 self.link.traffic.wait(Wait::ToSend, ended.is_pending());
                 ready!(ended)?;
                 state.end = EndState::Sent;
+                self.link.taps.ended(Direction::Sent);
                 Poll::Ready(Ok(()))
             }
             EndState::Sent => Poll::Ready(Ok(())),

@@ -56,7 +56,7 @@ impl Admission {
         let doing = || format!("TLS handshake with {name}");
         let shaking_hands = acceptor.accept(transport.into(), &name);
         let (secured, info) = deadline.bound(Step::Handshake, shaking_hands, doing).await??;
-        let link = Link::accepted(peer, local, Arc::clone(&self.limits), place, proxy);
+        let link = Link::new(peer, local, Arc::clone(&self.limits)).accepted(place, proxy);
         Ok(streams(Transport::secured(secured, info), link))
     }
 
@@ -81,7 +81,7 @@ impl Admission {
     /// The streams of a connection without a handshake.
     pub(super) fn plain(&self, accepted: Accepted) -> (StreamReader, StreamWriter) {
         let Accepted { transport, peer, local, place, proxy } = accepted;
-        streams(transport, Link::accepted(peer, local, Arc::clone(&self.limits), place, proxy))
+        streams(transport, Link::new(peer, local, Arc::clone(&self.limits)).accepted(place, proxy))
     }
 }
 
@@ -164,12 +164,16 @@ pub(super) async fn accept_all<H, F>(
             continue;
         }
         let (preparing, is_moved) = (accepting.clients.prepare(), workers.are_elsewhere());
-        workers.spawn(async move {
+        workers.spawn(|open| async move {
             let accepted = if is_moved { accepted.moved_here() } else { Ok(accepted) };
             let admitting = async { shake_hands(&admission, accepted?, preparing).await };
             // Its state is large, and goes when it is done.
             match Box::pin(admitting).await {
-                Ok(Some(client)) => serve(service, client).await,
+                // In a task of its own, because this one has room for much that is not needed any more.
+                Ok(Some(client)) => drop(tokio::spawn(async move {
+                    serve(service, client).await;
+                    drop(open);
+                })),
                 Ok(None) => {}
                 Err(error) => tracing::warn!("{error}"),
             }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{SETUP_TIMEOUT, StreamReader, StreamWriter, streams};
+use super::{SETUP_TIMEOUT, StreamReader, StreamWriter, streams_of};
 use crate::endpoint::Address;
 use crate::error::{Error, Step};
 use crate::policy::Deadline;
@@ -119,7 +119,7 @@ async fn shake_hands(
         done = deadline.bound(Step::Handshake, handshake, || format!("TLS handshake with {name}")) => done??,
         why = link.closed() => return Err(why),
     };
-    Ok(streams(Transport::secured(secured, info), link))
+    Ok(streams_of(Transport::secured(secured, info).split(), Bytes::new(), link))
 }
 
 fn refused(peer: &Address, reason: &str) -> Error {

@@ -39,35 +39,30 @@ impl Workers {
         matches!(self, Self::Several(_))
     }
 
-    /// Runs a connection where there are the fewest.
-    pub(super) fn spawn(&self, serving: impl Future<Output = ()> + Send + 'static) {
+    /// Prepares a connection where there are the fewest. It is counted there until `Open` is dropped.
+    pub(super) fn spawn<F>(&self, prepare: impl FnOnce(Open) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let Self::Several(workers) = self else {
-            tokio::spawn(serving);
+            tokio::spawn(prepare(Open(None)));
             return;
         };
         let Some(worker) = workers.iter().min_by_key(|worker| worker.open.load(Ordering::Relaxed)) else {
             return;
         };
-        let open = Open::new(&worker.open);
-        worker.runtime.spawn(async move {
-            let _open = open;
-            serving.await;
-        });
+        worker.open.fetch_add(1, Ordering::Relaxed);
+        worker.runtime.spawn(prepare(Open(Some(Arc::clone(&worker.open)))));
     }
 }
 
-/// Counts one connection until it is dropped.
-struct Open(Arc<AtomicUsize>);
-
-impl Open {
-    fn new(open: &Arc<AtomicUsize>) -> Self {
-        open.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(open))
-    }
-}
+/// Counts one connection of a worker until it is dropped.
+pub(super) struct Open(Option<Arc<AtomicUsize>>);
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        if let Some(open) = &self.0 {
+            open.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }

@@ -23,12 +23,13 @@ const FLOORS: [&str; 10] = [
 ];
 
 /// The modules of the program, top to bottom.
-const PROGRAM_FLOORS: [&str; 14] = [
+const PROGRAM_FLOORS: [&str; 15] = [
     "listen",
     "connect",
     "pass",
     "probe",
     "datagrams",
+    "observe",
     "signals",
     "service",
     "report",
@@ -51,7 +52,7 @@ const HOMES: [(&str, &[&str]); 17] = [
     ("rustls_native_certs", &["src/transport/tls/"]),
     ("webpki", &["src/transport/tls/"]),
     ("rcgen", &["src/transport/tls/"]),
-    ("aws_lc_rs", &["src/certificate/", "src/transport/proxy/"]),
+    ("aws_lc_rs", &["src/certificate/", "src/transport/proxy/", "src/bin/astream/observe/"]),
     ("base64", &["src/certificate/", "src/transport/proxy/"]),
     ("socket2", &["src/transport/"]),
     ("http_auth", &["src/transport/proxy/"]),

@@ -8,6 +8,7 @@ use astream::{Answer, ConnectOptions, Endpoint, Error, Totals, open_connection};
 use crate::boxed::boxed;
 use crate::cli::Connect;
 use crate::datagrams;
+use crate::observe;
 use crate::pass;
 use crate::probe::{self, Probing};
 use crate::report::{self, Connection, Ending};
@@ -97,6 +98,7 @@ fn options(args: &Connect, target: &Endpoint) -> Result<ConnectOptions, Error> {
         .idle_timeout(idle)
         .max_time(args.exchange.max_time())
         .limit_rate(args.exchange.limit_rate());
+    options = observe::connecting(options);
     if let Some(tls) = args.tls.client(args.probe.needs_tls())? {
         options = options.tls(tls);
     }

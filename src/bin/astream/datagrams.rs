@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tracing::Instrument;
 
 use crate::cli::{Connect, Listen};
+use crate::observe;
 use crate::report::{self, Connection, Ending, Event};
 use crate::signals::Signals;
 
@@ -43,7 +44,8 @@ pub async fn connect(args: &Connect, endpoint: &Endpoint) -> anyhow::Result<Endi
 
 /// How to reach a target.
 pub fn options(args: &Connect) -> DatagramOptions {
-    args.reach.datagrams().family(args.address.family()).broadcast(args.datagrams.broadcast)
+    let options = args.reach.datagrams().family(args.address.family());
+    observe::sending(options.broadcast(args.datagrams.broadcast))
 }
 
 /// A session for each peer, or stdin and stdout for all.
@@ -62,7 +64,7 @@ pub async fn listen(args: &Listen) -> anyhow::Result<Ending> {
     if let Some(command) = args.command.command()? {
         return serving.serve(command).await;
     }
-    if let Some(forward) = args.forwarding()? {
+    if let Some(forward) = args.forwarding(observe::connecting)? {
         return serving.serve(forward).await;
     }
     let handler = LastSenderStdio::new(args.exchange.of_datagrams())?;
@@ -129,6 +131,7 @@ impl Serving<'_> {
             .numeric(self.args.reach.numeric)
             .idle_timeout(self.session_timeout)
             .max_sessions(self.args.serve.max_sessions());
+        let options = observe::receiving(options);
         // Otherwise it is about the target of a relay.
         let interface =
             if self.args.forward.targets().is_empty() { self.args.reach.interface()? } else { None };
@@ -138,7 +141,7 @@ impl Serving<'_> {
 
 /// Gives a session to the handler, and reports its end: to be idle is none of its faults.
 async fn served(handler: &impl DatagramHandler, session: Datagrams) -> Result<(), Error> {
-    let client = Connection::session(session.peer_addr(), &session.local_addr());
+    let client = Connection::session(&session);
     let span = client.span();
     let mut report = Report::new(client, &session);
     let outcome = handler.handle_datagrams(session).instrument(span).await;

@@ -7,6 +7,7 @@ mod datagrams;
 mod descriptors;
 mod expiry;
 mod listen;
+mod observe;
 mod pass;
 mod probe;
 mod report;
@@ -26,7 +27,10 @@ fn main() -> ExitCode {
         Ok(command) => command,
         Err(why) => return report::not_run(&why).into(),
     };
-    let status = report::finish(run(&command));
+    let mut status = report::finish(run(&command));
+    if status == 0 && !observe::is_complete() {
+        status = 2;
+    }
     // Everything is written. The end of the process frees the rest faster than destructors would.
     signal_hook::low_level::exit(status.into())
 }
@@ -38,6 +42,10 @@ fn run(command: &Command) -> anyhow::Result<Ending> {
     }
     descriptors::check()?;
     stdout::restore()?;
+    match command {
+        Command::Connect(args) => observe::start(&args.observe)?,
+        Command::Listen(args) => observe::start(&args.observe)?,
+    }
     let running = match command {
         Command::Connect(args) => boxed(|| connect::run(args)),
         Command::Listen(args) => boxed(|| listen::run(args)),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use astream::handlers::Forward;
-use astream::{Endpoint, Error, Pin, ProxyProtocol, StartTls, TlsClient};
+use astream::{ConnectOptions, Endpoint, Error, Pin, ProxyProtocol, StartTls, TlsClient};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, ValueHint};
 
@@ -113,12 +113,15 @@ impl ForwardOptions {
 }
 
 impl Listen {
-    /// A relay to the targets, if there are any.
-    pub fn forwarding(&self) -> Result<Option<Forward>, Error> {
+    /// A relay to the targets, if there are any, each reached as `options_of` makes of what the command line says.
+    pub fn forwarding(
+        &self,
+        options_of: impl Fn(ConnectOptions) -> ConnectOptions,
+    ) -> Result<Option<Forward>, Error> {
         let mut all: Option<Forward> = None;
         for target in self.forward.targets() {
             let options = self.reach.options(target, self.forward.cacert())?;
-            let mut options = options.idle_timeout(self.exchange.idle_timeout());
+            let mut options = options_of(options.idle_timeout(self.exchange.idle_timeout()));
             if let Some(tls) = self.forward.tls(target, self.tls.ignores_unexpected_eof())? {
                 options = options.tls(tls);
             }

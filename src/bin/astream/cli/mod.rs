@@ -11,6 +11,7 @@ mod generated;
 mod habits;
 mod manual;
 mod networks;
+mod observe;
 mod probe;
 mod proxy;
 mod reach;
@@ -34,6 +35,7 @@ pub use datagrams::{ConnectDatagrams, ListenDatagrams};
 pub use exchange::ExchangeOptions;
 pub use forward::ForwardOptions;
 pub use habits::shell;
+pub use observe::ObserveOptions;
 pub use probe::{ProbeOptions, Repeat};
 pub use reach::{Reach, by_streams};
 pub use report::Report;
@@ -80,6 +82,8 @@ pub struct Connect {
     #[command(flatten)]
     pub exchange: ExchangeOptions,
     #[command(flatten)]
+    pub observe: ObserveOptions,
+    #[command(flatten)]
     pub report: Report,
     #[command(flatten)]
     pub tls: ClientTls,
@@ -116,6 +120,8 @@ pub struct Listen {
     pub reach: Reach,
     #[command(flatten)]
     pub exchange: ExchangeOptions,
+    #[command(flatten)]
+    pub observe: ObserveOptions,
     #[command(flatten)]
     pub report: Report,
     #[command(flatten)]

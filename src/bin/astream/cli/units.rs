@@ -24,6 +24,11 @@ pub fn time(text: &str) -> Result<Duration, String> {
     if time > CENTURY { Err("that is over a century".to_owned()) } else { Ok(time) }
 }
 
+/// `500` (bytes), `500K`, `1.5G`; each is 1024 times the one before.
+pub fn size(text: &str) -> Result<u64, String> {
+    rate(text).map_err(|_| "a size is bytes, a number with K, M or G (1024)".to_owned())
+}
+
 /// `500` (bytes a second), `500K`, `1.5M`, `1G`; each is 1024 times the one before. 0 is allowed.
 pub fn rate(text: &str) -> Result<u64, String> {
     let wrong = || "a rate is bytes a second, a number with K, M or G (1024)".to_owned();

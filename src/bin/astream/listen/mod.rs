@@ -19,6 +19,7 @@ use tracing::Instrument;
 use crate::cli::{self, Command, Listen, NotRun, Place};
 use crate::datagrams;
 use crate::descriptors;
+use crate::observe;
 use crate::report::{self, Ending, Event};
 use crate::service::{self, ReadyFd};
 use crate::signals::Signals;
@@ -33,7 +34,7 @@ pub async fn run(args: &Listen) -> anyhow::Result<Ending> {
         return datagrams::listen(args).await;
     }
     let command = args.command.command()?;
-    let forward = args.forwarding()?.map(Current::new);
+    let forward = args.forwarding(observe::connecting)?.map(Current::new);
     let setup =
         Setup { args, place: args.address.place()?, tls: args.tls.server()?, forward: forward.clone() };
     if args.serve.echo {
@@ -177,7 +178,7 @@ impl Setup<'_> {
             return Err(Error::other(format_args!("{}: the key is not there any more", file.display())));
         }
         let tls = if args.tls.has_files() { args.tls.server()? } else { self.tls.clone() };
-        let anew = args.forwarding()?;
+        let anew = args.forwarding(observe::connecting)?;
         let setup = Setup { args: &args, place: args.address.place()?, tls: None, forward: None };
         server.set_options(&setup.options(tls.as_ref())?)?;
         if let (Some(current), Some(anew)) = (&self.forward, anew) {
@@ -200,7 +201,7 @@ impl Setup<'_> {
             .reuse_port(args.serve.reuse_port)
             .unix_mode(args.serve.mode)
             .by_streams(cli::by_streams());
-        let options = args.serve.limits(options);
+        let options = observe::serving(args.serve.limits(options));
         let options = args.serve.backlog.into_iter().fold(options, ServerOptions::backlog);
         Ok(tls.cloned().into_iter().fold(options, ServerOptions::tls))
     }

@@ -1,16 +1,12 @@
 //! A connection, or a session of datagrams, from its first line to its last.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use astream::{Address, Endpoint, Error, StreamReader, TlsInfo, Totals};
+use astream::{Address, Datagrams, Endpoint, Error, StreamReader, TlsInfo, Totals};
 use tracing::Span;
 
 use super::{Event, report};
-
-/// How many clients this server has had.
-static CLIENTS: AtomicU64 = AtomicU64::new(0);
 
 /// What both lines of a connection have.
 pub struct Connection {
@@ -31,19 +27,25 @@ impl Connection {
         Self { name: Name { number: None, peer }, start }.shaken(tls)
     }
 
-    /// A client's, with the next number.
+    /// A client's.
     pub fn accepted(reader: &StreamReader) -> Self {
         let (peer, proxy) = (reader.peer_addr().clone(), reader.proxy_addr());
-        Self::numbered(peer, reader.local_addr(), proxy, reader.tls())
+        Self::numbered(reader.number(), peer, reader.local_addr(), proxy, reader.tls())
     }
 
-    /// A client's session of datagrams, with the next number.
-    pub fn session(peer: Address, local: &Address) -> Self {
-        Self::numbered(peer, local, None, None)
+    /// A client's session of datagrams.
+    pub fn session(client: &Datagrams) -> Self {
+        Self::numbered(client.number(), client.peer_addr(), &client.local_addr(), None, None)
     }
 
-    fn numbered(peer: Address, local: &Address, proxy: Option<&Address>, tls: Option<&TlsInfo>) -> Self {
-        let name = Name { number: Some(CLIENTS.fetch_add(1, Ordering::Relaxed) + 1), peer };
+    fn numbered(
+        number: Option<u64>,
+        peer: Address,
+        local: &Address,
+        proxy: Option<&Address>,
+        tls: Option<&TlsInfo>,
+    ) -> Self {
+        let name = Name { number, peer };
         report(&Event::Accepted { name: &name, local, proxy, tls });
         Self { name, start: Instant::now() }.shaken(tls)
     }

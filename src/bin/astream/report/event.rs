@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use astream::{Address, Certificate, Endpoint, Error, Pin, ProbeSeries, Spread, TlsInfo, Totals};
+use astream::{Address, Certificate, Direction, Endpoint, Error, Pin, ProbeSeries, Spread, TlsInfo, Totals};
 
 use super::connection::Name;
 use super::hint::{hint, hinted};
@@ -40,6 +40,8 @@ pub enum Event<'a> {
         error: Option<&'a Error>,
         seconds: f64,
     },
+    /// The SHA-256 of what a connection has moved in one direction, in hexadecimal.
+    Digest { name: &'a Name, direction: Direction, sha256: &'a str },
     /// A port was probed.
     Probed(&'a Checked),
     /// A port was checked several times.
@@ -52,7 +54,7 @@ pub enum Event<'a> {
 #[derive(PartialEq, Eq)]
 pub enum Level {
     /// Always.
-    Error,
+    Always,
     /// Unless `--quiet` is given.
     Notice,
     /// With `-v`, and in JSON like a notice.
@@ -62,7 +64,7 @@ pub enum Level {
 impl Event<'_> {
     pub fn level(&self) -> Level {
         match self {
-            Self::Failed { .. } => Level::Error,
+            Self::Failed { .. } | Self::Digest { .. } => Level::Always,
             Self::Listening { .. }
             | Self::OwnKey { .. }
             | Self::Reloaded
@@ -97,6 +99,10 @@ impl Event<'_> {
                 let totals = format!("{name}: {totals} in {seconds:.3} s");
                 // The error of our own connection is in the last line.
                 if name.number.is_some() { totals + &ending(*target, *error) } else { totals }
+            }
+            Self::Digest { name, direction, sha256 } => {
+                let name = name.number.map_or_else(String::new, |_| format!("{name}: "));
+                format!("{name}{sha256}  {}", way(*direction))
             }
             Self::Probed(checked) => checked.text(),
             Self::Summary { endpoint, series } => summary(endpoint, series),
@@ -133,6 +139,9 @@ impl Event<'_> {
                 .number("received", counted(totals, totals.received))
                 .raw("seconds", &format_args!("{seconds:.6}"))
                 .maybe("error", *error),
+            Self::Digest { name, direction, sha256 } => {
+                named(event("digest"), name).text("direction", way(*direction)).text("sha256", sha256)
+            }
             Self::Probed(checked) => probed_members(event("probe"), checked),
             Self::Summary { endpoint, series } => event("summary")
                 .text("target", endpoint)
@@ -175,6 +184,13 @@ fn ending(target: Option<&Endpoint>, error: Option<&Error>) -> String {
     let target = target.map_or_else(String::new, |target| format!(", target {target}"));
     let end = error.map_or_else(|| "ended".to_owned(), |error| format!("failed: {error}"));
     format!("{target}, {end}")
+}
+
+fn way(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Sent => "sent",
+        Direction::Received => "received",
+    }
 }
 
 fn named(object: Object, name: &Name) -> Object {

@@ -15,10 +15,11 @@ use std::sync::OnceLock;
 use astream::{Address, Endpoint, TlsInfo};
 
 use crate::cli::Report;
-pub use connection::Connection;
+pub use connection::{Connection, Name};
 use event::Level;
 pub use event::{Event, Hinted};
 pub use exit::{Ending, finish, not_run, status};
+pub use line::now;
 pub use log::Quietness;
 pub use probed::Checked;
 
@@ -35,7 +36,7 @@ pub fn start(wanted: Report, quietness: Quietness) {
 pub fn report(event: &Event) {
     let wanted = WANTED.get().copied().unwrap_or_default();
     let is_wanted = match event.level() {
-        Level::Error => true,
+        Level::Always => true,
         Level::Notice => !wanted.quiet,
         Level::Fact => wanted.verbose > 0 || (wanted.json && !wanted.quiet),
     };

@@ -1,0 +1,30 @@
+//! What shows the bytes that move: a dump, a capture, digests, the progress.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+
+use super::units;
+
+#[derive(Debug, Default, Clone, Args)]
+pub struct ObserveOptions {
+    /// Append each chunk that moves to FILE in hexadecimal and text; `-` is stderr
+    ///
+    /// A line "# CONNECTION TIME PEER" begins each chunk: the number of the client (- where there is none), UTC, the address of
+    /// the peer. The lines of xxd follow, with the offset in the direction, behind "> " for what is sent and "< " for what is
+    /// received: sed -n 's/^< //p' FILE | xxd -r is what was received. Under TLS it is the plain text.
+    #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub dump: Option<PathBuf>,
+    /// Print the SHA-256 of what was sent and of what was received at the end of each connection
+    #[arg(long, hide_short_help = true)]
+    pub sha256: bool,
+    /// Show on stderr how much has moved, how fast, and how long the rest takes if the size of stdin is known
+    ///
+    /// It is a line that changes where stderr is a terminal, and a line each 5 s where it is not.
+    #[arg(long, hide_short_help = true, conflicts_with = "quiet")]
+    pub progress: bool,
+    /// How many bytes stdin will give, for --progress: 500K, 1.5G (1024); by default the length of the file that stdin is
+    #[arg(long, hide_short_help = true, value_name = "SIZE", value_hint = ValueHint::Other, requires = "progress",
+          value_parser = units::size)]
+    pub size: Option<u64>,
+}

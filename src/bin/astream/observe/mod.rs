@@ -1,0 +1,71 @@
+//! What sees the bytes of the connections of this process: a dump, digests.
+
+mod digest;
+mod dump;
+mod output;
+
+use std::sync::{Arc, OnceLock};
+
+use astream::{ConnectOptions, DatagramOptions, DatagramServerOptions, Observer, ServerOptions};
+
+use crate::cli::ObserveOptions;
+use digest::Digests;
+use dump::Dump;
+use output::Output;
+
+/// Set once, by [`start`].
+static OBSERVERS: OnceLock<Observers> = OnceLock::new();
+
+#[derive(Default)]
+struct Observers {
+    all: Vec<Arc<dyn Observer>>,
+    /// What they write to.
+    outputs: Vec<Arc<Output>>,
+}
+
+/// Opens what the bytes of all connections are shown to.
+///
+/// # Errors
+/// A file cannot be opened.
+pub fn start(options: &ObserveOptions) -> anyhow::Result<()> {
+    let mut observers = Observers::default();
+    if let Some(file) = &options.dump {
+        let output = Arc::new(Output::append("--dump", file)?);
+        observers.outputs.push(Arc::clone(&output));
+        observers.all.push(Arc::new(Dump::new(output)));
+    }
+    if options.sha256 {
+        observers.all.push(Arc::new(Digests));
+    }
+    let _ = OBSERVERS.set(observers);
+    Ok(())
+}
+
+/// Whether everything was written that was to be.
+pub fn is_complete() -> bool {
+    OBSERVERS.get().is_none_or(|observers| observers.outputs.iter().all(|output| output.is_complete()))
+}
+
+fn all() -> impl Iterator<Item = Arc<dyn Observer>> {
+    OBSERVERS.get().into_iter().flat_map(|observers| observers.all.iter().cloned())
+}
+
+/// These options, with all that wants to see the bytes.
+pub fn connecting(options: ConnectOptions) -> ConnectOptions {
+    all().fold(options, ConnectOptions::observer)
+}
+
+/// The same of a server.
+pub fn serving(options: ServerOptions) -> ServerOptions {
+    all().fold(options, ServerOptions::observer)
+}
+
+/// The same of a session of datagrams.
+pub fn sending(options: DatagramOptions) -> DatagramOptions {
+    all().fold(options, DatagramOptions::observer)
+}
+
+/// The same of a server of datagrams.
+pub fn receiving(options: DatagramServerOptions) -> DatagramServerOptions {
+    all().fold(options, DatagramServerOptions::observer)
+}
