@@ -46,10 +46,7 @@ fn each_option_that_is_named_is_one_of_ours() {
         // The first column is the other tool's.
         let ours: Vec<String> =
             rows.map(|row| cells(row)[usize::from(page == FOREIGN)..].join(" ")).collect();
-        for code in quoted(&prose)
-            .chain(ours.iter().flat_map(|row| quoted(row)))
-            .filter(is_ours)
-        {
+        for code in quoted(&prose).chain(ours.iter().flat_map(|row| quoted(row))).filter(is_ours) {
             for word in
                 code.split([' ', '\n', '=', '"']).filter(|word| word.starts_with("--") && word.len() > 2)
             {

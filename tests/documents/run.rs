@@ -112,7 +112,7 @@ impl Run {
     /// Starts what goes on, and waits until it is ready. Returns where its output is.
     fn listen(&mut self, side: &str, step: Step, place: String, ready: &str, status: i32) -> PathBuf {
         let code = self.filled_in(&step.code);
-        let job = self.machine.start(side, &code);
+        let job = self.machine.start(side, &format!("set -o pipefail\n{code}"));
         job.until_printed(ready).unwrap_or_else(|why| fail(&place, &code, &job, why));
         // The key has a line of its own.
         if code.contains(" --tls") && !code.contains(" --cert ") {
@@ -134,8 +134,8 @@ impl Run {
     /// Runs a command to its end. Returns where its output is.
     fn wait(&mut self, side: &str, step: &Step, place: &str, status: i32) -> PathBuf {
         let code = self.filled_in(&step.code);
-        // Each command of several must be well.
-        let job = self.machine.start(side, &format!("set -e\n{code}"));
+        // Each command of several, and of a pipeline, must be well.
+        let job = self.machine.start(side, &format!("set -eo pipefail\n{code}"));
         let ended = job.wait().unwrap_or_else(|why| fail(place, &code, &job, why));
         if ended != status {
             fail(place, &code, &job, format!("status {ended}, not {status}"));
