@@ -40,6 +40,8 @@ pub struct Marks {
     pub given: Vec<String>,
     /// `then: CODE`: what holds at the end of the section.
     pub then: Vec<String>,
+    /// `until: CODE`: what is waited for after the block.
+    pub until: Vec<String>,
     /// `prints: TEXT`: what stands in the output of one of its commands, at the end of the section.
     pub prints: Vec<String>,
     /// `status: N`: how the last command ends.
@@ -67,6 +69,7 @@ impl Marks {
             "with" => self.with.extend(words()),
             "given" => self.given.push(value.to_owned()),
             "then" => self.then.push(value.to_owned()),
+            "until" => self.until.push(format!("until {value}; do sleep 0.02; done")),
             "prints" => self.prints.push(value.to_owned()),
             "status" => self.status = value.parse().expect("a status is a number"),
             "on" => self.there = value == "there",

@@ -106,6 +106,9 @@ impl Run {
                 self.stop_listeners();
             }
         }
+        for code in &block.marks.until {
+            self.prepare(side, code, &place(block.line));
+        }
         self.printed.push(Printed { place: place(block.line), outputs, texts: block.marks.prints.clone() });
     }
 
