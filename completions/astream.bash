@@ -43,7 +43,7 @@ _astream() {
             return 0
             ;;
         astream__subcmd__connect)
-            opts="-4 -6 -u -z -n -w -s -x -C -i -v -h --ipv4 --ipv6 --udp --broadcast --probe --show-certs --expires-within --every --count --numeric --timeout --retry-for --source --mptcp --proxy --proxy-cacert --pass-fd --crlf --idle-timeout --max-time --limit-rate --send-only --recv-only --no-shutdown --shutdown --exit-on-close --dump --sha256 --progress --size --verbose --quiet --json --log-time --tls --starttls --cacert --cert --key --servername --pin --insecure --crl --pq --alpn --tls-min --tls-max --ignore-unexpected-eof --help"
+            opts="-4 -6 -u -z -n -w -s -x -C -i -v -h --ipv4 --ipv6 --udp --broadcast --probe --show-certs --expires-within --every --count --numeric --timeout --retry-for --source --mptcp --proxy --proxy-cacert --pass-fd --crlf --raw --idle-timeout --max-time --limit-rate --send-only --recv-only --no-shutdown --shutdown --exit-on-close --dump --sha256 --progress --size --verbose --quiet --json --log-time --tls --starttls --cacert --cert --key --servername --pin --insecure --crl --pq --alpn --tls-min --tls-max --ignore-unexpected-eof --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -276,7 +276,7 @@ _astream() {
             return 0
             ;;
         astream__subcmd__listen)
-            opts="-4 -6 -u -k -m -n -w -C -i -v -s -x -h --ipv4 --ipv6 --udp --keep-open --once --first-client --echo --threads --backlog --reuse-port --mode --ready-fd --proxy-protocol --discard --broker --max-conns --max-conns-per-ip --allow --deny --grace --forward --balance --forward-proxy-protocol --forward-tls --forward-starttls --forward-cacert --forward-servername --forward-pin --forward-insecure --forward-cert --forward-key --numeric --timeout --mptcp --proxy-cacert --crlf --idle-timeout --max-time --limit-rate --send-only --recv-only --no-shutdown --shutdown --exit-on-close --dump --sha256 --progress --size --verbose --quiet --json --log-time --tls --cert --key --cacert --crl --alpn --tls-min --tls-max --ignore-unexpected-eof --retry-for --source --proxy --help"
+            opts="-4 -6 -u -k -m -n -w -C -i -v -s -x -h --ipv4 --ipv6 --udp --keep-open --once --first-client --echo --threads --backlog --reuse-port --mode --ready-fd --proxy-protocol --discard --broker --max-conns --max-conns-per-ip --allow --deny --grace --forward --balance --forward-proxy-protocol --forward-tls --forward-starttls --forward-cacert --forward-servername --forward-pin --forward-insecure --forward-cert --forward-key --numeric --timeout --mptcp --proxy-cacert --crlf --raw --idle-timeout --max-time --limit-rate --send-only --recv-only --no-shutdown --shutdown --exit-on-close --dump --sha256 --progress --size --verbose --quiet --json --log-time --tls --cert --key --cacert --crl --alpn --tls-min --tls-max --ignore-unexpected-eof --retry-for --source --proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

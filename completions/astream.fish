@@ -24,24 +24,24 @@ function __fish_astream_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c astream -n "__fish_astream_needs_command" -s h -l help -d 'Print help'
+complete -c astream -n "__fish_astream_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c astream -n "__fish_astream_needs_command" -s V -l version -d 'Print version'
-complete -c astream -n "__fish_astream_needs_command" -f -a "connect" -d 'Open a connection: stdin to the peer, the peer to stdout, or a command'
-complete -c astream -n "__fish_astream_needs_command" -f -a "listen" -d 'Wait for connections: stdin to the peer, the peer to stdout, or a command for each'
-complete -c astream -n "__fish_astream_using_subcommand connect" -l expires-within -d 'Fail if a certificate that was verified, the root\'s included, ends within TIME (30d), or within N% of the lifetime of the server\'s own; implies -z --tls' -r -f
-complete -c astream -n "__fish_astream_using_subcommand connect" -l every -d 'Probe again each TIME, with a summary at the end or after ^C' -r -f
-complete -c astream -n "__fish_astream_using_subcommand connect" -l count -d 'Probe N times, each second unless --every says otherwise' -r -f
-complete -c astream -n "__fish_astream_using_subcommand connect" -s w -l timeout -d 'Limit of each set-up, handshake included; 0: no limit [default: 30s]' -r -f
-complete -c astream -n "__fish_astream_using_subcommand connect" -l retry-for -d 'Try again for TIME what may pass: a name, a port, a handshake; 0: no limit' -r -f
-complete -c astream -n "__fish_astream_using_subcommand connect" -s s -l source -d 'Connect from ADDR, ADDR:PORT, :PORT or %INTERFACE' -r -f
-complete -c astream -n "__fish_astream_using_subcommand connect" -s x -l proxy -d 'Go through a proxy: socks5://HOST:PORT, http://HOST:PORT, ...' -r -f
-complete -c astream -n "__fish_astream_using_subcommand connect" -l proxy-cacert -d 'Trust the certificates in FILE for an https:// proxy, in place of those for the target; may be repeated' -r -F
-complete -c astream -n "__fish_astream_using_subcommand connect" -s i -l idle-timeout -d 'Limit of a time in which nothing moves (status 5); 0: no limit' -r -f
-complete -c astream -n "__fish_astream_using_subcommand connect" -l max-time -d 'Limit of the whole of a connection, from when it stands (status 5); 0: no limit' -r -f
-complete -c astream -n "__fish_astream_using_subcommand connect" -l limit-rate -d 'Bytes a second, each way and for each connection: 500K, 1.5M; 0: no limit' -r -f
-complete -c astream -n "__fish_astream_using_subcommand connect" -l dump -d 'Append each chunk that moves to FILE in hexadecimal and text; `-` is stderr' -r -F
-complete -c astream -n "__fish_astream_using_subcommand connect" -l size -d 'How many bytes stdin will give, for --progress: 500K, 1.5G (1024); by default the length of the file that stdin is' -r -f
-complete -c astream -n "__fish_astream_using_subcommand connect" -l starttls -d 'Speak TLS once the server agreed, asked in the protocol PROTO' -r -f -a "smtp\t''
+complete -c astream -n "__fish_astream_needs_command" -f -a "connect" -d 'Open a connection: stdin to the peer, the peer to stdout'
+complete -c astream -n "__fish_astream_needs_command" -f -a "listen" -d 'Wait for connections: stdin to the peer, the peer to stdout'
+complete -c astream -n "__fish_astream_using_subcommand connect" -l expires-within -d 'Fail if a certificate that was verified, the root\'s included, ends within TIME (30d), or within N% of the lifetime of the server\'s own; implies -z --tls [default: 0s, which is what TLS itself demands]' -r -f
+complete -c astream -n "__fish_astream_using_subcommand connect" -l every -d 'Probe again each TIME, with a summary at the end or after ^C [default: once; with --count 1s]' -r -f
+complete -c astream -n "__fish_astream_using_subcommand connect" -l count -d 'Probe N times, with a summary at the end or after ^C [default: once; with --every without end]' -r -f
+complete -c astream -n "__fish_astream_using_subcommand connect" -s w -l timeout -d 'Limit of each set-up: status 5 [default: 30s]' -r -f
+complete -c astream -n "__fish_astream_using_subcommand connect" -l retry-for -d 'Try again for TIME what may pass: a name, a port, a handshake; 0: no limit [default: one try]' -r -f
+complete -c astream -n "__fish_astream_using_subcommand connect" -s s -l source -d 'Connect from ADDR, ADDR:PORT, :PORT or %INTERFACE [default: what the system chooses]' -r -f
+complete -c astream -n "__fish_astream_using_subcommand connect" -s x -l proxy -d 'Go through a proxy: socks5://HOST:PORT, http://…, or env' -r -f
+complete -c astream -n "__fish_astream_using_subcommand connect" -l proxy-cacert -d 'Trust the certificates in FILE for an https:// proxy; may be repeated [default: those for the target]' -r -F
+complete -c astream -n "__fish_astream_using_subcommand connect" -s i -l idle-timeout -d 'Limit of silence: status 5 [default: none]' -r -f
+complete -c astream -n "__fish_astream_using_subcommand connect" -l max-time -d 'Limit of the whole of a connection, from when it stands: status 5; 0: no limit [default: none]' -r -f
+complete -c astream -n "__fish_astream_using_subcommand connect" -l limit-rate -d 'Limit of what goes each way, for each connection; 0: no limit [default: none]' -r -f
+complete -c astream -n "__fish_astream_using_subcommand connect" -l dump -d 'Append each chunk that moves to FILE in hexadecimal and text; `-` is stderr [default: none]' -r -F
+complete -c astream -n "__fish_astream_using_subcommand connect" -l size -d 'How many bytes stdin will give, for --progress [default: the length of the file that stdin is]' -r -f
+complete -c astream -n "__fish_astream_using_subcommand connect" -l starttls -d 'Speak TLS once the server agreed, asked in the protocol PROTO [default: none]' -r -f -a "smtp\t''
 lmtp\t''
 imap\t''
 pop3\t''
@@ -52,13 +52,13 @@ postgres\t''
 mysql\t''
 ldap\t''
 sieve\t''"
-complete -c astream -n "__fish_astream_using_subcommand connect" -l cacert -d 'Trust the certificates in FILE, not the system\'s; may be repeated' -r -F
-complete -c astream -n "__fish_astream_using_subcommand connect" -l cert -d 'Our certificate, if asked for one (PEM)' -r -F
-complete -c astream -n "__fish_astream_using_subcommand connect" -l key -d 'Its key (PEM), if not in the same file' -r -F
-complete -c astream -n "__fish_astream_using_subcommand connect" -l servername -d 'The name to ask for and to verify' -r -f -a "(__fish_print_hostnames)"
-complete -c astream -n "__fish_astream_using_subcommand connect" -l pin -d 'Trust this key alone: sha256//BASE64; may be repeated' -r -f
-complete -c astream -n "__fish_astream_using_subcommand connect" -l crl -d 'Refuse what a revocation list in FILE names (PEM); the server must have one of its issuer; may be repeated' -r -F
-complete -c astream -n "__fish_astream_using_subcommand connect" -l alpn -d 'Application protocols, the best first; one must be agreed on (ALPN): h2,http/1.1; may be repeated' -r -f
+complete -c astream -n "__fish_astream_using_subcommand connect" -l cacert -d 'Trust the certificates in FILE [default: the system\'s]' -r -F
+complete -c astream -n "__fish_astream_using_subcommand connect" -l cert -d 'Our certificate, if asked for one (PEM) [default: none]' -r -F
+complete -c astream -n "__fish_astream_using_subcommand connect" -l key -d 'Its key (PEM) [default: in the file of --cert]' -r -F
+complete -c astream -n "__fish_astream_using_subcommand connect" -l servername -d 'The name to ask for and to verify [default: HOST]' -r -f -a "(__fish_print_hostnames)"
+complete -c astream -n "__fish_astream_using_subcommand connect" -l pin -d 'Trust this key alone: sha256//BASE64 [default: none]' -r -f
+complete -c astream -n "__fish_astream_using_subcommand connect" -l crl -d 'Refuse what a revocation list in FILE names (PEM); the server must have one of its issuer; may be repeated [default: none]' -r -F
+complete -c astream -n "__fish_astream_using_subcommand connect" -l alpn -d 'Application protocols, the best first; one must be agreed on (ALPN): h2,http/1.1; may be repeated [default: none]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -l tls-min -d 'Lowest TLS version' -r -f -a "1.2\t''
 1.3\t''"
 complete -c astream -n "__fish_astream_using_subcommand connect" -l tls-max -d 'Highest TLS version' -r -f -a "1.2\t''
@@ -67,12 +67,13 @@ complete -c astream -n "__fish_astream_using_subcommand connect" -s 4 -l ipv4 -d
 complete -c astream -n "__fish_astream_using_subcommand connect" -s 6 -l ipv6 -d 'IPv6 only'
 complete -c astream -n "__fish_astream_using_subcommand connect" -s u -l udp -d 'Send datagrams: UDP, or a Unix socket of that type'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l broadcast -d 'With -u: HOST may stand for all machines of a network, and all of them may answer'
-complete -c astream -n "__fish_astream_using_subcommand connect" -s z -l probe -d 'Only set up, TLS included, and report; PORT may be 20-25,443'
+complete -c astream -n "__fish_astream_using_subcommand connect" -s z -l probe -d 'Only set up, TLS included, and report; PORT: 20-25,443'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l show-certs -d 'Print the server\'s certificates (PEM), trusted or not; the report goes to stderr; implies -z --tls'
 complete -c astream -n "__fish_astream_using_subcommand connect" -s n -l numeric -d 'No name look-ups'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l mptcp -d 'Multipath TCP, with a peer that has it too'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l pass-fd -d 'Hand the connected socket to the process on stdout (ssh -o ProxyUseFdpass=yes), and leave'
 complete -c astream -n "__fish_astream_using_subcommand connect" -s C -l crlf -d 'Send CRLF for LF; a CRLF stays one'
+complete -c astream -n "__fish_astream_using_subcommand connect" -l raw -d 'On a terminal, print what is received as it comes, control characters included'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l send-only -d 'Send only; what the peer sends is dropped'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l recv-only -d 'Receive only; stdin is not read'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l no-shutdown -d 'Send our end only after the peer\'s: the default with --starttls, and where stdin is closed'
@@ -80,7 +81,7 @@ complete -c astream -n "__fish_astream_using_subcommand connect" -l shutdown -d 
 complete -c astream -n "__fish_astream_using_subcommand connect" -l exit-on-close -d 'Leave when the peer closes, as from a terminal'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l sha256 -d 'Print the SHA-256 of what was sent and of what was received at the end of each connection'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l progress -d 'Show on stderr how much has moved, how fast, and how long the rest takes if the size of stdin is known'
-complete -c astream -n "__fish_astream_using_subcommand connect" -s v -l verbose -d 'Print addresses, TLS details and totals; -vv prints more'
+complete -c astream -n "__fish_astream_using_subcommand connect" -s v -l verbose -d 'Print addresses, TLS details and totals; -vv: more'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l quiet -d 'Errors only'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l json -d 'Print everything as JSON, one object a line (docs/json.md)'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l log-time -d 'Begin each line on stderr with the time, in UTC (JSON has it anyway)'
@@ -89,21 +90,21 @@ complete -c astream -n "__fish_astream_using_subcommand connect" -l insecure -d 
 complete -c astream -n "__fish_astream_using_subcommand connect" -l pq -d 'Only a key exchange that is safe from quantum computers is accepted'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l ignore-unexpected-eof -d 'Accept an end without close_notify'
 complete -c astream -n "__fish_astream_using_subcommand connect" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c astream -n "__fish_astream_using_subcommand listen" -l first-client -d 'Limit of the time until a client has come that is served (status 5), for one connection; 0: no limit' -r -f
-complete -c astream -n "__fish_astream_using_subcommand listen" -l threads -d 'How many threads serve the connections of a handler [default: one for each core]' -r -f
-complete -c astream -n "__fish_astream_using_subcommand listen" -l backlog -d 'How many connections may wait to be accepted [default: 4096]' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -l first-client -d 'Limit of the time until a client has come, where one connection is served: status 5; 0: no limit [default: none]' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -l threads -d 'N threads serve the connections of a handler [default: one for each core]' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -l backlog -d 'N connections may wait to be accepted [default: 4096]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l mode -d 'Permissions of the path of a Unix socket, in octal' -r -f
-complete -c astream -n "__fish_astream_using_subcommand listen" -l ready-fd -d 'Write "ADDR PORT" to the descriptor N when listening, and close it' -r -f
-complete -c astream -n "__fish_astream_using_subcommand listen" -l proxy-protocol -d 'Believe proxies in these networks who the client is: each connection begins with a PROXY header. @FILE: one a line' -r -f
-complete -c astream -n "__fish_astream_using_subcommand listen" -s m -l max-conns -d 'How many connections may be open at once; others wait' -r -f
-complete -c astream -n "__fish_astream_using_subcommand listen" -l max-conns-per-ip -d 'How many of them from one IP address; others are reset' -r -f
-complete -c astream -n "__fish_astream_using_subcommand listen" -l allow -d 'Accept these networks only; others are reset. @FILE: one a line' -r -f
-complete -c astream -n "__fish_astream_using_subcommand listen" -l deny -d 'Reset these networks, even if they are allowed. @FILE: one a line' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -l ready-fd -d 'Write "ADDR PORT" to the descriptor with the number N when listening, and close it [default: none]' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -l proxy-protocol -d 'Believe proxies in these networks who the client is: each connection begins with a PROXY header. @FILE: one a line [default: none]' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -s m -l max-conns -d 'No more than N connections may be open at once; others wait [default: no limit]' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -l max-conns-per-ip -d 'No more than N connections from one IP address; others are reset [default: no limit]' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -l allow -d 'Accept these networks only; others are reset. @FILE: one a line [default: all]' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -l deny -d 'Reset these networks, even if they are allowed. @FILE: one a line [default: none]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l grace -d 'How long open connections may go on after SIGTERM' -r -f
-complete -c astream -n "__fish_astream_using_subcommand listen" -l forward -d 'Relay each connection to ADDRESS, HOST:PORT or unix:PATH, until stopped' -r -f -a "(__fish_astream_addresses)"
-complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-proxy-protocol -d 'Send ADDRESS a header of the PROXY protocol first, with the client\'s addresses' -r -f -a "v1\t''
+complete -c astream -n "__fish_astream_using_subcommand listen" -l forward -d 'Relay to ADDRESS, HOST:PORT or unix:PATH' -r -f -a "(__fish_astream_addresses)"
+complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-proxy-protocol -d 'Send ADDRESS a header of the PROXY protocol first, with the client\'s addresses [default: none]' -r -f -a "v1\t''
 v2\t''"
-complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-starttls -d 'Speak TLS to ADDRESS once it agreed, asked in the protocol PROTO' -r -f -a "smtp\t''
+complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-starttls -d 'Speak TLS to ADDRESS once it agreed, asked in the protocol PROTO [default: none]' -r -f -a "smtp\t''
 lmtp\t''
 imap\t''
 pop3\t''
@@ -114,34 +115,34 @@ postgres\t''
 mysql\t''
 ldap\t''
 sieve\t''"
-complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-cacert -d 'Trust the certificates in FILE there, not the system\'s' -r -F
-complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-servername -d 'The name to ask for and to verify there' -r -f -a "(__fish_print_hostnames)"
-complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-pin -d 'Trust this key alone there: sha256//BASE64' -r -f
-complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-cert -d 'Our certificate there, if asked for one (PEM)' -r -F
-complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-key -d 'Its key (PEM), if not in the same file' -r -F
-complete -c astream -n "__fish_astream_using_subcommand listen" -s w -l timeout -d 'Limit of each set-up, handshake included; 0: no limit [default: 30s]' -r -f
-complete -c astream -n "__fish_astream_using_subcommand listen" -l proxy-cacert -d 'Trust the certificates in FILE for an https:// proxy, in place of those for the target; may be repeated' -r -F
-complete -c astream -n "__fish_astream_using_subcommand listen" -s i -l idle-timeout -d 'Limit of a time in which nothing moves (status 5); 0: no limit' -r -f
-complete -c astream -n "__fish_astream_using_subcommand listen" -l max-time -d 'Limit of the whole of a connection, from when it stands (status 5); 0: no limit' -r -f
-complete -c astream -n "__fish_astream_using_subcommand listen" -l limit-rate -d 'Bytes a second, each way and for each connection: 500K, 1.5M; 0: no limit' -r -f
-complete -c astream -n "__fish_astream_using_subcommand listen" -l dump -d 'Append each chunk that moves to FILE in hexadecimal and text; `-` is stderr' -r -F
-complete -c astream -n "__fish_astream_using_subcommand listen" -l size -d 'How many bytes stdin will give, for --progress: 500K, 1.5G (1024); by default the length of the file that stdin is' -r -f
-complete -c astream -n "__fish_astream_using_subcommand listen" -l cert -d 'Our certificate and chain (PEM), and its key unless --key has it' -r -F
-complete -c astream -n "__fish_astream_using_subcommand listen" -l key -d 'Its key (PEM), if not in the same file; without --cert our own key, made if FILE is not there' -r -F
-complete -c astream -n "__fish_astream_using_subcommand listen" -l cacert -d 'Demand a client certificate issued under FILE; may be repeated' -r -F
-complete -c astream -n "__fish_astream_using_subcommand listen" -l crl -d 'Refuse what a revocation list in FILE names (PEM); a client must have one of its issuer; may be repeated' -r -F
-complete -c astream -n "__fish_astream_using_subcommand listen" -l alpn -d 'Application protocols, the best first; one must be agreed on (ALPN): h2,http/1.1; may be repeated' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-cacert -d 'Trust the certificates in FILE there; may be repeated [default: the system\'s]' -r -F
+complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-servername -d 'The name to ask for and to verify there [default: the host of ADDRESS]' -r -f -a "(__fish_print_hostnames)"
+complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-pin -d 'Trust this key alone there: sha256//BASE64; may be repeated [default: none]' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-cert -d 'Our certificate there, if asked for one (PEM) [default: none]' -r -F
+complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-key -d 'Its key (PEM) [default: in the file of --forward-cert]' -r -F
+complete -c astream -n "__fish_astream_using_subcommand listen" -s w -l timeout -d 'Limit of each set-up: status 5 [default: 30s]' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -l proxy-cacert -d 'Trust the certificates in FILE for an https:// proxy; may be repeated [default: those for the target]' -r -F
+complete -c astream -n "__fish_astream_using_subcommand listen" -s i -l idle-timeout -d 'Limit of silence: status 5 [default: none]' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -l max-time -d 'Limit of the whole of a connection, from when it stands: status 5; 0: no limit [default: none]' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -l limit-rate -d 'Limit of what goes each way, for each connection; 0: no limit [default: none]' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -l dump -d 'Append each chunk that moves to FILE in hexadecimal and text; `-` is stderr [default: none]' -r -F
+complete -c astream -n "__fish_astream_using_subcommand listen" -l size -d 'How many bytes stdin will give, for --progress [default: the length of the file that stdin is]' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -l cert -d 'Our certificate and chain (PEM) [default: see --tls]' -r -F
+complete -c astream -n "__fish_astream_using_subcommand listen" -l key -d 'Its key (PEM); without --cert our own key, made if FILE is not there [default: in the file of --cert]' -r -F
+complete -c astream -n "__fish_astream_using_subcommand listen" -l cacert -d 'Demand a client certificate issued under FILE [default: none]' -r -F
+complete -c astream -n "__fish_astream_using_subcommand listen" -l crl -d 'Refuse what a revocation list in FILE names (PEM); a client must have one of its issuer; may be repeated [default: none]' -r -F
+complete -c astream -n "__fish_astream_using_subcommand listen" -l alpn -d 'Application protocols, the best first; one must be agreed on (ALPN): h2,http/1.1; may be repeated [default: none]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l tls-min -d 'Lowest TLS version' -r -f -a "1.2\t''
 1.3\t''"
 complete -c astream -n "__fish_astream_using_subcommand listen" -l tls-max -d 'Highest TLS version' -r -f -a "1.2\t''
 1.3\t''"
-complete -c astream -n "__fish_astream_using_subcommand listen" -l retry-for -d 'Try again for TIME what may pass: a name, a port, a handshake; 0: no limit' -r -f
-complete -c astream -n "__fish_astream_using_subcommand listen" -s s -l source -d 'Connect from ADDR, ADDR:PORT, :PORT or %INTERFACE' -r -f
-complete -c astream -n "__fish_astream_using_subcommand listen" -s x -l proxy -d 'Go through a proxy: socks5://HOST:PORT, http://HOST:PORT, ...' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -l retry-for -d 'Try again for TIME what may pass: a name, a port, a handshake; 0: no limit [default: one try]' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -s s -l source -d 'Connect from ADDR, ADDR:PORT, :PORT or %INTERFACE [default: what the system chooses]' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -s x -l proxy -d 'Go through a proxy: socks5://HOST:PORT, http://…, or env' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -s 4 -l ipv4 -d 'IPv4 only'
 complete -c astream -n "__fish_astream_using_subcommand listen" -s 6 -l ipv6 -d 'IPv6 only'
-complete -c astream -n "__fish_astream_using_subcommand listen" -s u -l udp -d 'Receive datagrams: UDP, or a Unix socket of that type'
-complete -c astream -n "__fish_astream_using_subcommand listen" -s k -l keep-open -d 'Serve until stopped: stdin to all clients, all to stdout'
+complete -c astream -n "__fish_astream_using_subcommand listen" -s u -l udp -d 'Serve datagrams: UDP, or a Unix socket of that type'
+complete -c astream -n "__fish_astream_using_subcommand listen" -s k -l keep-open -d 'Serve all clients, until stopped: stdin to all'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l once -d 'Serve one connection, also with a handler such as --echo'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l echo -d 'Send everything back, until stopped'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l reuse-port -d 'Share the port with other listeners that give this option'
@@ -153,6 +154,7 @@ complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-insec
 complete -c astream -n "__fish_astream_using_subcommand listen" -s n -l numeric -d 'No name look-ups'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l mptcp -d 'Multipath TCP, with a peer that has it too'
 complete -c astream -n "__fish_astream_using_subcommand listen" -s C -l crlf -d 'Send CRLF for LF; a CRLF stays one'
+complete -c astream -n "__fish_astream_using_subcommand listen" -l raw -d 'On a terminal, print what is received as it comes, control characters included'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l send-only -d 'Send only; what the peer sends is dropped'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l recv-only -d 'Receive only; stdin is not read'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l no-shutdown -d 'Send our end only after the peer\'s: the default with --starttls, and where stdin is closed'
@@ -160,11 +162,11 @@ complete -c astream -n "__fish_astream_using_subcommand listen" -l shutdown -d '
 complete -c astream -n "__fish_astream_using_subcommand listen" -l exit-on-close -d 'Leave when the peer closes, as from a terminal'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l sha256 -d 'Print the SHA-256 of what was sent and of what was received at the end of each connection'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l progress -d 'Show on stderr how much has moved, how fast, and how long the rest takes if the size of stdin is known'
-complete -c astream -n "__fish_astream_using_subcommand listen" -s v -l verbose -d 'Print addresses, TLS details and totals; -vv prints more'
+complete -c astream -n "__fish_astream_using_subcommand listen" -s v -l verbose -d 'Print addresses, TLS details and totals; -vv: more'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l quiet -d 'Errors only'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l json -d 'Print everything as JSON, one object a line (docs/json.md)'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l log-time -d 'Begin each line on stderr with the time, in UTC (JSON has it anyway)'
-complete -c astream -n "__fish_astream_using_subcommand listen" -l tls -d 'Speak TLS; without --cert with a key of our own, whose pin is printed'
+complete -c astream -n "__fish_astream_using_subcommand listen" -l tls -d 'Speak TLS; without --cert by a fresh key and its pin'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l ignore-unexpected-eof -d 'Accept an end without close_notify'
 complete -c astream -n "__fish_astream_using_subcommand listen" -s h -l help -d 'Print help (see more with \'--help\')'
 

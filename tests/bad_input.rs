@@ -16,7 +16,6 @@ fn invalid_usage_is_status_2_and_named() {
         (&["connect", "*", "1"], &["'*'", "listen"]),
         (&["connect", "unix:"], &["unix:PATH"]),
         (&["connect"], &["HOST", "--help"]),
-        (&[], &["connect or listen"]),
         (&["converse"], &["converse", "--help"]),
         (&["connect", "h", "1", "--inscure"], &["--inscure", "--insecure"]),
         (&["connect", "h", "1", "-4", "-6"], &["--ipv4", "--ipv6"]),

@@ -86,9 +86,8 @@ fn no_advice_is_given_where_none_is_known() {
         "connect localhost 80 --verify=no",
         "connect localhost 99999",
         "listen",
-        "",
     ] {
-        let said = astream(typed.split(' ').filter(|word| !word.is_empty())).run().status(2).stdout(b"");
+        let said = astream(typed.split(' ')).run().status(2).stdout(b"");
         assert!(!said.stderr.contains("write: astream"), "{}", said.description());
         assert!(!said.stderr.contains("similar"), "{}", said.description());
     }
@@ -113,6 +112,34 @@ fn help_is_a_word_too() {
         astream(words.split(' ')).run().status(0).stdout(&help).silent();
     }
     astream(["help", "frob"]).run().status(2).says(&["'frob' is not a command"]);
+}
+
+#[test]
+fn without_a_word_a_short_usage_is_an_error() {
+    let said = astream([""; 0]).run().status(2).stdout(b"").stderr;
+    assert!(said.starts_with("astream: the command is missing") && said.lines().count() < 6, "{said}");
+    for usage in ["astream connect HOST PORT", "astream listen HOST PORT", "astream help"] {
+        assert!(said.contains(usage), "{said}");
+    }
+}
+
+#[test]
+fn a_flag_that_is_nearly_right_is_answered_with_the_right_one() {
+    for (typed, meant) in [
+        ("connect h 1 --timout 3", "--timeout"),
+        ("connect h 1 --verbos", "--verbose"),
+        ("connect h 1 --insecur", "--insecure"),
+        ("connect h 1 -k", "'-k' is an option of astream listen only"),
+        ("connect h 1 --max-conns 3", "option of astream listen only"),
+        ("listen h 1 -z", "'-z' is an option of astream connect only"),
+        ("connect h 443 --tls --ca-cert f", "--cacert"),
+        ("listen h 1 --ehco", "--echo"),
+        ("listen h 1 --foward h:2", "--forward"),
+        ("listen h 1 --max-connections 3", "--max-conns"),
+        ("listen h 1 --keepopen", "--keep-open"),
+    ] {
+        astream(typed.split(' ')).run().status(2).says(&[meant]);
+    }
 }
 
 #[test]

@@ -17,6 +17,8 @@ pub(super) struct Limits {
     pub(super) rate: Option<u64>,
     /// Whether all bytes go through the streams, also where the kernel could move them.
     pub(super) by_streams: bool,
+    /// Whether bytes are counted as soon as they move.
+    pub(super) prompt: bool,
     /// What sees the bytes.
     pub(super) observers: Observers,
 }
@@ -30,6 +32,7 @@ impl Default for Limits {
             whole: None,
             rate: None,
             by_streams: false,
+            prompt: false,
             observers: Observers::default(),
         }
     }
@@ -72,6 +75,13 @@ macro_rules! limit_setters {
         /// idle. All bytes go through the streams.
         pub fn limit_rate(mut self, bytes: impl Into<Option<u64>>) -> Self {
             self.limits.rate = bytes.into().filter(|bytes| *bytes > 0);
+            self
+        }
+
+        /// Counts bytes as soon as the system takes them, for a progress that is shown. Otherwise a call that moves much is
+        /// counted when it returns, which takes seconds where the network is slow.
+        pub fn count_promptly(mut self, yes: bool) -> Self {
+            self.limits.prompt = yes;
             self
         }
 

@@ -87,7 +87,7 @@ impl Link {
         Self {
             peer,
             local,
-            traffic: Traffic::until(limits.idle, Deadline::after(limits.whole)),
+            traffic: Traffic::until(limits.idle, Deadline::after(limits.whole), limits.prompt),
             pace: Pace::new(limits.rate),
             taps: Taps::default(),
             number: None,

@@ -42,15 +42,16 @@ struct Counters {
     idle: IdleClock,
     /// Of the whole connection.
     end: Deadline,
+    is_prompt: bool,
 }
 
 impl Traffic {
     pub(crate) fn new(idle: Option<Duration>) -> Self {
-        Self::until(idle, Deadline::after(None))
+        Self::until(idle, Deadline::after(None), false)
     }
 
-    /// Of a connection that is over at `end`.
-    pub(crate) fn until(idle: Option<Duration>, end: Deadline) -> Self {
+    /// Of a connection that is over at `end`, counted as soon as bytes move if it is to be prompt.
+    pub(crate) fn until(idle: Option<Duration>, end: Deadline, is_prompt: bool) -> Self {
         Self(Arc::new(Counters {
             sent: AtomicU64::new(0),
             received: AtomicU64::new(0),
@@ -60,6 +61,7 @@ impl Traffic {
             is_uncounted: AtomicBool::new(false),
             idle: IdleClock::new(idle),
             end,
+            is_prompt,
         }))
     }
 
@@ -128,6 +130,11 @@ impl Traffic {
     /// The peer's end was received.
     pub(crate) fn peers_end(&self) {
         self.0.answering.peers_end();
+    }
+
+    /// Whether no call may move much before it is counted.
+    pub(crate) fn is_prompt(&self) -> bool {
+        self.0.is_prompt || self.has_limit()
     }
 
     /// Whether there is an idle timeout.

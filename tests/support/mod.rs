@@ -110,11 +110,20 @@ impl Program {
         self
     }
 
+    pub fn stderr(mut self, stderr: impl Into<Stdio>) -> Self {
+        self.command.stderr(stderr);
+        self
+    }
+
     pub fn start(mut self) -> Running {
         let line = format!("{:?}", self.command);
         let mut child = self.command.spawn().unwrap_or_else(|error| panic!("{line}: {error}"));
         let stdout = child.stdout.take().map(Collected::new);
-        let stderr = Collected::new(child.stderr.take().expect("stderr is piped"));
+        let stderr: Box<dyn Read + Send> = match child.stderr.take() {
+            Some(pipe) => Box::new(pipe),
+            None => Box::new(std::io::empty()),
+        };
+        let stderr = Collected::new(stderr);
         let mut stdin = child.stdin.take();
         if let Some(input) = self.input {
             let mut pipe = stdin.take().expect("stdin is a pipe");

@@ -38,24 +38,27 @@ pub async fn run(args: &Connect) -> anyhow::Result<Ending> {
     let is_command = command.is_some();
     let start = Instant::now();
     let (reader, writer) = open_connection(&endpoint, &options).await?;
-    let connection =
-        Connection::connected(reader.peer_addr().clone(), reader.local_addr(), reader.tls(), start);
+    let mut connection = Connection::connected(&reader, start);
+    report::greet(&format!("connected to {}", connection.peer()));
     if let Some(tls) = reader.tls().filter(|_| args.tls.insecure) {
         report::unverified(tls);
     }
     let (traffic, is_tls) = (reader.traffic(), reader.tls().is_some());
-    let outcome = match command {
-        Some(command) => {
-            let mut signals = Signals::new()?;
-            tokio::select! {
-                outcome = boxed(|| command.handle(reader, writer)) => outcome,
-                // The command is ended with its handler.
-                signal = signals.next() => return Ok(signal),
-            }
+    let mut signals = (is_command || report::has_last_word()).then(Signals::new).transpose()?;
+    // A signal must find this task awake.
+    let may_block = signals.is_none();
+    let handling = async {
+        match command {
+            Some(command) => boxed(|| command.handle(reader, writer)).await,
+            None => Stdio::new(exchange(args)).may_block(may_block).handle(reader, writer).await,
         }
-        None => Stdio::new(exchange(args)).may_block(true).handle(reader, writer).await,
     };
-    let Outcome { result, status, .. } = outcome;
+    let Outcome { result, status, .. } = tokio::select! {
+        biased;
+        outcome = handling => outcome,
+        // What is dropped here aborts the connection, ends the command, and reports the totals.
+        signal = Signals::next_of(&mut signals) => return Ok(signal),
+    };
     let totals = traffic.totals();
     connection.closed(totals, None, result.as_ref().err());
     if !is_tls && totals.is_tls_alert {

@@ -21,20 +21,22 @@ pub async fn connect(args: &Connect, endpoint: &Endpoint) -> anyhow::Result<Endi
     let command = args.command.command()?;
     let options = options(args).idle_timeout(args.exchange.idle_timeout());
     let session = open_datagrams(endpoint, &options).await?;
-    let connection = Connection::connected(session.peer_addr(), &session.local_addr(), None, Instant::now());
-    let mut report = Report::new(connection, &session);
-    let Outcome { result, status, is_reported, .. } = match command {
-        Some(command) => {
-            let mut signals = Signals::new()?;
-            tokio::select! {
-                outcome = command.handle_datagrams(session) => outcome,
-                // The command is ended with its handler.
-                signal = signals.next() => return Ok(signal),
-            }
+    let traffic = session.traffic();
+    let (peer, local) = (session.peer_addr(), session.local_addr());
+    let mut connection = Connection::begun(peer, &local, traffic.clone(), Instant::now());
+    let mut signals = (command.is_some() || report::has_last_word()).then(Signals::new).transpose()?;
+    let handling = async {
+        match command {
+            Some(command) => command.handle_datagrams(session).await,
+            None => Stdio::new(args.exchange.of_datagrams()).handle_datagrams(session).await,
         }
-        None => Stdio::new(args.exchange.of_datagrams()).handle_datagrams(session).await,
     };
-    report.end(None, result.as_ref().err());
+    let Outcome { result, status, is_reported, .. } = tokio::select! {
+        outcome = handling => outcome,
+        // What is dropped here ends the command, and reports the totals.
+        signal = Signals::next_of(&mut signals) => return Ok(signal),
+    };
+    connection.closed(traffic.totals(), None, result.as_ref().err());
     match result {
         // One line is enough for a person. A program finds the error in its own event.
         Err(error) if is_reported && !args.report.json => Ok(Ending::Status(report::status(&error))),

@@ -43,8 +43,8 @@ fn run(command: &Command) -> anyhow::Result<Ending> {
     descriptors::check()?;
     stdout::restore()?;
     match command {
-        Command::Connect(args) => observe::start(&args.observe)?,
-        Command::Listen(args) => observe::start(&args.observe)?,
+        Command::Connect(args) => observe::start(&args.observe, args.report)?,
+        Command::Listen(args) => observe::start(&args.observe, args.report)?,
     }
     let running = match command {
         Command::Connect(args) => boxed(|| connect::run(args)),

@@ -44,6 +44,14 @@ impl Signals {
         Ok(Self { arrivals, last, has_terminal: is_terminal_there() })
     }
 
+    /// Waits for the next one, for ever where signals are left to the system. May be cancelled.
+    pub async fn next_of(signals: &mut Option<Self>) -> Ending {
+        match signals {
+            Some(signals) => signals.next().await,
+            None => pending().await,
+        }
+    }
+
     /// Waits for the next one. May be cancelled.
     pub async fn next(&mut self) -> Ending {
         match self.arrivals.read_u8().await {

@@ -55,7 +55,7 @@ impl BrokerStdio {
             self.spawn(say(input, Arc::clone(hub), number));
         }
         if let Some(feed) = feed {
-            self.spawn(print(feed));
+            self.spawn(print(feed, self.exchange.output()));
         }
     }
 
@@ -98,9 +98,8 @@ async fn say(mut input: Input, hub: Arc<Hub>, number: Option<u64>) -> Result<(),
 }
 
 /// Writes what is said to stdout.
-async fn print(mut feed: Feed) -> Result<(), Error> {
+async fn print(mut feed: Feed, mut output: Output) -> Result<(), Error> {
     let write_error = |cause| local("write to stdout", cause);
-    let mut output = Output::stdout();
     while let Some(chunk) = feed.next().await {
         output.write_all(&chunk).await.map_err(write_error)?;
         if feed.is_consumed() {

@@ -33,7 +33,7 @@ const HEAD_START: Duration = Duration::from_millis(250);
 impl DatagramHandler for Stdio {
     async fn handle_datagrams(&self, session: Datagrams) -> Outcome {
         let gone = reader_gone(self.exchange.receive);
-        let output = if self.exchange.receive { Output::stdout() } else { Output::nowhere() };
+        let output = self.exchange.output();
         let mut receiving =
             Receiving { session: &session, output, is_answered: false, refused: None, is_reported: false };
         let result = tokio::select! {
@@ -119,7 +119,7 @@ async fn write_all(output: &mut Output, messages: &[Bytes], session: &Datagrams)
     let traffic = session.traffic();
     traffic.wait(Wait::ForOutput, true);
     for message in messages {
-        output.write_all(message).await.map_err(write_error)?;
+        output.write_text(message).await.map_err(write_error)?;
     }
     output.flush().await.map_err(write_error)?;
     traffic.wait(Wait::ForOutput, false);
@@ -147,7 +147,7 @@ impl LastSenderStdio {
     /// # Errors
     /// [`Error::Local`] if no thread can be started for stdout.
     pub fn new(exchange: Exchange) -> Result<Self, Error> {
-        let output = Output::for_several(exchange.receive)?;
+        let output = exchange.outputs()?;
         let (last, failed) = (Arc::default(), Arc::default());
         Ok(Self { exchange, last, reading: Once::new(), failed, output })
     }

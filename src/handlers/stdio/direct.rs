@@ -25,8 +25,8 @@ pub(super) async fn exchange(
 ) -> Result<(), Error> {
     let traffic = reader.traffic();
     let socket = Arc::new(into_blocking(reader, writer)?);
-    if traffic.has_limit() {
-        // A blocking call moves much before it returns. If this is refused, the idle timeout sees less.
+    if traffic.is_prompt() {
+        // A blocking call moves much before it returns. If this is refused, the idle timeout and the counters see less.
         let _ = socket.set_nonblocking();
     }
     // While this task is blocked, no time passes for it.

@@ -7,6 +7,7 @@ mod direct;
 mod input;
 mod output;
 mod shared;
+mod visible;
 
 use std::io::{self, IsTerminal};
 use std::time::Duration;
@@ -17,7 +18,7 @@ pub use input::stdin_is_null;
 pub use shared::SharedStdio;
 
 use input::Input;
-use output::{Output, reader_gone};
+use output::{Output, Outputs, reader_gone};
 
 use super::{Handler, Outcome, Use};
 use crate::error::Error;
@@ -34,6 +35,7 @@ pub struct Exchange {
     half_close: bool,
     exit_on_close: bool,
     crlf: bool,
+    raw: bool,
     quiet_time: Option<Duration>,
 }
 
@@ -48,6 +50,7 @@ impl Default for Exchange {
             half_close: true,
             exit_on_close: false,
             crlf: false,
+            raw: false,
             quiet_time: Some(QUIET),
         }
     }
@@ -89,11 +92,34 @@ impl Exchange {
         self
     }
 
+    /// Writes what is received byte for byte, also to a terminal. By default a terminal is not given what it would act
+    /// upon: control characters but tab, line feed and carriage return, and characters that change the direction of
+    /// writing, are shown as escapes (`\u{1b}`), and so are bytes that are not UTF-8 (`\xff`). A stdout that is no terminal
+    /// always gets every byte as it came.
+    pub fn raw(mut self, yes: bool) -> Self {
+        self.raw = yes;
+        self
+    }
+
     /// Of datagrams, which have no end: how long nothing comes after the end of stdin until that is all; 1 s by
     /// default. With `None` it never is.
     pub fn quiet_time(mut self, time: impl Into<Option<Duration>>) -> Self {
         self.quiet_time = time.into();
         self
+    }
+
+    /// Whether what is received is text for a terminal.
+    fn is_visible(&self) -> bool {
+        self.receive && !self.raw && io::stdout().is_terminal()
+    }
+
+    fn output(&self) -> Output {
+        if self.receive { Output::stdout(self.is_visible()) } else { Output::nowhere() }
+    }
+
+    /// Outputs for several peers.
+    fn outputs(&self) -> Result<Outputs, Error> {
+        if self.receive { Output::for_several(self.is_visible()) } else { Ok(Box::new(Output::nowhere)) }
     }
 
     fn plan(&self) -> Plan {
@@ -136,12 +162,13 @@ impl Handler for Stdio {
         let (plan, traffic) = (self.exchange.plan(), reader.traffic());
         // If only sending matters, a silent peer is not idle.
         traffic.wait(Wait::ForNothing, !self.exchange.receive);
-        if !self.exchange.crlf && can_block(&reader, &writer) {
+        let is_changed = self.exchange.crlf || self.exchange.is_visible();
+        if !is_changed && can_block(&reader, &writer) {
             return direct::exchange(&self.exchange, plan, self.may_block, reader, writer).await.into();
         }
         let guard = writer.abort_guard();
         let mut input = if self.exchange.send { Input::stdin(self.exchange.crlf) } else { Input::nothing() };
-        let mut output = if self.exchange.receive { Output::stdout() } else { Output::nowhere() };
+        let mut output = self.exchange.output();
         let (gone, lost) = (reader_gone(self.exchange.receive), writer.lost());
         let relayed =
             relay((&mut input, &mut output, gone), (&mut reader, &mut writer, lost), plan, &traffic).await;

@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
-use tokio::io::AsyncWrite;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use super::no_thread;
+use super::visible::Visible;
 use crate::error::Error;
 use crate::relay::Fault;
 use crate::transport::Watched;
@@ -34,6 +35,8 @@ const FAREWELL: Duration = Duration::from_millis(500);
 pub(crate) struct Output {
     sink: Sink,
     is_shared: bool,
+    /// The text that is written, where stdout is a terminal: each peer has one of its own.
+    text: Option<Visible>,
     spare: Vec<Vec<u8>>,
     on_the_way: usize,
     report: Report,
@@ -57,27 +60,44 @@ type Work = (Vec<u8>, Report);
 type Report = mpsc::UnboundedSender<Result<Vec<u8>, Errno>>;
 
 impl Output {
-    pub(crate) fn stdout() -> Self {
-        Self::to(Sink::Stdout, false)
+    /// As text for a terminal if `is_visible`, otherwise byte for byte.
+    pub(crate) fn stdout(is_visible: bool) -> Self {
+        Self::to(Sink::Stdout, false, is_visible)
     }
 
     /// An output that drops what it is given.
     pub(crate) fn nowhere() -> Self {
-        Self::to(Sink::Nowhere, false)
+        Self::to(Sink::Nowhere, false, false)
     }
 
-    /// Outputs that all write to stdout, each chunk as a whole, or that drop what they are given.
-    pub(super) fn for_several(is_wanted: bool) -> Result<Outputs, Error> {
-        if !is_wanted {
-            return Ok(Box::new(Self::nowhere));
-        }
+    /// Outputs that all write to stdout, each chunk as a whole.
+    pub(super) fn for_several(is_visible: bool) -> Result<Outputs, Error> {
         let work = start()?;
-        Ok(Box::new(move || Self::to(Sink::Thread(work.clone()), true)))
+        Ok(Box::new(move || Self::to(Sink::Thread(work.clone()), true, is_visible)))
     }
 
-    fn to(sink: Sink, is_shared: bool) -> Self {
+    fn to(sink: Sink, is_shared: bool, is_visible: bool) -> Self {
         let (report, done) = mpsc::unbounded_channel();
-        Self { sink, is_shared, spare: Vec::new(), on_the_way: 0, report, done }
+        let text = is_visible.then(Visible::default);
+        Self { sink, is_shared, text, spare: Vec::new(), on_the_way: 0, report, done }
+    }
+
+    /// Writes `data` as a text of its own.
+    pub(super) async fn write_text(&mut self, data: &[u8]) -> io::Result<()> {
+        self.write_all(data).await?;
+        self.end_text()
+    }
+
+    /// Writes what the text has begun and does not complete.
+    fn end_text(&mut self) -> io::Result<()> {
+        let (Some(text), Sink::Thread(work)) = (&mut self.text, &self.sink) else { return Ok(()) };
+        let mut rest = Vec::new();
+        text.end(&mut rest);
+        if !rest.is_empty() {
+            work.send((rest, self.report.clone())).map_err(|_| thread_failed())?;
+            self.on_the_way += 1;
+        }
+        Ok(())
     }
 
     /// Waits for one chunk to be written.
@@ -106,6 +126,10 @@ fn start() -> Result<thread_channel::Sender<Work>, Error> {
     });
     started.map_err(no_thread)?;
     Ok(work)
+}
+
+fn thread_failed() -> io::Error {
+    io::Error::other("the thread that writes it failed")
 }
 
 /// Closes stdout, so that the process that reads it sees the end. Its number leads to a pipe that cannot be written
@@ -140,7 +164,7 @@ impl AsyncWrite for Output {
         if matches!(output.sink, Sink::Stdout) {
             output.sink = Sink::Thread(start()?);
         }
-        while output.on_the_way == CHUNKS {
+        while output.on_the_way >= CHUNKS {
             ready!(output.poll_done(cx))?;
         }
         match &output.sink {
@@ -148,12 +172,14 @@ impl AsyncWrite for Output {
             Sink::Thread(work) => {
                 let mut chunk = output.spare.pop().unwrap_or_default();
                 chunk.clear();
-                chunk.extend_from_slice(&data[..data.len().min(CHUNK)]);
-                let n = chunk.len();
-                work.send((chunk, output.report.clone()))
-                    .map_err(|_| io::Error::other("the thread that writes it failed"))?;
+                let data = &data[..data.len().min(CHUNK)];
+                match &mut output.text {
+                    Some(text) => text.show(data, &mut chunk),
+                    None => chunk.extend_from_slice(data),
+                }
+                work.send((chunk, output.report.clone())).map_err(|_| thread_failed())?;
                 output.on_the_way += 1;
-                Poll::Ready(Ok(n))
+                Poll::Ready(Ok(data.len()))
             }
             Sink::Stdout | Sink::Closed => Poll::Ready(Err(ErrorKind::BrokenPipe.into())),
         }
@@ -168,6 +194,7 @@ impl AsyncWrite for Output {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.end_text()?;
         ready!(self.as_mut().poll_flush(cx))?;
         if !self.is_shared && matches!(self.sink, Sink::Stdout | Sink::Thread(_)) {
             self.sink = Sink::Closed;

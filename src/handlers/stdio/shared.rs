@@ -4,7 +4,7 @@ use std::future::pending;
 use std::sync::{Arc, Once};
 
 use super::output::Outputs;
-use super::{Exchange, Input, Output, error};
+use super::{Exchange, Input, error};
 use crate::error::Error;
 use crate::handlers::hub::Hub;
 use crate::handlers::{Handler, Outcome};
@@ -27,7 +27,7 @@ impl SharedStdio {
     /// # Errors
     /// [`Error::Local`] if no thread can be started for stdout.
     pub fn new(exchange: Exchange) -> Result<Self, Error> {
-        let output = Output::for_several(exchange.receive)?;
+        let output = exchange.outputs()?;
         Ok(Self { exchange, hub: Arc::default(), reading: Once::new(), output })
     }
 

@@ -13,13 +13,13 @@ pub struct Address {
     #[arg(value_name = "HOST", value_hint = ValueHint::Hostname)]
     host: OsString,
     /// 0 to 65535, or a service name
-    #[arg(value_name = "PORT", value_hint = ValueHint::Other)]
+    #[arg(value_name = "PORT", hide_short_help = true, value_hint = ValueHint::Other)]
     port: Option<String>,
     /// IPv4 only
-    #[arg(short = '4', long = "ipv4", conflicts_with = "v6")]
+    #[arg(short = '4', long = "ipv4", hide_short_help = true, conflicts_with = "v6")]
     v4: bool,
     /// IPv6 only
-    #[arg(short = '6', long = "ipv6")]
+    #[arg(short = '6', long = "ipv6", hide_short_help = true)]
     v6: bool,
 }
 

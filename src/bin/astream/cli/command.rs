@@ -9,9 +9,12 @@ use clap::{Args, ValueHint};
 use super::exchange;
 
 #[derive(Debug, Default, Args)]
+#[command(next_help_heading = None::<&str>)]
 pub struct CommandLine {
-    /// A command to run, without a shell, with the connection as its stdin and stdout
-    #[arg(last = true, value_name = "CMD", hide_short_help = true, value_hint = ValueHint::CommandWithArguments,
+    /// A command to run, with the connection as its stdin and stdout
+    ///
+    /// There is no shell in between: each word is one argument.
+    #[arg(last = true, value_name = "CMD", value_hint = ValueHint::CommandWithArguments,
           conflicts_with_all = exchange::OPTIONS)]
     command: Vec<OsString>,
 }

@@ -18,7 +18,7 @@ pub struct ConnectDatagrams {
 
 #[derive(Debug, Args)]
 pub struct ListenDatagrams {
-    /// Receive datagrams: UDP, or a Unix socket of that type
+    /// Serve datagrams: UDP, or a Unix socket of that type
     #[arg(short = 'u', long, conflicts_with_all = ["proxy", "retry_for", "no_shutdown", "shutdown", "exit_on_close",
           "once"])]
     pub udp: bool,

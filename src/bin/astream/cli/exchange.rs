@@ -11,25 +11,33 @@ use super::units::{self, Limit};
 const SESSION: Duration = Duration::from_secs(60);
 
 /// The options that are about stdin and stdout, which handlers without them do not have.
-pub(super) const OPTIONS: [&str; 6] =
-    ["crlf", "send_only", "recv_only", "no_shutdown", "shutdown", "exit_on_close"];
+pub(super) const OPTIONS: [&str; 7] =
+    ["crlf", "raw", "send_only", "recv_only", "no_shutdown", "shutdown", "exit_on_close"];
 
 #[derive(Debug, Default, Args)]
+#[command(next_help_heading = None::<&str>)]
 pub struct ExchangeOptions {
     /// Send CRLF for LF; a CRLF stays one
     #[arg(short = 'C', long, hide_short_help = true)]
     crlf: bool,
-    /// Limit of a time in which nothing moves (status 5); 0: no limit
+    /// On a terminal, print what is received as it comes, control characters included
     ///
-    /// With -u it is no error after the end of stdin, but the end: 1s by default. A listener with -u ends a session after
-    /// it, 60s by default.
+    /// By default a terminal is not given what it would act upon: control characters but tab, line feed and carriage
+    /// return, and characters that change the direction of writing, are shown as escapes (\u{1b}), and so are bytes that
+    /// are not UTF-8 (\xff). What is no terminal always gets every byte as it came.
+    #[arg(long, hide_short_help = true, conflicts_with = "send_only")]
+    raw: bool,
+    /// Limit of silence: status 5 [default: none]
+    ///
+    /// It is the time in which nothing moves either way, and ends that connection only; 0: no limit. With -u it is no error after the end
+    /// of stdin, but the end [default: 1s]; a listener with -u ends a session after it [default: 60s].
     #[arg(short = 'i', long, value_name = "TIME", value_hint = ValueHint::Other, value_parser = units::limit)]
     idle_timeout: Option<Limit>,
-    /// Limit of the whole of a connection, from when it stands (status 5); 0: no limit
+    /// Limit of the whole of a connection, from when it stands: status 5; 0: no limit [default: none]
     #[arg(long, hide_short_help = true, value_name = "TIME", value_hint = ValueHint::Other, conflicts_with = "udp",
           value_parser = units::limit)]
     max_time: Option<Limit>,
-    /// Bytes a second, each way and for each connection: 500K, 1.5M; 0: no limit
+    /// Limit of what goes each way, for each connection; 0: no limit [default: none]
     #[arg(long, hide_short_help = true, value_name = "RATE", value_hint = ValueHint::Other, conflicts_with = "udp",
           value_parser = units::rate)]
     limit_rate: Option<u64>,
@@ -60,6 +68,7 @@ impl ExchangeOptions {
             .half_close(self.shutdown || (half_close && !self.no_shutdown))
             .exit_on_close(self.exit_on_close)
             .crlf(self.crlf)
+            .raw(self.raw)
     }
 
     /// Whether what the peer sends is wanted.

@@ -10,39 +10,40 @@ use clap::{ArgGroup, Args, ValueHint};
 use super::{Listen, address, tls};
 
 /// What fits a line, and the rest.
-const HELP: &str = "Relay each connection to ADDRESS, HOST:PORT or unix:PATH, until stopped";
+const HELP: &str = "Relay to ADDRESS, HOST:PORT or unix:PATH";
 const LONG_HELP: &str = "\
-Relay each connection to ADDRESS, HOST:PORT or unix:PATH, until stopped
+Relay to ADDRESS, HOST:PORT or unix:PATH [default: none]
 
-Given again, it is the next address, which is tried if those before it cannot be reached.";
+Each connection is relayed to one of its own, until stopped. Given again, it is the next address, which is tried if those before it cannot be reached.";
 
 #[derive(Args)]
+#[command(next_help_heading = "Forwarding")]
 #[command(group = ArgGroup::new("target_tls").multiple(true).args(["forward_tls", "forward_starttls"]))]
 pub struct ForwardOptions {
-    #[arg(long, help = HELP, long_help = LONG_HELP, value_name = "ADDRESS", value_hint = ValueHint::Hostname, value_parser = address::parser(),
-          conflicts_with_all = ["command", "echo", "keep_open", "send_only", "recv_only", "crlf", "no_shutdown", "shutdown",
+    #[arg(long, help_heading = "Serving", help = HELP, long_help = LONG_HELP, value_name = "ADDRESS", value_hint = ValueHint::Hostname, value_parser = address::parser(),
+          conflicts_with_all = ["command", "echo", "keep_open", "send_only", "recv_only", "crlf", "raw", "no_shutdown", "shutdown",
                                 "exit_on_close"])]
     forward: Vec<Endpoint>,
     /// Each connection begins with the next ADDRESS in turn
     #[arg(long, hide_short_help = true, requires = "forward")]
     pub balance: bool,
-    /// Send ADDRESS a header of the PROXY protocol first, with the client's addresses
+    /// Send ADDRESS a header of the PROXY protocol first, with the client's addresses [default: none]
     #[arg(long, hide_short_help = true, value_name = "VERSION", value_parser = version(), requires = "forward",
           conflicts_with = "udp")]
     pub forward_proxy_protocol: Option<ProxyProtocol>,
     /// Speak TLS to ADDRESS; chain and name are verified
     #[arg(long, hide_short_help = true, requires = "forward")]
     forward_tls: bool,
-    /// Speak TLS to ADDRESS once it agreed, asked in the protocol PROTO
+    /// Speak TLS to ADDRESS once it agreed, asked in the protocol PROTO [default: none]
     #[arg(long, hide_short_help = true, value_name = "PROTO", value_parser = tls::protocol(), requires = "forward")]
     pub forward_starttls: Option<StartTls>,
-    /// Trust the certificates in FILE there, not the system's
+    /// Trust the certificates in FILE there; may be repeated [default: the system's]
     #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "target_tls")]
     forward_cacert: Vec<PathBuf>,
-    /// The name to ask for and to verify there
+    /// The name to ask for and to verify there [default: the host of ADDRESS]
     #[arg(long, hide_short_help = true, value_name = "NAME", value_hint = ValueHint::Hostname, requires = "target_tls")]
     forward_servername: Option<String>,
-    /// Trust this key alone there: sha256//BASE64
+    /// Trust this key alone there: sha256//BASE64; may be repeated [default: none]
     #[arg(
         long,
         hide_short_help = true,
@@ -56,10 +57,10 @@ pub struct ForwardOptions {
     #[arg(long, hide_short_help = true, requires = "target_tls",
           conflicts_with_all = ["forward_cacert", "forward_pin"])]
     pub forward_insecure: bool,
-    /// Our certificate there, if asked for one (PEM)
+    /// Our certificate there, if asked for one (PEM) [default: none]
     #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "target_tls")]
     forward_cert: Option<PathBuf>,
-    /// Its key (PEM), if not in the same file
+    /// Its key (PEM) [default: in the file of --forward-cert]
     #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "forward_cert")]
     forward_key: Option<PathBuf>,
 }

@@ -69,7 +69,7 @@ fn zsh(script: &str) -> String {
 }
 
 fn fish(script: &str) -> String {
-    let address = "unix:PATH, until stopped' -r -f -a \"(__fish_";
+    let address = "Relay to ADDRESS, HOST:PORT or unix:PATH' -r -f -a \"(__fish_";
     let script =
         replaced(script, &format!("{address}print_hostnames)"), &format!("{address}astream_addresses)"));
     script
@@ -127,7 +127,6 @@ fn man_page(page: Command, command: &str, name: &str) -> Vec<u8> {
         }
         let sections = [
             &manual::ADDRESSES,
-            &manual::TIMES,
             &manual::REPEATED,
             &manual::EXIT_STATUS,
             &manual::ENVIRONMENT,

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use clap::Arg;
+
 /// A heading, and the terms below it, each with its explanation.
 pub struct Section {
     pub heading: &'static str,
@@ -17,15 +19,6 @@ pub const ADDRESSES: Section = Section {
         ("'*' PORT, :PORT", "listen: all addresses of both families; port 0 is a free port"),
         ("fd:3, fd:NAME", "listen: a socket that systemd hands over"),
         ("-", "listen: stdin is the connection, as inetd gives it"),
-    ],
-};
-
-pub const TIMES: Section = Section {
-    heading: "Times",
-    entries: &[
-        ("10, 10s", "seconds"),
-        ("250ms, 1.5m, 2h, 30d, 4w", "milliseconds, minutes, hours, days, weeks"),
-        ("0", "with -w, -i, --max-time, --first-client and --retry-for: no limit"),
     ],
 };
 
@@ -54,6 +47,7 @@ pub const ENVIRONMENT: Section = Section {
             "LISTEN_FDS, LISTEN_FDNAMES, NOTIFY_SOCKET",
             "of systemd: the sockets of fd:3, and what is notified",
         ),
+        ("NO_COLOR, TERM", "no colours on a terminal, if the one is not empty or the other is dumb"),
         ("ASTREAM_NO_SPLICE", "if set, the kernel moves no bytes by itself: to look for a fault"),
     ],
 };
@@ -137,12 +131,17 @@ pub const LISTEN_EXAMPLES: Section = Section {
     ],
 };
 
-/// The sections after the options of the program itself.
-pub const PROGRAM: &[&Section] = &[&EXAMPLES, &EXIT_STATUS];
+/// Where no word is given.
+pub const USAGE: &str = "\
+astream: the command is missing; write one of
+  astream connect HOST PORT [-- CMD ARG...]   open a connection
+  astream listen HOST PORT [-- CMD ARG...]    wait for connections
+  astream help [connect | listen]             see all options, and examples
+";
 
 /// The sections after the options of a command in its `--help`.
-pub fn sections(command: &str) -> [&'static Section; 6] {
-    [&ADDRESSES, &TIMES, &REPEATED, &EXIT_STATUS, &ENVIRONMENT, examples(command)]
+pub fn sections(command: &str) -> [&'static Section; 5] {
+    [&ADDRESSES, &REPEATED, &EXIT_STATUS, &ENVIRONMENT, examples(command)]
 }
 
 pub fn examples(command: &str) -> &'static Section {
@@ -158,18 +157,51 @@ pub fn text(sections: &[&Section]) -> String {
     sections.iter().map(|section| section.text()).collect::<Vec<_>>().join("\n\n")
 }
 
+/// What stands for a value in an option, and in which unit that is.
+const UNITS: &[(&str, &str)] = &[
+    ("TIME", "TIME is in seconds, or has a unit: 250ms, 10s, 1.5m, 2h, 30d, 4w."),
+    ("RATE", "RATE is in bytes a second, or has a unit of 1024: 500K, 1.5M, 1G."),
+    ("SIZE", "SIZE is in bytes, or has a unit of 1024: 500K, 1.5M, 1G."),
+];
+
+/// The option with the unit of its value in its long help.
+pub fn with_unit(arg: Arg) -> Arg {
+    let value = arg.get_value_names().and_then(|names| names.first()).map(ToString::to_string);
+    let value = value.unwrap_or_default();
+    let unit = UNITS.iter().find(|(name, _)| value.split('|').any(|part| part == *name));
+    let help = arg.get_long_help().or(arg.get_help()).map(ToString::to_string);
+    match (unit, help) {
+        (Some((_, unit)), Some(help)) => arg.long_help(format!("{help}\n\n{unit}")),
+        _ => arg,
+    }
+}
+
 /// Terms up to this length share a line with their explanation.
 const WIDEST: usize = 34;
 
+/// How wide a text is.
+pub const WIDTH: usize = 80;
+
 impl Section {
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         let widest = self.entries.iter().map(|(term, _)| term.len()).max().unwrap_or_default();
         let mut text = format!("{}:", self.heading);
         for (term, explanation) in self.entries {
-            let _ = match widest {
-                0..=WIDEST => write!(text, "\n  {term:widest$}  {explanation}"),
-                _ => write!(text, "\n  {term}\n      {explanation}"),
+            let (begin, indent) = match widest {
+                0..=WIDEST => (format!("  {term:widest$} "), widest + 3),
+                _ => (format!("  {term}\n     "), 5),
             };
+            let _ = write!(text, "\n{begin}");
+            let mut column = indent;
+            for word in explanation.split(' ') {
+                let length = 1 + word.chars().count();
+                if column + length > WIDTH {
+                    let _ = write!(text, "\n{:indent$}", "");
+                    column = indent;
+                }
+                let _ = write!(text, " {word}");
+                column += length;
+            }
         }
         text
     }

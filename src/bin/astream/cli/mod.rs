@@ -17,6 +17,8 @@ mod proxy;
 mod reach;
 mod report;
 mod serve;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod units;
 mod usage;
@@ -57,9 +59,9 @@ pub enum Command {
     Listen(Listen),
 }
 
-/// Open a connection: stdin to the peer, the peer to stdout, or a command
+/// Open a connection: stdin to the peer, the peer to stdout
 ///
-/// The end of stdin is passed on and receiving goes on to the peer's end. Every address of a name
+/// With -- CMD, a command takes the place of stdin and stdout. The end of stdin is passed on and receiving goes on to the peer's end. Every address of a name
 /// is tried, a new one each 250 ms. Status 0 means that all of stdin was handed over and that the
 /// peer's stream ended cleanly.
 #[derive(Debug, Default, Args)]
@@ -75,7 +77,7 @@ pub struct Connect {
     /// Hand the connected socket to the process on stdout (ssh -o ProxyUseFdpass=yes), and leave
     ///
     /// stdout must be a Unix socket. No program then stands between it and the peer.
-    #[arg(long, hide_short_help = true, conflicts_with_all = probe::EXCHANGE, conflicts_with_all = ["probing", "tls", "starttls", "udp", "command"])]
+    #[arg(long, hide_short_help = true, help_heading = reach::HEADING, conflicts_with_all = probe::EXCHANGE, conflicts_with_all = ["probing", "tls", "starttls", "udp", "command"])]
     pub pass_fd: bool,
     #[command(flatten)]
     pub command: CommandLine,
@@ -95,14 +97,15 @@ impl From<Address> for Connect {
     }
 }
 
-/// Wait for connections: stdin to the peer, the peer to stdout, or a command for each
+/// Wait for connections: stdin to the peer, the peer to stdout
 ///
+/// With -- CMD, a command for each takes the place of stdin and stdout.
 /// The first line on stderr is "astream: listening on ADDRESS" with the real port. One connection
 /// is served; with -k, --echo, --discard, --broker, --forward or a command all are, until a signal comes.
 #[derive(Args)]
 #[command(mut_arg("retry_for", |arg| arg.requires("forward")), mut_arg("source", |arg| arg.requires("outward")))]
 #[command(group(ArgGroup::new("any_tls").multiple(true).args(["tls", "forward_tls", "forward_starttls"])))]
-#[command(mut_arg("proxy", |proxy| proxy.requires("forward")))]
+#[command(mut_arg("proxy", |proxy| proxy.requires("forward").hide_short_help(true)))]
 #[command(group(ArgGroup::new("handler").args(["command", "echo", "discard", "broker", "forward"])))]
 #[command(group(ArgGroup::new("outward").multiple(true).args(["forward", "udp"])))]
 pub struct Listen {
@@ -151,6 +154,8 @@ impl Listen {
 pub enum NotRun {
     /// Help or a version was asked for: this text.
     Help(String),
+    /// There is no word in the command line: this text says which there are.
+    Empty(&'static str),
     /// The command line is wrong.
     Usage(Usage),
 }
@@ -211,10 +216,13 @@ fn alone<T: Args>(words: &[OsString]) -> Option<T> {
 
 /// The definition of the program, with both commands and all texts of its help.
 fn definition() -> clap::Command {
-    let mut program = Cli::command().after_help(manual::text(manual::PROGRAM));
-    for command in ["connect", "listen"] {
-        let more = manual::text(&manual::sections(command));
-        program = program.mut_subcommand(command, |command| command.after_long_help(more));
+    let sections = [&manual::EXAMPLES, &manual::EXIT_STATUS];
+    let mut program =
+        Cli::command().after_help(manual::EXAMPLES.text()).after_long_help(manual::text(&sections));
+    for name in ["connect", "listen"] {
+        let more = manual::text(&manual::sections(name));
+        let whole = |command: clap::Command| command.mut_args(manual::with_unit).after_long_help(more);
+        program = program.mut_subcommand(name, whole);
     }
     program
 }
@@ -240,6 +248,9 @@ fn is_sound(words: &[String]) -> bool {
 }
 
 fn parse_whole(mut words: Vec<OsString>) -> Result<Command, NotRun> {
+    if words.is_empty() {
+        return Err(NotRun::Empty(manual::USAGE));
+    }
     if words.first().is_some_and(|word| word == "help") {
         words.remove(0);
         words.push("--help".into());
@@ -251,41 +262,4 @@ fn parse_whole(mut words: Vec<OsString>) -> Result<Command, NotRun> {
             NotRun::Usage(Usage { message: one_line(&error, hint.is_some()), hint, report })
         }
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_definition_is_sound() {
-        definition().debug_assert();
-    }
-
-    #[test]
-    fn short_help_fits_one_screen() {
-        for name in ["connect", "listen"] {
-            let mut program = definition();
-            let command = program.find_subcommand_mut(name).unwrap();
-            let lines = command.render_help().to_string().lines().count();
-            assert!(lines <= 24, "astream {name} -h has {lines} lines");
-        }
-    }
-
-    #[test]
-    fn without_options_a_command_line_means_the_same() {
-        for line in [
-            "connect host 1",
-            "connect host:1",
-            "connect unix:/a",
-            "connect  1",
-            "connect host -1",
-            "connect host 1 2",
-            "connect",
-        ] {
-            let words: Vec<_> = line.split(' ').map(OsString::from).collect();
-            let (fast, whole) = (connect(&words), alone::<Connect>(&words));
-            assert_eq!(format!("{fast:?}"), format!("{whole:?}"), "{line}");
-        }
-    }
 }

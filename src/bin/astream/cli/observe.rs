@@ -8,7 +8,7 @@ use super::units;
 
 #[derive(Debug, Default, Clone, Args)]
 pub struct ObserveOptions {
-    /// Append each chunk that moves to FILE in hexadecimal and text; `-` is stderr
+    /// Append each chunk that moves to FILE in hexadecimal and text; `-` is stderr [default: none]
     ///
     /// A line "# CONNECTION TIME PEER" begins each chunk: the number of the client (- where there is none), UTC, the address of
     /// the peer. The lines of xxd follow, with the offset in the direction, behind "> " for what is sent and "< " for what is
@@ -23,7 +23,7 @@ pub struct ObserveOptions {
     /// It is a line that changes where stderr is a terminal, and a line each 5 s where it is not.
     #[arg(long, hide_short_help = true, conflicts_with = "quiet")]
     pub progress: bool,
-    /// How many bytes stdin will give, for --progress: 500K, 1.5G (1024); by default the length of the file that stdin is
+    /// How many bytes stdin will give, for --progress [default: the length of the file that stdin is]
     #[arg(long, hide_short_help = true, value_name = "SIZE", value_hint = ValueHint::Other, requires = "progress",
           value_parser = units::size)]
     pub size: Option<u64>,

@@ -8,8 +8,9 @@ use super::units;
 use crate::expiry::Margin;
 
 /// Options about bytes, where the program exchanges none.
-pub(super) const EXCHANGE: [&str; 9] = [
+pub(super) const EXCHANGE: [&str; 10] = [
     "crlf",
+    "raw",
     "idle_timeout",
     "max_time",
     "limit_rate",
@@ -21,24 +22,27 @@ pub(super) const EXCHANGE: [&str; 9] = [
 ];
 
 #[derive(Debug, Default, Args)]
+#[command(next_help_heading = super::reach::HEADING)]
 #[command(group = ArgGroup::new("probing").multiple(true).args(["probe", "show_certs", "expires_within"]))]
 pub struct ProbeOptions {
-    /// Only set up, TLS included, and report; PORT may be 20-25,443
+    /// Only set up, TLS included, and report; PORT: 20-25,443
+    ///
+    /// PORT may be a list with ranges, whose ports are tried in parallel. The report is on stdout.
     #[arg(short = 'z', long, conflicts_with_all = EXCHANGE, conflicts_with = "command")]
     probe: bool,
     /// Print the server's certificates (PEM), trusted or not; the report goes to stderr; implies -z --tls
     #[arg(long, hide_short_help = true, group = "tls", conflicts_with_all = EXCHANGE)]
     pub show_certs: bool,
     /// Fail if a certificate that was verified, the root's included, ends within TIME (30d), or within N% of
-    /// the lifetime of the server's own; implies -z --tls
+    /// the lifetime of the server's own; implies -z --tls [default: 0s, which is what TLS itself demands]
     #[arg(long, hide_short_help = true, value_name = "TIME|N%", value_hint = ValueHint::Other, value_parser = margin, group = "tls",
           conflicts_with_all = EXCHANGE)]
     pub expires_within: Option<Margin>,
-    /// Probe again each TIME, with a summary at the end or after ^C
+    /// Probe again each TIME, with a summary at the end or after ^C [default: once; with --count 1s]
     #[arg(long, hide_short_help = true, value_name = "TIME", value_hint = ValueHint::Other, value_parser = interval,
           requires = "probing", conflicts_with_all = ["show_certs", "retry_for"])]
     every: Option<Duration>,
-    /// Probe N times, each second unless --every says otherwise
+    /// Probe N times, with a summary at the end or after ^C [default: once; with --every without end]
     #[arg(long, hide_short_help = true, value_name = "N", value_hint = ValueHint::Other, requires = "probing",
           value_parser = clap::value_parser!(u64).range(1..), conflicts_with_all = ["show_certs", "retry_for"])]
     count: Option<u64>,

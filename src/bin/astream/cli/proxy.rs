@@ -9,9 +9,9 @@ use clap::{Args, ValueHint};
 const AUTH: &str = "ASTREAM_PROXY_AUTH";
 
 /// What fits a line, and the rest.
-const HELP: &str = "Go through a proxy: socks5://HOST:PORT, http://HOST:PORT, ...";
+const HELP: &str = "Go through a proxy: socks5://HOST:PORT, http://…, or env";
 const LONG_HELP: &str = "\
-Go through a proxy: socks5://HOST:PORT, socks4a://, socks4://, http://, https://; or env
+Go through a proxy: socks5://HOST:PORT, socks4a://, socks4://, http://, https://; or env [default: none]
 
 Given again, it is a chain, whose first proxy is connected to from here. The name of the target is looked up by the \
 proxy, but for socks4. env is the proxy that the environment names for HOST, or none. A user and a secret never stand \
@@ -19,9 +19,9 @@ in the URL: see ASTREAM_PROXY_AUTH below.";
 
 #[derive(Debug, Default, Args)]
 pub struct ProxyOptions {
-    #[arg(short = 'x', long, hide_short_help = true, value_name = "URL", value_hint = ValueHint::Url, help = HELP, long_help = LONG_HELP)]
+    #[arg(short = 'x', long, value_name = "URL", value_hint = ValueHint::Url, help = HELP, long_help = LONG_HELP)]
     proxy: Vec<String>,
-    /// Trust the certificates in FILE for an https:// proxy, in place of those for the target; may be repeated
+    /// Trust the certificates in FILE for an https:// proxy; may be repeated [default: those for the target]
     #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "proxy")]
     proxy_cacert: Vec<PathBuf>,
 }

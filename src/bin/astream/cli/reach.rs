@@ -15,20 +15,25 @@ const SETUP_LIMIT: Duration = Duration::from_secs(30);
 /// How long an answer to a datagram is waited for, if `-w` does not say it.
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 
+/// The heading of what is about a target.
+pub(super) const HEADING: &str = "Reaching the target";
+
 #[derive(Debug, Default, Args)]
+#[command(next_help_heading = HEADING)]
 pub struct Reach {
     /// No name look-ups
-    #[arg(short = 'n', long, hide_short_help = true)]
+    #[arg(short = 'n', long, hide_short_help = true, help_heading = None::<&str>)]
     pub numeric: bool,
-    /// Limit of each set-up, handshake included; 0: no limit [default: 30s]
+    /// Limit of each set-up: status 5 [default: 30s]
     ///
-    /// With -z -u it is the time in which an answer must come, 1s by default.
-    #[arg(short = 'w', long, value_name = "TIME", value_hint = ValueHint::Other, value_parser = units::limit)]
+    /// It includes the name, the proxy and the handshake of TLS; 0: no limit. With -z -u it is the time in which an answer must come
+    /// [default: 1s].
+    #[arg(short = 'w', long, help_heading = None::<&str>, value_name = "TIME", value_hint = ValueHint::Other, value_parser = units::limit)]
     timeout: Option<Limit>,
-    /// Try again for TIME what may pass: a name, a port, a handshake; 0: no limit
+    /// Try again for TIME what may pass: a name, a port, a handshake; 0: no limit [default: one try]
     #[arg(long, hide_short_help = true, value_name = "TIME", value_hint = ValueHint::Other, value_parser = units::limit)]
     retry_for: Option<Limit>,
-    /// Connect from ADDR, ADDR:PORT, :PORT or %INTERFACE
+    /// Connect from ADDR, ADDR:PORT, :PORT or %INTERFACE [default: what the system chooses]
     #[arg(short = 's', long, hide_short_help = true, value_name = "ADDR", value_hint = ValueHint::Other)]
     source: Option<Source>,
     /// Multipath TCP, with a peer that has it too

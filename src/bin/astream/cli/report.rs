@@ -3,8 +3,9 @@
 use clap::{ArgAction, Args};
 
 #[derive(Debug, Args, Clone, Copy, Default)]
+#[command(next_help_heading = None::<&str>)]
 pub struct Report {
-    /// Print addresses, TLS details and totals; -vv prints more
+    /// Print addresses, TLS details and totals; -vv: more
     #[arg(short = 'v', long, action = ArgAction::Count, conflicts_with = "quiet")]
     pub verbose: u8,
     /// Errors only

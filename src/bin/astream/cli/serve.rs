@@ -13,25 +13,29 @@ use super::units::{self, Limit};
 const SESSIONS: u32 = 1024;
 
 #[derive(Args)]
+#[command(next_help_heading = "Serving")]
 pub struct Serve {
-    /// Serve until stopped: stdin to all clients, all to stdout
+    /// Serve all clients, until stopped: stdin to all
+    ///
+    /// Each gets what stdin gives while it is connected, and stdout gets what each sends. The fastest client sets the pace; one
+    /// that is 1 MiB behind is reset.
     #[arg(short = 'k', long, conflicts_with = "once")]
     pub keep_open: bool,
     /// Serve one connection, also with a handler such as --echo
     #[arg(long, hide_short_help = true)]
     pub once: bool,
-    /// Limit of the time until a client has come that is served (status 5), for one connection; 0: no limit
+    /// Limit of the time until a client has come, where one connection is served: status 5; 0: no limit [default: none]
     #[arg(long, hide_short_help = true, value_name = "TIME", value_hint = ValueHint::Other, conflicts_with = "udp",
           value_parser = units::limit)]
     first_client: Option<Limit>,
     /// Send everything back, until stopped
     #[arg(long, conflicts_with_all = exchange::OPTIONS)]
     pub echo: bool,
-    /// How many threads serve the connections of a handler [default: one for each core]
+    /// N threads serve the connections of a handler [default: one for each core]
     #[arg(long, hide_short_help = true, value_name = "N", value_hint = ValueHint::Other,
           value_parser = clap::value_parser!(u16).range(1..=1024), conflicts_with_all = ["udp", "keep_open", "once", "broker"])]
     pub threads: Option<u16>,
-    /// How many connections may wait to be accepted [default: 4096]
+    /// N connections may wait to be accepted [default: 4096]
     #[arg(long, hide_short_help = true, value_name = "N", value_hint = ValueHint::Other,
           value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "udp")]
     pub backlog: Option<u32>,
@@ -42,10 +46,11 @@ pub struct Serve {
     #[arg(long, hide_short_help = true, value_name = "OCTAL", value_hint = ValueHint::Other, default_value = "0600",
           value_parser = mode, conflicts_with = "udp")]
     pub mode: u32,
-    /// Write "ADDR PORT" to the descriptor N when listening, and close it
+    /// Write "ADDR PORT" to the descriptor with the number N when listening, and close it [default: none]
     #[arg(long, hide_short_help = true, value_name = "N", value_hint = ValueHint::Other)]
     pub ready_fd: Option<u32>,
     /// Believe proxies in these networks who the client is: each connection begins with a PROXY header. @FILE: one a line
+    /// [default: none]
     #[arg(long, hide_short_help = true, value_name = "CIDR,…", value_hint = ValueHint::Other, conflicts_with = "udp",
           value_parser = networks)]
     proxy_protocol: Vec<Networks>,
@@ -58,22 +63,22 @@ pub struct Serve {
     #[arg(long, hide_short_help = true,
           conflicts_with_all = ["once", "no_shutdown", "shutdown", "exit_on_close"])]
     pub broker: bool,
-    /// How many connections may be open at once; others wait
+    /// No more than N connections may be open at once; others wait [default: no limit]
     ///
-    /// With -u it is how many peers have a session, 1024 by default; a newcomer takes the place of the one that was idle
+    /// With -u no more than N peers have a session [default: 1024]; a newcomer takes the place of the one that was idle
     /// longest.
     #[arg(short = 'm', long, hide_short_help = true, value_name = "N", value_hint = ValueHint::Other,
           value_parser = clap::value_parser!(u32).range(1..))]
     max_conns: Option<u32>,
-    /// How many of them from one IP address; others are reset
+    /// No more than N connections from one IP address; others are reset [default: no limit]
     #[arg(long, hide_short_help = true, value_name = "N", value_hint = ValueHint::Other, conflicts_with = "udp",
           value_parser = clap::value_parser!(u32).range(1..))]
     max_conns_per_ip: Option<u32>,
-    /// Accept these networks only; others are reset. @FILE: one a line
+    /// Accept these networks only; others are reset. @FILE: one a line [default: all]
     #[arg(long, hide_short_help = true, value_name = "CIDR,…", value_hint = ValueHint::Other, conflicts_with = "udp",
           value_parser = networks)]
     allow: Vec<Networks>,
-    /// Reset these networks, even if they are allowed. @FILE: one a line
+    /// Reset these networks, even if they are allowed. @FILE: one a line [default: none]
     #[arg(long, hide_short_help = true, value_name = "CIDR,…", value_hint = ValueHint::Other, conflicts_with = "udp",
           value_parser = networks)]
     deny: Vec<Networks>,

@@ -15,28 +15,33 @@ pub struct ClientTls {
     /// Speak TLS; chain and name are verified
     #[arg(long = "tls", group = "tls")]
     from_start: bool,
-    /// Speak TLS once the server agreed, asked in the protocol PROTO
+    /// Speak TLS once the server agreed, asked in the protocol PROTO [default: none]
     #[arg(long, hide_short_help = true, value_name = "PROTO", group = "tls", value_parser = protocol())]
     pub starttls: Option<StartTls>,
-    /// Trust the certificates in FILE, not the system's; may be repeated
+    /// Trust the certificates in FILE [default: the system's]
+    ///
+    /// May be repeated.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "verifying")]
     pub cacert: Vec<PathBuf>,
-    /// Our certificate, if asked for one (PEM)
+    /// Our certificate, if asked for one (PEM) [default: none]
     #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "tls")]
     cert: Option<PathBuf>,
-    /// Its key (PEM), if not in the same file
+    /// Its key (PEM) [default: in the file of --cert]
     #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "cert")]
     key: Option<PathBuf>,
-    /// The name to ask for and to verify
-    #[arg(long, value_name = "NAME", value_hint = ValueHint::Hostname, requires = "tls")]
+    /// The name to ask for and to verify [default: HOST]
+    #[arg(long, hide_short_help = true, value_name = "NAME", value_hint = ValueHint::Hostname, requires = "tls")]
     servername: Option<String>,
-    /// Trust this key alone: sha256//BASE64; may be repeated
+    /// Trust this key alone: sha256//BASE64 [default: none]
+    ///
+    /// May be repeated.
     #[arg(long, value_name = "PIN", value_hint = ValueHint::Other, requires = "tls", conflicts_with = "cacert")]
     pin: Vec<Pin>,
     /// Verify nothing
-    #[arg(long, requires = "tls", conflicts_with_all = ["cacert", "pin"])]
+    #[arg(long, hide_short_help = true, requires = "tls", conflicts_with_all = ["cacert", "pin"])]
     pub insecure: bool,
     /// Refuse what a revocation list in FILE names (PEM); the server must have one of its issuer; may be repeated
+    /// [default: none]
     #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "tls",
           conflicts_with_all = ["pin", "insecure"])]
     crl: Vec<PathBuf>,
@@ -84,19 +89,26 @@ pub fn protocol() -> impl TypedValueParser<Value = StartTls> {
 #[derive(Args)]
 #[command(next_help_heading = "TLS")]
 pub struct ServerTls {
-    /// Speak TLS; without --cert with a key of our own, whose pin is printed
+    /// Speak TLS; without --cert by a fresh key and its pin
+    ///
+    /// The command that a client needs, with the pin, is printed.
     #[arg(long)]
     tls: bool,
-    /// Our certificate and chain (PEM), and its key unless --key has it
+    /// Our certificate and chain (PEM) [default: see --tls]
+    ///
+    /// The key is in the same file, unless --key names another.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "tls")]
     cert: Option<PathBuf>,
-    /// Its key (PEM), if not in the same file; without --cert our own key, made if FILE is not there
+    /// Its key (PEM); without --cert our own key, made if FILE is not there [default: in the file of --cert]
     #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "tls")]
     key: Option<PathBuf>,
-    /// Demand a client certificate issued under FILE; may be repeated
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "tls")]
+    /// Demand a client certificate issued under FILE [default: none]
+    ///
+    /// May be repeated.
+    #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "tls")]
     cacert: Vec<PathBuf>,
     /// Refuse what a revocation list in FILE names (PEM); a client must have one of its issuer; may be repeated
+    /// [default: none]
     #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "cacert")]
     crl: Vec<PathBuf>,
     #[command(flatten)]
@@ -163,7 +175,7 @@ impl ServerTls {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "TLS")]
 struct Negotiation {
-    /// Application protocols, the best first; one must be agreed on (ALPN): h2,http/1.1; may be repeated
+    /// Application protocols, the best first; one must be agreed on (ALPN): h2,http/1.1; may be repeated [default: none]
     #[arg(long, hide_short_help = true, value_name = "LIST", value_hint = ValueHint::Other, value_delimiter = ',', requires = "tls")]
     alpn: Vec<String>,
     /// Lowest TLS version

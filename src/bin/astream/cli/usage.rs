@@ -7,22 +7,35 @@ use super::habits;
 /// The error in one line. Without a hint it names `--help`.
 pub fn one_line(error: &clap::Error, has_hint: bool) -> String {
     let message = match error.kind() {
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
-            "the command is missing: connect or listen".to_owned()
+        ErrorKind::MissingRequiredArgument if is_address_missing(error) => {
+            "the address is missing: HOST PORT, HOST:PORT or unix:PATH".to_owned()
         }
         ErrorKind::InvalidSubcommand => {
             let word = context(error, ContextKind::InvalidSubcommand);
             format!("'{word}' is not a command: connect or listen")
         }
         ErrorKind::ValueValidation => invalid_value(error),
-        _ => {
+        _ => of_the_other_command(error).unwrap_or_else(|| {
             // What it is elsewhere is known, and is nothing that has a similar name here.
             let is_foreign = habits::is_known(context(error, ContextKind::InvalidArg));
             without_usage(&error.render().to_string(), has_hint || is_foreign)
-        }
+        }),
     };
     let message = printable(&message);
     if has_hint { message } else { format!("{message}; see --help") }
+}
+
+/// The error of an option that this command does not have, and the other one does.
+fn of_the_other_command(error: &clap::Error) -> Option<String> {
+    if error.kind() != ErrorKind::UnknownArgument {
+        return None;
+    }
+    let option = context(error, ContextKind::InvalidArg);
+    habits::command_with(option).map(|command| format!("'{option}' is an option of astream {command} only"))
+}
+
+fn is_address_missing(error: &clap::Error) -> bool {
+    matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::Strings(args)) if args.iter().any(|arg| arg == "<HOST>"))
 }
 
 /// Escapes control characters, which the command line may contain.

@@ -171,7 +171,7 @@ impl Setup<'_> {
             Ok(Command::Listen(args)) => args,
             Err(NotRun::Usage(wrong)) => return Err(Error::other(wrong.message)),
             // It was that of a listener before.
-            Ok(Command::Connect(_)) | Err(NotRun::Help(_)) => return Err(Error::Closed),
+            Ok(Command::Connect(_)) | Err(NotRun::Help(_) | NotRun::Empty(_)) => return Err(Error::Closed),
         };
         if let Some(file) = args.tls.kept_key().filter(|file| !file.exists()) {
             // Another key would be made, which clients do not know.
@@ -209,7 +209,7 @@ impl Setup<'_> {
 
 /// Gives a connection to the handler, and reports its end.
 async fn served(handler: &impl Handler, reader: StreamReader, writer: StreamWriter) -> Outcome {
-    let (client, traffic) = (report::Connection::accepted(&reader), reader.traffic());
+    let (mut client, traffic) = (report::Connection::accepted(&reader), reader.traffic());
     let outcome = handler.handle(reader, writer).instrument(client.span()).await;
     client.closed(traffic.totals(), outcome.target.as_ref(), outcome.result.as_ref().err());
     outcome

@@ -65,7 +65,8 @@ async fn serve_first(
             accepted = listening.accept() => accepted?,
             error = &mut too_late => return Err(error),
         };
-        let (client, traffic) = (Connection::accepted(&reader), reader.traffic());
+        let (mut client, traffic) = (Connection::accepted(&reader), reader.traffic());
+        report::greet(&format!("connection from {}", client.peer()));
         let guard = writer.abort_guard();
         let used = tokio::select! {
             used = while_others_are_reset(&mut listener, handler.in_use(&reader)) => used,

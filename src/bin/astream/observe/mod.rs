@@ -1,4 +1,4 @@
-//! What sees the bytes of the connections of this process: a dump, digests.
+//! What sees the bytes of the connections of this process, a dump or digests, and their progress.
 
 mod digest;
 mod dump;
@@ -8,7 +8,8 @@ use std::sync::{Arc, OnceLock};
 
 use astream::{ConnectOptions, DatagramOptions, DatagramServerOptions, Observer, ServerOptions};
 
-use crate::cli::ObserveOptions;
+use crate::cli::{ObserveOptions, Report};
+use crate::report::progress;
 use digest::Digests;
 use dump::Dump;
 use output::Output;
@@ -21,14 +22,15 @@ struct Observers {
     all: Vec<Arc<dyn Observer>>,
     /// What they write to.
     outputs: Vec<Arc<Output>>,
+    has_progress: bool,
 }
 
 /// Opens what the bytes of all connections are shown to.
 ///
 /// # Errors
 /// A file cannot be opened.
-pub fn start(options: &ObserveOptions) -> anyhow::Result<()> {
-    let mut observers = Observers::default();
+pub fn start(options: &ObserveOptions, report: Report) -> anyhow::Result<()> {
+    let mut observers = Observers { has_progress: options.progress, ..Observers::default() };
     if let Some(file) = &options.dump {
         let output = Arc::new(Output::append("--dump", file)?);
         observers.outputs.push(Arc::clone(&output));
@@ -38,6 +40,9 @@ pub fn start(options: &ObserveOptions) -> anyhow::Result<()> {
         observers.all.push(Arc::new(Digests));
     }
     let _ = OBSERVERS.set(observers);
+    if options.progress {
+        progress::start(options.size, report.json)?;
+    }
     Ok(())
 }
 
@@ -46,18 +51,22 @@ pub fn is_complete() -> bool {
     OBSERVERS.get().is_none_or(|observers| observers.outputs.iter().all(|output| output.is_complete()))
 }
 
+fn has_progress() -> bool {
+    OBSERVERS.get().is_some_and(|observers| observers.has_progress)
+}
+
 fn all() -> impl Iterator<Item = Arc<dyn Observer>> {
     OBSERVERS.get().into_iter().flat_map(|observers| observers.all.iter().cloned())
 }
 
 /// These options, with all that wants to see the bytes.
 pub fn connecting(options: ConnectOptions) -> ConnectOptions {
-    all().fold(options, ConnectOptions::observer)
+    all().fold(options, ConnectOptions::observer).count_promptly(has_progress())
 }
 
 /// The same of a server.
 pub fn serving(options: ServerOptions) -> ServerOptions {
-    all().fold(options, ServerOptions::observer)
+    all().fold(options, ServerOptions::observer).count_promptly(has_progress())
 }
 
 /// The same of a session of datagrams.

@@ -3,15 +3,21 @@
 use std::fmt;
 use std::time::Instant;
 
-use astream::{Address, Datagrams, Endpoint, Error, StreamReader, TlsInfo, Totals};
+use astream::{Address, Datagrams, Endpoint, Error, StreamReader, TlsInfo, Totals, Traffic};
 use tracing::Span;
 
+use super::progress::{self, Watching};
 use super::{Event, report};
 
-/// What both lines of a connection have.
+/// What both lines of a connection have. If it is dropped before its last line, a signal ends the program, and that line
+/// is reported all the same.
 pub struct Connection {
     name: Name,
     start: Instant,
+    /// What is counted, until the last line. None where its session sees to that line itself.
+    traffic: Option<Traffic>,
+    /// Until it is closed.
+    watching: Option<Watching>,
 }
 
 /// The peer, and of a server the number of its client.
@@ -22,32 +28,44 @@ pub struct Name {
 
 impl Connection {
     /// One of ours, which was begun at `start`.
-    pub fn connected(peer: Address, local: &Address, tls: Option<&TlsInfo>, start: Instant) -> Self {
+    pub fn connected(reader: &StreamReader, start: Instant) -> Self {
+        let connection =
+            Self::begun(reader.peer_addr().clone(), reader.local_addr(), reader.traffic(), start);
+        connection.shaken(reader.tls())
+    }
+
+    /// The same of datagrams.
+    pub fn begun(peer: Address, local: &Address, traffic: Traffic, start: Instant) -> Self {
         report(&Event::Connected { peer: &peer, local });
-        Self { name: Name { number: None, peer }, start }.shaken(tls)
+        let watching = progress::watch(&traffic);
+        Self { name: Name { number: None, peer }, start, traffic: Some(traffic), watching }
     }
 
     /// A client's.
     pub fn accepted(reader: &StreamReader) -> Self {
         let (peer, proxy) = (reader.peer_addr().clone(), reader.proxy_addr());
-        Self::numbered(reader.number(), peer, reader.local_addr(), proxy, reader.tls())
+        let name = Name { number: reader.number(), peer };
+        let mut connection =
+            Self::numbered(name, reader.local_addr(), proxy, reader.tls(), &reader.traffic());
+        connection.traffic = Some(reader.traffic());
+        connection.shaken(reader.tls())
     }
 
     /// A client's session of datagrams.
     pub fn session(client: &Datagrams) -> Self {
-        Self::numbered(client.number(), client.peer_addr(), &client.local_addr(), None, None)
+        let name = Name { number: client.number(), peer: client.peer_addr() };
+        Self::numbered(name, &client.local_addr(), None, None, &client.traffic())
     }
 
     fn numbered(
-        number: Option<u64>,
-        peer: Address,
+        name: Name,
         local: &Address,
         proxy: Option<&Address>,
         tls: Option<&TlsInfo>,
+        traffic: &Traffic,
     ) -> Self {
-        let name = Name { number, peer };
         report(&Event::Accepted { name: &name, local, proxy, tls });
-        Self { name, start: Instant::now() }.shaken(tls)
+        Self { name, start: Instant::now(), traffic: None, watching: progress::watch(traffic) }
     }
 
     fn shaken(self, tls: Option<&TlsInfo>) -> Self {
@@ -68,9 +86,22 @@ impl Connection {
     }
 
     /// It has come to its end.
-    pub fn closed(&self, totals: Totals, target: Option<&Endpoint>, error: Option<&Error>) {
+    pub fn closed(&mut self, totals: Totals, target: Option<&Endpoint>, error: Option<&Error>) {
+        (self.traffic, self.watching) = (None, None);
+        self.ended(totals, target, error, false);
+    }
+
+    fn ended(&self, totals: Totals, target: Option<&Endpoint>, error: Option<&Error>, is_interrupted: bool) {
         let seconds = self.start.elapsed().as_secs_f64();
-        report(&Event::Closed { name: &self.name, totals, target, error, seconds });
+        report(&Event::Closed { name: &self.name, totals, target, error, seconds, is_interrupted });
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Some(traffic) = self.traffic.take() {
+            self.ended(traffic.totals(), None, Some(&Error::other("interrupted")), true);
+        }
     }
 }
 

@@ -5,12 +5,15 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use astream::{Address, Certificate, Direction, Endpoint, Error, Pin, ProbeSeries, Spread, TlsInfo, Totals};
+use indicatif::BinaryBytes;
 
 use super::connection::Name;
+use super::figures::{Figures, per_second};
 use super::hint::{hint, hinted};
 use super::json::Object;
 use super::line::now;
 use super::probed::{Checked, summary};
+use super::terminal::{Tone, shows_messages};
 
 /// One thing that is reported.
 pub enum Event<'a> {
@@ -39,9 +42,13 @@ pub enum Event<'a> {
         target: Option<&'a Endpoint>,
         error: Option<&'a Error>,
         seconds: f64,
+        /// Whether a signal ends the program while it is open.
+        is_interrupted: bool,
     },
     /// The SHA-256 of what a connection has moved in one direction, in hexadecimal.
     Digest { name: &'a Name, direction: Direction, sha256: &'a str },
+    /// How much has moved, with `--progress`.
+    Progress { figures: &'a Figures },
     /// A port was probed.
     Probed(&'a Checked),
     /// A port was checked several times.
@@ -70,12 +77,25 @@ impl Event<'_> {
             | Self::Reloaded
             | Self::Warning { .. }
             | Self::Hint { .. }
+            | Self::Progress { .. }
             | Self::Log { .. }
             | Self::Probed(_)
             | Self::Summary { .. } => Level::Notice,
+            // Who has pressed ^C sees how much has moved.
+            Self::Closed { is_interrupted: true, .. } if shows_messages() => Level::Notice,
             Self::Connected { .. } | Self::Accepted { .. } | Self::Tls { .. } | Self::Closed { .. } => {
                 Level::Fact
             }
+        }
+    }
+
+    /// How its line begins.
+    pub fn tone(&self) -> Tone {
+        match self {
+            Self::Failed { .. } => Tone::Error,
+            Self::Warning { .. } | Self::Hint { .. } => Tone::Warning,
+            Self::Closed { is_interrupted: true, .. } => Tone::NewLine,
+            _ => Tone::Plain,
         }
     }
 
@@ -95,8 +115,8 @@ impl Event<'_> {
             Self::Warning { message } | Self::Log { message, .. } => (*message).to_owned(),
             Self::Connected { .. } | Self::Tls { .. } => return None,
             Self::Accepted { name, proxy, tls, .. } => opening(name, *proxy, *tls),
-            Self::Closed { name, totals, target, error, seconds } => {
-                let totals = format!("{name}: {totals} in {seconds:.3} s");
+            Self::Closed { name, totals, target, error, seconds, .. } => {
+                let totals = format!("{name}: {totals} in {seconds:.3} s{}", mean(totals, *seconds));
                 // The error of our own connection is in the last line.
                 if name.number.is_some() { totals + &ending(*target, *error) } else { totals }
             }
@@ -104,6 +124,7 @@ impl Event<'_> {
                 let name = name.number.map_or_else(String::new, |_| format!("{name}: "));
                 format!("{name}{sha256}  {}", way(*direction))
             }
+            Self::Progress { figures } => figures.to_string(),
             Self::Probed(checked) => checked.text(),
             Self::Summary { endpoint, series } => summary(endpoint, series),
             Self::Failed { message, hint, .. } => hinted(message, *hint),
@@ -133,7 +154,7 @@ impl Event<'_> {
             }
             Self::Tls { name, tls } => handshake(named(event("tls"), name), tls)
                 .objects("certificates", tls.peer_certificates.iter().map(certificate)),
-            Self::Closed { name, totals, target, error, seconds } => named(event("closed"), name)
+            Self::Closed { name, totals, target, error, seconds, .. } => named(event("closed"), name)
                 .maybe("target", *target)
                 .number("sent", counted(totals, totals.sent))
                 .number("received", counted(totals, totals.received))
@@ -142,6 +163,15 @@ impl Event<'_> {
             Self::Digest { name, direction, sha256 } => {
                 named(event("digest"), name).text("direction", way(*direction)).text("sha256", sha256)
             }
+            Self::Progress { figures } => event("progress")
+                .raw("sent", &figures.moved.sent)
+                .raw("received", &figures.moved.received)
+                .raw("sent_rate", &figures.rate.sent)
+                .raw("received_rate", &figures.rate.received)
+                .raw("seconds", &format_args!("{:.3}", figures.elapsed.as_secs_f64()))
+                .number("size", figures.size)
+                .number("seconds_left", figures.left.map(|time| time.as_secs()))
+                .number("seconds_stalled", figures.stalled.map(|time| time.as_secs())),
             Self::Probed(checked) => probed_members(event("probe"), checked),
             Self::Summary { endpoint, series } => event("summary")
                 .text("target", endpoint)
@@ -177,6 +207,15 @@ fn opening(name: &Name, proxy: Option<&Address>, tls: Option<&TlsInfo>) -> Strin
         }
     }
     line
+}
+
+/// The rate of the direction in which more has moved.
+fn mean(totals: &Totals, seconds: f64) -> String {
+    let most = totals.sent.max(totals.received);
+    if totals.is_uncounted || most == 0 {
+        return String::new();
+    }
+    format!(", mean {}/s", BinaryBytes(per_second(most, Duration::from_secs_f64(seconds))))
 }
 
 /// The end of a client's last line.

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write};
 use astream::{Error, ProxyFault};
 
 use super::hint::hint;
-use super::{Event, report};
+use super::{Event, progress, report};
 use crate::cli::{NotRun, Usage};
 use crate::stdout::{self, Stdout};
 
@@ -37,7 +37,7 @@ impl Ending {
     }
 }
 
-/// Help goes to stdout, a mistake to stderr with status 2.
+/// Help that was asked for goes to stdout, a mistake to stderr with status 2.
 pub fn not_run(why: &NotRun) -> u8 {
     match why {
         NotRun::Help(text) => match stdout::restore().and_then(|()| Stdout.write_all(text.as_bytes())) {
@@ -45,6 +45,11 @@ pub fn not_run(why: &NotRun) -> u8 {
             Err(cause) => failed(&Error::local("write to stdout", cause)),
             Ok(()) => 0,
         },
+        NotRun::Empty(text) => {
+            // That stderr has no reader changes nothing.
+            let _ = std::io::stderr().write_all(text.as_bytes());
+            2
+        }
         NotRun::Usage(Usage { message, hint, report: wanted }) => {
             super::start(*wanted, super::Quietness::Silent);
             report(&Event::Failed { status: 2, message, hint: hint.as_deref(), error: None });
@@ -55,6 +60,7 @@ pub fn not_run(why: &NotRun) -> u8 {
 
 /// Reports how it ended.
 pub fn finish(finished: anyhow::Result<Ending>) -> u8 {
+    progress::finish();
     let error = match finished {
         Ok(Ending::Status(status)) => return status,
         Ok(Ending::Signal(signal)) => return die(signal),

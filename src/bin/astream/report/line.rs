@@ -5,14 +5,20 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use astream::Timestamp;
 
-/// `astream: `, the time if it is wanted, and the text. What a terminal would act upon is escaped: much of a text comes
-/// from peers, and none of them may write a line of its own.
+/// `astream: `, the time if it is wanted, and the text.
 pub fn line(text: &str, has_time: bool) -> String {
     let mut line = String::from("astream: ");
     if has_time {
         line.push_str(&now());
         line.push(' ');
     }
+    line + &harmless(text)
+}
+
+/// The text with everything escaped that a terminal would act upon: much of it comes from peers, and none of them may
+/// write a line of its own.
+pub fn harmless(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
     for letter in text.chars() {
         if is_acted_upon(letter) {
             line.extend(letter.escape_debug());

@@ -12,6 +12,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::event;
 use super::line::line;
+use super::terminal::{Tone, toned};
 use crate::cli::Report;
 
 /// What is logged without a flag.
@@ -92,7 +93,9 @@ where
             if let Some((number, peer)) = &client {
                 message.insert_str(0, &format!("#{number} {peer}: "));
             }
-            return writeln!(writer, "{}", line(&message, self.has_time));
+            let is_warning = *event.metadata().level() <= Level::WARN;
+            let tone = if is_warning { Tone::Warning } else { Tone::Plain };
+            return writeln!(writer, "{}", toned(line(&message, self.has_time), tone));
         }
         let client = client.as_ref().map(|(number, peer)| (number.as_str(), peer.as_str()));
         let event = match *event.metadata().level() {

@@ -3,11 +3,14 @@
 mod connection;
 mod event;
 mod exit;
+mod figures;
 mod hint;
 mod json;
 mod line;
 mod log;
 mod probed;
+pub mod progress;
+mod terminal;
 
 use std::io::{self, Write};
 use std::sync::OnceLock;
@@ -22,6 +25,7 @@ pub use exit::{Ending, finish, not_run, status};
 pub use line::now;
 pub use log::Quietness;
 pub use probed::Checked;
+use terminal::toned;
 
 /// How much is reported, and in which form; set once, by [`start`].
 static WANTED: OnceLock<Report> = OnceLock::new();
@@ -46,15 +50,15 @@ pub fn report(event: &Event) {
     let line = if wanted.json {
         Some(event.json())
     } else {
-        event.text().map(|text| line::line(&text, wanted.log_time))
+        event.text().map(|text| toned(line::line(&text, wanted.log_time), event.tone()))
     };
     let Some(line) = line else { return };
     let line = line + "\n";
     // A server reports facts without end, and stderr may not be read.
-    let written = match event.level() {
+    let written = progress::above(|| match event.level() {
         Level::Fact => log::NeverWaiting.write_all(line.as_bytes()),
         _ => io::stderr().write_all(line.as_bytes()),
-    };
+    });
     // That stderr has no reader is no reason to stop.
     let _ = written;
 }
@@ -68,8 +72,22 @@ pub fn print(event: &Event, stdout: &mut impl Write) -> io::Result<()> {
     if wanted.quiet {
         return Ok(());
     }
-    let line = if wanted.json { event.json() } else { event.text().unwrap_or_default() };
+    let line = if wanted.json { event.json() } else { line::harmless(&event.text().unwrap_or_default()) };
     stdout.write_all((line + "\n").as_bytes())
+}
+
+/// To a person at a terminal: a connection is there. The log says it with `-v`.
+pub fn greet(message: &str) {
+    let wanted = WANTED.get().copied().unwrap_or_default();
+    if wanted.verbose == 0 && !wanted.json && terminal::is_interactive() {
+        report(&Event::Log { level: "info", message, client: None });
+    }
+}
+
+/// Whether the end of a connection is reported also where a signal ends the program.
+pub fn has_last_word() -> bool {
+    let wanted = WANTED.get().copied().unwrap_or_default();
+    wanted.verbose > 0 || (!wanted.quiet && (wanted.json || terminal::shows_messages()))
 }
 
 /// Something that can do harm.

@@ -9,6 +9,7 @@ use std::ffi::OsString;
 
 use super::is_sound;
 use table::Meaning::{Address, But, Is, Listen, Nothing, Port, Program, Shell, Unix};
+pub use table::command_with;
 use table::{SCHEMES, Takes, known, own, takes};
 
 /// What to write instead of these words, or to do instead of what they ask for.

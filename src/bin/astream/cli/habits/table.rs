@@ -1,6 +1,6 @@
 //! Options of other programs, and what they are called here.
 
-use clap::Command;
+use clap::{Arg, Command};
 
 /// What a word of another program is here.
 #[derive(Clone, Copy)]
@@ -96,11 +96,21 @@ pub(super) fn takes(option: &str) -> Option<Takes> {
 
 /// The same of our own options.
 pub(super) fn own(option: &str) -> Option<Takes> {
-    let is_it = |arg: &&clap::Arg| match option.strip_prefix("--") {
+    let commands = crate::cli::definition();
+    let arg = commands.get_subcommands().find_map(|command| named(command, option))?;
+    Some(if arg.get_action().takes_values() { Takes::Value } else { Takes::Nothing })
+}
+
+/// The first of our commands that has this option.
+pub fn command_with(option: &str) -> Option<String> {
+    let commands = crate::cli::definition();
+    let command = commands.get_subcommands().find(|command| named(command, option).is_some())?;
+    Some(command.get_name().to_owned())
+}
+
+fn named<'a>(command: &'a Command, option: &str) -> Option<&'a Arg> {
+    command.get_arguments().find(|arg| match option.strip_prefix("--") {
         Some(long) => arg.get_long() == Some(long),
         None => arg.get_short().is_some_and(|short| option == format!("-{short}")),
-    };
-    let commands = crate::cli::definition();
-    let arg = commands.get_subcommands().flat_map(Command::get_arguments).find(is_it)?;
-    Some(if arg.get_action().takes_values() { Takes::Value } else { Takes::Nothing })
+    })
 }
