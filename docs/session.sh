@@ -29,19 +29,23 @@ head -c 1000000 /dev/urandom > "$work/photos.tar"
 : > "$log"
 
 echo '# One side receives. It has no certificate, so it makes a key.' > "$screen"
-listen='astream listen localhost 0 --tls > copy.tar'
+listen='astream listen localhost 0 --tls --sha256 > copy.tar'
 printf '$ %s\n' "$listen" >> "$screen"
 (cd "$work" && exec sh -c "$listen") 2> "$log" &
 port=$(after 'listening on 127.0.0.1:' | sed 's/,.*//')
 pin=$(after ' --pin ')
 cat "$log" >> "$screen"
+ready=$(wc -l < "$log")
 
 printf '\n# The other side does not know that key, and says so. Status 6 is TLS.\n' >> "$screen"
 type_in "astream connect localhost $port --tls < photos.tar; echo \"status \$?\""
 
 printf '\n# With the line to paste it does. Status 0: all of it was handed over.\n' >> "$screen"
-type_in "astream connect localhost $port --tls --pin $pin --send-only < photos.tar; echo \"status \$?\""
+type_in "astream connect localhost $port --tls --pin $pin --send-only --sha256 < photos.tar; echo \"status \$?\""
 wait
+
+printf '\n# Meanwhile the first side:\n' >> "$screen"
+sed "1,${ready}d" "$log" >> "$screen"
 type_in 'cmp photos.tar copy.tar && echo "the copy is the original"'
 
 printf '\n# Is it still there? Status 4: refused.\n' >> "$screen"
