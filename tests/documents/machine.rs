@@ -185,7 +185,7 @@ fn files(root: &Path) -> String {
     });
     let read = |path: &Path| fs::read_to_string(path).unwrap();
     let both = |issued: &Issued| read(&issued.cert) + &read(&issued.key);
-    let noise: Vec<u8> = (0..1_000_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let noise: Vec<u8> = (0..1_000_000_u32).map(|i| i.wrapping_mul(2_654_435_761).to_le_bytes()[2]).collect();
     for side in ["here", "there", "servers", "home"] {
         let folder = root.join(side);
         fs::create_dir(&folder).unwrap();

@@ -203,9 +203,13 @@ impl Printed {
     fn check(&self) {
         let read = |path: &PathBuf| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned();
         let all: String = self.outputs.iter().map(read).collect();
-        for text in self.texts.iter().filter(|text| !all.contains(*text)) {
-            panic!("{}: it has not printed {text:?}\n-- printed:\n{all}", self.place);
-        }
+        let missing = self.texts.iter().find(|text| !all.contains(*text));
+        assert!(
+            missing.is_none(),
+            "{}: it has not printed {:?}\n-- printed:\n{all}",
+            self.place,
+            missing.unwrap()
+        );
     }
 }
 
@@ -216,7 +220,7 @@ fn grouped(steps: Vec<Step>, block: &Block) -> Vec<Step> {
     for step in steps {
         let shares = block.kind == Kind::Sh && !goes_on(&step.code, block);
         match grouped.last_mut().filter(|_| is_open && shares) {
-            Some(before) => before.code += &format!("\n{}", step.code),
+            Some(before) => before.code.extend(["\n", &step.code]),
             None => grouped.push(step),
         }
         is_open = shares;
