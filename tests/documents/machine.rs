@@ -6,10 +6,11 @@ use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, getuid, kill_process_group, waitid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use tempfile::TempDir;
 
 use crate::support::DEADLINE;
@@ -49,16 +50,19 @@ impl Drop for Job {
     }
 }
 
+/// The namespaces that this user may make. Only root can do without one of users.
+static SPACES: LazyLock<Option<&[&str]>> = LazyLock::new(|| {
+    let ways: [&[&str]; 2] = [&["-n", "-m", "-u"], &["-n", "-m", "-u", "-r"]];
+    ways.into_iter().find(|spaces| {
+        let mut program = Command::new("unshare");
+        let program = program.args(*spaces).args(["sh", "-c", "ip link set lo up"]).env("PATH", PATH);
+        program.stdin(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+    })
+});
+
 /// Whether this user may have such a machine.
 pub fn is_possible() -> bool {
-    let mut program = Command::new("unshare");
-    let program = program.args(spaces()).args(["sh", "-c", "ip link set lo up"]).env("PATH", PATH);
-    program.stdin(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
-}
-
-/// The namespaces that are made. Only root needs no other users.
-fn spaces() -> &'static [&'static str] {
-    if getuid().is_root() { &["-n", "-m", "-u"] } else { &["-r", "-n", "-m", "-u"] }
+    SPACES.is_some()
 }
 
 impl Machine {
@@ -78,7 +82,7 @@ impl Machine {
             && touch ready && exec cat";
         let mut keeper = Command::new("unshare");
         keeper
-            .args(spaces())
+            .args(SPACES.unwrap_or_default())
             .args(["sh", "-c", set_up])
             .env("PATH", PATH)
             .current_dir(root)
@@ -94,7 +98,7 @@ impl Machine {
         let output = tempfile::Builder::new().prefix("output").tempfile_in(root).unwrap();
         let (file, output) = output.keep().unwrap();
         let mut command = Command::new("nsenter");
-        if !getuid().is_root() {
+        if SPACES.is_some_and(|spaces| spaces.contains(&"-r")) {
             command.args(["--preserve-credentials", "-U"]);
         }
         let code = format!("cd '{}/{side}'\n{code}", root.display());
