@@ -43,7 +43,7 @@ _astream() {
             return 0
             ;;
         astream__subcmd__connect)
-            opts="-4 -6 -u -z -n -w -s -x -C -i -v -h --ipv4 --ipv6 --udp --broadcast --probe --show-certs --expires-within --every --count --numeric --timeout --retry-for --source --mptcp --proxy --proxy-cacert --pass-fd --crlf --raw --idle-timeout --max-time --limit-rate --send-only --recv-only --no-shutdown --shutdown --exit-on-close --dump --sha256 --progress --size --verbose --quiet --json --log-time --tls --starttls --cacert --cert --key --servername --pin --insecure --crl --pq --alpn --tls-min --tls-max --ignore-unexpected-eof --help"
+            opts="-4 -6 -u -z -n -w -s -x -C -i -v -h --ipv4 --ipv6 --udp --broadcast --probe --show-certs --expires-within --every --count --numeric --timeout --retry-for --source --mptcp --proxy --proxy-cacert --pass-fd --crlf --raw --idle-timeout --max-time --limit-rate --send-only --recv-only --no-shutdown --shutdown --exit-on-close --dump --capture --sha256 --progress --size --verbose --quiet --json --log-time --tls --starttls --cacert --cert --key --servername --pin --insecure --crl --pq --alpn --tls-min --tls-max --ignore-unexpected-eof --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -171,6 +171,21 @@ _astream() {
                     fi
                     return 0
                     ;;
+                --capture)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
                 --size)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -276,7 +291,7 @@ _astream() {
             return 0
             ;;
         astream__subcmd__listen)
-            opts="-4 -6 -u -k -m -n -w -C -i -v -s -x -h --ipv4 --ipv6 --udp --keep-open --once --first-client --echo --threads --backlog --reuse-port --mode --ready-fd --proxy-protocol --discard --broker --max-conns --max-conns-per-ip --allow --deny --grace --forward --balance --forward-proxy-protocol --forward-tls --forward-starttls --forward-cacert --forward-servername --forward-pin --forward-insecure --forward-cert --forward-key --numeric --timeout --mptcp --proxy-cacert --crlf --raw --idle-timeout --max-time --limit-rate --send-only --recv-only --no-shutdown --shutdown --exit-on-close --dump --sha256 --progress --size --verbose --quiet --json --log-time --tls --cert --key --cacert --crl --alpn --tls-min --tls-max --ignore-unexpected-eof --retry-for --source --proxy --help"
+            opts="-4 -6 -u -k -m -n -w -C -i -v -s -x -h --ipv4 --ipv6 --udp --keep-open --once --first-client --echo --threads --backlog --reuse-port --mode --ready-fd --proxy-protocol --discard --broker --max-conns --max-conns-per-ip --allow --deny --grace --forward --balance --forward-proxy-protocol --forward-tls --forward-starttls --forward-cacert --forward-servername --forward-pin --forward-insecure --forward-cert --forward-key --numeric --timeout --mptcp --proxy-cacert --crlf --raw --idle-timeout --max-time --limit-rate --send-only --recv-only --no-shutdown --shutdown --exit-on-close --dump --capture --sha256 --progress --size --verbose --quiet --json --log-time --tls --cert --key --cacert --crl --alpn --tls-min --tls-max --ignore-unexpected-eof --retry-for --source --proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -506,6 +521,21 @@ _astream() {
                     fi
                     return 0
                     ;;
+                --capture)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
                 --size)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -661,12 +691,12 @@ _astream_with_addresses() {
     word="${words[last]}" prev="${words[last-1]}"
     case "$prev" in
         --forward|--servername|--forward-servername) ;;
-        --allow|--alpn|--backlog|--cacert|--cert|--count|--crl|--deny|--dump|--every|--expires-within|--first-client|--forward|--forward-cacert|--forward-cert|--forward-key|--forward-pin|--forward-proxy-protocol|--forward-servername|--forward-starttls|--grace|--idle-timeout|--key|--limit-rate|--max-conns|--max-conns-per-ip|--max-time|--mode|--pin|--proxy|--proxy-cacert|--proxy-protocol|--ready-fd|--retry-for|--servername|--size|--source|--starttls|--threads|--timeout|--tls-max|--tls-min|-i|-m|-s|-w|-x) return 0 ;;
+        --allow|--alpn|--backlog|--cacert|--capture|--cert|--count|--crl|--deny|--dump|--every|--expires-within|--first-client|--forward|--forward-cacert|--forward-cert|--forward-key|--forward-pin|--forward-proxy-protocol|--forward-servername|--forward-starttls|--grace|--idle-timeout|--key|--limit-rate|--max-conns|--max-conns-per-ip|--max-time|--mode|--pin|--proxy|--proxy-cacert|--proxy-protocol|--ready-fd|--retry-for|--servername|--size|--source|--starttls|--threads|--timeout|--tls-max|--tls-min|-i|-m|-s|-w|-x) return 0 ;;
         *)
             [[ "$word" == -* ]] && return 0
             for (( i = 2; i < last; i++ )); do
                 case "${words[i]}" in
-                    --allow|--alpn|--backlog|--cacert|--cert|--count|--crl|--deny|--dump|--every|--expires-within|--first-client|--forward|--forward-cacert|--forward-cert|--forward-key|--forward-pin|--forward-proxy-protocol|--forward-servername|--forward-starttls|--grace|--idle-timeout|--key|--limit-rate|--max-conns|--max-conns-per-ip|--max-time|--mode|--pin|--proxy|--proxy-cacert|--proxy-protocol|--ready-fd|--retry-for|--servername|--size|--source|--starttls|--threads|--timeout|--tls-max|--tls-min|-i|-m|-s|-w|-x) (( i++ )) ;;
+                    --allow|--alpn|--backlog|--cacert|--capture|--cert|--count|--crl|--deny|--dump|--every|--expires-within|--first-client|--forward|--forward-cacert|--forward-cert|--forward-key|--forward-pin|--forward-proxy-protocol|--forward-servername|--forward-starttls|--grace|--idle-timeout|--key|--limit-rate|--max-conns|--max-conns-per-ip|--max-time|--mode|--pin|--proxy|--proxy-cacert|--proxy-protocol|--ready-fd|--retry-for|--servername|--size|--source|--starttls|--threads|--timeout|--tls-max|--tls-min|-i|-m|-s|-w|-x) (( i++ )) ;;
                     -*) ;;
                     *) given=1 ;;
                 esac

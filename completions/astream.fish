@@ -40,6 +40,7 @@ complete -c astream -n "__fish_astream_using_subcommand connect" -s i -l idle-ti
 complete -c astream -n "__fish_astream_using_subcommand connect" -l max-time -d 'Limit of the whole of a connection, from when it stands: status 5; 0: no limit [default: none]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -l limit-rate -d 'Limit of what goes each way, for each connection; 0: no limit [default: none]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -l dump -d 'Append each chunk that moves to FILE in hexadecimal and text; `-` is stderr [default: none]' -r -F
+complete -c astream -n "__fish_astream_using_subcommand connect" -l capture -d 'Write what moves to FILE as packets (pcapng), for Wireshark; FILE is made or emptied, and may be a pipe' -r -F
 complete -c astream -n "__fish_astream_using_subcommand connect" -l size -d 'How many bytes stdin will give, for --progress [default: the length of the file that stdin is]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -l starttls -d 'Speak TLS once the server agreed, asked in the protocol PROTO [default: none]' -r -f -a "smtp\t''
 lmtp\t''
@@ -126,6 +127,7 @@ complete -c astream -n "__fish_astream_using_subcommand listen" -s i -l idle-tim
 complete -c astream -n "__fish_astream_using_subcommand listen" -l max-time -d 'Limit of the whole of a connection, from when it stands: status 5; 0: no limit [default: none]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l limit-rate -d 'Limit of what goes each way, for each connection; 0: no limit [default: none]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l dump -d 'Append each chunk that moves to FILE in hexadecimal and text; `-` is stderr [default: none]' -r -F
+complete -c astream -n "__fish_astream_using_subcommand listen" -l capture -d 'Write what moves to FILE as packets (pcapng), for Wireshark; FILE is made or emptied, and may be a pipe' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -l size -d 'How many bytes stdin will give, for --progress [default: the length of the file that stdin is]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l cert -d 'Our certificate and chain (PEM) [default: see --tls]' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -l key -d 'Its key (PEM); without --cert our own key, made if FILE is not there [default: in the file of --cert]' -r -F
@@ -176,7 +178,7 @@ function __fish_astream_wants_address
     for word in (commandline -opc)[3..-1]
         if test $is_value = 1
             set is_value 0
-        else if contains -- $word --allow --alpn --backlog --cacert --cert --count --crl --deny --dump --every --expires-within --first-client --forward --forward-cacert --forward-cert --forward-key --forward-pin --forward-proxy-protocol --forward-servername --forward-starttls --grace --idle-timeout --key --limit-rate --max-conns --max-conns-per-ip --max-time --mode --pin --proxy --proxy-cacert --proxy-protocol --ready-fd --retry-for --servername --size --source --starttls --threads --timeout --tls-max --tls-min -i -m -s -w -x
+        else if contains -- $word --allow --alpn --backlog --cacert --capture --cert --count --crl --deny --dump --every --expires-within --first-client --forward --forward-cacert --forward-cert --forward-key --forward-pin --forward-proxy-protocol --forward-servername --forward-starttls --grace --idle-timeout --key --limit-rate --max-conns --max-conns-per-ip --max-time --mode --pin --proxy --proxy-cacert --proxy-protocol --ready-fd --retry-for --servername --size --source --starttls --threads --timeout --tls-max --tls-min -i -m -s -w -x
             set is_value 1
         else if not string match -q -- '-*' $word
             return 1

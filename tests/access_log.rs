@@ -26,12 +26,14 @@ fn visit(address: SocketAddr, sent: &[u8]) -> SocketAddr {
     stream.local_addr().unwrap()
 }
 
-/// The line with its seconds taken out.
+/// The line with its seconds taken out, and the mean rate where something has moved.
 fn untimed(line: &str) -> String {
     let (before, after) = line.split_once(" in ").unwrap_or_else(|| panic!("no seconds: {line}"));
     let (seconds, after) = after.split_once(" s").unwrap();
     assert!(seconds.parse::<f64>().is_ok(), "{line}");
-    format!("{before}{after}")
+    let mean =
+        after.strip_prefix(", mean ").and_then(|after| after.split_once("iB/s").or(after.split_once(" B/s")));
+    format!("{before}{}", mean.map_or(after, |(_, after)| after))
 }
 
 fn last_line(server: &Running, number: usize) -> String {

@@ -75,6 +75,7 @@ fn invalid_limits_and_handlers_are_status_2_and_named() {
         (&["connect", "h", "1", "-z", "--limit-rate", "1M"], &["--probe", "--limit-rate"]),
         (&["listen", "h", "1", "-u", "--limit-rate", "1M"], &["--udp", "--limit-rate"]),
         (&["connect", "h", "1", "--pass-fd", "--limit-rate", "1M"], &["--pass-fd", "--limit-rate"]),
+        (&["connect", "h", "1", "--capture", "-"], &["--capture", "'-'", "name a file"]),
         (&["listen", "-", "--broker"], &["'-'", "a handler is needed"]),
         (&["listen", "h", "1", "--first-client", "-1s"], &["-1"]),
         (
@@ -98,6 +99,18 @@ fn invalid_limits_and_handlers_are_status_2_and_named() {
     ] {
         astream(args).run().status(2).stdout(b"").says(expected);
     }
+}
+
+#[test]
+fn what_sees_bytes_has_none_to_see_in_a_probe_or_in_a_socket_that_is_handed_over() {
+    for option in [&["--dump", "x"][..], &["--capture", "x"], &["--sha256"], &["--progress"]] {
+        for without in [&["-z"][..], &["--pass-fd"], &["--show-certs"], &["--expires-within", "1d"]] {
+            let name = if without == ["-z"] { "--probe" } else { without[0] };
+            let said = astream(["connect", "127.0.0.1", "1"]).args(option).args(without).run();
+            said.status(2).stdout(b"").says(&[option[0], name, "cannot be used with"]);
+        }
+    }
+    assert!(!std::path::Path::new("x").exists());
 }
 
 #[test]

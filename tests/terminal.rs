@@ -11,7 +11,7 @@ use std::sync::mpsc::channel;
 use rustix::process::Signal;
 use support::peer::{Peer, peer, read_all};
 use support::pty::{Terminal, terminal};
-use support::{Program, Running, astream};
+use support::{Program, Running, astream, noise};
 
 /// What a terminal would act upon, and how it is shown.
 const HARMFUL: &[u8] =
@@ -245,11 +245,11 @@ fn the_totals_are_those_of_listeners_and_datagrams_too() {
 
 #[test]
 fn a_stdout_that_takes_nothing_does_not_hold_up_a_signal() {
-    let server = peer(|mut stream| while stream.write_all(&[0; 65536]).is_ok() {});
+    let server = peer(|mut stream| while stream.write_all(&noise(65536)).is_ok() {});
     let (mut reader, writer) = std::io::pipe().unwrap();
     let client = connect(&server).args(["-v"]).open_stdin().stdout(writer).start();
     client.stderr_line("connected to");
-    reader.read_exact(&mut [0; 1 << 20]).unwrap();
+    reader.read_exact(&mut vec![0; 1 << 20]).unwrap();
     client.signal(Signal::INT);
     client.wait().status(130);
     server.join();

@@ -1,12 +1,13 @@
 //! The program against real peers, byte for byte and with its exact status: nc, ncat, socat, OpenSSL,
 //! gnutls, stunnel, curl, nginx, haproxy, Python, proxies, mail, file, directory and database servers, the shell,
-//! and itself. `.ci/run` installs what is needed.
+//! tshark, and itself. `.ci/run` installs what is needed.
 
 #[path = "../support/mod.rs"]
 mod support;
 
 mod asking;
 mod broker;
+mod capture;
 mod completions;
 mod curl;
 mod databases;

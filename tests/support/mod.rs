@@ -3,6 +3,7 @@
 #![allow(dead_code, missing_docs, clippy::pedantic)]
 
 pub mod certs;
+pub mod pcapng;
 pub mod peer;
 pub mod pty;
 

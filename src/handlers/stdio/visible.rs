@@ -72,7 +72,9 @@ mod tests {
     /// What is shown of a text that comes in these parts.
     fn shown(parts: &[&[u8]]) -> String {
         let (mut visible, mut shown) = (Visible::default(), Vec::new());
-        parts.iter().for_each(|part| visible.show(part, &mut shown));
+        for part in parts {
+            visible.show(part, &mut shown);
+        }
         visible.end(&mut shown);
         String::from_utf8(shown).expect("it is UTF-8")
     }

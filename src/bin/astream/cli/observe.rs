@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, ValueHint};
 
 use super::units;
@@ -15,6 +16,14 @@ pub struct ObserveOptions {
     /// received: sed -n 's/^< //p' FILE | xxd -r is what was received. Under TLS it is the plain text.
     #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub dump: Option<PathBuf>,
+    /// Write what moves to FILE as packets (pcapng), for Wireshark; FILE is made or emptied, and may be a pipe
+    ///
+    /// The bytes, their times, addresses and ports are real, and the headers around them are made up: TCP or UDP, over IP for
+    /// Unix sockets too. Under TLS it is the plain text. Comments of the first packet of a connection have the number of the
+    /// client, what TLS has agreed on, and the certificate of the peer.
+    #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath,
+          value_parser = PathBufValueParser::new().try_map(capture_file))]
+    pub capture: Option<PathBuf>,
     /// Print the SHA-256 of what was sent and of what was received at the end of each connection
     #[arg(long, hide_short_help = true)]
     pub sha256: bool,
@@ -27,4 +36,12 @@ pub struct ObserveOptions {
     #[arg(long, hide_short_help = true, value_name = "SIZE", value_hint = ValueHint::Other, requires = "progress",
           value_parser = units::size)]
     pub size: Option<u64>,
+}
+
+/// A capture is no text, and stdout is the stream's.
+fn capture_file(path: PathBuf) -> Result<PathBuf, &'static str> {
+    if path.as_os_str() == "-" {
+        return Err("a capture is no text for stdout or stderr; name a file, or a pipe as in >(tshark -i -)");
+    }
+    Ok(path)
 }

@@ -8,7 +8,7 @@ use super::units;
 use crate::expiry::Margin;
 
 /// Options about bytes, where the program exchanges none.
-pub(super) const EXCHANGE: [&str; 10] = [
+pub(super) const EXCHANGE: [&str; 14] = [
     "crlf",
     "raw",
     "idle_timeout",
@@ -19,6 +19,10 @@ pub(super) const EXCHANGE: [&str; 10] = [
     "no_shutdown",
     "shutdown",
     "exit_on_close",
+    "dump",
+    "capture",
+    "sha256",
+    "progress",
 ];
 
 #[derive(Debug, Default, Args)]

@@ -1,5 +1,6 @@
-//! What sees the bytes of the connections of this process, a dump or digests, and their progress.
+//! What sees the bytes of the connections of this process, a dump, a capture or digests, and their progress.
 
+mod capture;
 mod digest;
 mod dump;
 mod output;
@@ -10,6 +11,7 @@ use astream::{ConnectOptions, DatagramOptions, DatagramServerOptions, Observer, 
 
 use crate::cli::{ObserveOptions, Report};
 use crate::report::progress;
+use capture::Capture;
 use digest::Digests;
 use dump::Dump;
 use output::Output;
@@ -35,6 +37,11 @@ pub fn start(options: &ObserveOptions, report: Report) -> anyhow::Result<()> {
         let output = Arc::new(Output::append("--dump", file)?);
         observers.outputs.push(Arc::clone(&output));
         observers.all.push(Arc::new(Dump::new(output)));
+    }
+    if let Some(file) = &options.capture {
+        let output = Arc::new(Output::create("--capture", file)?);
+        observers.outputs.push(Arc::clone(&output));
+        observers.all.push(Arc::new(Capture::new(output)));
     }
     if options.sha256 {
         observers.all.push(Arc::new(Digests));

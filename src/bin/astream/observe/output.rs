@@ -36,6 +36,14 @@ impl Output {
         Self::open(option, path, OpenOptions::new().append(true).create(true))
     }
 
+    /// In the place of what is in this file, which is made if it is not there.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn create(option: &'static str, path: &Path) -> anyhow::Result<Self> {
+        Self::open(option, path, OpenOptions::new().write(true).truncate(true).create(true))
+    }
+
     fn open(option: &'static str, path: &Path, how: &OpenOptions) -> anyhow::Result<Self> {
         let name = path.display().to_string();
         let file = how.open(path).map_err(|cause| anyhow!("{option} {name}: {cause}"))?;

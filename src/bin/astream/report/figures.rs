@@ -90,7 +90,7 @@ impl Pace {
             elapsed: now - self.start,
             size: self.size,
             left: rest
-                .filter(|_| mean.most() > 0)
+                .filter(|rest| *rest > 0 && mean.most() > 0)
                 .map(|rest| Duration::from_secs(rest.div_ceil(mean.most()))),
             stalled: Some(now - self.last_move).filter(|time| *time >= STALLED),
         }
@@ -170,7 +170,7 @@ mod tests {
                 "10.00 MiB sent, 10.00 MiB/s, mean 10.00 MiB/s; 0:01; 10%, 0:09 left",
                 "20.00 MiB sent, 10.00 MiB/s, mean 10.00 MiB/s; 0:02; 20%, 0:08 left",
                 "60.00 MiB sent, 25.00 MiB/s, mean 20.00 MiB/s; 0:03; 60%, 0:02 left",
-                "100.00 MiB sent, 40.00 MiB/s, mean 25.00 MiB/s; 0:04; 100%, 0:00 left",
+                "100.00 MiB sent, 40.00 MiB/s, mean 25.00 MiB/s; 0:04; 100%",
             ]
         );
     }

@@ -12,21 +12,20 @@ pub fn line(text: &str, has_time: bool) -> String {
         line.push_str(&now());
         line.push(' ');
     }
-    line + &harmless(text)
+    line + &printable(text)
 }
 
-/// The text with everything escaped that a terminal would act upon: much of it comes from peers, and none of them may
-/// write a line of its own.
-pub fn harmless(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
+/// A text on one line, with what a terminal would act upon escaped.
+pub fn printable(text: &str) -> String {
+    let mut printable = String::with_capacity(text.len());
     for letter in text.chars() {
         if is_acted_upon(letter) {
-            line.extend(letter.escape_debug());
+            printable.extend(letter.escape_debug());
         } else {
-            line.push(letter);
+            printable.push(letter);
         }
     }
-    line
+    printable
 }
 
 /// Control characters, the separators of lines and paragraphs, and what changes the direction of writing.

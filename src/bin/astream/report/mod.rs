@@ -1,6 +1,7 @@
 //! Reports events, one per line, as text or as JSON: on stderr, and on stdout what was asked for.
 
 mod connection;
+mod ends;
 mod event;
 mod exit;
 mod figures;
@@ -22,7 +23,7 @@ pub use connection::{Connection, Name};
 use event::Level;
 pub use event::{Event, Hinted};
 pub use exit::{Ending, finish, not_run, status};
-pub use line::now;
+pub use line::{now, printable};
 pub use log::Quietness;
 pub use probed::Checked;
 use terminal::toned;
@@ -72,7 +73,7 @@ pub fn print(event: &Event, stdout: &mut impl Write) -> io::Result<()> {
     if wanted.quiet {
         return Ok(());
     }
-    let line = if wanted.json { event.json() } else { line::harmless(&event.text().unwrap_or_default()) };
+    let line = if wanted.json { event.json() } else { printable(&event.text().unwrap_or_default()) };
     stdout.write_all((line + "\n").as_bytes())
 }
 
