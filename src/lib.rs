@@ -81,3 +81,11 @@ pub use transport::tls::{Identity, TlsClient, TlsInfo, TlsServer, TlsVersion};
 #[cfg(doc)]
 #[doc = include_str!("../docs/asyncio.md")]
 pub mod asyncio {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/library.md")]
+mod library {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
