@@ -1,4 +1,4 @@
-//! `--json`: every line on stderr is an object, whose members are those of docs/json.md.
+//! `--json`: what the events say. That each is as docs/json-schema.json has it is checked for every test.
 
 mod support;
 
@@ -57,7 +57,10 @@ fn a_connection_is_reported_with_its_addresses_and_totals() {
         assert_eq!(events.len() > 2, !more.is_empty(), "the log is printed only if asked for");
         let event = |name: &str| events.iter().find(|event| event["event"] == name).unwrap();
         let local = server.join().to_string();
-        assert_eq!(*event("connected"), json!({"event": "connected", "peer": address, "local": local}));
+        assert_eq!(
+            *event("connected"),
+            json!({"event": "connected", "connection": null, "peer": address, "local": local})
+        );
         let closed = event("closed");
         assert!(closed["seconds"].as_f64().is_some_and(|time| time > 0.0 && time < 60.0), "{closed}");
         let mut rest = closed.clone();
@@ -79,7 +82,7 @@ fn a_handshake_is_reported_with_the_certificates_of_the_peer_on_both_sides() {
     let listener = astream(listen).args(["--cert", arg(&own.cert), "--key", arg(&own.key)]).start();
     let ready = untimed(&listener.stderr_line("listening"));
     let address = ready["addresses"][0].as_str().unwrap();
-    assert_eq!(ready, json!({"event": "listening", "addresses": [address]}));
+    assert_eq!(ready, json!({"event": "listening", "connection": null, "addresses": [address]}));
     let connect = ["connect", address, "--json", "--tls", "--cacert", ca];
     let said =
         astream(connect).args(["--cert", arg(&client.cert), "--key", arg(&client.key)]).run().status(0);
@@ -111,8 +114,7 @@ fn the_last_error_is_reported_with_its_status_and_hint() {
     let (_socket, closed) = refusing();
     let said = astream(["connect", &closed.to_string(), "--json"]).run().status(4);
     let message = format!("cannot connect to {closed}: connection refused");
-    let wanted =
-        json!([{"event": "error", "status": 4, "message": message, "hint": null, "certificates": []}]);
+    let wanted = json!([{"event": "error", "connection": null, "status": 4, "message": message, "hint": null, "certificates": []}]);
     assert_eq!(Value::from(events(&said)), wanted);
 }
 
@@ -210,4 +212,70 @@ fn what_is_insecure_is_a_warning_and_quiet_leaves_errors_only() {
     }
     let events = events(&astream(["connect", "127.0.0.1", "0", "--json", "--quiet"]).run().status(2));
     assert_eq!(names(&events), ["error"]);
+}
+
+/// An HTTP proxy that asks for a secret, and repeats it where it ends with `status`.
+fn repeating(status: &'static str) -> support::peer::Peer<Vec<u8>> {
+    peer(move |mut stream| {
+        head(&mut stream);
+        let who = "HTTP/1.1 407 Who?\r\nProxy-Authenticate: Basic realm=x\r\nContent-Length: 0\r\n\r\n";
+        stream.write_all(who.as_bytes()).unwrap();
+        let asked = head(&mut stream);
+        assert!(asked.contains("bWU6aHVudGVyMg=="), "{asked}");
+        let repeated = if status == "200 OK" { "" } else { &asked };
+        write!(stream, "HTTP/1.1 {status}\r\n\r\n{repeated}").unwrap();
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        read_all(&mut stream)
+    })
+}
+
+/// What comes up to an empty line.
+fn head(stream: &mut std::net::TcpStream) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.extend(byte);
+    }
+    String::from_utf8(head).unwrap()
+}
+
+#[test]
+fn no_event_has_a_secret() {
+    const AUTH: (&str, &str) = ("ASTREAM_PROXY_AUTH", "me:hunter2");
+    let (_socket, closed) = refusing();
+    let in_url = format!("http://me:hunter2@{closed}");
+    let run = |args: &[&str], (name, value): (&str, &str), status: i32| {
+        let said = astream(args).args(["--json", "-vv"]).env(name, value).run().status(status);
+        let all = said.stderr.clone() + std::str::from_utf8(&said.stdout).unwrap();
+        assert!(!all.contains("hunter2") && !all.contains("aHVudGVyMg"), "{}", said.description());
+        assert!(all.contains("\"event\":"), "{}", said.description());
+    };
+    for args in [
+        &["connect", "-x", &in_url, "127.0.0.1", "1"][..],
+        &["connect", "-x", &in_url, "127.0.0.1", "1", "--frob"],
+        &["connect", "-x", "gopher://me:hunter2@127.0.0.1", "127.0.0.1", "1"],
+        &["connect", "https://me:hunter2@127.0.0.1:1/"],
+        &["connect", "me:hunter2@127.0.0.1", "1"],
+        &["connect", "127.0.0.1", "1", "https://me:hunter2@127.0.0.1/"],
+        &["https://me:hunter2@127.0.0.1/"],
+        &["listen", "127.0.0.1", "0", "--forward", "https://me:hunter2@127.0.0.1/"],
+        &["connect", "-z", "-x", "socks5://127.0.0.1:1", "-x", "me:hunter2@127.0.0.1:1", "127.0.0.1", "1"],
+    ] {
+        run(args, AUTH, 2);
+    }
+    run(&["connect", "-x", "env", "127.0.0.1", "1"], ("ALL_PROXY", &in_url), 4);
+    for (status, code, command, in_environment) in [
+        ("200 OK", 0, &["connect", "127.0.0.1", "1"][..], false),
+        ("200 OK", 0, &["connect", "-z", "127.0.0.1", "1"], true),
+        ("403 No", 4, &["connect", "127.0.0.1", "1"], true),
+        ("403 No", 4, &["connect", "-z", "127.0.0.1", "1"], false),
+    ] {
+        let proxy = repeating(status);
+        let url = format!("http://{}{}", if in_environment { "me:hunter2@" } else { "" }, proxy.address);
+        let (through, variable) =
+            if in_environment { ("env", ("ALL_PROXY", &url[..])) } else { (&url[..], AUTH) };
+        run(&[command, &["-x", through]].concat(), variable, code);
+        proxy.join();
+    }
 }

@@ -464,7 +464,7 @@ fn ports_are_reported_in_json() {
     assert!(events[1]["tls"]["seconds"].as_f64().unwrap() > 0.0, "{}", said.description());
     let message = format!("cannot connect to localhost:{}: {closed}: connection refused", closed.port());
     let wanted = json!({
-        "event": "probe", "time": null, "target": format!("localhost:{}", closed.port()), "status": 4, "state": "refused",
+        "event": "probe", "time": null, "connection": null, "target": format!("localhost:{}", closed.port()), "status": 4, "state": "refused",
         "seconds": null, "connect_seconds": null, "peer": null,
         "local": null, "proxies": [], "tls": null, "certificates": [], "message": message, "hint": null,
     });

@@ -19,7 +19,7 @@ use crate::certificate::Certificate;
 pub use attempt::Attempt;
 pub(crate) use display::{reason, seconds};
 pub use fault::{ProxyFault, ResolveFault, Step, TlsFault};
-pub(crate) use printable::Printable;
+pub(crate) use printable::{Printable, without_login};
 
 /// The result of this crate's calls.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -224,9 +224,10 @@ pub enum Error {
 }
 
 impl Error {
-    /// [`Error::Invalid`]: what is wrong with `text`, and what to write instead.
+    /// [`Error::Invalid`]: what is wrong with `text`, and what to write instead. A user and a secret in it, as in
+    /// `https://user:secret@host`, are left out.
     pub fn invalid(text: impl fmt::Display, reason: impl fmt::Display) -> Self {
-        Self::Invalid { text: text.to_string(), reason: reason.to_string() }
+        Self::Invalid { text: without_login(&text.to_string()), reason: reason.to_string() }
     }
 
     /// [`Error::Other`], from an error that this crate does not know.

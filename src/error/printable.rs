@@ -25,6 +25,16 @@ impl fmt::Display for Printable<'_> {
     }
 }
 
+/// The text without a user and a secret that stand before a host.
+pub(crate) fn without_login(text: &str) -> String {
+    let Some((before, host)) = text.rsplit_once('@') else { return text.to_owned() };
+    match before.split_once("://") {
+        Some((scheme, _)) => format!("{scheme}://…@{host}"),
+        None if before.contains(':') && !before.starts_with("unix:") => format!("…@{host}"),
+        None => text.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -39,6 +49,21 @@ mod tests {
             ("\u{202e}".as_bytes(), "\\u{202e}"),
         ] {
             assert_eq!(Printable(Path::new(OsStr::from_bytes(path))).to_string(), printed);
+        }
+    }
+
+    #[test]
+    fn a_user_and_a_secret_are_left_out() {
+        for (text, printed) in [
+            ("https://me:secret@host:1/", "https://…@host:1/"),
+            ("http://token@host", "http://…@host"),
+            ("me:sec@ret@host", "…@host"),
+            ("me@host", "me@host"),
+            ("unix:@name", "unix:@name"),
+            ("unix:/a:b@c", "unix:/a:b@c"),
+            ("https://host/", "https://host/"),
+        ] {
+            assert_eq!(without_login(text), printed);
         }
     }
 }

@@ -3,6 +3,7 @@
 #![allow(dead_code, missing_docs, clippy::pedantic)]
 
 pub mod certs;
+pub mod events;
 pub mod peer;
 pub mod pty;
 
@@ -16,6 +17,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use events::Judge;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// What takes longer has hung.
@@ -117,13 +119,14 @@ impl Program {
 
     pub fn start(mut self) -> Running {
         let line = format!("{:?}", self.command);
+        let [of_stdout, of_stderr] = events::judges(&self.command);
         let mut child = self.command.spawn().unwrap_or_else(|error| panic!("{line}: {error}"));
-        let stdout = child.stdout.take().map(Collected::new);
+        let stdout = child.stdout.take().map(|stdout| Collected::new(stdout, of_stdout));
         let stderr: Box<dyn Read + Send> = match child.stderr.take() {
             Some(pipe) => Box::new(pipe),
             None => Box::new(std::io::empty()),
         };
-        let stderr = Collected::new(stderr);
+        let stderr = Collected::new(stderr, of_stderr);
         let mut stdin = child.stdin.take();
         if let Some(input) = self.input {
             let mut pipe = stdin.take().expect("stdin is a pipe");
@@ -144,20 +147,26 @@ impl Program {
 struct Collected {
     bytes: Arc<Mutex<Vec<u8>>>,
     lines: Receiver<String>,
+    judge: Option<Judge>,
+    /// What is wrong with its lines.
+    flaws: Arc<Mutex<Vec<String>>>,
     done: thread::JoinHandle<()>,
 }
 
 impl Collected {
-    fn new(stream: impl Read + Send + 'static) -> Self {
-        let bytes = Arc::new(Mutex::new(Vec::new()));
+    fn new(stream: impl Read + Send + 'static, judge: Option<Judge>) -> Self {
+        let (bytes, flaws) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
         let (sender, lines) = channel();
-        let all = Arc::clone(&bytes);
+        let (all, wrong) = (Arc::clone(&bytes), Arc::clone(&flaws));
         let done = thread::spawn(move || {
             let mut stream = BufReader::with_capacity(1 << 16, stream);
             let mut partial = Vec::new();
             loop {
                 let Ok(chunk) = stream.fill_buf() else { return };
                 if chunk.is_empty() {
+                    if judge.is_some() && !partial.is_empty() {
+                        wrong.lock().unwrap().push("no event: it has no end".to_owned());
+                    }
                     return;
                 }
                 let n = chunk.len();
@@ -166,14 +175,25 @@ impl Collected {
                 stream.consume(n);
                 while let Some(end) = partial.iter().position(|&b| b == b'\n') {
                     let line: Vec<u8> = partial.drain(..=end).collect();
+                    wrong.lock().unwrap().extend(judge.and_then(|judge| judge(&line)));
                     let _ = sender.send(String::from_utf8_lossy(&line).trim_end().to_owned());
                 }
-                if partial.len() > 1 << 16 {
+                if partial.len() > 1 << 16 && judge.is_none() {
                     partial.clear();
                 }
             }
         });
-        Self { bytes, lines, done }
+        Self { bytes, lines, judge, flaws, done }
+    }
+
+    /// Waits until all is read. A process that inherited the stream may keep it open; everything that the program
+    /// itself printed is there.
+    fn until_end(&self) {
+        while !self.done.is_finished() {
+            if self.lines.recv_timeout(DEADLINE).is_err() {
+                break;
+            }
+        }
     }
 
     fn so_far(&self) -> Vec<u8> {
@@ -223,13 +243,25 @@ impl Running {
     fn line_of(&self, stream: &Collected, text: &str) -> String {
         loop {
             match stream.lines.recv_timeout(DEADLINE) {
-                Ok(line) if line.contains(text) => return line,
-                Ok(_) => {}
+                Ok(line) => {
+                    self.judged(&stream.flaws);
+                    if line.contains(text) {
+                        return line;
+                    }
+                }
                 Err(RecvTimeoutError::Timeout) => self.fail(&format!("no line with {text:?}")),
                 Err(RecvTimeoutError::Disconnected) => {
                     self.fail(&format!("ended without a line with {text:?}"))
                 }
             }
+        }
+    }
+
+    /// Fails if a line is not what it must be.
+    fn judged(&self, flaws: &Mutex<Vec<String>>) {
+        let flaws = flaws.lock().unwrap().join("\n");
+        if !flaws.is_empty() {
+            self.fail(&flaws);
         }
     }
 
@@ -305,26 +337,15 @@ impl Running {
             }
         };
         self.stdin = None;
-        let stdout = self.stdout.take().map(|stream| {
-            stream.done.join().unwrap();
-            stream.bytes.lock().unwrap().clone()
+        let stdout = self.stdout.take().map(|Collected { bytes, flaws, done, .. }| {
+            done.join().unwrap();
+            self.judged(&flaws);
+            bytes.lock().unwrap().clone()
         });
-        // A process that inherited stderr may keep it open; everything that the program printed is there.
-        Finished {
-            line: self.line.clone(),
-            status,
-            stdout: stdout.unwrap_or_default(),
-            stderr: self.stderr_at_end(),
-        }
-    }
-
-    fn stderr_at_end(&self) -> String {
-        while !self.stderr.done.is_finished() {
-            if self.stderr.lines.recv_timeout(DEADLINE).is_err() {
-                break;
-            }
-        }
-        String::from_utf8_lossy(&self.stderr.so_far()).into_owned()
+        self.stderr.until_end();
+        self.judged(&self.stderr.flaws);
+        let stderr = String::from_utf8_lossy(&self.stderr.so_far()).into_owned();
+        Finished { line: self.line.clone(), status, stdout: stdout.unwrap_or_default(), stderr }
     }
 
     fn fail(&self, why: &str) -> ! {
@@ -344,6 +365,13 @@ impl Drop for Running {
         if let Some(mut child) = self.child.take() {
             let _ = child.kill();
             let _ = child.wait();
+            // What a test does not look at must be right too.
+            for stream in self.stdout.iter().chain([&self.stderr]).filter(|stream| stream.judge.is_some()) {
+                if !thread::panicking() {
+                    stream.until_end();
+                    self.judged(&stream.flaws);
+                }
+            }
         }
     }
 }

@@ -15,7 +15,7 @@ use super::definition;
 use super::manual::{self, Section};
 
 /// Compares `made` with a file of the project.
-fn is_in_file(made: String, file: &str) {
+pub fn is_in_file(made: String, file: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     let known = Data::read_from(&path, Some(snapbox::data::DataFormat::Text)).raw();
     Assert::new().action_env("SNAPSHOTS").eq(made, known);

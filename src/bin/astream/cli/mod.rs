@@ -36,6 +36,8 @@ pub use command::CommandLine;
 pub use datagrams::{ConnectDatagrams, ListenDatagrams};
 pub use exchange::ExchangeOptions;
 pub use forward::ForwardOptions;
+#[cfg(test)]
+pub use generated::is_in_file;
 pub use habits::shell;
 pub use observe::ObserveOptions;
 pub use probe::{ProbeOptions, Repeat};

@@ -1,5 +1,6 @@
 //! What is wrong with a command line, in one line.
 
+use astream::Error;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::habits;
@@ -11,14 +12,15 @@ pub fn one_line(error: &clap::Error, has_hint: bool) -> String {
             "the address is missing: HOST PORT, HOST:PORT or unix:PATH".to_owned()
         }
         ErrorKind::InvalidSubcommand => {
-            let word = context(error, ContextKind::InvalidSubcommand);
+            let word = shown(context(error, ContextKind::InvalidSubcommand));
             format!("'{word}' is not a command: connect or listen")
         }
         ErrorKind::ValueValidation => invalid_value(error),
         _ => of_the_other_command(error).unwrap_or_else(|| {
             // What it is elsewhere is known, and is nothing that has a similar name here.
-            let is_foreign = habits::is_known(context(error, ContextKind::InvalidArg));
-            without_usage(&error.render().to_string(), has_hint || is_foreign)
+            let word = context(error, ContextKind::InvalidArg);
+            let text = error.render().to_string().replace(word, &shown(word));
+            without_usage(&text, has_hint || habits::is_known(word))
         }),
     };
     let message = printable(&message);
@@ -48,11 +50,19 @@ fn printable(message: &str) -> String {
 /// as well.
 fn invalid_value(error: &clap::Error) -> String {
     let option = context(error, ContextKind::InvalidArg);
-    let value = context(error, ContextKind::InvalidValue).escape_debug();
+    let value = shown(context(error, ContextKind::InvalidValue));
     let reason = std::error::Error::source(error).map_or_else(String::new, ToString::to_string);
-    let named = format!("'{value}': ");
+    let named = format!("'{}': ", value.escape_debug());
     let reason = reason.strip_prefix(&named).unwrap_or(&reason);
     format!("invalid value for '{option}': {named}{reason}")
+}
+
+/// A word of the command line without a user and a secret.
+fn shown(word: &str) -> String {
+    match Error::invalid(word, "") {
+        Error::Invalid { text, .. } => text,
+        _ => String::new(),
+    }
 }
 
 fn context(error: &clap::Error, kind: ContextKind) -> &str {

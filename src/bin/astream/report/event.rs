@@ -1,8 +1,9 @@
-//! What happens and is reported: a line for a person, or an object for a program (`docs/json.md`).
+//! What happens and is reported: a line for a person, or an object for a program (`docs/json-schema.json`).
 
 use std::fmt;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+
+use astream::{Address, Direction, Endpoint, Error, Pin, ProbeSeries, TlsInfo, Totals};
 
 use super::connection::Name;
 use super::ends::{ending, mean, opening};
@@ -10,9 +11,9 @@ use super::figures::Figures;
 use super::hint::{hint, hinted};
 use super::json::Object;
 use super::line::now;
+use super::members::{certificate, handshake, probed, spread};
 use super::probed::{Checked, summary};
 use super::terminal::{Tone, shows_messages};
-use astream::{Address, Certificate, Direction, Endpoint, Error, Pin, ProbeSeries, Spread, TlsInfo, Totals};
 
 /// One thing that is reported.
 pub enum Event<'a> {
@@ -22,12 +23,12 @@ pub enum Event<'a> {
     OwnKey { pin: Pin, kept_in: Option<&'a Path>, command: &'a str },
     /// A server has read its files anew.
     Reloaded,
-    /// Something that can do harm.
-    Warning { message: &'a str },
+    /// Something that can do harm, by the client with this number if it is of one.
+    Warning { message: &'a str, client: Option<u64> },
     /// Something to try, where nothing has failed.
     Hint { message: &'a str },
     /// A line of the log, of a client with this number and address if it is of one.
-    Log { level: &'a str, message: &'a str, client: Option<(&'a str, &'a str)> },
+    Log { level: &'a str, message: &'a str, client: Option<(u64, &'a str)> },
     /// A connection was made, by us.
     Connected { peer: &'a Address, local: &'a Address },
     /// A connection was made, by a client that `proxy` may have introduced.
@@ -98,6 +99,19 @@ impl Event<'_> {
         }
     }
 
+    /// The number of the client that it is of.
+    fn connection(&self) -> Option<u64> {
+        match self {
+            Self::Accepted { name, .. }
+            | Self::Tls { name, .. }
+            | Self::Digest { name, .. }
+            | Self::Closed { name, .. } => name.number,
+            Self::Warning { client, .. } => *client,
+            Self::Log { client, .. } => client.map(|(number, _)| number),
+            _ => None,
+        }
+    }
+
     /// The line for a person; None if the log has printed it.
     pub fn text(&self) -> Option<String> {
         Some(match self {
@@ -111,7 +125,7 @@ impl Event<'_> {
             Self::OwnKey { command, .. } => format!("a fresh key; connect with: {command}"),
             Self::Reloaded => "all files were read anew, for new connections".to_owned(),
             Self::Hint { message } => format!("hint: {message}"),
-            Self::Warning { message } | Self::Log { message, .. } => (*message).to_owned(),
+            Self::Warning { message, .. } | Self::Log { message, .. } => (*message).to_owned(),
             Self::Connected { .. } | Self::Tls { .. } => return None,
             Self::Accepted { name, proxy, tls, .. } => opening(name, *proxy, *tls),
             Self::Closed { name, totals, target, error, seconds, .. } => {
@@ -132,7 +146,10 @@ impl Event<'_> {
 
     /// The object for a program, on one line.
     pub fn json(&self) -> String {
-        let event = |name: &str| Object::new().text("event", name).text("time", &now());
+        let event = |name: &str| {
+            let object = Object::new().text("event", name).text("time", &now());
+            object.number("connection", self.connection())
+        };
         match self {
             Self::Listening { addresses } => event("listening").texts("addresses", *addresses),
             Self::OwnKey { pin, kept_in, command } => {
@@ -141,27 +158,28 @@ impl Event<'_> {
             }
             Self::Reloaded => event("reloaded"),
             Self::Hint { message } => event("hint").text("message", message),
-            Self::Warning { message } => event("warning").text("message", message),
+            Self::Warning { message, .. } => event("warning").text("message", message),
             Self::Log { level, message, client } => event("log")
                 .text("level", level)
                 .text("message", message)
-                .number("connection", client.map(|(number, _)| number))
                 .maybe("peer", client.map(|(_, peer)| peer)),
             Self::Connected { peer, local } => event("connected").text("peer", peer).text("local", local),
             Self::Accepted { name, local, proxy, .. } => {
-                named(event("accepted"), name).text("local", local).maybe("proxy", *proxy)
+                event("accepted").text("peer", &name.peer).text("local", local).maybe("proxy", *proxy)
             }
-            Self::Tls { name, tls } => handshake(named(event("tls"), name), tls)
+            Self::Tls { name, tls } => handshake(event("tls").text("peer", &name.peer), tls)
                 .objects("certificates", tls.peer_certificates.iter().map(certificate)),
-            Self::Closed { name, totals, target, error, seconds, .. } => named(event("closed"), name)
+            Self::Closed { name, totals, target, error, seconds, .. } => event("closed")
+                .text("peer", &name.peer)
                 .maybe("target", *target)
                 .number("sent", counted(totals, totals.sent))
                 .number("received", counted(totals, totals.received))
                 .raw("seconds", &format_args!("{seconds:.6}"))
                 .maybe("error", *error),
-            Self::Digest { name, direction, sha256 } => {
-                named(event("digest"), name).text("direction", way(*direction)).text("sha256", sha256)
-            }
+            Self::Digest { name, direction, sha256 } => event("digest")
+                .text("peer", &name.peer)
+                .text("direction", way(*direction))
+                .text("sha256", sha256),
             Self::Progress { figures } => event("progress")
                 .raw("sent", &figures.moved.sent)
                 .raw("received", &figures.moved.received)
@@ -171,7 +189,7 @@ impl Event<'_> {
                 .number("size", figures.size)
                 .number("seconds_left", figures.left.map(|time| time.as_secs()))
                 .number("seconds_stalled", figures.stalled.map(|time| time.as_secs())),
-            Self::Probed(checked) => probed_members(event("probe"), checked),
+            Self::Probed(checked) => probed(event("probe"), checked),
             Self::Summary { endpoint, series } => event("summary")
                 .text("target", endpoint)
                 .raw("sent", &series.sent())
@@ -199,10 +217,6 @@ fn way(direction: Direction) -> &'static str {
     }
 }
 
-fn named(object: Object, name: &Name) -> Object {
-    object.number("connection", name.number).text("peer", &name.peer)
-}
-
 /// A number of bytes, if they were counted.
 fn counted(totals: &Totals, bytes: u64) -> Option<u64> {
     (!totals.is_uncounted).then_some(bytes)
@@ -215,65 +229,4 @@ impl fmt::Display for Hinted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&hinted(&self.0.to_string(), hint(&self.0).as_deref()))
     }
-}
-
-fn probed_members(object: Object, checked: &Checked) -> Object {
-    let (probed, found) = (&checked.probed, checked.probed.found.as_ref());
-    let (tls, connect) = (found.and_then(|found| found.tls.as_ref()), found.map(|found| found.connect));
-    object
-        .text("target", &probed.endpoint)
-        .raw("status", &checked.status())
-        .text("state", checked.state().name())
-        .raw("seconds", &Seconds(probed.elapsed))
-        .number("connect_seconds", connect.map(Seconds))
-        .maybe("peer", found.map(|found| &found.peer))
-        .maybe("local", found.map(|found| &found.local))
-        .texts("proxies", found.iter().flat_map(|found| &found.proxies))
-        .object("tls", tls.map(|tls| handshake(Object::new(), tls)))
-        .objects("certificates", probed.certificates().iter().map(certificate))
-        .maybe("message", checked.message().as_ref())
-        .maybe("hint", checked.hint().as_ref())
-}
-
-fn spread(spread: Spread) -> Object {
-    Object::new()
-        .raw("min", &Seconds(spread.min))
-        .raw("avg", &Seconds(spread.avg))
-        .raw("max", &Seconds(spread.max))
-        .raw("mdev", &Seconds(spread.deviation))
-}
-
-/// A time as a number.
-struct Seconds(Duration);
-
-impl fmt::Display for Seconds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.6}", self.0.as_secs_f64())
-    }
-}
-
-fn handshake(object: Object, tls: &TlsInfo) -> Object {
-    object
-        .text("version", &tls.version)
-        .text("cipher", &tls.cipher)
-        .text("key_exchange", &tls.key_exchange)
-        .maybe("alpn", tls.alpn.as_ref())
-        .raw("resumed", &tls.resumed)
-        .raw("seconds", &Seconds(tls.handshake))
-        .maybe("unverified", tls.unverified.as_ref())
-}
-
-fn certificate(certificate: &Certificate) -> Object {
-    let days = certificate.days_left(SystemTime::now());
-    Object::new()
-        .text("subject", &certificate.subject())
-        .text("issuer", &certificate.issuer())
-        .texts("names", certificate.names())
-        .maybe("not_before", certificate.not_before().as_ref())
-        .maybe("not_after", certificate.not_after().as_ref())
-        .number("days_left", days)
-        .text("key", &certificate.key())
-        .text("serial", &certificate.serial())
-        .text("sha256", &certificate.sha256())
-        .maybe("pin", certificate.pin().as_ref())
 }

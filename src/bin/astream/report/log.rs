@@ -57,7 +57,7 @@ impl Write for NeverWaiting {
 }
 
 /// The number and the address of the client that is served, which are the fields of the only kind of span.
-fn client<S, N>(context: &FmtContext<'_, S, N>) -> Option<(String, String)>
+fn client<S, N>(context: &FmtContext<'_, S, N>) -> Option<(u64, String)>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -66,7 +66,7 @@ where
     let extensions = span.extensions();
     let fields = extensions.get::<FormattedFields<N>>()?;
     let (number, peer) = fields.strip_prefix("number=")?.split_once(" peer=")?;
-    Some((number.to_owned(), peer.to_owned()))
+    Some((number.parse().ok()?, peer.to_owned()))
 }
 
 /// `astream: message`, or an object.
@@ -97,9 +97,11 @@ where
             let tone = if is_warning { Tone::Warning } else { Tone::Plain };
             return writeln!(writer, "{}", toned(line(&message, self.has_time), tone));
         }
-        let client = client.as_ref().map(|(number, peer)| (number.as_str(), peer.as_str()));
+        let client = client.as_ref().map(|(number, peer)| (*number, peer.as_str()));
         let event = match *event.metadata().level() {
-            Level::ERROR | Level::WARN => event::Event::Warning { message: &message },
+            Level::ERROR | Level::WARN => {
+                event::Event::Warning { message: &message, client: client.map(|(number, _)| number) }
+            }
             Level::INFO => event::Event::Log { level: "info", message: &message, client },
             _ => event::Event::Log { level: "debug", message: &message, client },
         };

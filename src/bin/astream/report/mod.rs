@@ -5,10 +5,13 @@ mod ends;
 mod event;
 mod exit;
 mod figures;
+#[cfg(test)]
+mod generated;
 mod hint;
 mod json;
 mod line;
 mod log;
+mod members;
 mod probed;
 pub mod progress;
 mod terminal;
@@ -93,7 +96,7 @@ pub fn has_last_word() -> bool {
 
 /// Something that can do harm.
 pub fn warn(message: &str) {
-    report(&Event::Warning { message });
+    report(&Event::Warning { message, client: None });
 }
 
 /// Reports what `--insecure` has accepted.
