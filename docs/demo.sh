@@ -1,9 +1,12 @@
 #!/bin/sh
 # The main job: a listener and a client exchange data, plain and over TLS, and a file arrives whole.
+# ASTREAM names the program, else it is built.
 set -eu
 cd "$(dirname "$0")/.."
-cargo build --release --quiet
-astream=${CARGO_TARGET_DIR:-target}/release/astream
+if [ -z "${ASTREAM:-}" ]; then
+    cargo build --release --quiet
+fi
+astream=${ASTREAM:-${CARGO_TARGET_DIR:-target}/release/astream}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

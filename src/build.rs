@@ -1,4 +1,6 @@
-//! How the program is linked on Linux with glibc: with libgcc's unwinder inside it. Loading the shared library
+//! Warns where the program will start slowly, and says how it is linked.
+//!
+//! On Linux with glibc it is linked with libgcc's unwinder inside it. Loading the shared library
 //! costs every start a fifth of a millisecond, and nothing else of that library is needed.
 //!
 //! Only the program is linked so, never a crate that depends on the library: two unwinders in one process
@@ -7,8 +9,16 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// What `.cargo/config.toml` sets, which `cargo install` from elsewhere does not read. A build script cannot set it for
+/// the crate that reads it.
+const NO_JITTER: &str = "AWS_LC_SYS_NO_JITTER_ENTROPY";
+
 fn main() {
     println!("cargo:rerun-if-changed=src/build.rs");
+    println!("cargo:rerun-if-env-changed={NO_JITTER}");
+    if std::env::var_os("CARGO_FEATURE_CLI").is_some() && std::env::var_os(NO_JITTER).is_none() {
+        println!("cargo:warning={NO_JITTER}=1 is not set: each start with TLS will take 45 to 110 ms more");
+    }
     let target = |what: &str| std::env::var(format!("CARGO_CFG_TARGET_{what}")).unwrap_or_default();
     if target("OS") != "linux" || target("ENV") != "gnu" || !is_native() || !has_static_unwinder() {
         return;

@@ -1,6 +1,7 @@
 //! The walls between modules: floors, circles, homes of foreign names, and the size of a file. Each wall is
 //! also broken on purpose, to prove that the test notices.
 
+mod changelog;
 mod names;
 
 use std::collections::{BTreeMap, BTreeSet};

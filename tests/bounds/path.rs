@@ -67,6 +67,15 @@ pub struct Course {
 }
 
 impl Path {
+    /// Whether it is the one that stands for its engine: direct, streams, direct under TLS, pump.
+    pub fn is_of_an_engine(self) -> bool {
+        match self.server {
+            Server::OneShot => self.address == HERE && !(self.tls && self.by_streams),
+            Server::Relay => !self.tls && !self.by_streams,
+            Server::KeepOpen | Server::Echo => false,
+        }
+    }
+
     /// Starts the programs, with these arguments as well; a byte has gone each way.
     pub fn start(self, client: &[&str], server: &[&str]) -> Course {
         let site = Site::of(self, client, server);

@@ -25,13 +25,22 @@ name = "dependent"
 version = "0.0.0"
 edition = "2024"
 
+# As in astream's own manifest, so that what it has compiled is not compiled again.
+[profile.dev]
+debug = "line-tables-only"
+
 [dependencies]
 astream = { path = "../..", default-features = false }
 rustls = { version = "0.23", default-features = false, features = ["aws_lc_rs", "std"] }
 tokio = { version = "1", features = ["macros", "rt"] }
 "#;
 
-/// In the target folder, where cargo finds the settings of this project and what it has compiled before.
+/// Where cargo puts what it compiles.
+fn target() -> &'static Path {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap()
+}
+
+/// In the target folder of the project, where cargo finds its settings.
 fn dependent() -> PathBuf {
     let project = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = project.join("target/dependent");
@@ -46,7 +55,7 @@ fn cargo(folder: &Path, args: &[&str]) -> String {
     let ran = Command::new(env!("CARGO"))
         .args(args)
         .current_dir(folder)
-        .env("CARGO_TARGET_DIR", folder.join("target"))
+        .env("CARGO_TARGET_DIR", target())
         .output()
         .unwrap();
     assert!(ran.status.success(), "cargo {args:?}: {}", String::from_utf8_lossy(&ran.stderr));
