@@ -23,13 +23,13 @@ fn page(schema: &Value) -> String {
     page += "| event | when | members |\n|---|---|---|\n";
     for (name, event) in &events {
         let members: Vec<_> = own_members(event).map(|(name, member)| inline(name, member)).collect();
-        page += &format!("| `{name}` | {} | {} |\n", description(event), members.join(", "));
+        page += &row(&[&format!("`{name}`"), description(event), &members.join(", ")]);
     }
     page += "\n## What is the same in every event\n\n";
     page += &table(shared(&events).into_iter().map(|reference| named(schema, reference)));
     for (_, object) in schema["$defs"].as_object().into_iter().flatten() {
         if let Some(title) = object["title"].as_str() {
-            page += &format!("\n## {title}\n\n{}\n\n{}", description(object), table(members(object)));
+            page += &["\n## ", title, "\n\n", description(object), "\n\n", &table(members(object))].concat();
         }
     }
     page
@@ -91,8 +91,12 @@ fn inline(name: &str, member: &Value) -> String {
 }
 
 fn table<'a>(rows: impl Iterator<Item = (&'a str, &'a Value)>) -> String {
-    let row = |(name, member)| format!("| `{name}` | {} | {} |\n", kind(member), description(member));
-    "| member | type | what |\n|---|---|---|\n".to_owned() + &rows.map(row).collect::<String>()
+    let rows = rows.map(|(name, member)| row(&[&format!("`{name}`"), &kind(member), description(member)]));
+    "| member | type | what |\n|---|---|---|\n".to_owned() + &rows.collect::<String>()
+}
+
+fn row(cells: &[&str]) -> String {
+    format!("| {} |\n", cells.join(" | "))
 }
 
 /// The type in words.
