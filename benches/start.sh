@@ -3,6 +3,7 @@
 # when the start of the program has changed. A name that is gone does no harm; a function that is missing may cost each
 # start a page fault. Names are cut, and what differs between builds is left out: hashes, copies, the version of aws-lc.
 set -euo pipefail
+shopt -s inherit_errexit
 export LC_ALL=C CARGO_PROFILE_RELEASE_STRIP=none
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 cargo build --release --quiet
@@ -12,6 +13,7 @@ trap 'rm -rf "$folder"' EXIT
 
 # The functions that a connection runs which sends stdin.
 functions() {
+    : >"$folder/server"
     "$program" listen 127.0.0.1 0 <<<hello >/dev/null 2>"$folder/server" &
     until port=$(grep -oE '[0-9]+$' "$folder/server"); do sleep 0.05; done
     valgrind -q --tool=callgrind --callgrind-out-file="$folder/calls" --compress-strings=no --demangle=no \
