@@ -40,7 +40,7 @@ complete -c astream -n "__fish_astream_using_subcommand connect" -s i -l idle-ti
 complete -c astream -n "__fish_astream_using_subcommand connect" -l max-time -d 'Limit of the whole of a connection, from when it stands: status 5; 0: no limit [default: none]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -l limit-rate -d 'Limit of what goes each way, for each connection; 0: no limit [default: none]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -l dump -d 'Append each chunk that moves to FILE in hexadecimal and text; `-` is stderr [default: none]' -r -F
-complete -c astream -n "__fish_astream_using_subcommand connect" -l capture -d 'Write what moves to FILE as packets (pcapng), for Wireshark; FILE is made or emptied, and may be a pipe' -r -F
+complete -c astream -n "__fish_astream_using_subcommand connect" -l capture -d 'Write what moves to FILE as packets, for Wireshark (pcapng); what FILE holds is replaced [default: none]' -r -F
 complete -c astream -n "__fish_astream_using_subcommand connect" -l size -d 'How many bytes stdin will give, for --progress [default: the length of the file that stdin is]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -l starttls -d 'Speak TLS once the server agreed, asked in the protocol PROTO [default: none]' -r -f -a "smtp\t''
 lmtp\t''
@@ -127,7 +127,7 @@ complete -c astream -n "__fish_astream_using_subcommand listen" -s i -l idle-tim
 complete -c astream -n "__fish_astream_using_subcommand listen" -l max-time -d 'Limit of the whole of a connection, from when it stands: status 5; 0: no limit [default: none]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l limit-rate -d 'Limit of what goes each way, for each connection; 0: no limit [default: none]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l dump -d 'Append each chunk that moves to FILE in hexadecimal and text; `-` is stderr [default: none]' -r -F
-complete -c astream -n "__fish_astream_using_subcommand listen" -l capture -d 'Write what moves to FILE as packets (pcapng), for Wireshark; FILE is made or emptied, and may be a pipe' -r -F
+complete -c astream -n "__fish_astream_using_subcommand listen" -l capture -d 'Write what moves to FILE as packets, for Wireshark (pcapng); what FILE holds is replaced [default: none]' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -l size -d 'How many bytes stdin will give, for --progress [default: the length of the file that stdin is]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l cert -d 'Our certificate and chain (PEM) [default: see --tls]' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -l key -d 'Its key (PEM); without --cert our own key, made if FILE is not there [default: in the file of --cert]' -r -F

@@ -16,11 +16,11 @@ pub struct ObserveOptions {
     /// received: sed -n 's/^< //p' FILE | xxd -r is what was received. Under TLS it is the plain text.
     #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub dump: Option<PathBuf>,
-    /// Write what moves to FILE as packets (pcapng), for Wireshark; FILE is made or emptied, and may be a pipe
+    /// Write what moves to FILE as packets, for Wireshark (pcapng); what FILE holds is replaced [default: none]
     ///
     /// The bytes, their times, addresses and ports are real, and the headers around them are made up: TCP or UDP, over IP for
     /// Unix sockets too. Under TLS it is the plain text. Comments of the first packet of a connection have the number of the
-    /// client, what TLS has agreed on, and the certificate of the peer.
+    /// client, what TLS has agreed on, and the certificate of the peer. FILE may be a pipe: --capture >(tshark -i -).
     #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath,
           value_parser = PathBufValueParser::new().try_map(capture_file))]
     pub capture: Option<PathBuf>,
