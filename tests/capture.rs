@@ -182,7 +182,7 @@ fn messages_are_packets_of_udp_also_empty_ones() {
     drop(client);
     server.signal(Signal::TERM);
     server.wait().status(0);
-    let told = |packets: &[Packet]| -> Vec<_> {
+    let seen = |packets: &[Packet]| -> Vec<_> {
         assert!(packets.iter().all(|packet| packet.kind == Kind::Udp));
         packets
             .iter()
@@ -193,7 +193,7 @@ fn messages_are_packets_of_udp_also_empty_ones() {
     };
     let sent = |message: &[u8]| (false, true, message.to_vec(), Vec::new());
     let received = |message: &[u8]| (true, false, message.to_vec(), Vec::new());
-    assert_eq!(told(&ours.packets()), [sent(b"one"), received(b"one"), sent(b"two"), received(b"two")]);
+    assert_eq!(seen(&ours.packets()), [sent(b"one"), received(b"one"), sent(b"two"), received(b"two")]);
     let theirs = theirs.packets();
     let first = |n: u8, message: &[u8]| (true, true, message.to_vec(), vec![format!("client {n}")]);
     let (answered, asked) = (
@@ -201,7 +201,7 @@ fn messages_are_packets_of_udp_also_empty_ones() {
         (true, true, b"two".to_vec(), Vec::new()),
     );
     let wanted = [first(1, b"one"), answered(b"one"), asked, answered(b"two"), first(2, b""), answered(b"")];
-    assert_eq!(told(&theirs), wanted);
+    assert_eq!(seen(&theirs), wanted);
     assert_eq!((theirs[4].from, theirs[5].to), (empty.local_addr().unwrap(), empty.local_addr().unwrap()));
 }
 
@@ -273,6 +273,21 @@ fn a_reset_is_that_of_the_side_that_has_sent_it() {
 }
 
 #[test]
+fn a_signal_is_a_reset_by_us() {
+    let place = Place::new();
+    let target = peer(|mut stream| {
+        stream.write_all(b"half").unwrap();
+        stream.read(&mut [0])
+    });
+    let client = connect(target.address, &place).open_stdin().start();
+    client.until_stdout(b"half");
+    client.signal(Signal::INT);
+    client.wait().status(130);
+    let stream = &place.streams()[0];
+    assert_eq!((stream.bytes()[1], stream.ends()), (&b"half"[..], [RESET, OPEN]));
+}
+
+#[test]
 fn a_client_that_resets_is_a_reset_by_us_at_the_target() {
     let place = Place::new();
     let target = peer(|mut stream| {
@@ -317,7 +332,7 @@ fn a_command_is_captured_by_pipes() {
 }
 
 #[test]
-fn clients_of_a_proxy_have_the_addresses_that_it_has_told_and_do_not_mix() {
+fn clients_of_a_proxy_have_the_addresses_that_it_reports_and_do_not_mix() {
     let place = Place::new();
     let server = listen(&place, &["--echo", "--proxy-protocol", "127.0.0.1"]);
     let header = b"PROXY TCP4 192.0.2.7 192.0.2.8 4000 80\r\n";

@@ -24,7 +24,8 @@ pub async fn connect(args: &Connect, endpoint: &Endpoint) -> anyhow::Result<Endi
     let traffic = session.traffic();
     let (peer, local) = (session.peer_addr(), session.local_addr());
     let mut connection = Connection::begun(peer, &local, traffic.clone(), Instant::now());
-    let mut signals = (command.is_some() || report::has_last_word()).then(Signals::new).transpose()?;
+    let is_watched = command.is_some() || report::has_last_word() || observe::is_asked_for();
+    let mut signals = is_watched.then(Signals::new).transpose()?;
     let handling = async {
         match command {
             Some(command) => command.handle_datagrams(session).await,

@@ -58,6 +58,11 @@ pub fn is_complete() -> bool {
     OBSERVERS.get().is_none_or(|observers| observers.outputs.iter().all(|output| output.is_complete()))
 }
 
+/// Whether something sees the bytes: it must see the end too, also where a signal makes it.
+pub fn is_asked_for() -> bool {
+    all().next().is_some()
+}
+
 fn has_progress() -> bool {
     OBSERVERS.get().is_some_and(|observers| observers.has_progress)
 }
