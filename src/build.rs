@@ -28,7 +28,8 @@ fn main() {
     }
     let folder = PathBuf::from(variable("OUT_DIR"));
     // The linker finds this linker script before the system's shared library of the same name.
-    if has_static_unwinder() && std::fs::write(folder.join("libgcc_s.so"), "INPUT(-lgcc_eh -lgcc)\n").is_ok() {
+    if has_static_unwinder() && std::fs::write(folder.join("libgcc_s.so"), "INPUT(-lgcc_eh -lgcc)\n").is_ok()
+    {
         println!("cargo:rustc-link-arg-bins=-L{}", folder.display());
     }
     let start = format!("-Wl,-T,{}/src/start.ld", variable("CARGO_MANIFEST_DIR"));

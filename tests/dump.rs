@@ -4,6 +4,7 @@ mod support;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::thread;
 
@@ -393,5 +394,17 @@ fn what_was_cut_has_the_digests_of_what_has_moved() {
     let said = client.wait().status(1);
     for (text, way) in [(b"ping", "sent"), (b"half", "received")] {
         assert!(said.stderr.contains(&format!("{}  {way}", sha256(text))), "{}", said.description());
+    }
+}
+
+#[test]
+fn a_file_that_is_made_is_for_its_owner_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = peer(|mut stream| stream.write_all(b"secret").unwrap());
+    let args = ["connect", &server.address.to_string(), "--dump", "dump", "--capture", "capture"];
+    astream(args).dir(folder.path()).run().status(0).stdout(b"secret");
+    for name in ["dump", "capture"] {
+        let mode = std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -44,9 +45,10 @@ impl Output {
         Self::open(option, path, OpenOptions::new().write(true).truncate(true).create(true))
     }
 
-    fn open(option: &'static str, path: &Path, how: &OpenOptions) -> anyhow::Result<Self> {
+    /// What is in it may be secret, so a new file is for its owner alone.
+    fn open(option: &'static str, path: &Path, how: &mut OpenOptions) -> anyhow::Result<Self> {
         let name = path.display().to_string();
-        let file = how.open(path).map_err(|cause| anyhow!("{option} {name}: {cause}"))?;
+        let file = how.mode(0o600).open(path).map_err(|cause| anyhow!("{option} {name}: {cause}"))?;
         Ok(Self::new(option, name, To::File(file)))
     }
 
