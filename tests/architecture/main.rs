@@ -78,6 +78,7 @@ fn sources() -> Vec<Source> {
             if path.is_dir() { folders.push(path) } else { files.push(path) }
         }
     }
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "rs"));
     assert!(files.len() > 30, "the sources were found");
     let relative = |path: &Path| path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
     files.iter().map(|path| Source::new(&relative(path), &std::fs::read_to_string(path).unwrap())).collect()
