@@ -419,10 +419,12 @@ fn messages_about(answer: &'static [u8]) -> Vec<String> {
         });
         client(astream(["connect", "127.0.0.1", &server.port()]).input("question"))
     };
-    let to_pipe = ask(|client| client).run().status(0).stdout(answer);
-    let to_file = ask(|client| client).stdout(file).run().status(0);
-    let by_streams = ask(|client| client.args(["-C"])).run().status(0).stdout(answer);
-    let to_nobody = ask(|client| client.args(["--send-only"])).run().status(0).stdout(b"");
+    // What was sent has not been understood where the answer is an alert.
+    let status = if answer == ALERT { 6 } else { 0 };
+    let to_pipe = ask(|client| client).run().status(status).stdout(answer);
+    let to_file = ask(|client| client).stdout(file).run().status(status);
+    let by_streams = ask(|client| client.args(["-C"])).run().status(status).stdout(answer);
+    let to_nobody = ask(|client| client.args(["--send-only"])).run().status(status).stdout(b"");
     [to_pipe, to_file, by_streams, to_nobody].map(|said| said.stderr).into()
 }
 

@@ -122,3 +122,14 @@ fn it_cannot_be_quiet_and_a_size_is_one_of_progress() {
         astream(["connect", "127.0.0.1", "9"]).args(args).run().status(2);
     }
 }
+
+#[test]
+fn the_clock_runs_from_the_first_connection_and_nothing_is_shown_before() {
+    let client = astream(["connect", "127.0.0.1", "1", "--progress"]).run();
+    assert!(!client.stderr.contains("sent"), "{}", client.stderr);
+    let server = astream(["listen", "127.0.0.1", "0", "--echo", "--progress"]).start();
+    server.address();
+    server.signal(rustix::process::Signal::TERM);
+    let ended = server.wait().status(0);
+    assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+}

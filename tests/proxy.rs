@@ -314,8 +314,13 @@ fn a_proxy_that_leaves_in_the_middle_is_status_4() {
                 });
                 let client = connect(scheme, &proxy, &[host, "4711", "--quiet"]).input("payload");
                 let client = if auth.is_empty() { client } else { client.env(AUTH, auth) };
-                let words = if partial.is_empty() { "closed before its " } else { " was complete: \"" };
-                client.run().status(4).stdout(b"").says(&["the connection was closed before ", words]);
+                let ended = client.run().status(4).stdout(b"");
+                match partial {
+                    // Once it has asked who we are, it is asked again on another connection, which is refused here.
+                    b"" if scheme.starts_with("http") && turn > 0 => ended.says(&["refused"]),
+                    b"" => ended.says(&["the connection was closed before its "]),
+                    _ => ended.says(&["the connection was closed before ", " was complete: \""]),
+                };
                 assert_eq!(proxy.join(), b"");
             }
         }
@@ -413,6 +418,8 @@ fn a_proxy_that_closes_after_its_question_is_asked_again_on_another_connection()
         "HTTP/1.0 407 Who?\r\nProxy-Authenticate: Basic realm=x\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 407 Who?\r\nProxy-Authenticate: Basic realm=x\r\nProxy-Connection: x, Close\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 407 Who?\r\nProxy-Authenticate: Basic realm=x\r\n\r\nwho?",
+        // It says nothing of closing, and does.
+        "HTTP/1.1 407 Who?\r\nProxy-Authenticate: Basic realm=x\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 407 Who?\r\nProxy-Authenticate: Basic realm=x\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n0\r\n\r\n",
         "HTTP/1.1 407 Who?\r\nProxy-Authenticate: Basic realm=x\r\nContent-Length: 1000000000000\r\n\r\nwho?",
     ] {
@@ -430,7 +437,9 @@ fn a_proxy_that_closes_after_its_question_is_asked_again_on_another_connection()
         let client =
             connect("http", &proxy, &["target.test", "4711"]).env(AUTH, "me:hunter2").input("payload");
         client.run().status(0).stdout(b"hello");
-        assert_eq!(proxy.join(), ["", "payload"]);
+        let [first, second] = &proxy.join()[..] else { panic!("two connections") };
+        assert!(first.is_empty() || first.starts_with("CONNECT "), "{first}");
+        assert_eq!(second, "payload");
     }
 }
 

@@ -3,13 +3,13 @@
 mod support;
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
 use rustls::{ServerConnection, StreamOwned};
 use support::certs::{arg, authority};
-use support::peer::{end_tls, read_all, refusing};
+use support::peer::{end_tls, peer, read_all, refusing};
 use support::{Program, astream};
 
 /// A port that refuses until it listens.
@@ -162,4 +162,23 @@ fn in_json_it_is_a_warning() {
     let first: serde_json::Value = serde_json::from_str(said.stderr.lines().next().unwrap()).unwrap();
     assert_eq!(first["event"], "warning");
     assert!(first["message"].as_str().unwrap().ends_with("trying again for up to 100 ms"), "{first}");
+}
+
+#[test]
+fn an_open_stdin_that_is_all_that_is_waited_for_is_reported() {
+    // Here time passes: what is tested is a report after 2 s in which nothing moves.
+    let server = peer(|mut stream| stream.write_all(b"all").unwrap());
+    let mut client = astream(["connect", &server.address.to_string()]).open_stdin().start();
+    client.until_stdout(b"all");
+    client.stderr_line("hint: the peer has ended its side, and stdin is still open");
+    client.close_stdin();
+    client.wait().status(0).stdout(b"all");
+    let mut listener = astream(["listen", "127.0.0.1", "0"]).open_stdin().start();
+    let mut stream = TcpStream::connect(listener.address()).unwrap();
+    stream.write_all(b"all").unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    listener.stderr_line("hint: the peer has ended its side, and stdin is still open");
+    listener.close_stdin();
+    assert_eq!(read_all(&mut stream), b"");
+    listener.wait().status(0).stdout(b"all");
 }

@@ -69,6 +69,10 @@ impl Answering {
         self.peers_end.comes(Instant::now());
     }
 
+    pub(crate) fn has_peers_end(&self) -> bool {
+        self.peers_end.get().is_some()
+    }
+
     /// The answer, of all that was received.
     pub(crate) fn answer(&self, received: u64) -> Option<Answer> {
         let before = Some(self.before.load(Ordering::Relaxed)).filter(|before| *before != NEVER)?;

@@ -78,6 +78,11 @@ impl Traffic {
         }
     }
 
+    /// Whether the peer's stream has ended, and ours has not.
+    pub fn is_peer_done(&self) -> bool {
+        self.0.answering.has_peers_end() && !self.is_our_end_sent()
+    }
+
     /// Another process has the socket from now on.
     pub(crate) fn set_uncounted(&self) {
         self.0.is_uncounted.store(true, Ordering::Relaxed);

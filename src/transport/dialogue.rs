@@ -32,6 +32,8 @@ pub(super) struct Dialogue {
     io: Transport,
     is_tunnel: bool,
     received: BytesMut,
+    /// Whether the connection has ended or is lost.
+    is_over: bool,
     /// How many bytes are read at a time.
     piece: u64,
     deadline: Deadline,
@@ -56,6 +58,7 @@ impl Dialogue {
             io,
             is_tunnel,
             received: ahead.into(),
+            is_over: false,
             piece: u64::MAX,
             deadline,
             step,
@@ -102,6 +105,11 @@ impl Dialogue {
         &self.received
     }
 
+    /// Whether the connection was over before a byte of an answer that was waited for.
+    pub(super) fn is_unanswered(&self) -> bool {
+        self.is_over && self.received.is_empty()
+    }
+
     /// What was received and is not part of an answer that was taken.
     pub(super) fn received(&self) -> &[u8] {
         &self.received
@@ -120,11 +128,15 @@ impl Dialogue {
         read: impl Fn(&[u8]) -> Reply,
     ) -> Result<usize, String> {
         let lost = |error: io::Error| format!("{} while waiting for {awaits}", reason(&error));
+        self.is_over = true;
         self.io.write_all(say).await.map_err(lost)?;
         self.io.flush().await.map_err(lost)?;
         loop {
             match read(&self.received) {
-                Reply::Done(length) => return Ok(length),
+                Reply::Done(length) => {
+                    self.is_over = false;
+                    return Ok(length);
+                }
                 Reply::No(reason) => return Err(reason),
                 Reply::More if self.received.len() >= MAX_ANSWER => {
                     return Err(format!("{awaits} does not end: {}", quoted(&self.received)));

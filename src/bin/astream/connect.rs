@@ -48,6 +48,7 @@ pub async fn run(args: &Connect) -> anyhow::Result<Ending> {
         (is_command || report::has_last_word() || observe::is_asked_for()).then(Signals::new).transpose()?;
     // A signal must find this task awake.
     let may_block = signals.is_none();
+    let waits_for_stdin = !is_command && args.exchange.reads_stdin();
     let handling = async {
         match command {
             Some(command) => boxed(|| command.handle(reader, writer)).await,
@@ -59,11 +60,16 @@ pub async fn run(args: &Connect) -> anyhow::Result<Ending> {
         outcome = handling => outcome,
         // What is dropped here aborts the connection, ends the command, and reports the totals.
         signal = Signals::next_of(&mut signals) => return Ok(signal),
+        never = report::waiting::for_stdin(&traffic), if waits_for_stdin => never,
     };
     let totals = traffic.totals();
     connection.closed(totals, None, result.as_ref().err());
     if !is_tls && totals.is_tls_alert {
         report::speaks_tls(connection.peer());
+        if result.is_ok() {
+            // What was sent has not been understood.
+            return Ok(Ending::Status(6));
+        }
     }
     let may_hang_up = is_tls || !options.proxies().is_empty();
     if may_hang_up
@@ -80,10 +86,14 @@ pub async fn run(args: &Connect) -> anyhow::Result<Ending> {
 /// If the peer's end comes this soon after ours, it was caused by ours.
 const MOMENT: Duration = Duration::from_secs(1);
 
+/// More bytes than this are a file, which is not answered.
+const A_QUESTION: u64 = 64 * 1024;
+
 /// Whether the peer has sent nothing since our last bytes, and has ended right after our end, as servers do
 /// that treat it as a hang-up.
 fn is_unanswered(totals: Totals) -> bool {
-    totals.answer.is_some_and(|Answer { received, end, .. }| received == 0 && end < MOMENT)
+    let is_silent = |Answer { received, end, .. }| received == 0 && end < MOMENT;
+    totals.sent <= A_QUESTION && totals.answer.is_some_and(is_silent)
 }
 
 /// Mail and directory servers treat our end as a hang-up and do not answer, so under STARTTLS it is sent

@@ -40,8 +40,15 @@ pub(super) async fn ask(
     target: &Target,
     authorization: &mut Authorization,
 ) -> Result<bool, Error> {
+    let mut was_asked = false;
     loop {
-        let head = exchange(dialogue, proxy, &request(target, authorization)).await?;
+        let answer = exchange(dialogue, proxy, &request(target, authorization)).await;
+        if was_asked && answer.is_err() && dialogue.is_unanswered() {
+            // It has closed the connection without having said that it would.
+            return Ok(false);
+        }
+        let head = answer?;
+        was_asked = true;
         match head.status {
             200..=299 => return Ok(true),
             407 => authorization.answer(proxy, target, &head)?,

@@ -71,6 +71,11 @@ impl ExchangeOptions {
             .raw(self.raw)
     }
 
+    /// Whether stdin goes on after the peer's end.
+    pub fn reads_stdin(&self) -> bool {
+        !self.recv_only && !self.exit_on_close
+    }
+
     /// Whether what the peer sends is wanted.
     pub fn expects_an_answer(&self) -> bool {
         !self.send_only

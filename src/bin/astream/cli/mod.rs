@@ -134,15 +134,22 @@ pub struct Listen {
 }
 
 impl Listen {
+    /// Whether each connection is served by itself, without stdin and stdout.
+    fn has_handler(&self) -> bool {
+        self.serve.echo || self.serve.discard || self.forward.is_asked_for() || self.command.is_asked_for()
+    }
+
+    /// Whether a connection goes on with stdin after the peer's end.
+    pub fn reads_stdin(&self) -> bool {
+        !self.has_handler() && self.exchange.reads_stdin()
+    }
+
     /// How many threads serve connections: one where stdin and stdout do, whose order matters, or there is only one
     /// connection.
     /// If the options do not say it, there is one for each core, or only one if `few` is wanted.
     pub fn threads(&self, few: bool) -> usize {
-        let has_handler = self.serve.echo
-            || self.serve.discard
-            || self.forward.is_asked_for()
-            || self.command.is_asked_for();
-        let is_for_many = has_handler && !self.serve.once && !self.datagrams.udp && !self.address.is_stdin();
+        let is_for_many =
+            self.has_handler() && !self.serve.once && !self.datagrams.udp && !self.address.is_stdin();
         match self.serve.threads {
             _ if !is_for_many => 1,
             Some(threads) => threads.into(),

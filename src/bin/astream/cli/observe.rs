@@ -13,7 +13,8 @@ pub struct ObserveOptions {
     ///
     /// A line "# CONNECTION TIME PEER" begins each chunk: the number of the client (- where there is none), UTC, the address of
     /// the peer. The lines of xxd follow, with the offset in the direction, behind "> " for what is sent and "< " for what is
-    /// received: sed -n 's/^< //p' FILE | xxd -r is what was received. Under TLS it is the plain text.
+    /// received: of one connection, sed -n 's/^< //p' FILE | xxd -r is what was received. Under TLS it is the plain text. With
+    /// --forward each byte is there twice: of the client, and of the target, whose address the line says.
     #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub dump: Option<PathBuf>,
     /// Write what moves to FILE as packets, for Wireshark (pcapng); what FILE holds is replaced [default: none]

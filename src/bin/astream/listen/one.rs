@@ -20,7 +20,9 @@ impl Setup<'_> {
         let mut signals = Signals::new()?;
         let serving = async {
             let limit = self.args.serve.first_client();
-            let Outcome { result, status, .. } = serve_first(self.listen().await?, handler, limit).await?;
+            let reads_stdin = self.args.reads_stdin();
+            let Outcome { result, status, .. } =
+                serve_first(self.listen().await?, handler, limit, reads_stdin).await?;
             Ending::of(result, status)
         };
         tokio::select! {
@@ -56,6 +58,7 @@ async fn serve_first(
     listener: Listener,
     handler: impl Handler,
     limit: Option<Duration>,
+    reads_stdin: bool,
 ) -> Result<Outcome, Error> {
     let mut listener = Some(listener);
     let mut too_late = pin!(too_late(limit));
@@ -79,7 +82,11 @@ async fn serve_first(
             Ok(_) => {
                 guard.disarm();
                 let handling = handler.handle(reader, writer).instrument(client.span());
-                while_others_are_reset(&mut listener, handling).await
+                tokio::select! {
+                    biased;
+                    outcome = while_others_are_reset(&mut listener, handling) => outcome,
+                    never = report::waiting::for_stdin(&traffic), if reads_stdin => never,
+                }
             }
             Err(error) => Err(error).into(),
         };

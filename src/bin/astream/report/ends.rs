@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use astream::{Address, Endpoint, Error, TlsInfo, Totals};
-use indicatif::BinaryBytes;
-
 use super::connection::Name;
-use super::figures::per_second;
+use super::figures::{Bytes, per_second};
+use astream::{Address, Endpoint, Error, TlsInfo, Totals};
 
 /// The first line of a client: who has introduced it, and who it is by its certificate.
 pub fn opening(name: &Name, proxy: Option<&Address>, tls: Option<&TlsInfo>) -> String {
@@ -30,7 +28,7 @@ pub fn mean(totals: &Totals, seconds: f64) -> String {
     if totals.is_uncounted || most == 0 {
         return String::new();
     }
-    format!(", mean {}/s", BinaryBytes(per_second(most, Duration::from_secs_f64(seconds))))
+    format!(", mean {}/s", Bytes(per_second(most, Duration::from_secs_f64(seconds))))
 }
 
 /// The end of a client's last line.

@@ -6,7 +6,7 @@ use std::ops::Add;
 use std::time::{Duration, Instant};
 
 use astream::Traffic;
-use indicatif::BinaryBytes;
+use unit_prefix::NumberPrefix;
 
 /// A rate is that of this time.
 const WINDOW: Duration = Duration::from_secs(2);
@@ -38,6 +38,19 @@ impl Add for Moved {
 
     fn add(self, other: Self) -> Self {
         Self { sent: self.sent + other.sent, received: self.received + other.received }
+    }
+}
+
+/// A number of bytes: `340 B`, `1.20 GiB`.
+pub struct Bytes(pub u64);
+
+impl fmt::Display for Bytes {
+    #[expect(clippy::cast_precision_loss, reason = "a few digits are shown")]
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match NumberPrefix::binary(self.0 as f64) {
+            NumberPrefix::Standalone(bytes) => write!(f, "{bytes:.0} B"),
+            NumberPrefix::Prefixed(prefix, number) => write!(f, "{number:.2} {prefix}B"),
+        }
     }
 }
 
@@ -107,12 +120,36 @@ fn rate(before: Moved, after: Moved, time: Duration) -> Moved {
     Moved { sent: of(before.sent, after.sent), received: of(before.received, after.received) }
 }
 
+impl Figures {
+    /// How much of the size has moved; an empty file as a whole.
+    fn percent(&self) -> Option<u64> {
+        let part = u128::from(self.moved.most()) * 100;
+        self.size
+            .map(|size| u64::try_from(part.checked_div(u128::from(size)).unwrap_or(100)).unwrap_or(u64::MAX))
+    }
+
+    /// The figures in no more than `width` characters, with a bar in what they leave, if the size is known.
+    pub fn in_one_line(&self, width: usize) -> String {
+        // The last column is left free: some terminals begin another line behind it.
+        let width = width.saturating_sub(1);
+        let text: String = self.to_string().chars().take(width).collect();
+        let room = width.saturating_sub(text.len() + 1);
+        match self.percent() {
+            Some(percent) if room > 2 => {
+                let done = usize::try_from(percent.min(100)).unwrap_or(100) * room / 100;
+                format!("{text} {:room$}", "=".repeat(done))
+            }
+            _ => text,
+        }
+    }
+}
+
 /// `1.20 GiB sent, 340 MiB/s, mean 310 MiB/s; 0:12; 45%, 0:15 left`
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { moved, rate, mean, .. } = self;
         let way = |bytes: u64, rate: u64, mean: u64, name: &str| {
-            let [bytes, rate, mean] = [bytes, rate, mean].map(BinaryBytes);
+            let [bytes, rate, mean] = [bytes, rate, mean].map(Bytes);
             format!("{bytes} {name}, {rate}/s, mean {mean}/s; ")
         };
         // Both where both move.
@@ -123,9 +160,7 @@ impl fmt::Display for Figures {
             f.write_str(&way(moved.received, rate.received, mean.received, "received"))?;
         }
         f.write_str(&clock(self.elapsed))?;
-        if let Some(size) = self.size {
-            // An empty file is sent as a whole.
-            let percent = (u128::from(moved.most()) * 100).checked_div(u128::from(size)).unwrap_or(100);
+        if let Some(percent) = self.percent() {
             write!(f, "; {percent}%")?;
         }
         if let Some(left) = self.left {
@@ -192,6 +227,18 @@ mod tests {
         let all = after(Some(4 * MIB), &[(1, 2, 0), (2, 2, 0), (8, 2, 0), (9, 3, 0)]);
         let stalled: Vec<_> = all.iter().map(|line| line.split("; ").nth(3)).collect();
         assert_eq!(stalled, [None, None, Some("stalled for 7 s"), None]);
+    }
+
+    #[test]
+    fn a_line_fits_its_width_and_has_a_bar_where_there_is_room() {
+        let start = Instant::now();
+        let moved = Moved { sent: 512, received: 0 };
+        let figures = Pace::new(start, Some(1024)).figures(start + Duration::from_secs(1), moved);
+        let text = "512 B sent, 512 B/s, mean 512 B/s; 0:01; 50%, 0:01 left";
+        assert_eq!(figures.in_one_line(76), format!("{text} {:19}", "========="));
+        assert_eq!(figures.in_one_line(text.len() + 1), text);
+        assert_eq!(figures.in_one_line(11), text[..10]);
+        assert_eq!(figures.in_one_line(0), "");
     }
 
     #[test]

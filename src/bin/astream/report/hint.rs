@@ -52,6 +52,9 @@ fn fixed(error: &Error) -> Option<&'static str> {
         }
         Error::Timeout { step: Step::Connection, .. } => Some("--max-time TIME allows more"),
         Error::Timeout { step: Step::Client, .. } => Some("--first-client TIME waits longer"),
+        Error::Timeout { step: Step::Handshake, .. } => {
+            Some("-w TIME waits longer, and without --tls no TLS is spoken")
+        }
         Error::Timeout { .. } => Some("-w TIME waits longer"),
         Error::Connect { attempts, .. } => attempts.iter().find_map(connect),
         Error::Bind { target, cause, .. } if target.starts_with("unix:") => match cause.kind() {

@@ -15,6 +15,7 @@ mod members;
 mod probed;
 pub mod progress;
 mod terminal;
+pub mod waiting;
 
 use std::io::{self, Write};
 use std::sync::OnceLock;

@@ -83,7 +83,10 @@ impl Checked {
             }
             State::Refused => format!("{endpoint}{}: refused, {took}", self.refusers()),
             State::NoAnswer => format!("{endpoint}: no answer, {took}"),
-            State::Failed => hinted(&self.message().unwrap_or_default(), self.hint().as_deref()),
+            State::Failed => {
+                let message = of_target(&endpoint.to_string(), self.message().unwrap_or_default());
+                hinted(&message, self.hint().as_deref())
+            }
         }
     }
 
@@ -175,9 +178,22 @@ impl fmt::Display for Took {
     }
 }
 
+/// A message that names its target.
+fn of_target(target: &str, message: String) -> String {
+    if message.contains(target) { message } else { format!("{target}: {message}") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_line_names_its_target() {
+        let lost = "connection lost while connecting: connection reset by peer";
+        assert_eq!(of_target("[::1]:9", lost.to_owned()), format!("[::1]:9: {lost}"));
+        let tls = "TLS handshake with [::1]:9: no";
+        assert_eq!(of_target("[::1]:9", tls.to_owned()), tls);
+    }
 
     #[test]
     fn a_time_has_three_digits() {

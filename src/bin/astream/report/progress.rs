@@ -1,15 +1,15 @@
 //! `--progress`: how much has moved, how fast, and how long the rest takes.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use astream::Traffic;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustix::fs::{FileType, SeekFrom, fstat, seek};
-use rustix::stdio::stdin;
+use rustix::stdio::{stderr, stdin};
+use rustix::termios::tcgetwinsize;
 
 use super::figures::{Figures, Moved, Pace};
 use super::{Event, report};
@@ -20,13 +20,16 @@ const FRAME: Duration = Duration::from_millis(100);
 /// How often a line is printed where there is no bar.
 const LINE: Duration = Duration::from_secs(5);
 
+/// Of a terminal that does not say how wide it is.
+const WIDTH: usize = 80;
+
 static SHOWN: OnceLock<Shown> = OnceLock::new();
 
 /// What is shown while connections are open.
 struct Shown {
     watched: Mutex<Watched>,
-    /// Where a terminal shows it in one place.
-    bar: Option<ProgressBar>,
+    /// Where a terminal shows it in one line, which is written again and again: whether it is there.
+    line: Option<Mutex<bool>>,
     /// Ends the thread that shows it.
     thread: Mutex<Option<(Sender<()>, JoinHandle<()>)>>,
 }
@@ -34,6 +37,8 @@ struct Shown {
 /// The connections whose bytes are added up.
 #[derive(Default)]
 struct Watched {
+    /// When the first one began.
+    begin: Option<Instant>,
     open: Vec<(u64, Traffic)>,
     next: u64,
     /// What those have moved that are closed.
@@ -54,21 +59,29 @@ pub fn start(size: Option<u64>, is_json: bool) -> io::Result<()> {
     // What is printed in the same place would be written over.
     let has_bar = !is_json && io::stderr().is_terminal() && !io::stdout().is_terminal();
     let size = size.or_else(length_of_stdin);
-    let bar = has_bar.then(|| bar(size));
+    let line = has_bar.then(Mutex::default);
     let (sender, stop) = channel();
     let tick = if has_bar { FRAME } else { LINE };
     let thread = thread::Builder::new().name("progress".to_owned()).spawn(move || {
-        let mut pace = Pace::new(Instant::now(), size);
+        let mut pace = None;
         loop {
             let stopped = stop.recv_timeout(tick) != Err(RecvTimeoutError::Timeout);
             let Some(shown) = SHOWN.get() else { return };
-            show(shown, &pace.figures(Instant::now(), shown.watched().moved()), stopped);
+            let (begin, moved) = {
+                let watched = shown.watched();
+                (watched.begin, watched.moved())
+            };
+            // Until there is a connection, there is nothing to show.
+            if let Some(begin) = begin {
+                let pace = pace.get_or_insert_with(|| Pace::new(begin, size));
+                show(shown, &pace.figures(Instant::now(), moved), stopped);
+            }
             if stopped {
                 return;
             }
         }
     })?;
-    let _ = SHOWN.set(Shown { watched: Mutex::default(), bar, thread: Mutex::new(Some((sender, thread))) });
+    let _ = SHOWN.set(Shown { watched: Mutex::default(), line, thread: Mutex::new(Some((sender, thread))) });
     Ok(())
 }
 
@@ -82,12 +95,14 @@ pub(super) fn finish() {
     }
 }
 
-/// Prints a line while the bar is out of its way.
+/// Prints something while the line is out of its way.
 pub(super) fn above<T>(print: impl FnOnce() -> T) -> T {
-    match SHOWN.get().and_then(|shown| shown.bar.as_ref()) {
-        Some(bar) if !bar.is_finished() => bar.suspend(print),
-        _ => print(),
+    let Some(line) = SHOWN.get().and_then(|shown| shown.line.as_ref()) else { return print() };
+    let mut is_there = line.lock().unwrap_or_else(PoisonError::into_inner);
+    if std::mem::take(&mut *is_there) {
+        draw("\r\u{1b}[K");
     }
+    print()
 }
 
 /// Adds up what a connection moves, until this is dropped.
@@ -96,6 +111,7 @@ pub(super) struct Watching(u64);
 /// None if no progress is shown.
 pub(super) fn watch(traffic: &Traffic) -> Option<Watching> {
     let mut watched = SHOWN.get()?.watched();
+    watched.begin.get_or_insert_with(Instant::now);
     let number = watched.next;
     watched.next += 1;
     watched.open.push((number, traffic.clone()));
@@ -119,24 +135,22 @@ impl Shown {
     }
 }
 
-fn bar(size: Option<u64>) -> ProgressBar {
-    let target = ProgressDrawTarget::stderr();
-    let template = if size.is_some() { "{msg} {wide_bar}" } else { "{msg}" };
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::with_draw_target(size, target).with_style(style.progress_chars("=> "))
-}
-
 fn show(shown: &Shown, figures: &Figures, is_last: bool) {
-    let Some(bar) = &shown.bar else {
+    let Some(line) = &shown.line else {
         report(&Event::Progress { figures });
         return;
     };
-    bar.set_message(figures.to_string());
-    bar.set_position(figures.moved.most());
-    bar.tick();
-    if is_last {
-        bar.abandon();
-    }
+    let mut is_there = line.lock().unwrap_or_else(PoisonError::into_inner);
+    // It may have been made narrower.
+    let width = tcgetwinsize(stderr()).map_or(0, |size| usize::from(size.ws_col));
+    let end = if is_last { "\n" } else { "" };
+    draw(&format!("\r{}\u{1b}[K{end}", figures.in_one_line(if width > 0 { width } else { WIDTH })));
+    *is_there = !is_last;
+}
+
+/// That stderr cannot be written is no reason to stop.
+fn draw(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 /// How many bytes a file gives that is stdin.
