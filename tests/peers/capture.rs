@@ -15,7 +15,9 @@ use crate::site::site;
 use crate::support::certs::arg;
 use crate::support::peer::{read_all, reset};
 use crate::support::{DEADLINE, Program, Running, astream, noise};
-use crate::transfer::{DOWN, UP, both_ways};
+
+/// More than is read or sent at once.
+const MEGABYTE: usize = 1_000_000;
 
 /// tshark, which takes the bytes of the test for no protocol that it knows by its port.
 fn tshark(file: &Path) -> Program {
@@ -89,16 +91,19 @@ fn stop(server: Running) {
 }
 
 #[test]
-fn tshark_follows_five_megabytes_each_way_on_both_sides() {
+fn tshark_follows_a_megabyte_each_way_on_both_sides() {
     let folder = tempfile::tempdir().unwrap();
     let (ours, theirs) = (folder.path().join("ours"), folder.path().join("theirs"));
     let unix = format!("unix:{}", folder.path().join("socket").display());
     for address in ["127.0.0.1:0", "[::1]:0", &unix] {
-        let server = astream(["listen", address, "--capture", arg(&theirs)]).input(DOWN.as_slice()).start();
+        let server =
+            astream(["listen", address, "--capture", arg(&theirs)]).input(noise(MEGABYTE + 1)).start();
         let address = server.stderr_line("listening on ").split("listening on ").nth(1).unwrap().to_owned();
-        both_ways(astream(["connect", &address, "--capture", arg(&ours)]), server);
+        let client = astream(["connect", &address, "--capture", arg(&ours)]).input(noise(MEGABYTE));
+        client.run().status(0).stdout(&noise(MEGABYTE + 1));
+        server.wait().status(0).stdout(&noise(MEGABYTE));
         for file in [&ours, &theirs] {
-            assert!(followed(file, "tcp", 1)[0] == [UP.to_vec(), DOWN.to_vec()], "{address}");
+            assert!(followed(file, "tcp", 1)[0] == [noise(MEGABYTE), noise(MEGABYTE + 1)], "{address}");
             has_no_remark(file);
         }
     }
@@ -132,11 +137,11 @@ fn tshark_shows_the_plain_text_of_a_relay_under_tls_and_its_comments() {
     let to = target.address().to_string();
     let to = ["--forward", &to, "--forward-tls", "--forward-cacert", site.ca()];
     let relay = site.listen().args(["--once", "--capture", arg(&file)]).args(to).start();
-    site.connect(&relay.port()).input(UP.as_slice()).run().status(0).stdout(&UP);
+    site.connect(&relay.port()).input(noise(MEGABYTE)).run().status(0).stdout(&noise(MEGABYTE));
     relay.wait().status(0);
     target.wait().status(0);
     for stream in followed(&file, "tcp", 2) {
-        assert!(stream == [UP.to_vec(), UP.to_vec()]);
+        assert!(stream == [noise(MEGABYTE), noise(MEGABYTE)]);
     }
     has_no_remark(&file);
     let comments = fields(&file, &["frame.comment"]).concat();

@@ -1,6 +1,6 @@
 //! Reads a capture as any other program would, and checks everything on the way: lengths, checksums, and that each segment
 //! goes on where the one before it has ended.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::pedantic)]
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 

@@ -27,12 +27,10 @@ impl Ends {
     /// An end that has no IP address gets one that is made up, with a port by the number of the connection if it is the
     /// client's.
     pub fn new(client: &Address, server: &Address, number: u32) -> Self {
+        let nth = u16::try_from(number % u32::from(CLIENT_PORTS)).unwrap_or_default();
         let client = match client {
             Address::Tcp(address) => *address,
-            _ => {
-                let nth = u16::try_from(number % u32::from(CLIENT_PORTS)).unwrap_or_default();
-                (CLIENT, SERVER_PORT + 1 + nth).into()
-            }
+            _ => (CLIENT, SERVER_PORT + 1 + nth).into(),
         };
         let server = match server {
             Address::Tcp(address) => *address,
@@ -46,11 +44,13 @@ impl Ends {
         Self { client: (client_ip, client.port()).into(), server: (server_ip, server.port()).into() }
     }
 
-    pub fn from_client(&self) -> Way {
+    /// The way of what the client sends.
+    pub fn client_sends(&self) -> Way {
         Way { from: self.client, to: self.server }
     }
 
-    pub fn from_server(&self) -> Way {
+    /// The way of what the server sends.
+    pub fn server_sends(&self) -> Way {
         Way { from: self.server, to: self.client }
     }
 }
@@ -92,8 +92,8 @@ mod tests {
     }
 
     fn texts(ends: &Ends) -> [String; 2] {
-        let Way { from, to } = ends.from_client();
-        assert_eq!(ends.from_server(), Way { from: to, to: from });
+        let Way { from, to } = ends.client_sends();
+        assert_eq!(ends.server_sends(), Way { from: to, to: from });
         [from.to_string(), to.to_string()]
     }
 
@@ -127,7 +127,9 @@ mod tests {
         assert!(taken.iter().all(|ends| ends.server == wanted.server));
         open.free(&taken[1]);
         assert_eq!(open.take(wanted), taken[1]);
-        taken.iter().for_each(|ends| open.free(ends));
+        for ends in &taken {
+            open.free(ends);
+        }
         assert_eq!(open.take(wanted), wanted);
     }
 }

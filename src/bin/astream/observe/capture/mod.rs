@@ -79,7 +79,7 @@ impl Wire {
     /// The way of what moves in this direction.
     fn way(&self, direction: Direction) -> Way {
         let is_of_client = (direction == Direction::Sent) != self.is_accepted;
-        if is_of_client { self.ends.from_client() } else { self.ends.from_server() }
+        if is_of_client { self.ends.client_sends() } else { self.ends.server_sends() }
     }
 
     /// Writes segments of one moment, the first with these comments.

@@ -47,7 +47,7 @@ impl Capture {
 }
 
 fn bytes(length: usize) -> Vec<u8> {
-    (0..length).map(|n| (n % 251) as u8).collect()
+    (0..=250).cycle().take(length).collect()
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn a_comment_is_as_long_as_the_file_allows() {
     let long = "ä".repeat(100_000);
     let block =
         pcapng::packet(SystemTime::now(), Direction::Sent, &[long, "short".to_owned()], 0, |packet| {
-            let way = Ends::new(&tcp("10.0.0.1:1"), &tcp("10.0.0.2:2"), 1).from_client();
+            let way = Ends::new(&tcp("10.0.0.1:1"), &tcp("10.0.0.2:2"), 1).client_sends();
             packet::udp(packet, way, b"x");
         });
     let all = packets(&[pcapng::head(), block].concat());
