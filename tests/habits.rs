@@ -79,7 +79,7 @@ const WRITE: &[(&str, &str)] = &[
     ("connect h 443 --tls -k", "connect h 443 --tls --insecure; safer is --pin PIN"),
     ("connect -k h 443", "connect h 443 --insecure --tls; safer is --pin PIN"),
     ("connect h 443 -m 3", "connect h 443 --max-time 3)"),
-    ("-lk -m 3 80", "listen :80 -k --max-conns 3;"),
+    ("-lk -m 3 80", "listen :80 -k -m 3;"),
     ("connect h 443 --connect-timeout 3", "connect h 443 -w 3)"),
     ("connect h 443 --tls -tls1_2", "connect h 443 --tls --tls-min 1.2 --tls-max 1.2)"),
     ("connect h 443 --tls --tls1_2", "connect h 443 --tls --tls-min 1.2 --tls-max 1.2)"),

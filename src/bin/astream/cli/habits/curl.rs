@@ -1,6 +1,6 @@
 //! Options of `openssl s_client` and of curl, and what a word means only beside others.
 
-use super::table::Meaning::{self, But, Is, Nothing, Seconds, TimeLimit};
+use super::table::Meaning::{self, But, Is, Nothing, Seconds};
 use super::table::{Entry, SAFER, Takes};
 use super::{Line, is_number, is_path};
 
@@ -18,7 +18,6 @@ pub(super) const OPTIONS: &[Entry] = &[
     (&["--tlsv1.3"], Takes::Nothing, Is(&["--tls-min", "1.3"])),
     (&["-tls1", "-tls1_1", "--tlsv1", "--tlsv1.0", "--tlsv1.1"], Takes::Nothing, TOO_OLD),
     (&["-checkend"], Takes::Value, Seconds("--expires-within")),
-    (&["-m"], Takes::Value, TimeLimit),
     (&["--connect-timeout"], Takes::Value, Is(&["-w"])),
     (&["--resolve", "--connect-to"], Takes::Value, BY_ADDRESS),
     (&["--proxy-user"], Takes::Value, Nothing(SECRET)),
@@ -38,12 +37,13 @@ impl Line {
         if self.is_unix && !self.names_a_path() {
             self.leave_secret();
         }
-        let limit = self.limit.take();
         if is_listen {
-            self.options.extend(limit.into_iter().flat_map(|most| ["--max-conns".to_owned(), most]));
             return;
         }
-        self.options.extend(limit.into_iter().flat_map(|time| ["--max-time".to_owned(), time]));
+        // Both are options of `listen`, and something else in curl.
+        if let Some(limit) = self.options.iter_mut().find(|option| *option == "-m") {
+            "--max-time".clone_into(limit);
+        }
         if self.has(&["-k"]) {
             self.options.retain(|option| option != "-k");
             self.add(&["--insecure"], None);

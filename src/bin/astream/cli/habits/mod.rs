@@ -9,7 +9,7 @@ mod table;
 use std::ffi::OsString;
 
 use super::is_sound;
-use table::Meaning::{Address, But, Is, Listen, Nothing, Port, Program, Seconds, Shell, TimeLimit, Unix};
+use table::Meaning::{Address, But, Is, Listen, Nothing, Port, Program, Seconds, Shell, Unix};
 pub use table::command_with;
 use table::{SCHEMES, Takes, known, own, spelt, takes};
 
@@ -45,8 +45,6 @@ struct Line {
     is_unix: bool,
     /// Where in the address the word after `-U` is.
     after_unix: usize,
-    /// `-m`
-    limit: Option<String>,
     notes: Vec<String>,
     /// What is run for each connection.
     run: Vec<String>,
@@ -126,7 +124,6 @@ impl Line {
                 self.address.extend(value);
                 self.add(&["--tls"], None);
             }
-            (TimeLimit, value) => self.limit = value,
             (Seconds(option), value) => {
                 let seconds = value.map(|value| if is_number(&value) { format!("{value}s") } else { value });
                 self.add(&[option], seconds);

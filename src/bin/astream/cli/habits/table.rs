@@ -17,8 +17,6 @@ pub(super) enum Meaning {
     Is(&'static [&'static str]),
     /// This option, with a value that is in seconds.
     Seconds(&'static str),
-    /// The longest time, or with `listen` the most connections.
-    TimeLimit,
     /// The same words, with a remark.
     But(&'static [&'static str], &'static str),
     /// Nothing, because of this.
