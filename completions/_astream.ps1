@@ -30,7 +30,7 @@ Register-ArgumentCompleter -Native -CommandName 'astream' -ScriptBlock {
             break
         }
         'astream;connect' {
-            [CompletionResult]::new('--expires-within', '--expires-within', [CompletionResultType]::ParameterName, 'Fail if a certificate that was verified, the root''s included, ends within TIME (30d), or within N% of the lifetime of the server''s own; implies -z --tls [default: 0s, which is what TLS itself demands]')
+            [CompletionResult]::new('--expires-within', '--expires-within', [CompletionResultType]::ParameterName, 'Fail if a certificate that was verified, the root''s included, ends within TIME (30d), or within N% of the lifetime of the server''s own certificate; implies -z --tls [default: 0s, which is what TLS itself demands]')
             [CompletionResult]::new('--every', '--every', [CompletionResultType]::ParameterName, 'Probe again each TIME, with a summary at the end or after ^C [default: once; with --count 1s]')
             [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'Probe N times, with a summary at the end or after ^C [default: once; with --every without end]')
             [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Limit of each set-up: status 5 [default: 30s]')
@@ -43,7 +43,7 @@ Register-ArgumentCompleter -Native -CommandName 'astream' -ScriptBlock {
             [CompletionResult]::new('--proxy-cacert', '--proxy-cacert', [CompletionResultType]::ParameterName, 'Trust the certificates in FILE for an https:// proxy; may be repeated [default: those for the target]')
             [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Limit of silence: status 5 [default: none]')
             [CompletionResult]::new('--idle-timeout', '--idle-timeout', [CompletionResultType]::ParameterName, 'Limit of silence: status 5 [default: none]')
-            [CompletionResult]::new('--max-time', '--max-time', [CompletionResultType]::ParameterName, 'Limit of the whole of a connection, from when it stands: status 5; 0: no limit [default: none]')
+            [CompletionResult]::new('--max-time', '--max-time', [CompletionResultType]::ParameterName, 'Limit of the whole of a connection, not counting the set-up, which -w limits: status 5; 0: no limit [default: none]')
             [CompletionResult]::new('--limit-rate', '--limit-rate', [CompletionResultType]::ParameterName, 'Limit of what goes each way, for each connection; 0: no limit [default: none]')
             [CompletionResult]::new('--dump', '--dump', [CompletionResultType]::ParameterName, 'Append each chunk that moves to FILE in hexadecimal and text; `-` is stderr [default: none]')
             [CompletionResult]::new('--capture', '--capture', [CompletionResultType]::ParameterName, 'Write what moves to FILE as packets, for Wireshark (pcapng); what FILE holds is replaced [default: none]')
@@ -121,7 +121,7 @@ Register-ArgumentCompleter -Native -CommandName 'astream' -ScriptBlock {
             [CompletionResult]::new('--proxy-cacert', '--proxy-cacert', [CompletionResultType]::ParameterName, 'Trust the certificates in FILE for an https:// proxy; may be repeated [default: those for the target]')
             [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Limit of silence: status 5 [default: none]')
             [CompletionResult]::new('--idle-timeout', '--idle-timeout', [CompletionResultType]::ParameterName, 'Limit of silence: status 5 [default: none]')
-            [CompletionResult]::new('--max-time', '--max-time', [CompletionResultType]::ParameterName, 'Limit of the whole of a connection, from when it stands: status 5; 0: no limit [default: none]')
+            [CompletionResult]::new('--max-time', '--max-time', [CompletionResultType]::ParameterName, 'Limit of the whole of a connection, not counting the set-up, which -w limits: status 5; 0: no limit [default: none]')
             [CompletionResult]::new('--limit-rate', '--limit-rate', [CompletionResultType]::ParameterName, 'Limit of what goes each way, for each connection; 0: no limit [default: none]')
             [CompletionResult]::new('--dump', '--dump', [CompletionResultType]::ParameterName, 'Append each chunk that moves to FILE in hexadecimal and text; `-` is stderr [default: none]')
             [CompletionResult]::new('--capture', '--capture', [CompletionResultType]::ParameterName, 'Write what moves to FILE as packets, for Wireshark (pcapng); what FILE holds is replaced [default: none]')

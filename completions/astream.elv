@@ -26,7 +26,7 @@ set edit:completion:arg-completer[astream] = {|@words|
             cand listen 'Wait for connections: stdin to the peer, the peer to stdout'
         }
         &'astream;connect'= {
-            cand --expires-within 'Fail if a certificate that was verified, the root''s included, ends within TIME (30d), or within N% of the lifetime of the server''s own; implies -z --tls [default: 0s, which is what TLS itself demands]'
+            cand --expires-within 'Fail if a certificate that was verified, the root''s included, ends within TIME (30d), or within N% of the lifetime of the server''s own certificate; implies -z --tls [default: 0s, which is what TLS itself demands]'
             cand --every 'Probe again each TIME, with a summary at the end or after ^C [default: once; with --count 1s]'
             cand --count 'Probe N times, with a summary at the end or after ^C [default: once; with --every without end]'
             cand -w 'Limit of each set-up: status 5 [default: 30s]'
@@ -39,7 +39,7 @@ set edit:completion:arg-completer[astream] = {|@words|
             cand --proxy-cacert 'Trust the certificates in FILE for an https:// proxy; may be repeated [default: those for the target]'
             cand -i 'Limit of silence: status 5 [default: none]'
             cand --idle-timeout 'Limit of silence: status 5 [default: none]'
-            cand --max-time 'Limit of the whole of a connection, from when it stands: status 5; 0: no limit [default: none]'
+            cand --max-time 'Limit of the whole of a connection, not counting the set-up, which -w limits: status 5; 0: no limit [default: none]'
             cand --limit-rate 'Limit of what goes each way, for each connection; 0: no limit [default: none]'
             cand --dump 'Append each chunk that moves to FILE in hexadecimal and text; `-` is stderr [default: none]'
             cand --capture 'Write what moves to FILE as packets, for Wireshark (pcapng); what FILE holds is replaced [default: none]'
@@ -116,7 +116,7 @@ set edit:completion:arg-completer[astream] = {|@words|
             cand --proxy-cacert 'Trust the certificates in FILE for an https:// proxy; may be repeated [default: those for the target]'
             cand -i 'Limit of silence: status 5 [default: none]'
             cand --idle-timeout 'Limit of silence: status 5 [default: none]'
-            cand --max-time 'Limit of the whole of a connection, from when it stands: status 5; 0: no limit [default: none]'
+            cand --max-time 'Limit of the whole of a connection, not counting the set-up, which -w limits: status 5; 0: no limit [default: none]'
             cand --limit-rate 'Limit of what goes each way, for each connection; 0: no limit [default: none]'
             cand --dump 'Append each chunk that moves to FILE in hexadecimal and text; `-` is stderr [default: none]'
             cand --capture 'Write what moves to FILE as packets, for Wireshark (pcapng); what FILE holds is replaced [default: none]'

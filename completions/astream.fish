@@ -28,7 +28,7 @@ complete -c astream -n "__fish_astream_needs_command" -s h -l help -d 'Print hel
 complete -c astream -n "__fish_astream_needs_command" -s V -l version -d 'Print version'
 complete -c astream -n "__fish_astream_needs_command" -f -a "connect" -d 'Open a connection: stdin to the peer, the peer to stdout'
 complete -c astream -n "__fish_astream_needs_command" -f -a "listen" -d 'Wait for connections: stdin to the peer, the peer to stdout'
-complete -c astream -n "__fish_astream_using_subcommand connect" -l expires-within -d 'Fail if a certificate that was verified, the root\'s included, ends within TIME (30d), or within N% of the lifetime of the server\'s own; implies -z --tls [default: 0s, which is what TLS itself demands]' -r -f
+complete -c astream -n "__fish_astream_using_subcommand connect" -l expires-within -d 'Fail if a certificate that was verified, the root\'s included, ends within TIME (30d), or within N% of the lifetime of the server\'s own certificate; implies -z --tls [default: 0s, which is what TLS itself demands]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -l every -d 'Probe again each TIME, with a summary at the end or after ^C [default: once; with --count 1s]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -l count -d 'Probe N times, with a summary at the end or after ^C [default: once; with --every without end]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -s w -l timeout -d 'Limit of each set-up: status 5 [default: 30s]' -r -f
@@ -37,7 +37,7 @@ complete -c astream -n "__fish_astream_using_subcommand connect" -s s -l source 
 complete -c astream -n "__fish_astream_using_subcommand connect" -s x -l proxy -d 'Go through a proxy: socks5://HOST:PORT, http://…, or env' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -l proxy-cacert -d 'Trust the certificates in FILE for an https:// proxy; may be repeated [default: those for the target]' -r -F
 complete -c astream -n "__fish_astream_using_subcommand connect" -s i -l idle-timeout -d 'Limit of silence: status 5 [default: none]' -r -f
-complete -c astream -n "__fish_astream_using_subcommand connect" -l max-time -d 'Limit of the whole of a connection, from when it stands: status 5; 0: no limit [default: none]' -r -f
+complete -c astream -n "__fish_astream_using_subcommand connect" -l max-time -d 'Limit of the whole of a connection, not counting the set-up, which -w limits: status 5; 0: no limit [default: none]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -l limit-rate -d 'Limit of what goes each way, for each connection; 0: no limit [default: none]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -l dump -d 'Append each chunk that moves to FILE in hexadecimal and text; `-` is stderr [default: none]' -r -F
 complete -c astream -n "__fish_astream_using_subcommand connect" -l capture -d 'Write what moves to FILE as packets, for Wireshark (pcapng); what FILE holds is replaced [default: none]' -r -F
@@ -124,7 +124,7 @@ complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-key -
 complete -c astream -n "__fish_astream_using_subcommand listen" -s w -l timeout -d 'Limit of each set-up: status 5 [default: 30s]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l proxy-cacert -d 'Trust the certificates in FILE for an https:// proxy; may be repeated [default: those for the target]' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -s i -l idle-timeout -d 'Limit of silence: status 5 [default: none]' -r -f
-complete -c astream -n "__fish_astream_using_subcommand listen" -l max-time -d 'Limit of the whole of a connection, from when it stands: status 5; 0: no limit [default: none]' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -l max-time -d 'Limit of the whole of a connection, not counting the set-up, which -w limits: status 5; 0: no limit [default: none]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l limit-rate -d 'Limit of what goes each way, for each connection; 0: no limit [default: none]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l dump -d 'Append each chunk that moves to FILE in hexadecimal and text; `-` is stderr [default: none]' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -l capture -d 'Write what moves to FILE as packets, for Wireshark (pcapng); what FILE holds is replaced [default: none]' -r -F

@@ -66,6 +66,52 @@ const WRITE: &[(&str, &str)] = &[
     ("-lk 80 -- sort -n", "listen :80 -k -- sort -n;"),
     ("connect -p 5000 localhost 80", "connect localhost 80 -s :5000)"),
     ("connect -s 127.0.0.1 -p 5000 localhost 80", "connect localhost 80 -s 127.0.0.1:5000)"),
+    // Options of openssl s_client and of curl.
+    ("connect h 443 --checkend 2592000", "connect h 443 --expires-within 2592000s)"),
+    ("connect h 443 -checkend 0", "connect h 443 --expires-within 0s)"),
+    ("connect -U u:p -x http://p:1 h 443", "connect h 443 -x http://p:1; USER:SECRET for a proxy comes from"),
+    ("connect h 443 -x http://p:1 -U u:p", "connect h 443 -x http://p:1; USER:SECRET for a proxy comes from"),
+    (
+        "connect h:443 -U u:p",
+        "connect h:443; USER:SECRET for a proxy comes from the variable ASTREAM_PROXY_AUTH)",
+    ),
+    ("connect h 443 -x http://p:1 --proxy-user u:p", "connect h 443 -x http://p:1; USER:SECRET for a proxy"),
+    ("connect h 443 --tls -k", "connect h 443 --tls --insecure; safer is --pin PIN"),
+    ("connect -k h 443", "connect h 443 --insecure --tls; safer is --pin PIN"),
+    ("connect h 443 -m 3", "connect h 443 --max-time 3)"),
+    ("-lk -m 3 80", "listen :80 -k -m 3;"),
+    ("connect h 443 --connect-timeout 3", "connect h 443 -w 3)"),
+    ("connect h 443 --tls -tls1_2", "connect h 443 --tls --tls-min 1.2 --tls-max 1.2)"),
+    ("connect h 443 --tls --tls1_2", "connect h 443 --tls --tls-min 1.2 --tls-max 1.2)"),
+    ("connect h 443 -tls1_3", "connect h 443 --tls-min 1.3 --tls-max 1.3 --tls)"),
+    ("connect h 443 --tlsv1.2", "connect h 443 --tls-min 1.2 --tls)"),
+    ("connect h 443 --tls -tls1_1", "connect h 443 --tls; versions before 1.2 are unsafe, and not spoken)"),
+    ("connect -connect h:443", "connect h:443 --tls)"),
+    ("-connect h:443 -msg", "connect h:443 --tls --dump -; it shows"),
+    (
+        "connect 127.0.0.1 443 --tls --resolve h:443:127.0.0.1",
+        "connect 127.0.0.1 443 --tls; connect to the address",
+    ),
+    (
+        "connect h 443 --tls --connect-to ::127.0.0.1:",
+        "connect h 443 --tls; connect to the address, and give",
+    ),
+    (
+        "connect h 443 --tls -CApath d",
+        "connect h 443 --tls; the folder is named by the variable SSL_CERT_DIR)",
+    ),
+    (
+        "connect h 443 --tls -keylogfile f",
+        "connect h 443 --tls; the file is named by the variable SSLKEYLOGFILE)",
+    ),
+    ("connect h 443 --tls -cipher AES", "connect h 443 --tls; ciphers cannot be chosen)"),
+    ("connect h 443 --tls --ciphers=AES", "connect h 443 --tls; ciphers cannot be chosen)"),
+    ("connect h 443 --tls --CAfile f", "connect h 443 --tls --cacert f)"),
+    ("connect h 443 --tls --ca-cert=f", "connect h 443 --tls --cacert f)"),
+    ("connect h 443 --showcerts", "connect h 443 --show-certs)"),
+    ("connect -z h 80 --max-time 3", "connect h 80 -z -w 3; -w limits a probe)"),
+    ("connect -z h 80 -w 1 -m 3", "connect h 80 -z -w 1; -w limits a probe)"),
+    ("connect -z h 80 -- echo it's", r"connect h 80 -z && echo 'it'\''s')"),
 ];
 
 #[test]
@@ -139,6 +185,49 @@ fn a_flag_that_is_nearly_right_is_answered_with_the_right_one() {
         ("listen h 1 --keepopen", "--keep-open"),
     ] {
         astream(typed.split(' ')).run().status(2).says(&[meant]);
+    }
+}
+
+#[test]
+fn a_wrong_value_is_answered_with_what_is_right() {
+    for (typed, expected) in [
+        ("connect h 443 --expires-within 2592000", "days or seconds? write 2592000s (that is 30d)"),
+        ("connect h 443 --tls --tls-min 1.0", "'1.0': versions before 1.2 are unsafe, and not spoken"),
+        (
+            "connect h 443 --tls --tls-max TLSv1.1",
+            "'TLSv1.1': versions before 1.2 are unsafe, and not spoken",
+        ),
+        ("connect h 443 --tls --tls-max 1.4", "'1.4': a version of TLS is 1.2 or 1.3"),
+        ("connect -z 127.0.0.1:24000 24431", "'127.0.0.1:24000': the port is given twice: here and as 24431"),
+        ("connect [::1]:24000 24431", "'[::1]:24000': the port is given twice"),
+        // The versions are right: the port is what is refused.
+        ("connect localhost 99999 --tls --tls-min TLSv1.3 --tls-max tls1.3", "'99999'"),
+    ] {
+        let said = astream(typed.split(' ')).run().status(2).says(&[expected]);
+        assert!(!said.stderr.contains("similar"), "{}", said.description());
+    }
+}
+
+#[test]
+fn a_secret_for_a_proxy_is_not_repeated() {
+    for typed in
+        ["connect h 443 -U user:hidden", "connect -U user:hidden", "connect h 443 --proxy-user=user:hidden"]
+    {
+        let said = astream(typed.split(' ')).run().status(2).says(&["ASTREAM_PROXY_AUTH"]);
+        assert!(!said.stderr.contains("hidden"), "{}", said.description());
+    }
+}
+
+#[test]
+fn a_certificate_without_its_key_is_answered_with_the_option_for_the_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cert.pem");
+    let cert = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap().cert.pem();
+    std::fs::write(&path, cert).unwrap();
+    let path = path.to_str().unwrap();
+    for command in ["connect", "listen"] {
+        let said = astream([command, "127.0.0.1", "0", "--tls", "--cert", path]).run().status(2);
+        said.says(&["no private key in PEM form (--key FILE)"]);
     }
 }
 

@@ -60,7 +60,23 @@ impl Address {
         }
     }
 
+    /// Refuses `HOST:PORT PORT`.
+    fn has_one_port(&self) -> Result<(), Error> {
+        let host = self.host.to_string_lossy();
+        let is_whole = |(name, port): (&str, &str)| {
+            let is_number = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+            is_number && (!name.contains(':') || name.ends_with(']')) && name != "unix"
+        };
+        match &self.port {
+            Some(port) if host.rsplit_once(':').is_some_and(is_whole) => {
+                Err(Error::invalid(&host, format_args!("the port is given twice: here and as {port}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
     pub fn endpoint(&self) -> Result<Endpoint, Error> {
+        self.has_one_port()?;
         match &self.port {
             Some(port) => Endpoint::tcp(&self.host.to_string_lossy(), port),
             None => Endpoint::try_from(self.host.as_os_str()),
@@ -69,6 +85,7 @@ impl Address {
 
     /// The same with several ports: `20-25,443`.
     pub fn endpoints(&self) -> Result<Vec<Endpoint>, Error> {
+        self.has_one_port()?;
         let host = self.host.to_string_lossy();
         match (&self.port, host.rsplit_once(':')) {
             (Some(list), _) => ports(list)?.iter().map(|port| Endpoint::tcp(&host, port)).collect(),

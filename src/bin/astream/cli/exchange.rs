@@ -33,7 +33,8 @@ pub struct ExchangeOptions {
     /// of stdin, but the end [default: 1s]; a listener with -u ends a session after it [default: 60s].
     #[arg(short = 'i', long, value_name = "TIME", value_hint = ValueHint::Other, value_parser = units::limit)]
     idle_timeout: Option<Limit>,
-    /// Limit of the whole of a connection, from when it stands: status 5; 0: no limit [default: none]
+    /// Limit of the whole of a connection, not counting the set-up, which -w limits: status 5; 0: no limit
+    /// [default: none]
     #[arg(long, hide_short_help = true, value_name = "TIME", value_hint = ValueHint::Other, conflicts_with = "udp",
           value_parser = units::limit)]
     max_time: Option<Limit>,

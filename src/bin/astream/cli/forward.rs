@@ -98,7 +98,7 @@ impl ForwardOptions {
             client = client.server_name(name);
         }
         if let Some(cert) = &self.forward_cert {
-            client = client.identity(tls::identity(cert, self.forward_key.as_deref())?);
+            client = client.identity(tls::identity(cert, self.forward_key.as_deref(), "--forward-key")?);
         }
         Ok(Some(self.forward_pin.iter().fold(client, |client, pin| client.pin(*pin))))
     }

@@ -159,6 +159,7 @@ pub fn text(sections: &[&Section]) -> String {
 
 /// What stands for a value in an option, and in which unit that is.
 const UNITS: &[(&str, &str)] = &[
+    ("TIME|N%", "TIME needs a unit: 30d, 4w."),
     ("TIME", "TIME is in seconds, or has a unit: 250ms, 10s, 1.5m, 2h, 30d, 4w."),
     ("RATE", "RATE is in bytes a second, or has a unit of 1024: 500K, 1.5M, 1G."),
     ("SIZE", "SIZE is in bytes, or has a unit of 1024: 500K, 1.5M, 1G."),
@@ -168,7 +169,7 @@ const UNITS: &[(&str, &str)] = &[
 pub fn with_unit(arg: Arg) -> Arg {
     let value = arg.get_value_names().and_then(|names| names.first()).map(ToString::to_string);
     let value = value.unwrap_or_default();
-    let unit = UNITS.iter().find(|(name, _)| value.split('|').any(|part| part == *name));
+    let unit = UNITS.iter().find(|(name, _)| value == *name);
     let help = arg.get_long_help().or(arg.get_help()).map(ToString::to_string);
     match (unit, help) {
         (Some((_, unit)), Some(help)) => arg.long_help(format!("{help}\n\n{unit}")),

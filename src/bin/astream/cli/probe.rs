@@ -38,7 +38,7 @@ pub struct ProbeOptions {
     #[arg(long, hide_short_help = true, group = "tls", conflicts_with_all = EXCHANGE)]
     pub show_certs: bool,
     /// Fail if a certificate that was verified, the root's included, ends within TIME (30d), or within N% of
-    /// the lifetime of the server's own; implies -z --tls [default: 0s, which is what TLS itself demands]
+    /// the lifetime of the server's own certificate; implies -z --tls [default: 0s, which is what TLS itself demands]
     #[arg(long, hide_short_help = true, value_name = "TIME|N%", value_hint = ValueHint::Other, value_parser = margin, group = "tls",
           conflicts_with_all = EXCHANGE)]
     pub expires_within: Option<Margin>,
@@ -95,9 +95,19 @@ fn margin(text: &str) -> Result<Margin, String> {
     match value {
         Some(percent) if text.ends_with('%') && percent <= 100.0 => Ok(Margin::Percent(percent)),
         Some(_) if text.ends_with('%') => Err("a part of the lifetime is at most 100%".to_owned()),
-        Some(bare) if bare > 0.0 => Err(format!("days or seconds? write {text}d")),
+        Some(bare) if bare > 0.0 => Err(format!("days or seconds? write {}", with_unit(text, bare)?)),
         _ => units::time(text).map(Margin::Time).map_err(|reason| format!("{reason}; or a number with %")),
     }
+}
+
+/// The bare number with the unit that is meant: what would be over a century of days is in seconds.
+fn with_unit(text: &str, number: f64) -> Result<String, String> {
+    if number <= 36_500.0 {
+        return Ok(format!("{text}d"));
+    }
+    let days = units::time(&format!("{text}s"))?.as_secs_f64() / 86400.0;
+    let days = format!("{days:.1}");
+    Ok(format!("{text}s (that is {}d)", days.trim_end_matches(".0")))
 }
 
 #[cfg(test)]
@@ -116,6 +126,10 @@ mod tests {
             ("0.5%", Ok(Margin::Percent(0.5))),
             ("100%", Ok(Margin::Percent(100.0))),
             ("30", Err("days or seconds? write 30d".to_owned())),
+            ("36500", Err("days or seconds? write 36500d".to_owned())),
+            ("2592000", Err("days or seconds? write 2592000s (that is 30d)".to_owned())),
+            ("99999", Err("days or seconds? write 99999s (that is 1.2d)".to_owned())),
+            ("9999999999", Err("that is over a century".to_owned())),
             ("2.5", Err("days or seconds? write 2.5d".to_owned())),
         ] {
             assert_eq!(margin(text), wanted, "{text}");

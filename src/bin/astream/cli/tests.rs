@@ -38,7 +38,8 @@ fn every_option_states_its_unit_and_its_default() {
         let help = arg.get_long_help().or(arg.get_help()).unwrap().to_string();
         let value = arg.get_value_names().unwrap()[0].as_str();
         let units: &[&str] = match value {
-            "TIME" | "TIME|N%" => &["seconds, or has a unit"],
+            "TIME" => &["seconds, or has a unit"],
+            "TIME|N%" => &["needs a unit"],
             "RATE" => &["bytes a second, or has a unit"],
             "SIZE" => &["bytes, or has a unit"],
             "N" => &["N connections", "N threads", "N times", "the number N"],

@@ -1,10 +1,11 @@
 //! TLS: what is trusted, and what is presented.
 
+use std::ffi::OsStr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use astream::{Error, Identity, Pin, StartTls, TlsClient, TlsServer, TlsVersion};
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, ValueHint};
 
 #[derive(Debug, Default, Args)]
@@ -72,7 +73,7 @@ impl ClientTls {
         client = self.cacert.iter().fold(client, TlsClient::roots);
         client = self.crl.iter().fold(client, TlsClient::revocations);
         if let Some(cert) = &self.cert {
-            client = client.identity(identity(cert, self.key.as_deref())?);
+            client = client.identity(identity(cert, self.key.as_deref(), "--key")?);
         }
         if let Some(name) = &self.servername {
             client = client.server_name(name);
@@ -125,7 +126,7 @@ impl ServerTls {
             return Ok(None);
         }
         let identity = match (&self.cert, &self.key) {
-            (Some(cert), key) => identity(cert, key.as_deref())?,
+            (Some(cert), key) => identity(cert, key.as_deref(), "--key")?,
             (None, Some(key)) => Identity::generate_in(key)?,
             (None, None) => Identity::generate()?,
         };
@@ -179,11 +180,11 @@ struct Negotiation {
     #[arg(long, hide_short_help = true, value_name = "LIST", value_hint = ValueHint::Other, value_delimiter = ',', requires = "tls")]
     alpn: Vec<String>,
     /// Lowest TLS version
-    #[arg(long, hide_short_help = true, value_name = "VERSION", value_parser = version(), requires = "tls",
+    #[arg(long, hide_short_help = true, value_name = "VERSION", value_parser = Version, requires = "tls",
           default_value = "1.2")]
     tls_min: TlsVersion,
     /// Highest TLS version
-    #[arg(long, hide_short_help = true, value_name = "VERSION", value_parser = version(), requires = "tls",
+    #[arg(long, hide_short_help = true, value_name = "VERSION", value_parser = Version, requires = "tls",
           default_value = "1.3")]
     tls_max: TlsVersion,
     #[arg(long, hide_short_help = true, help = "Accept an end without close_notify", requires = "any_tls")]
@@ -203,10 +204,46 @@ impl Negotiation {
     }
 }
 
-fn version() -> impl TypedValueParser<Value = TlsVersion> {
-    PossibleValuesParser::new(["1.2", "1.3"]).try_map(|text| text.parse::<TlsVersion>())
+/// Reads a version of TLS as it is written here, and as it is reported.
+#[derive(Clone)]
+struct Version;
+
+impl TypedValueParser for Version {
+    type Value = TlsVersion;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<TlsVersion, clap::Error> {
+        version.parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(["1.2", "1.3"].into_iter().map(PossibleValue::new)))
+    }
 }
 
-pub fn identity(cert: &Path, key: Option<&Path>) -> Result<Identity, Error> {
-    Identity::from_pem_files(cert, key.unwrap_or(cert))
+/// `1.3`, `TLSv1.3`, `tls1.3`
+fn version(text: &str) -> Result<TlsVersion, &'static str> {
+    let lower = text.to_ascii_lowercase();
+    let number = lower.strip_prefix("tls").unwrap_or(&lower);
+    let number = number.strip_prefix('v').unwrap_or(number);
+    number.parse().map_err(|_| match number {
+        "1" | "1.0" | "1.1" => "versions before 1.2 are unsafe, and not spoken",
+        _ => "a version of TLS is 1.2 or 1.3",
+    })
+}
+
+/// `option` is what names the file of the key.
+pub fn identity(cert: &Path, key: Option<&Path>, option: &str) -> Result<Identity, Error> {
+    let mut identity = Identity::from_pem_files(cert, key.unwrap_or(cert));
+    if let Err(Error::File { reason, .. }) = &mut identity
+        && key.is_none()
+        && reason.contains("no private key")
+    {
+        *reason += &format!(" ({option} FILE)");
+    }
+    identity
 }

@@ -3,14 +3,15 @@
 //! A line is rewritten word by word with the tables below. The result is shown only if this program accepts
 //! it.
 
+mod curl;
 mod table;
 
 use std::ffi::OsString;
 
 use super::is_sound;
-use table::Meaning::{Address, But, Is, Listen, Nothing, Port, Program, Shell, Unix};
+use table::Meaning::{Address, But, Is, Listen, Nothing, Port, Program, Seconds, Shell, Unix};
 pub use table::command_with;
-use table::{SCHEMES, Takes, known, own, takes};
+use table::{SCHEMES, Takes, known, own, spelt, takes};
 
 /// What to write instead of these words, or to do instead of what they ask for.
 pub fn advice(words: &[OsString]) -> Option<String> {
@@ -31,7 +32,7 @@ pub fn advice(words: &[OsString]) -> Option<String> {
 
 /// Whether this is an option of another program.
 pub fn is_known(option: &str) -> bool {
-    known(option).is_some()
+    known(&spelt(option)).is_some()
 }
 
 /// The parts of a command line.
@@ -42,9 +43,13 @@ struct Line {
     options: Vec<String>,
     port: Option<String>,
     is_unix: bool,
+    /// Where in the address the word after `-U` is.
+    after_unix: usize,
     notes: Vec<String>,
     /// What is run for each connection.
     run: Vec<String>,
+    /// What is run if all went well.
+    then: Vec<String>,
 }
 
 impl Line {
@@ -58,10 +63,11 @@ impl Line {
                 break;
             }
             if let Some((name, value)) = word.split_once('=').filter(|_| word.starts_with("--")) {
+                let name = &spelt(name)[..];
                 takes(name).filter(|takes| *takes == Takes::Value)?;
                 line.option(name, &mut std::iter::once(value))?;
             } else if word.starts_with("--") || known(word).is_some() {
-                line.option(word, &mut words)?;
+                line.option(&spelt(word), &mut words)?;
             } else if word.len() > 1 && word.starts_with('-') {
                 line.letters(&word[1..], &mut words)?;
             } else {
@@ -112,9 +118,16 @@ impl Line {
         };
         match (meaning, value) {
             (Listen, _) => self.command = Some("listen"),
-            (Unix, _) => self.is_unix = true,
+            (Unix, _) => (self.is_unix, self.after_unix) = (true, self.address.len()),
             (Port, value) => self.port = value,
-            (Address, value) => self.address.extend(value),
+            (Address, value) => {
+                self.address.extend(value);
+                self.add(&["--tls"], None);
+            }
+            (Seconds(option), value) => {
+                let seconds = value.map(|value| if is_number(&value) { format!("{value}s") } else { value });
+                self.add(&[option], seconds);
+            }
             (Is(words), value) => self.add(words, value),
             (But(words, note), value) => {
                 self.add(words, value);
@@ -128,14 +141,23 @@ impl Line {
     }
 
     fn add(&mut self, words: &[&str], value: Option<String>) {
-        let new = words.iter().map(ToString::to_string).filter(|word| !self.options.contains(word));
-        let new: Vec<_> = new.collect();
-        self.options.extend(new.into_iter().chain(value));
+        // An option that is there already is left out, with its own value.
+        let mut is_new = true;
+        for word in words {
+            if word.len() > 1 && word.starts_with('-') {
+                is_new = value.is_some() || !self.options.iter().any(|option| option == word);
+            }
+            if is_new {
+                self.options.push((*word).to_owned());
+            }
+        }
+        self.options.extend(value);
     }
 
     /// The command line as it is written for this program; None if it cannot be rewritten.
     fn corrected(mut self) -> Option<Self> {
         let is_listen = *self.command.get_or_insert("connect") == "listen";
+        self.weigh(is_listen);
         match self.port.take() {
             Some(port) if is_listen => self.address.push(port),
             Some(port) => self.come_from(&port),
@@ -174,7 +196,13 @@ impl Line {
         let missing = ["HOST", "PORT"].map(str::to_owned);
         let words = self.words(if self.address.is_empty() { &missing } else { &self.address });
         let words: Vec<_> = words.iter().map(|word| shell(word)).collect();
-        let write = format!("write: astream {}", words.join(" "));
+        let mut write = format!("write: astream {}", words.join(" "));
+        if !self.then.is_empty() {
+            write.push_str(" &&");
+        }
+        for word in &self.then {
+            write = format!("{write} {}", shell(word));
+        }
         std::iter::once(&write).chain(&self.notes).cloned().collect::<Vec<_>>().join("; ")
     }
 
@@ -191,8 +219,7 @@ impl Line {
     /// `/tmp/x.sock`, and `unix:/tmp/a 80`.
     fn name_socket(&mut self) {
         let Some(first) = self.address.first_mut() else { return };
-        let is_path = ["/", "./", "../"].iter().any(|start| first.starts_with(start));
-        if is_path || (self.is_unix && !first.starts_with("unix:")) {
+        if is_path(first) || (self.is_unix && !first.starts_with("unix:")) {
             *first = format!("unix:{first}");
         }
         if first.starts_with("unix:") {
@@ -255,6 +282,10 @@ fn split(address: &str) -> Vec<String> {
         Some((host, port)) => vec![host.trim_matches(['[', ']']).to_owned(), port.to_owned()],
         None => vec![address.to_owned()],
     }
+}
+
+fn is_path(text: &str) -> bool {
+    ["/", "./", "../"].iter().any(|start| text.starts_with(start))
 }
 
 fn is_number(text: &str) -> bool {

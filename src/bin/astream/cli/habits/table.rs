@@ -11,11 +11,13 @@ pub(super) enum Meaning {
     Unix,
     /// The port, or with `connect` the local one.
     Port,
-    /// The address.
+    /// The address of a server that speaks TLS.
     Address,
     /// These words, and the value after them.
     Is(&'static [&'static str]),
-    /// The same, with a remark.
+    /// This option, with a value that is in seconds.
+    Seconds(&'static str),
+    /// The same words, with a remark.
     But(&'static [&'static str], &'static str),
     /// Nothing, because of this.
     Nothing(&'static str),
@@ -34,12 +36,15 @@ pub(super) enum Takes {
 }
 
 const VERIFIED: Meaning = Nothing("certificates are always verified");
-const UNVERIFIED: Meaning =
-    But(&["--insecure"], "safer is --pin PIN, which accepts one key; the error without either names it");
+pub(super) const SAFER: &str = "safer is --pin PIN, which accepts one key; the error without either names it";
+const UNVERIFIED: Meaning = But(&["--insecure"], SAFER);
 const PRINTED: Meaning = Nothing("only what was received is printed");
 
+/// The names of an option, whether a value follows, and what it is here.
+pub(super) type Entry = (&'static [&'static str], Takes, Meaning);
+
 /// Options of nc, ncat, socat, openssl and curl, and what they are here.
-const OPTIONS: &[(&[&str], Takes, Meaning)] = &[
+const OPTIONS: &[Entry] = &[
     (&["-l", "--listen"], Takes::Nothing, Listen),
     (&["-U", "--unixsock"], Takes::Nothing, Unix),
     (&["-p", "--source-port", "-accept", "-port"], Takes::Value, Port),
@@ -84,14 +89,36 @@ pub(super) const SCHEMES: &[(&str, Option<&str>, bool)] = &[
     ("ssl", None, true),
 ];
 
+fn entries() -> impl Iterator<Item = &'static Entry> {
+    OPTIONS.iter().chain(super::curl::OPTIONS)
+}
+
+fn entry(option: &str) -> Option<&'static Entry> {
+    entries().find(|(names, ..)| names.contains(&option))
+}
+
+/// The long option that is meant, though it is written with other case or other hyphens: ours before another
+/// program's.
+pub(super) fn spelt(option: &str) -> String {
+    let bare = |name: &str| name.replace('-', "").to_ascii_lowercase();
+    let is_meant = |name: &str| name.len() > 2 && bare(name) == bare(option);
+    if !option.starts_with("--") || takes(option).is_some() {
+        return option.to_owned();
+    }
+    let commands = crate::cli::definition();
+    let longs = commands.get_subcommands().flat_map(Command::get_arguments).filter_map(Arg::get_long);
+    let ours = longs.map(|long| format!("--{long}")).find(|name| is_meant(name));
+    let theirs = || entries().flat_map(|(names, ..)| *names).find(|name| is_meant(name));
+    ours.or_else(|| theirs().map(ToString::to_string)).unwrap_or_else(|| option.to_owned())
+}
+
 pub(super) fn known(option: &str) -> Option<Meaning> {
-    OPTIONS.iter().find(|(names, ..)| names.contains(&option)).map(|(.., meaning)| *meaning)
+    entry(option).map(|(.., meaning)| *meaning)
 }
 
 /// Whether an option of ours or of another program takes a value; None if it is unknown.
 pub(super) fn takes(option: &str) -> Option<Takes> {
-    let other = || OPTIONS.iter().find(|(names, ..)| names.contains(&option)).map(|(_, takes, _)| *takes);
-    own(option).or_else(other)
+    own(option).or_else(|| entry(option).map(|(_, takes, _)| *takes))
 }
 
 /// The same of our own options.
