@@ -47,6 +47,10 @@ pub const ENVIRONMENT: Section = Section {
             "LISTEN_FDS, LISTEN_FDNAMES, NOTIFY_SOCKET",
             "of systemd: the sockets of fd:3, and what is notified",
         ),
+        (
+            "PROTO, TCPREMOTEIP, TCPREMOTEPORT, TCPLOCALIP, TCPLOCALPORT",
+            "set for -- CMD: the connection; under -u and of Unix sockets with UDP and UNIX in place of TCP",
+        ),
         ("NO_COLOR, TERM", "no colours on a terminal, if the one is not empty or the other is dumb"),
         ("ASTREAM_NO_SPLICE", "if set, the kernel moves no bytes by itself: to look for a fault"),
     ],
@@ -88,6 +92,7 @@ pub const EXAMPLES: Section = Section {
         ("astream connect www.example.org 443 --tls", "talk to a server under TLS, verified"),
         ("astream listen 127.0.0.1 8080 --echo", "send everything back to each client"),
         ("tar c . | astream connect host 9000", "send a folder"),
+        ("see docs/coming-from.md", "from nc, ncat, socat, openssl s_client, stunnel …: the same here"),
     ],
 };
 
@@ -164,14 +169,20 @@ const UNITS: &[(&str, &str)] = &[
     ("SIZE", "SIZE is in bytes, or has a unit of 1024: 500K, 1.5M, 1G."),
 ];
 
-/// The option with the unit of its value in its long help.
+/// What an option is elsewhere, if that is more.
+const HABITS: &[(&str, &str)] = &[("timeout", "nc's -w also limits silence: that is -i here.")];
+
+/// The option with the unit of its value in its long help, and with what it is elsewhere.
 pub fn with_unit(arg: Arg) -> Arg {
     let value = arg.get_value_names().and_then(|names| names.first()).map(ToString::to_string);
     let value = value.unwrap_or_default();
     let unit = UNITS.iter().find(|(name, _)| value.split('|').any(|part| part == *name));
+    let habit = HABITS.iter().find(|(name, _)| arg.get_id() == name).map_or("", |(_, habit)| habit);
     let help = arg.get_long_help().or(arg.get_help()).map(ToString::to_string);
     match (unit, help) {
-        (Some((_, unit)), Some(help)) => arg.long_help(format!("{help}\n\n{unit}")),
+        (Some((_, unit)), Some(help)) => {
+            arg.long_help(format!("{help}\n\n{unit} {habit}").trim_end().to_owned())
+        }
         _ => arg,
     }
 }
