@@ -1,6 +1,6 @@
 //! Proxies as nc and ncat name them: an address without a scheme. The -x of ncat is a dump to a file.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use astream::Proxy;
 
@@ -20,18 +20,16 @@ impl Line {
                 continue;
             }
             let has_port = value.rsplit_once(':').is_some_and(|(_, port)| is_number(port));
-            let address = value.parse::<IpAddr>();
-            if address.is_err() && !has_port && self.proxy_kind.is_none() {
+            if has_port || self.proxy_kind.is_some() || value.parse::<IpAddr>().is_ok() {
+                let scheme = scheme(option, self.proxy_kind.as_deref())?;
+                // Which port is meant differs from program to program.
+                if scheme == "http" && !has_port {
+                    return None;
+                }
+                self.options[at + 1] = format!("{scheme}://{value}");
+            } else {
                 self.options[at] = "--dump".to_owned();
-                continue;
             }
-            let (scheme, port) = scheme(option, self.proxy_kind.as_deref())?;
-            let place = match address {
-                Ok(address) => SocketAddr::new(address, port).to_string(),
-                Err(_) if has_port => value.clone(),
-                Err(_) => format!("{value}:{port}"),
-            };
-            self.options[at + 1] = format!("{scheme}://{place}");
         }
         Some(())
     }
@@ -48,14 +46,14 @@ impl Line {
     }
 }
 
-/// What a proxy speaks, and its port there by default. Without a word nc's `-x` is SOCKS, ncat's `--proxy` is HTTP.
-fn scheme(option: &str, kind: Option<&str>) -> Option<(&'static str, u16)> {
+/// What a proxy speaks. Without a word nc's `-x` is SOCKS, and ncat's `--proxy` is HTTP.
+fn scheme(option: &str, kind: Option<&str>) -> Option<&'static str> {
     match kind {
-        None if option == "--proxy" => Some(("http", 3128)),
-        None | Some("5" | "socks5") => Some(("socks5", 1080)),
-        Some("4" | "socks4") => Some(("socks4", 1080)),
-        Some("4a" | "4A" | "socks4a") => Some(("socks4a", 1080)),
-        Some("connect" | "http") => Some(("http", 3128)),
+        None if option == "--proxy" => Some("http"),
+        None | Some("5" | "socks5") => Some("socks5"),
+        Some("4" | "socks4") => Some("socks4"),
+        Some("4a" | "4A" | "socks4a") => Some("socks4a"),
+        Some("connect" | "http") => Some("http"),
         Some(_) => None,
     }
 }
