@@ -28,7 +28,7 @@ impl Line {
                 }
                 self.options[at + 1] = format!("{scheme}://{value}");
             } else {
-                self.options[at] = "--dump".to_owned();
+                self.options[at] = String::from("--dump");
             }
         }
         Some(())
