@@ -201,6 +201,7 @@ fn a_wrong_value_is_named_once() {
     said.says(&["invalid value for '--pin <PIN>': 'foo': a pin is sha256//"]);
     let said = astream(["listen", "h", "1", "--forward", "foo"]).run().status(2);
     said.says(&["invalid value for '--forward <ADDRESS>': 'foo': the port is missing"]);
+    astream(["listen", "8080"]).run().status(2).says(&["'8080': it is a port alone"]);
 }
 
 #[test]

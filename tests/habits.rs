@@ -46,7 +46,10 @@ const WRITE: &[(&str, &str)] = &[
     ("-U /tmp/x", "connect unix:/tmp/x)"),
     ("-lU x", "listen unix:x)"),
     ("connect -N localhost 80", "connect localhost 80; the end of stdin is passed on without -N)"),
-    ("connect -q 1 localhost 80", "connect localhost 80; it ends when the peer does; -i TIME ends a silent"),
+    (
+        "connect -q 1 localhost 80",
+        "connect localhost 80; it ends when the peer does; -i TIME ends a silent one with status 5)",
+    ),
     ("-u localhost 53", "connect localhost 53 -u)"),
     ("-lu 53", "listen :53 -u; 127.0.0.1:53 is"),
     ("-lukp 53", "listen :53 -u -k; 127.0.0.1:53 is"),
@@ -80,7 +83,7 @@ const WRITE: &[(&str, &str)] = &[
     ("connect -k h 443", "connect h 443 --insecure --tls; safer is --pin PIN"),
     ("connect h 443 -m 3", "connect h 443 --max-time 3)"),
     ("-lk -m 3 80", "listen :80 -k -m 3;"),
-    ("connect h 443 --connect-timeout 3", "connect h 443 -w 3)"),
+    ("connect h 443 --connect-timeout 3", "connect h 443 -w 3;"),
     ("connect h 443 --tls -tls1_2", "connect h 443 --tls --tls-min 1.2 --tls-max 1.2)"),
     ("connect h 443 --tls --tls1_2", "connect h 443 --tls --tls-min 1.2 --tls-max 1.2)"),
     ("connect h 443 -tls1_3", "connect h 443 --tls-min 1.3 --tls-max 1.3 --tls)"),
@@ -112,6 +115,39 @@ const WRITE: &[(&str, &str)] = &[
     ("connect -z h 80 --max-time 3", "connect h 80 -z -w 3; -w limits a probe)"),
     ("connect -z h 80 -w 1 -m 3", "connect h 80 -z -w 1; -w limits a probe)"),
     ("connect -z h 80 -- echo it's", r"connect h 80 -z && echo 'it'\''s')"),
+    ("connect h 443 --ssl-verify", "connect h 443 --tls; certificates are always verified)"),
+    (
+        "connect -w 3 https://h",
+        "connect h 443 -w 3 --tls; -w limits the set-up only; -i limits silence, status 5)",
+    ),
+    ("-G 3 h 80", "connect h 80 -w 3; -w limits the set-up only"),
+    ("-w 3 -i 3 h 80", "connect h 80 -w 3 -i 3)"),
+    ("-lnvp 47000 -s 127.0.0.1", "listen 127.0.0.1 47000 -n -v)"),
+    ("-z 127.0.0.1 20 22 25", "connect 127.0.0.1 20,22,25 -z)"),
+    ("listen 127.0.0.1 47141 /bin/cat", "listen 127.0.0.1 47141 -- /bin/cat)"),
+    ("listen 127.0.0.1:47141 /bin/cat -u", "listen 127.0.0.1:47141 -u -- /bin/cat)"),
+    ("-l 8080 --chat", "listen :8080 --broker;"),
+    ("listen h 80 --allow localhost,10.0.0.0/8", "listen h 80 --allow 127.0.0.1,::1,10.0.0.0/8; no name is"),
+    ("listen h 80 --deny localhost", "listen h 80 --deny 127.0.0.1,::1; no name is looked up for --deny)"),
+    ("listen h 80 --allowfile /dev/null", "listen h 80 --allow @/dev/null)"),
+    ("listen h 80 --denyfile /dev/null", "listen h 80 --deny @/dev/null)"),
+    // Files.
+    ("connect h 80 -o f", "connect h 80 --dump f)"),
+    ("connect h 80 --output f", "connect h 80 --dump f)"),
+    ("connect h 80 -o f --append-output", "connect h 80 --dump f; --dump appends to FILE)"),
+    ("connect h 80 --hex-dump f", "connect h 80 --dump f)"),
+    ("connect h 80 --hex", "connect h 80 --dump -)"),
+    ("connect -x out.hex 127.0.0.1 1", "connect 127.0.0.1 1 --dump out.hex)"),
+    ("-x out.hex 127.0.0.1 1", "connect 127.0.0.1 1 --dump out.hex)"),
+    // Proxies.
+    ("connect -x 127.0.0.1:1080 127.0.0.1 1", "connect 127.0.0.1 1 -x socks5://127.0.0.1:1080)"),
+    ("-x proxy:1081 h 80", "connect h 80 -x socks5://proxy:1081)"),
+    ("-x [::1]:1080 h 80", "connect h 80 -x 'socks5://[::1]:1080')"),
+    ("-X 5 -x p:1 h 80", "connect h 80 -x socks5://p:1)"),
+    ("-X 4 -x p h 80", "connect h 80 -x socks4://p)"),
+    ("-X connect -x p:3128 h 80", "connect h 80 -x http://p:3128)"),
+    ("--proxy p:3128 --proxy-type http h 80", "connect h 80 --proxy http://p:3128)"),
+    ("--proxy p:3128 h 80", "connect h 80 --proxy http://p:3128)"),
 ];
 
 #[test]
@@ -132,10 +168,56 @@ fn no_advice_is_given_where_none_is_known() {
         "connect localhost 80 --verify=no",
         "connect localhost 99999",
         "listen",
+        // What is wrong is not repeated.
+        "connect -x socks5://:1 127.0.0.1 1",
+        "connect -x gopher://p:1 127.0.0.1 1",
+        "connect -x p:99999 127.0.0.1 1",
+        "-x me:secret@p:1 h 80",
+        "-X 6 -x p:1 h 80",
+        "-X connect -x p h 80",
+        "connect h 80 --proxy-type http",
+        "listen h 80 --allowfile missing",
+        // No host is left.
+        "-c 127.0.0.1 47000",
+        "-c 127.0.0.1:47000",
+        // Nothing similar is meant.
+        "connect h 80 --oupput",
+        "listen h 80 --chats",
     ] {
         let said = astream(typed.split(' ')).run().status(2).stdout(b"");
         assert!(!said.stderr.contains("write: astream"), "{}", said.description());
         assert!(!said.stderr.contains("similar"), "{}", said.description());
+    }
+}
+
+#[test]
+fn a_command_in_quotes_is_one_for_a_shell() {
+    for words in [["listen", "127.0.0.1", "0"], ["connect", "127.0.0.1", "1"]] {
+        let said = astream(words.into_iter().chain(["--", "tr a-z A-Z"])).run().status(2);
+        let place = words.join(" ");
+        said.says(&["no such command", &format!(" (write: astream {place} -- sh -c 'tr a-z A-Z')")]);
+    }
+    let said = astream(["listen", "127.0.0.1", "0", "--", "no-such-program", "a b"]).run().status(2);
+    assert!(!said.stderr.contains("write:"), "{}", said.description());
+}
+
+#[test]
+fn an_option_of_both_commands_comes_after_them() {
+    for typed in ["-ul 47110", "-4l 47110", "-w 3 h 80", "-C h 80", "--send-only h 80", "-C"] {
+        let said = astream(typed.split(' ')).run().status(2);
+        said.says(&["comes after the command, connect or listen (write: astream "]);
+    }
+}
+
+#[test]
+fn help_says_what_is_elsewhere() {
+    let help = |words: &str| String::from_utf8(astream(words.split(' ')).run().status(0).stdout).unwrap();
+    assert!(help("--help").contains("docs/coming-from.md"));
+    for command in ["connect --help", "listen --help"] {
+        let help = help(command).split_whitespace().collect::<Vec<_>>().join(" ");
+        for text in ["nc's -w also limits silence: that is -i here", "TCPREMOTEIP, TCPREMOTEPORT"] {
+            assert!(help.contains(text), "{text}: {help}");
+        }
     }
 }
 

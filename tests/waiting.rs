@@ -148,7 +148,7 @@ fn the_target_of_a_relay_is_waited_for() {
     relay.stderr_line("connection refused; trying again");
     let (mut stream, _) = port.open().accept().unwrap();
     client.write_all(b"x").unwrap();
-    client.shutdown(std::net::Shutdown::Write).unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
     assert_eq!(read_all(&mut stream), b"x");
     drop(stream);
     relay.wait().status(0);

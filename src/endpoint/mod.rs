@@ -123,6 +123,9 @@ impl TryFrom<&OsStr> for Endpoint {
         if ["/", "./", "../"].iter().any(|start| text.starts_with(start)) {
             return wrong("a path is written unix:PATH");
         }
+        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return wrong("it is a port alone; write HOST PORT or HOST:PORT");
+        }
         let Some((host, port)) = text.rsplit_once(':') else {
             return wrong("the port is missing; write HOST PORT or HOST:PORT");
         };

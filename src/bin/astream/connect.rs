@@ -17,14 +17,7 @@ use crate::signals::Signals;
 pub async fn run(args: &Connect) -> anyhow::Result<Ending> {
     let is_udp = args.is_udp()?;
     if args.probe.is_asked() {
-        let endpoints = args.address.endpoints()?;
-        let Some(first) = endpoints.first() else { return Ok(Ending::Status(0)) };
-        let how = if is_udp {
-            Probing::Datagram(Box::new(datagrams::options(args)), args.reach.answer_timeout())
-        } else {
-            Probing::Connection(Box::new(options(args, first)?))
-        };
-        return boxed(|| probe::run(args, endpoints, how)).await;
+        return probe(args, is_udp).await;
     }
     let endpoint = args.address.endpoint()?;
     if is_udp {
@@ -81,6 +74,17 @@ pub async fn run(args: &Connect) -> anyhow::Result<Ending> {
         report::unanswered();
     }
     Ending::of(result, status)
+}
+
+async fn probe(args: &Connect, is_udp: bool) -> anyhow::Result<Ending> {
+    let endpoints = args.address.endpoints()?;
+    let Some(first) = endpoints.first() else { return Ok(Ending::Status(0)) };
+    let how = if is_udp {
+        Probing::Datagram(Box::new(datagrams::options(args)), args.reach.answer_timeout())
+    } else {
+        Probing::Connection(Box::new(options(args, first)?))
+    };
+    boxed(|| probe::run(args, endpoints, how)).await
 }
 
 /// If the peer's end comes this soon after ours, it was caused by ours.

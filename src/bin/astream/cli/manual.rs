@@ -47,6 +47,10 @@ pub const ENVIRONMENT: Section = Section {
             "LISTEN_FDS, LISTEN_FDNAMES, NOTIFY_SOCKET",
             "of systemd: the sockets of fd:3, and what is notified",
         ),
+        (
+            "PROTO, TCPREMOTEIP, TCPREMOTEPORT, TCPLOCALIP, TCPLOCALPORT",
+            "set for -- CMD: the connection; under -u and of Unix sockets with UDP and UNIX in place of TCP",
+        ),
         ("NO_COLOR, TERM", "no colours on a terminal, if the one is not empty or the other is dumb"),
         ("ASTREAM_NO_SPLICE", "if set, the kernel moves no bytes by itself: to look for a fault"),
     ],
@@ -82,12 +86,29 @@ pub const EXIT_STATUS: Section = Section {
     ],
 };
 
+pub const SIGNALS: Section = Section {
+    heading: "Signals",
+    entries: &[
+        (
+            "SIGTERM, SIGINT",
+            "listen: no more clients are accepted, those that are there have --grace, and are then aborted: status 0, but \
+             128+n where one connection is served; a second one ends at once",
+        ),
+        (
+            "SIGHUP",
+            "listen: certificates, keys, revocation lists and @FILEs are read anew, for new connections; where a file is \
+             wrong, all stays as it was",
+        ),
+    ],
+};
+
 pub const EXAMPLES: Section = Section {
     heading: "Examples",
     entries: &[
         ("astream connect www.example.org 443 --tls", "talk to a server under TLS, verified"),
         ("astream listen 127.0.0.1 8080 --echo", "send everything back to each client"),
         ("tar c . | astream connect host 9000", "send a folder"),
+        ("see docs/coming-from.md", "from nc, ncat, socat, openssl s_client, stunnel …: the same here"),
     ],
 };
 
@@ -140,8 +161,8 @@ astream: the command is missing; write one of
 ";
 
 /// The sections after the options of a command in its `--help`.
-pub fn sections(command: &str) -> [&'static Section; 5] {
-    [&ADDRESSES, &REPEATED, &EXIT_STATUS, &ENVIRONMENT, examples(command)]
+pub fn sections(command: &str) -> [&'static Section; 6] {
+    [&ADDRESSES, &REPEATED, &EXIT_STATUS, &SIGNALS, &ENVIRONMENT, examples(command)]
 }
 
 pub fn examples(command: &str) -> &'static Section {
@@ -165,14 +186,20 @@ const UNITS: &[(&str, &str)] = &[
     ("SIZE", "SIZE is in bytes, or has a unit of 1024: 500K, 1.5M, 1G."),
 ];
 
-/// The option with the unit of its value in its long help.
+/// What an option is elsewhere, if that is more.
+const HABITS: &[(&str, &str)] = &[("timeout", "nc's -w also limits silence: that is -i here.")];
+
+/// The option with the unit of its value in its long help, and with what it is elsewhere.
 pub fn with_unit(arg: Arg) -> Arg {
     let value = arg.get_value_names().and_then(|names| names.first()).map(ToString::to_string);
     let value = value.unwrap_or_default();
     let unit = UNITS.iter().find(|(name, _)| value == *name);
+    let habit = HABITS.iter().find(|(name, _)| arg.get_id() == name).map_or("", |(_, habit)| habit);
     let help = arg.get_long_help().or(arg.get_help()).map(ToString::to_string);
     match (unit, help) {
-        (Some((_, unit)), Some(help)) => arg.long_help(format!("{help}\n\n{unit}")),
+        (Some((_, unit)), Some(help)) => {
+            arg.long_help(format!("{help}\n\n{unit} {habit}").trim_end().to_owned())
+        }
         _ => arg,
     }
 }

@@ -243,7 +243,7 @@ pub fn identity(cert: &Path, key: Option<&Path>, option: &str) -> Result<Identit
         && key.is_none()
         && reason.contains("no private key")
     {
-        *reason += &format!(" ({option} FILE)");
+        reason.extend([" (", option, " FILE)"]);
     }
     identity
 }

@@ -16,24 +16,51 @@ pub fn one_line(error: &clap::Error, has_hint: bool) -> String {
             format!("'{word}' is not a command: connect or listen")
         }
         ErrorKind::ValueValidation => invalid_value(error),
-        _ => of_the_other_command(error).unwrap_or_else(|| {
+        _ => misplaced(error).unwrap_or_else(|| {
             // What it is elsewhere is known, and is nothing that has a similar name here.
             let word = context(error, ContextKind::InvalidArg);
             let text = error.render().to_string().replace(word, &shown(word));
-            without_usage(&text, has_hint || habits::is_known(word))
+            without_usage(&text, has_hint || habits::is_known(word) || is_far_fetched(error))
         }),
     };
     let message = printable(&message);
     if has_hint { message } else { format!("{message}; see --help") }
 }
 
-/// The error of an option that this command does not have, and the other one does.
-fn of_the_other_command(error: &clap::Error) -> Option<String> {
+/// The error of an option that this command does not have, and the other one does, or that stands before both.
+fn misplaced(error: &clap::Error) -> Option<String> {
     if error.kind() != ErrorKind::UnknownArgument {
         return None;
     }
     let option = context(error, ContextKind::InvalidArg);
-    habits::command_with(option).map(|command| format!("'{option}' is an option of astream {command} only"))
+    match &habits::commands_with(option)[..] {
+        [] => None,
+        [command] => Some(format!("'{option}' is an option of astream {command} only")),
+        _ => Some(format!("'{option}' comes after the command, connect or listen")),
+    }
+}
+
+/// Whether more than half of the option would have to be another for it to be the one that clap suggests.
+fn is_far_fetched(error: &clap::Error) -> bool {
+    let (typed, similar) =
+        (context(error, ContextKind::InvalidArg), context(error, ContextKind::SuggestedArg));
+    let (typed, similar) = (typed.trim_start_matches('-'), similar.trim_start_matches('-'));
+    2 * distance(typed, similar) > typed.chars().count()
+}
+
+/// How many characters must be inserted, removed or replaced to make one text of the other.
+fn distance(from: &str, to: &str) -> usize {
+    let to: Vec<_> = to.chars().collect();
+    let mut row: Vec<_> = (0..=to.len()).collect();
+    for (line, c) in (1..).zip(from.chars()) {
+        let mut diagonal = std::mem::replace(&mut row[0], line);
+        for at in 1..row.len() {
+            let replaced = diagonal + usize::from(to[at - 1] != c);
+            diagonal = row[at];
+            row[at] = replaced.min(row[at] + 1).min(row[at - 1] + 1);
+        }
+    }
+    row[to.len()]
 }
 
 fn is_address_missing(error: &clap::Error) -> bool {

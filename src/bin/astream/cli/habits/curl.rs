@@ -1,8 +1,9 @@
 //! Options of `openssl s_client` and of curl, and what a word means only beside others.
 
+use super::Line;
+use super::address::{is_number, is_path};
 use super::table::Meaning::{self, But, Is, Nothing, Seconds};
 use super::table::{Entry, SAFER, Takes};
-use super::{Line, is_number, is_path};
 
 const SECRET: &str = "USER:SECRET for a proxy comes from the variable ASTREAM_PROXY_AUTH";
 const TOO_OLD: Meaning = Nothing("versions before 1.2 are unsafe, and not spoken");

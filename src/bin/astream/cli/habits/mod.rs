@@ -3,15 +3,20 @@
 //! A line is rewritten word by word with the tables below. The result is shown only if this program accepts
 //! it.
 
+mod address;
 mod curl;
+mod proxy;
 mod table;
 
 use std::ffi::OsString;
 
 use super::is_sound;
-use table::Meaning::{Address, But, Is, Listen, Nothing, Port, Program, Seconds, Shell, Unix};
-pub use table::command_with;
-use table::{SCHEMES, Takes, known, own, spelt, takes};
+use address::{has_host, is_number};
+use table::Meaning::{
+    Address, But, File, Is, Listen, Nothing, Port, Program, ProxyKind, Seconds, Shell, Unix,
+};
+pub use table::commands_with;
+use table::{Takes, known, own, spelt, takes};
 
 /// What to write instead of these words, or to do instead of what they ask for.
 pub fn advice(words: &[OsString]) -> Option<String> {
@@ -24,10 +29,16 @@ pub fn advice(words: &[OsString]) -> Option<String> {
     if !line.is_sound() {
         line.add(&["--tls"], None);
     }
-    if line.words(&line.address) == words || !line.is_sound() {
+    // The same words in another order are as wrong as before.
+    if sorted(line.words(&line.address)) == sorted(words) || !line.is_sound() {
         return None;
     }
     Some(line.text())
+}
+
+fn sorted<T: Ord>(mut words: Vec<T>) -> Vec<T> {
+    words.sort();
+    words
 }
 
 /// Whether this is an option of another program.
@@ -45,6 +56,8 @@ struct Line {
     is_unix: bool,
     /// Where in the address the word after `-U` is.
     after_unix: usize,
+    /// What a proxy speaks, where that is an option of its own.
+    proxy_kind: Option<String>,
     notes: Vec<String>,
     /// What is run for each connection.
     run: Vec<String>,
@@ -60,6 +73,12 @@ impl Line {
         while let Some(word) = words.next() {
             if word == "--" {
                 line.run.extend(words.by_ref().map(str::to_owned));
+                // A whole command in quotes.
+                if let [command] = &line.run[..]
+                    && command.contains(' ')
+                {
+                    line.run.splice(..0, ["sh", "-c"].map(str::to_owned));
+                }
                 break;
             }
             if let Some((name, value)) = word.split_once('=').filter(|_| word.starts_with("--")) {
@@ -112,6 +131,7 @@ impl Line {
             return None;
         }
         let Some(meaning) = known(option).filter(|_| own(option).is_none()) else {
+            let value = value.map(|value| self.without_names(option, value));
             self.options.push(option.to_owned());
             self.options.extend(value);
             return Some(());
@@ -133,11 +153,24 @@ impl Line {
                 self.add(words, value);
                 self.notes.push(note.to_owned());
             }
+            (File(option), value) => self.options.extend([option.to_owned(), format!("@{}", value?)]),
+            (ProxyKind, value) => self.proxy_kind = value,
             (Nothing(why), _) => self.notes.push(why.to_owned()),
             (Program, value) => self.run = value?.split_whitespace().map(str::to_owned).collect(),
             (Shell, value) => self.run = ["sh", "-c", &value?].map(str::to_owned).to_vec(),
         }
         Some(())
+    }
+
+    /// `--allow localhost`.
+    fn without_names(&mut self, option: &str, networks: String) -> String {
+        let is_name = |network: &str| network == "localhost";
+        if !matches!(option, "--allow" | "--deny") || !networks.split(',').any(is_name) {
+            return networks;
+        }
+        self.notes.push(format!("no name is looked up for {option}"));
+        let address = |network| if is_name(network) { "127.0.0.1,::1" } else { network };
+        networks.split(',').map(address).collect::<Vec<_>>().join(",")
     }
 
     fn add(&mut self, words: &[&str], value: Option<String>) {
@@ -163,13 +196,20 @@ impl Line {
             Some(port) => self.come_from(&port),
             None => {}
         }
+        self.name_proxies()?;
+        self.take_command();
         self.name_socket();
         self.take_url_apart()?;
         if is_listen {
             self.listen_on_all();
         } else {
+            // What was read as a command may have been the host.
+            if !self.run.is_empty() && !has_host(&self.address) {
+                return None;
+            }
             self.connect_here();
         }
+        self.limit_silence();
         Some(self)
     }
 
@@ -189,7 +229,8 @@ impl Line {
     /// Whether this program accepts it. An address that is missing makes nothing else wrong.
     fn is_sound(&self) -> bool {
         let any = ["localhost", "1"].map(str::to_owned);
-        is_sound(&self.words(if self.address.is_empty() { &any } else { &self.address }))
+        let address = if self.address.is_empty() { &any[..] } else { &self.address };
+        self.has_sound_proxies() && is_sound(&self.words(address))
     }
 
     fn text(&self) -> String {
@@ -206,6 +247,14 @@ impl Line {
         std::iter::once(&write).chain(&self.notes).cloned().collect::<Vec<_>>().join("; ")
     }
 
+    /// `-w 3`, which limits silence as well in nc.
+    fn limit_silence(&mut self) {
+        let has = |names: &[&str]| self.options.iter().any(|option| names.contains(&&option[..]));
+        if has(&["-w", "--timeout"]) && !has(&["-i", "--idle-timeout", "-z", "--probe"]) {
+            self.notes.push("-w limits the set-up only; -i limits silence, status 5".to_owned());
+        }
+    }
+
     /// `-p 5000`, and `-s 127.0.0.1 -p 5000`.
     fn come_from(&mut self, port: &str) {
         let at = self.options.iter().position(|option| option == "-s" || option == "--source");
@@ -215,81 +264,6 @@ impl Line {
             None => self.options.extend(["-s".to_owned(), format!(":{port}")]),
         }
     }
-
-    /// `/tmp/x.sock`, and `unix:/tmp/a 80`.
-    fn name_socket(&mut self) {
-        let Some(first) = self.address.first_mut() else { return };
-        if is_path(first) || (self.is_unix && !first.starts_with("unix:")) {
-            *first = format!("unix:{first}");
-        }
-        if first.starts_with("unix:") {
-            self.address.truncate(1);
-        }
-    }
-
-    /// `https://host/path`.
-    fn take_url_apart(&mut self) -> Option<()> {
-        let Some((scheme, rest)) = self.address.first().and_then(|first| first.split_once("://")) else {
-            return Some(());
-        };
-        let host = rest.split(['/', '?', '#']).next()?;
-        let host = host.rsplit_once('@').map_or(host, |(_, host)| host).to_owned();
-        let scheme = scheme.to_ascii_lowercase();
-        if scheme == "unix" {
-            self.address = vec![format!("unix:{rest}")];
-            return Some(());
-        }
-        let (_, port, is_tls) = SCHEMES.iter().find(|(name, ..)| *name == scheme)?;
-        let has_port = host.rsplit(']').next()?.contains(':');
-        self.address = if has_port { split(&host) } else { vec![host, (*port)?.to_owned()] };
-        if *is_tls && !self.options.iter().any(|option| option == "--tls") {
-            self.options.push("--tls".to_owned());
-        }
-        Some(())
-    }
-
-    /// `listen 8080`.
-    fn listen_on_all(&mut self) {
-        if let [port] = &mut self.address[..]
-            && is_number(port)
-        {
-            self.notes.push(format!("127.0.0.1:{port} is for this machine alone"));
-            *port = format!(":{port}");
-        }
-    }
-
-    /// `connect 8080`, `connect :8080`, and `connect host 80-90`.
-    fn connect_here(&mut self) {
-        if let [port] = &self.address[..]
-            && is_number(port.strip_prefix(':').unwrap_or(port))
-        {
-            let port = port.strip_prefix(':').unwrap_or(port).to_owned();
-            self.address = vec!["localhost".to_owned(), port];
-        }
-        let list = self.address.get(1).or(self.address.first());
-        let list = list.map_or("", |list| list.rsplit(':').next().unwrap_or_default());
-        let is_list = list.contains([',', '-']) && list.split([',', '-']).all(is_number);
-        if is_list && !self.options.iter().any(|option| option == "-z" || option == "--probe") {
-            self.options.insert(0, "-z".to_owned());
-            self.notes.push("-z asks several ports whether they are open".to_owned());
-        }
-    }
-}
-
-/// `HOST:PORT` in two words, which need no brackets.
-fn split(address: &str) -> Vec<String> {
-    match address.rsplit_once(':') {
-        Some((host, port)) => vec![host.trim_matches(['[', ']']).to_owned(), port.to_owned()],
-        None => vec![address.to_owned()],
-    }
-}
-
-fn is_path(text: &str) -> bool {
-    ["/", "./", "../"].iter().any(|start| text.starts_with(start))
-}
-
-fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// A word as a shell reads it.

@@ -19,6 +19,10 @@ pub(super) enum Meaning {
     Seconds(&'static str),
     /// The same words, with a remark.
     But(&'static [&'static str], &'static str),
+    /// This word, and the file after it with an `@`.
+    File(&'static str),
+    /// What a proxy speaks.
+    ProxyKind,
     /// Nothing, because of this.
     Nothing(&'static str),
     /// A program, with its arguments in the same word.
@@ -26,7 +30,7 @@ pub(super) enum Meaning {
     /// A command for a shell.
     Shell,
 }
-use Meaning::{Address, But, Is, Listen, Nothing, Port, Program, Shell, Unix};
+use Meaning::{Address, But, File, Is, Listen, Nothing, Port, Program, ProxyKind, Shell, Unix};
 
 /// Whether a word is followed by its value.
 #[derive(Clone, Copy, PartialEq)]
@@ -35,7 +39,7 @@ pub(super) enum Takes {
     Value,
 }
 
-const VERIFIED: Meaning = Nothing("certificates are always verified");
+const ALWAYS: &str = "certificates are always verified";
 pub(super) const SAFER: &str = "safer is --pin PIN, which accepts one key; the error without either names it";
 const UNVERIFIED: Meaning = But(&["--insecure"], SAFER);
 const PRINTED: Meaning = Nothing("only what was received is printed");
@@ -50,10 +54,17 @@ const OPTIONS: &[Entry] = &[
     (&["-p", "--source-port", "-accept", "-port"], Takes::Value, Port),
     (&["-connect"], Takes::Value, Address),
     (&["-N"], Takes::Nothing, Nothing("the end of stdin is passed on without -N")),
-    (&["-q"], Takes::Value, Nothing("it ends when the peer does; -i TIME ends a silent connection")),
+    (&["-q"], Takes::Value, Nothing("it ends when the peer does; -i TIME ends a silent one with status 5")),
     (&["-F"], Takes::Nothing, Is(&["--pass-fd"])),
     (&["-d"], Takes::Nothing, Is(&["--recv-only"])),
-    (&["--wait"], Takes::Value, Is(&["-w"])),
+    (&["--wait", "-G"], Takes::Value, Is(&["-w"])),
+    (&["-X", "--proxy-type"], Takes::Value, ProxyKind),
+    (&["-o", "--output", "--hex-dump"], Takes::Value, Is(&["--dump"])),
+    (&["--append-output"], Takes::Nothing, Nothing("--dump appends to FILE")),
+    (&["--hex"], Takes::Nothing, Is(&["--dump", "-"])),
+    (&["--chat"], Takes::Nothing, Is(&["--broker"])),
+    (&["--allowfile"], Takes::Value, File("--allow")),
+    (&["--denyfile"], Takes::Value, File("--deny")),
     (&["-e", "--exec"], Takes::Value, Program),
     (&["-c", "--sh-exec"], Takes::Value, Shell),
     (&["--ssl"], Takes::Nothing, Is(&["--tls"])),
@@ -66,8 +77,8 @@ const OPTIONS: &[Entry] = &[
     (&["-showcerts"], Takes::Nothing, Is(&["-z", "--show-certs"])),
     (&["-crlf"], Takes::Nothing, Is(&["--crlf"])),
     (&["-quiet", "-brief", "-ign_eof"], Takes::Nothing, PRINTED),
-    (&["--verify", "--ssl-verify", "-verify_return_error"], Takes::Nothing, VERIFIED),
-    (&["-verify"], Takes::Value, VERIFIED),
+    (&["--verify", "--ssl-verify", "-verify_return_error"], Takes::Nothing, But(&["--tls"], ALWAYS)),
+    (&["-verify"], Takes::Value, Nothing(ALWAYS)),
     (&["--no-verify", "--noverify", "--no-check-certificate"], Takes::Nothing, UNVERIFIED),
 ];
 
@@ -128,11 +139,11 @@ pub(super) fn own(option: &str) -> Option<Takes> {
     Some(if arg.get_action().takes_values() { Takes::Value } else { Takes::Nothing })
 }
 
-/// The first of our commands that has this option.
-pub fn command_with(option: &str) -> Option<String> {
-    let commands = crate::cli::definition();
-    let command = commands.get_subcommands().find(|command| named(command, option).is_some())?;
-    Some(command.get_name().to_owned())
+/// Our commands that have this option.
+pub fn commands_with(option: &str) -> Vec<String> {
+    let program = crate::cli::definition();
+    let commands = program.get_subcommands().filter(|command| named(command, option).is_some());
+    commands.map(|command| command.get_name().to_owned()).collect()
 }
 
 fn named<'a>(command: &'a Command, option: &str) -> Option<&'a Arg> {

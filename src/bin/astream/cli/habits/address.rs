@@ -1,0 +1,119 @@
+//! What is wrong with an address.
+
+use super::Line;
+use super::table::SCHEMES;
+
+impl Line {
+    /// `host 80 /bin/cat`: a path behind the address is a command.
+    pub(super) fn take_command(&mut self) {
+        let at = self.address.iter().skip(1).position(|word| is_path(word));
+        if let Some(at) = at.filter(|_| self.run.is_empty()) {
+            self.run = self.address.split_off(at + 1);
+        }
+    }
+
+    /// `/tmp/x.sock`, and `unix:/tmp/a 80`.
+    pub(super) fn name_socket(&mut self) {
+        let Some(first) = self.address.first_mut() else { return };
+        if is_path(first) || (self.is_unix && !first.starts_with("unix:")) {
+            *first = format!("unix:{first}");
+        }
+        if first.starts_with("unix:") {
+            self.address.truncate(1);
+        }
+    }
+
+    /// `https://host/path`.
+    pub(super) fn take_url_apart(&mut self) -> Option<()> {
+        let Some((scheme, rest)) = self.address.first().and_then(|first| first.split_once("://")) else {
+            return Some(());
+        };
+        let host = rest.split(['/', '?', '#']).next()?;
+        let host = host.rsplit_once('@').map_or(host, |(_, host)| host).to_owned();
+        let scheme = scheme.to_ascii_lowercase();
+        if scheme == "unix" {
+            self.address = vec![format!("unix:{rest}")];
+            return Some(());
+        }
+        let (_, port, is_tls) = SCHEMES.iter().find(|(name, ..)| *name == scheme)?;
+        let has_port = host.rsplit(']').next()?.contains(':');
+        self.address = if has_port { split(&host) } else { vec![host, (*port)?.to_owned()] };
+        if *is_tls && !self.options.iter().any(|option| option == "--tls") {
+            self.options.push("--tls".to_owned());
+        }
+        Some(())
+    }
+
+    /// `listen 8080`, and `listen -s 127.0.0.1 8080`.
+    pub(super) fn listen_on_all(&mut self) {
+        let source = self.options.iter().position(|option| option == "-s" || option == "--source");
+        let is_forward = self.options.iter().any(|option| option == "--forward");
+        if let Some(at) = source.filter(|at| !is_forward && at + 1 < self.options.len())
+            && !self.options[at + 1].starts_with('%')
+            && !has_host(&self.address)
+        {
+            self.address.insert(0, self.options.remove(at + 1));
+            self.options.remove(at);
+        }
+        if let [port] = &mut self.address[..]
+            && is_number(port)
+        {
+            self.notes.push(format!("127.0.0.1:{port} is for this machine alone"));
+            *port = format!(":{port}");
+        }
+    }
+
+    /// `connect 8080`, `connect :8080`, `connect host 80-90`, and `connect host 22 80`.
+    pub(super) fn connect_here(&mut self) {
+        if let [host, ports @ ..] = &self.address[..]
+            && ports.len() > 1
+            && ports.iter().all(|list| is_list(list))
+        {
+            self.address = vec![host.clone(), ports.join(",")];
+        }
+        if let [port] = &self.address[..]
+            && is_number(port.strip_prefix(':').unwrap_or(port))
+        {
+            let port = port.strip_prefix(':').unwrap_or(port).to_owned();
+            self.address = vec!["localhost".to_owned(), port];
+        }
+        let list = self.address.get(1).or(self.address.first());
+        let list = list.map_or("", |list| list.rsplit(':').next().unwrap_or_default());
+        if list.contains([',', '-'])
+            && is_list(list)
+            && !self.options.iter().any(|option| option == "-z" || option == "--probe")
+        {
+            self.options.insert(0, "-z".to_owned());
+            self.notes.push("-z asks several ports whether they are open".to_owned());
+        }
+    }
+}
+
+/// `HOST:PORT` in two words, which need no brackets.
+fn split(address: &str) -> Vec<String> {
+    match address.rsplit_once(':') {
+        Some((host, port)) => vec![host.trim_matches(['[', ']']).to_owned(), port.to_owned()],
+        None => vec![address.to_owned()],
+    }
+}
+
+/// Whether there is more than a port.
+pub(super) fn has_host(address: &[String]) -> bool {
+    match address {
+        [] => false,
+        [only] => !is_number(only),
+        _ => true,
+    }
+}
+
+pub(super) fn is_path(word: &str) -> bool {
+    ["/", "./", "../"].iter().any(|start| word.starts_with(start))
+}
+
+fn is_list(text: &str) -> bool {
+    text.split([',', '-']).all(is_number)
+}
+
+pub(super) fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
