@@ -1,7 +1,7 @@
 //! What is wrong with an address.
 
-use super::Line;
 use super::table::SCHEMES;
+use super::{Line, is_number, is_path};
 
 impl Line {
     /// `host 80 /bin/cat`: a path behind the address is a command.
@@ -106,14 +106,6 @@ pub(super) fn has_host(address: &[String]) -> bool {
     }
 }
 
-pub(super) fn is_path(word: &str) -> bool {
-    ["/", "./", "../"].iter().any(|start| word.starts_with(start))
-}
-
 fn is_list(text: &str) -> bool {
     text.split([',', '-']).all(is_number)
-}
-
-pub(super) fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -1,36 +1,7 @@
 //! Options of `openssl s_client` and of curl, and what a word means only beside others.
 
-use super::Line;
-use super::address::{is_number, is_path};
-use super::table::Meaning::{self, But, Is, Nothing, Seconds};
-use super::table::{Entry, SAFER, Takes};
-
-const SECRET: &str = "USER:SECRET for a proxy comes from the variable ASTREAM_PROXY_AUTH";
-const TOO_OLD: Meaning = Nothing("versions before 1.2 are unsafe, and not spoken");
-const BY_ADDRESS: Meaning = Nothing("connect to the address, and give the name: --servername NAME");
-const CIPHERS: Meaning = Nothing("ciphers cannot be chosen");
-
-pub(super) const OPTIONS: &[Entry] = &[
-    (&["-tls1_2"], Takes::Nothing, Is(&["--tls-min", "1.2", "--tls-max", "1.2"])),
-    (&["-tls1_3"], Takes::Nothing, Is(&["--tls-min", "1.3", "--tls-max", "1.3"])),
-    (&["-no_tls1_2"], Takes::Nothing, Is(&["--tls-min", "1.3"])),
-    (&["-no_tls1_3"], Takes::Nothing, Is(&["--tls-max", "1.2"])),
-    (&["--tlsv1.2"], Takes::Nothing, Is(&["--tls-min", "1.2"])),
-    (&["--tlsv1.3"], Takes::Nothing, Is(&["--tls-min", "1.3"])),
-    (&["-tls1", "-tls1_1", "--tlsv1", "--tlsv1.0", "--tlsv1.1"], Takes::Nothing, TOO_OLD),
-    (&["-checkend"], Takes::Value, Seconds("--expires-within")),
-    (&["--connect-timeout"], Takes::Value, Is(&["-w"])),
-    (&["--resolve", "--connect-to"], Takes::Value, BY_ADDRESS),
-    (&["--proxy-user"], Takes::Value, Nothing(SECRET)),
-    (
-        &["-msg", "-debug"],
-        Takes::Nothing,
-        But(&["--dump", "-"], "it shows the data, not the messages of TLS"),
-    ),
-    (&["-CApath"], Takes::Value, Nothing("the folder is named by the variable SSL_CERT_DIR")),
-    (&["-keylogfile"], Takes::Value, Nothing("the file is named by the variable SSLKEYLOGFILE")),
-    (&["-cipher", "-ciphersuites", "--ciphers", "--tls13-ciphers"], Takes::Value, CIPHERS),
-];
+use super::table::{SAFER, SECRET};
+use super::{Line, is_number, is_path};
 
 impl Line {
     /// The words whose meaning depends on others.

@@ -11,7 +11,7 @@ mod table;
 use std::ffi::OsString;
 
 use super::is_sound;
-use address::{has_host, is_number};
+use address::has_host;
 use table::Meaning::{
     Address, But, File, Is, Listen, Nothing, Port, Program, ProxyKind, Seconds, Shell, Unix,
 };
@@ -264,6 +264,14 @@ impl Line {
             None => self.options.extend(["-s".to_owned(), format!(":{port}")]),
         }
     }
+}
+
+fn is_path(word: &str) -> bool {
+    ["/", "./", "../"].iter().any(|start| word.starts_with(start))
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// A word as a shell reads it.

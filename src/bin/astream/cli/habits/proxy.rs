@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use astream::Proxy;
 
 use super::Line;
-use super::address::is_number;
+use super::is_number;
 
 impl Line {
     /// `-X 5 -x 127.0.0.1:1080`, and `-x dump`. None if there is no such proxy.

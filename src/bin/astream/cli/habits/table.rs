@@ -30,7 +30,7 @@ pub(super) enum Meaning {
     /// A command for a shell.
     Shell,
 }
-use Meaning::{Address, But, File, Is, Listen, Nothing, Port, Program, ProxyKind, Shell, Unix};
+use Meaning::{Address, But, File, Is, Listen, Nothing, Port, Program, ProxyKind, Seconds, Shell, Unix};
 
 /// Whether a word is followed by its value.
 #[derive(Clone, Copy, PartialEq)]
@@ -100,8 +100,36 @@ pub(super) const SCHEMES: &[(&str, Option<&str>, bool)] = &[
     ("ssl", None, true),
 ];
 
+pub(super) const SECRET: &str = "USER:SECRET for a proxy comes from the variable ASTREAM_PROXY_AUTH";
+const TOO_OLD: Meaning = Nothing("versions before 1.2 are unsafe, and not spoken");
+const BY_ADDRESS: Meaning = Nothing("connect to the address, and give the name: --servername NAME");
+const CIPHERS: Meaning = Nothing("ciphers cannot be chosen");
+
+/// Options of openssl s_client and of curl.
+const OF_TLS: &[Entry] = &[
+    (&["-tls1_2"], Takes::Nothing, Is(&["--tls-min", "1.2", "--tls-max", "1.2"])),
+    (&["-tls1_3"], Takes::Nothing, Is(&["--tls-min", "1.3", "--tls-max", "1.3"])),
+    (&["-no_tls1_2"], Takes::Nothing, Is(&["--tls-min", "1.3"])),
+    (&["-no_tls1_3"], Takes::Nothing, Is(&["--tls-max", "1.2"])),
+    (&["--tlsv1.2"], Takes::Nothing, Is(&["--tls-min", "1.2"])),
+    (&["--tlsv1.3"], Takes::Nothing, Is(&["--tls-min", "1.3"])),
+    (&["-tls1", "-tls1_1", "--tlsv1", "--tlsv1.0", "--tlsv1.1"], Takes::Nothing, TOO_OLD),
+    (&["-checkend"], Takes::Value, Seconds("--expires-within")),
+    (&["--connect-timeout"], Takes::Value, Is(&["-w"])),
+    (&["--resolve", "--connect-to"], Takes::Value, BY_ADDRESS),
+    (&["--proxy-user"], Takes::Value, Nothing(SECRET)),
+    (
+        &["-msg", "-debug"],
+        Takes::Nothing,
+        But(&["--dump", "-"], "it shows the data, not the messages of TLS"),
+    ),
+    (&["-CApath"], Takes::Value, Nothing("the folder is named by the variable SSL_CERT_DIR")),
+    (&["-keylogfile"], Takes::Value, Nothing("the file is named by the variable SSLKEYLOGFILE")),
+    (&["-cipher", "-ciphersuites", "--ciphers", "--tls13-ciphers"], Takes::Value, CIPHERS),
+];
+
 fn entries() -> impl Iterator<Item = &'static Entry> {
-    OPTIONS.iter().chain(super::curl::OPTIONS)
+    OPTIONS.iter().chain(OF_TLS)
 }
 
 fn entry(option: &str) -> Option<&'static Entry> {
