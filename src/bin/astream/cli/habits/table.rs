@@ -105,7 +105,7 @@ const TOO_OLD: Meaning = Nothing("versions before 1.2 are unsafe, and not spoken
 const BY_ADDRESS: Meaning = Nothing("connect to the address, and give the name: --servername NAME");
 const CIPHERS: Meaning = Nothing("ciphers cannot be chosen");
 
-/// Options of openssl s_client and of curl.
+/// Options of openssl `s_client` and of curl.
 const OF_TLS: &[Entry] = &[
     (&["-tls1_2"], Takes::Nothing, Is(&["--tls-min", "1.2", "--tls-max", "1.2"])),
     (&["-tls1_3"], Takes::Nothing, Is(&["--tls-min", "1.3", "--tls-max", "1.3"])),
