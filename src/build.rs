@@ -11,7 +11,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What `.cargo/config.toml` sets, which `cargo install` from elsewhere does not read. A build script cannot set it for
+/// What `.cargo/config.toml` sets, which `cargo install` from a registry does not read. A build script cannot set it for
 /// the crate that reads it.
 const NO_JITTER: &str = "AWS_LC_SYS_NO_JITTER_ENTROPY";
 
