@@ -5,9 +5,11 @@ mod deadline;
 mod idle;
 mod moved;
 mod rate;
+mod turn;
 
 pub(crate) use backoff::{Backoff, LONGEST};
 pub(crate) use deadline::{Deadline, within};
 pub(crate) use idle::{IdleClock, Wait};
 pub(crate) use moved::Moved;
 pub(crate) use rate::Bucket;
+pub(crate) use turn::charge;

@@ -12,7 +12,7 @@ use tokio::io::Interest;
 
 use super::linux::splice_once;
 use super::{Direction, Ends, Fault, Plan, Stop};
-use crate::policy::Wait;
+use crate::policy::{Wait, charge};
 use crate::stream::Traffic;
 use crate::transport::AsyncSocket;
 
@@ -118,6 +118,7 @@ impl<'a> End<'a> {
         let sent = self.socket.when(Interest::WRITABLE, call).await.map_err(Fault::Write)?;
         self.traffic.wait(Wait::ToSend, false);
         self.traffic.sent(sent);
+        charge(sent);
         Ok(sent)
     }
 
@@ -204,6 +205,7 @@ async fn through_buffer(from: &End<'_>, to: &End<'_>) -> Result<usize, Fault> {
     };
     let (buffer, n) = from.receive(read).await?;
     from.traffic.received(&buffer[..n]);
+    charge(n);
     let mut sent = 0;
     while sent < n {
         sent += to.send(|| Ok(rustix::io::write(to.socket, &buffer[sent..n])?)).await?;
@@ -220,6 +222,7 @@ async fn through_pipe(from: &End<'_>, pipe: &Pipe, to: &End<'_>) -> Result<usize
     // The pipe is empty here, so `WouldBlock` is about the socket.
     let taken = from.receive(|| splice(from.socket.as_fd(), pipe.into.as_fd(), PIPE)).await?;
     from.traffic.received_unseen(taken);
+    charge(taken);
     let mut left = taken;
     while left > 0 {
         left -= to.send(|| splice(pipe.out.as_fd(), to.socket.as_fd(), left)).await?;
@@ -229,7 +232,32 @@ async fn through_pipe(from: &End<'_>, pipe: &Pipe, to: &End<'_>) -> Result<usize
 
 #[cfg(test)]
 mod tests {
+    use tokio::net::UnixStream;
+    use tokio::task::yield_now;
+
     use super::*;
+
+    const PLAN: Plan = Plan { half_close: true, leave_with_peer: false, between_peers: true };
+
+    #[tokio::test]
+    async fn a_peer_that_floods_leaves_the_other_tasks_their_turns() {
+        let ((flood, local), (remote, sink)) = (UnixStream::pair().unwrap(), UnixStream::pair().unwrap());
+        let mut flooded = 0;
+        while flooded <= CHUNK {
+            flooded += flood.try_write(&[7; CHUNK / 2]).unwrap();
+        }
+        local.readable().await.unwrap();
+        remote.writable().await.unwrap();
+        let pumping = tokio::spawn(async move {
+            let traffic = Traffic::new(None);
+            let (local, remote) = (AsyncSocket::Unix(local), AsyncSocket::Unix(remote));
+            pump((&local, &traffic), (&remote, &traffic), PLAN).await
+        });
+        yield_now().await;
+        let taken = rustix::io::ioctl_fionread(&sink).unwrap();
+        assert!((1..=CHUNK as u64).contains(&taken), "{taken} of {flooded} bytes in one turn");
+        pumping.abort();
+    }
 
     fn room(pipe: &Pipe) -> usize {
         fcntl_getpipe_size(&pipe.into).unwrap()

@@ -11,7 +11,7 @@ use super::Direction;
 use super::buffer::Buffer;
 use super::link::Link;
 use crate::error::Error;
-use crate::policy::Wait;
+use crate::policy::{Wait, charge};
 use crate::transport::ReadHalf;
 
 /// The receiving side of one connection.
@@ -124,6 +124,7 @@ impl Incoming {
             traffic.wait(Wait::ToReceive, read.is_pending());
             if let Poll::Ready(Ok(received)) = read {
                 pace.moved(Direction::Received, received);
+                charge(received);
             }
             read
         } else {

@@ -1,12 +1,18 @@
 //! Streams over what is there already, asyncio's `sock=`, and what lies beneath streams.
 
+use std::io;
 use std::os::fd::AsFd;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 
 use astream::{Address, ConnectOptions, Error, TlsClient, TlsServer, open_connection_over, pair, start_tls};
 use futures_util::FutureExt;
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::task::yield_now;
 
 use crate::streams_support::{ALL, End, IDENTITY, Over, assert_cut, over, pattern, soon};
 
@@ -172,4 +178,49 @@ async fn a_drain_to_a_mark_reports_what_a_drain_does() {
         assert!(matches!(writer.drain_to(1000).await, Err(Error::Closed)));
     })
     .await;
+}
+
+/// A peer that is never waited for: it has always more to read, and takes everything.
+struct Flood(Arc<AtomicUsize>);
+
+impl AsyncRead for Flood {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let room = buf.remaining();
+        buf.put_slice(&vec![7; room]);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Flood {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        self.0.fetch_add(data.len(), Ordering::Relaxed);
+        Poll::Ready(Ok(data.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_floods_leaves_the_other_tasks_their_turns() {
+    let echoed = Arc::new(AtomicUsize::new(0));
+    let (mut reader, writer) = streams(Flood(Arc::clone(&echoed))).await;
+    let flooded = tokio::spawn(async move {
+        loop {
+            writer.write(&reader.read(1 << 16).await.unwrap());
+            writer.drain().await.unwrap();
+        }
+    });
+    for turns in 1..100 {
+        yield_now().await;
+        let echoed = echoed.load(Ordering::Relaxed);
+        assert!(echoed <= turns << 17, "{echoed} bytes were echoed in {turns} turns");
+    }
+    assert_ne!(echoed.load(Ordering::Relaxed), 0);
+    flooded.abort();
 }
