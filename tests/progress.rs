@@ -108,6 +108,26 @@ fn a_terminal_shows_a_bar_in_one_line() {
 }
 
 #[test]
+fn what_is_printed_meanwhile_takes_the_place_of_the_bar() {
+    let mut terminal = terminal();
+    for (more, line) in [(["--dump", "-"], "# - "), (["-v", "-v"], "astream: ")] {
+        let server = peer(|mut stream| read_all(&mut stream));
+        let args = ["connect", &server.address.to_string(), "--progress", "--size", "5"];
+        let program = astream(args).args(more).env("TERM", "xterm").stderr(terminal.end());
+        let mut client = program.open_stdin().start();
+        terminal.see("0 B sent, ");
+        client.write_stdin(b"typed");
+        client.close_stdin();
+        client.wait().status(0);
+        let seen = terminal.see("100%");
+        assert!(seen.contains(line), "{seen:?}");
+        for (at, _) in seen.match_indices(line) {
+            assert!(seen[..at].ends_with("\r\u{1b}[K") || seen[..at].ends_with('\n'), "{seen:?}");
+        }
+    }
+}
+
+#[test]
 fn where_stdout_is_the_terminal_there_are_lines() {
     let mut terminal = terminal();
     let server = peer(|mut stream| stream.write_all(b"hello").unwrap());

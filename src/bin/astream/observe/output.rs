@@ -1,7 +1,7 @@
 //! A file that observers write to: what cannot be written ends the file, and not the connections.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -64,7 +64,7 @@ impl Output {
         }
         let written = match &mut *to {
             To::File(file) => file.write_all(data),
-            To::Stderr => io::stderr().write_all(data),
+            To::Stderr => report::stderr::write(data),
         };
         if let Err(cause) = written {
             self.has_failed.store(true, Ordering::Relaxed);

@@ -1,9 +1,7 @@
 //! The log, by tracing: off unless asked for, one line an event.
 
 use std::fmt;
-use std::io::{self, Write};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
@@ -12,6 +10,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::event;
 use super::line::line;
+use super::stderr::NeverWaiting;
 use super::terminal::{Tone, toned};
 use crate::cli::Report;
 
@@ -33,27 +32,6 @@ pub(super) fn start(wanted: Report, quietness: Quietness) {
     };
     let format = Line { json: wanted.json, has_time: wanted.log_time };
     tracing_subscriber::fmt().with_max_level(level).with_writer(|| NeverWaiting).event_format(format).init();
-}
-
-/// stderr without waiting and without errors: a line for which there is no room, or that cannot be written,
-/// is dropped, because a log that is not read must not stop a server. (tracing would report an error with a
-/// panic if stderr cannot be written.)
-pub(super) struct NeverWaiting;
-
-impl Write for NeverWaiting {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let stderr = rustix::stdio::stderr();
-        let ready = poll(&mut [PollFd::new(&stderr, PollFlags::OUT)], Some(&Timespec::default()));
-        // A pipe that is ready has room for any line.
-        if ready.is_ok_and(|count| count > 0) {
-            return Ok(io::stderr().write(line).unwrap_or(line.len()));
-        }
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 /// The number and the address of the client that is served, which are the fields of the only kind of span.

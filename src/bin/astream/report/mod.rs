@@ -14,6 +14,7 @@ mod log;
 mod members;
 mod probed;
 pub mod progress;
+pub mod stderr;
 mod terminal;
 pub mod waiting;
 
@@ -60,10 +61,10 @@ pub fn report(event: &Event) {
     let Some(line) = line else { return };
     let line = line + "\n";
     // A server reports facts without end, and stderr may not be read.
-    let written = progress::above(|| match event.level() {
-        Level::Fact => log::NeverWaiting.write_all(line.as_bytes()),
-        _ => io::stderr().write_all(line.as_bytes()),
-    });
+    let written = match event.level() {
+        Level::Fact => stderr::NeverWaiting.write_all(line.as_bytes()),
+        _ => stderr::write(line.as_bytes()),
+    };
     // That stderr has no reader is no reason to stop.
     let _ = written;
 }

@@ -1,6 +1,6 @@
 //! `--progress`: how much has moved, how fast, and how long the rest takes.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use astream::Traffic;
 use rustix::fs::{FileType, SeekFrom, fstat, seek};
-use rustix::stdio::{stderr, stdin};
+use rustix::stdio::stdin;
 use rustix::termios::tcgetwinsize;
 
 use super::figures::{Figures, Moved, Pace};
-use super::{Event, report};
+use super::{Event, report, stderr};
 
 /// How often a bar is drawn.
 const FRAME: Duration = Duration::from_millis(100);
@@ -28,8 +28,8 @@ static SHOWN: OnceLock<Shown> = OnceLock::new();
 /// What is shown while connections are open.
 struct Shown {
     watched: Mutex<Watched>,
-    /// Where a terminal shows it in one line, which is written again and again: whether it is there.
-    line: Option<Mutex<bool>>,
+    /// Whether it is a bar in one line of a terminal.
+    has_bar: bool,
     /// Ends the thread that shows it.
     thread: Mutex<Option<(Sender<()>, JoinHandle<()>)>>,
 }
@@ -59,7 +59,6 @@ pub fn start(size: Option<u64>, is_json: bool) -> io::Result<()> {
     // What is printed in the same place would be written over.
     let has_bar = !is_json && io::stderr().is_terminal() && !io::stdout().is_terminal();
     let size = size.or_else(length_of_stdin);
-    let line = has_bar.then(Mutex::default);
     let (sender, stop) = channel();
     let tick = if has_bar { FRAME } else { LINE };
     let thread = thread::Builder::new().name("progress".to_owned()).spawn(move || {
@@ -81,7 +80,7 @@ pub fn start(size: Option<u64>, is_json: bool) -> io::Result<()> {
             }
         }
     })?;
-    let _ = SHOWN.set(Shown { watched: Mutex::default(), line, thread: Mutex::new(Some((sender, thread))) });
+    let _ = SHOWN.set(Shown { watched: Mutex::default(), has_bar, thread: Mutex::new(Some((sender, thread))) });
     Ok(())
 }
 
@@ -93,16 +92,6 @@ pub(super) fn finish() {
         drop(stop);
         let _ = thread.join();
     }
-}
-
-/// Prints something while the line is out of its way.
-pub(super) fn above<T>(print: impl FnOnce() -> T) -> T {
-    let Some(line) = SHOWN.get().and_then(|shown| shown.line.as_ref()) else { return print() };
-    let mut is_there = line.lock().unwrap_or_else(PoisonError::into_inner);
-    if std::mem::take(&mut *is_there) {
-        draw("\r\u{1b}[K");
-    }
-    print()
 }
 
 /// Adds up what a connection moves, until this is dropped.
@@ -136,21 +125,14 @@ impl Shown {
 }
 
 fn show(shown: &Shown, figures: &Figures, is_last: bool) {
-    let Some(line) = &shown.line else {
+    if !shown.has_bar {
         report(&Event::Progress { figures });
         return;
-    };
-    let mut is_there = line.lock().unwrap_or_else(PoisonError::into_inner);
+    }
     // It may have been made narrower.
-    let width = tcgetwinsize(stderr()).map_or(0, |size| usize::from(size.ws_col));
-    let end = if is_last { "\n" } else { "" };
-    draw(&format!("\r{}\u{1b}[K{end}", figures.in_one_line(if width > 0 { width } else { WIDTH })));
-    *is_there = !is_last;
-}
-
-/// That stderr cannot be written is no reason to stop.
-fn draw(text: &str) {
-    let _ = io::stderr().write_all(text.as_bytes());
+    let width = tcgetwinsize(rustix::stdio::stderr()).map_or(0, |size| usize::from(size.ws_col));
+    // That stderr cannot be written is no reason to stop.
+    let _ = stderr::draw(&figures.in_one_line(if width > 0 { width } else { WIDTH }), is_last);
 }
 
 /// How many bytes a file gives that is stdin.
