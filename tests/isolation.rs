@@ -213,13 +213,14 @@ fn keep_their_rate(times_as_long: f64) -> bool {
 // All in one test: side by side, they would disturb each other.
 #[tokio::test]
 async fn clients_that_misbehave_cost_the_others_little() {
+    // On one thread, where every client waits for the turns of all others.
     println!("echo");
-    rounds(&Server::start(&["--echo"], None, b""), 500, keep_their_rate).await;
+    rounds(&Server::start(&["--echo", "--threads", "1"], None, b""), 500, keep_their_rate).await;
 
     println!("echo under TLS");
     let authority = authority();
     let issued = authority.localhost();
-    let tls = ["--echo", "--tls", "--cert", arg(&issued.cert), "--key", arg(&issued.key)];
+    let tls = ["--echo", "--threads", "1", "--tls", "--cert", arg(&issued.cert), "--key", arg(&issued.key)];
     rounds(&Server::start(&tls, Some(authority.client()), b""), 500, keep_their_rate).await;
 
     println!("commands");

@@ -80,7 +80,8 @@ pub fn start(size: Option<u64>, is_json: bool) -> io::Result<()> {
             }
         }
     })?;
-    let _ = SHOWN.set(Shown { watched: Mutex::default(), has_bar, thread: Mutex::new(Some((sender, thread))) });
+    let _ =
+        SHOWN.set(Shown { watched: Mutex::default(), has_bar, thread: Mutex::new(Some((sender, thread))) });
     Ok(())
 }
 
