@@ -146,7 +146,7 @@ fn very_verbose_reports_what_moves_the_bytes() {
             program = program.env("ASTREAM_NO_SPLICE", "1");
         }
         let said = program.run().status(0).stdout(b"12345");
-        for line in ["sending by sendfile", "receiving by splice"] {
+        for line in ["sent by sendfile", "received by splice"] {
             assert_eq!(said.stderr.contains(line), expected, "{}", said.description());
         }
     }
@@ -164,7 +164,7 @@ fn very_verbose_reports_that_each_direction_of_tls_has_its_thread() {
         }
         let said = client.run().status(0).stdout(b"answer");
         listener.wait().status(0).stdout(b"question");
-        for line in ["sending by read and write, under TLS", "receiving by read and write, under TLS"] {
+        for line in ["sent by read and write, under TLS", "received by read and write, under TLS"] {
             assert_eq!(said.stderr.contains(line), expected, "{}", said.description());
         }
     }

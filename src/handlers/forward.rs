@@ -11,9 +11,10 @@ use crate::endpoint::Endpoint;
 use crate::error::Error;
 #[cfg(target_os = "linux")]
 use crate::relay::pump;
-use crate::relay::{Direction, Fault, Party, Plan, Stop, relay};
+use crate::relay::{Fault, Party, Plan, Stop, relay};
 use crate::stream::{
-    AbortGuard, CLOSE_TIMEOUT, ConnectOptions, ForClient, StreamReader, StreamWriter, detach, is_bare,
+    AbortGuard, CLOSE_TIMEOUT, ConnectOptions, Direction, ForClient, StreamReader, StreamWriter, detach,
+    is_bare,
 };
 use crate::transport::proxy_protocol::ProxyProtocol;
 
@@ -187,8 +188,8 @@ async fn relay_sides(client: Side, target: Side, guard: &AbortGuard) -> Result<(
         return Err(after_the_rest(stop, rest).await);
     }
     let (client, target) = tokio::join!(writer.wait_closed(), to.wait_closed());
-    client.map_err(|error| Stop::Write(Direction::ToPeer, error.into()))?;
-    target.map_err(|error| Stop::Write(Direction::FromPeer, error.into()))?;
+    client.map_err(|error| Stop::Write(Direction::Sent, error.into()))?;
+    target.map_err(|error| Stop::Write(Direction::Received, error.into()))?;
     guards.into_iter().for_each(AbortGuard::disarm);
     Ok(())
 }
@@ -203,8 +204,8 @@ fn of(side: String, error: Error) -> Error {
 async fn through_pipes(client: Side, target: Side, guard: &AbortGuard) -> Result<(), Stop> {
     let lost = |direction, error: Error| Stop::Read(direction, error.into());
     let traffic = [client.0.traffic(), target.0.traffic()];
-    let client = detach(client.0, client.1).map_err(|error| lost(Direction::FromPeer, error))?;
-    let target = detach(target.0, target.1).map_err(|error| lost(Direction::ToPeer, error))?;
+    let client = detach(client.0, client.1).map_err(|error| lost(Direction::Received, error))?;
+    let target = detach(target.0, target.1).map_err(|error| lost(Direction::Sent, error))?;
     let pumping = pump((&target, &traffic[1]), (&client, &traffic[0]), PLAN);
     match unless_closed(guard, pumping).await {
         Err(stop) => Err(after_the_rest(stop, async { tokio::join!(client.sent(), target.sent()) }).await),
@@ -220,7 +221,7 @@ async fn unless_closed(
 ) -> Result<(), Stop> {
     tokio::select! {
         biased;
-        why = guard.closed() => Err(Fault::Read(why.into()).going(Direction::FromPeer)),
+        why = guard.closed() => Err(Fault::Read(why.into()).going(Direction::Received)),
         relayed = relaying => relayed,
     }
 }

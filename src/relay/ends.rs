@@ -1,6 +1,5 @@
 //! What the end of one direction means for the other, whichever engine moves the bytes.
 
-use std::fmt;
 use std::future::{Future, pending};
 use std::io;
 use std::pin::pin;
@@ -13,26 +12,11 @@ use tokio::time::sleep;
 use super::fault::Fault;
 use crate::error::{Error, Step};
 use crate::policy::Wait;
-use crate::stream::Traffic;
+use crate::stream::{Direction, Traffic};
 
 /// How long a peer may be silent after our own input has failed. It is sent no end, which would make the
 /// input look complete, and may wait for one for ever.
 const LAST_WORDS: Duration = Duration::from_secs(2);
-
-/// Which way bytes go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Direction {
-    /// From the local side to the peer.
-    ToPeer,
-    /// From the peer to the local side.
-    FromPeer,
-}
-
-impl fmt::Display for Direction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if *self == Self::ToPeer { "sending" } else { "receiving" })
-    }
-}
 
 /// What a relay does beyond moving bytes.
 #[derive(Debug, Clone, Copy)]
@@ -87,10 +71,10 @@ impl Stop {
     /// The error of a relay between these sides.
     pub(crate) fn into_error(self, local: Party, remote: Party) -> Error {
         match self {
-            Self::Read(Direction::ToPeer, cause) => local.error("reading", cause),
-            Self::Write(Direction::FromPeer, cause) => local.error("writing", cause),
-            Self::Read(Direction::FromPeer, cause) => remote.error("reading", cause),
-            Self::Write(Direction::ToPeer, cause) => remote.error("writing", cause),
+            Self::Read(Direction::Sent, cause) => local.error("reading", cause),
+            Self::Write(Direction::Received, cause) => local.error("writing", cause),
+            Self::Read(Direction::Received, cause) => remote.error("reading", cause),
+            Self::Write(Direction::Sent, cause) => remote.error("writing", cause),
             Self::Over(error) => error,
             Self::Left => Error::Undelivered,
         }
@@ -176,7 +160,7 @@ impl<'a> Ends<'a> {
                 self.input_ended.wait().await;
                 let fault = Box::pin(local).await;
                 unless(self.is_output_ending.load(Ordering::Acquire)).await;
-                let direction = if matches!(fault, Fault::Read(_)) { Direction::ToPeer } else { Direction::FromPeer };
+                let direction = if matches!(fault, Fault::Read(_)) { Direction::Sent } else { Direction::Received };
                 fault.going(direction)
             } => stop,
             error = async {
@@ -184,7 +168,7 @@ impl<'a> Ends<'a> {
                 let error = Box::pin(remote).await;
                 unless(self.traffic.is_our_end_sent()).await;
                 error
-            } => Stop::Read(Direction::FromPeer, error),
+            } => Stop::Read(Direction::Received, error),
         }
     }
 
@@ -206,11 +190,11 @@ impl<'a> Ends<'a> {
             tokio::select! {
                 ended = &mut up, if !up_done => {
                     up_done = true;
-                    self.note(Direction::ToPeer, ended, &mut first)?;
+                    self.note(Direction::Sent, ended, &mut first)?;
                 }
                 ended = &mut down, if !down_done => {
                     down_done = true;
-                    self.note(Direction::FromPeer, ended, &mut first)?;
+                    self.note(Direction::Received, ended, &mut first)?;
                     if self.plan.leave_with_peer && !up_done {
                         return Err(Stop::Left);
                     }
@@ -234,10 +218,10 @@ impl<'a> Ends<'a> {
         let between_peers = self.plan.between_peers;
         let goes_on = match (direction, &fault) {
             // What the peer still sends comes first, and after a failed write it says more about the cause.
-            (Direction::ToPeer, Fault::Read(_)) => !between_peers,
-            (Direction::ToPeer, Fault::Write(_)) => true,
-            (Direction::FromPeer, Fault::Read(_)) => false,
-            (Direction::FromPeer, Fault::Write(_)) => between_peers,
+            (Direction::Sent, Fault::Read(_)) => !between_peers,
+            (Direction::Sent, Fault::Write(_)) => true,
+            (Direction::Received, Fault::Read(_)) => false,
+            (Direction::Received, Fault::Write(_)) => between_peers,
         };
         let stop = fault.going(direction);
         if !goes_on || matches!(stop, Stop::Over(_)) {
@@ -282,7 +266,7 @@ impl<'a> Ends<'a> {
 /// A failed input is the cause of all that follows. Otherwise the latest failure says the most.
 fn what_to_report(first: Option<Stop>, latest: Stop) -> Stop {
     match first {
-        Some(first @ Stop::Read(Direction::ToPeer, _)) => first,
+        Some(first @ Stop::Read(Direction::Sent, _)) => first,
         _ => latest,
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader, duplex, repeat, sink};
 use tokio::time::timeout;
 
-use super::{Direction, Plan, relay};
-use crate::stream::pair;
+use super::{Plan, relay};
+use crate::stream::{Direction, pair};
 
 const PLAN: Plan = Plan { half_close: true, leave_with_peer: false, between_peers: true };
 
@@ -20,10 +20,10 @@ async fn talk_against(busy: Direction) {
         let traffic = pair(1).0.0.traffic();
         let (endless, quiet) = ((&mut endless, &mut leaves), (&mut arrives, &mut sink));
         match busy {
-            Direction::ToPeer => {
+            Direction::Sent => {
                 relay((endless.0, endless.1, pending()), (quiet.0, quiet.1, pending()), PLAN, &traffic).await
             }
-            Direction::FromPeer => {
+            Direction::Received => {
                 relay((quiet.0, quiet.1, pending()), (endless.0, endless.1, pending()), PLAN, &traffic).await
             }
         }
@@ -37,7 +37,7 @@ async fn talk_against(busy: Direction) {
 
 #[tokio::test]
 async fn a_direction_at_full_speed_does_not_delay_the_other() {
-    for direction in [Direction::ToPeer, Direction::FromPeer] {
+    for direction in [Direction::Sent, Direction::Received] {
         let talk = timeout(Duration::from_secs(60), talk_against(direction));
         assert!(talk.await.is_ok(), "nothing passes while {direction} is at full speed");
     }

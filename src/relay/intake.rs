@@ -10,7 +10,8 @@ use rustix::termios::{isatty, tcgetpgrp};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::{Direction, Fault, Stop};
+use super::{Fault, Stop};
+use crate::stream::Direction;
 use crate::transport::blocking::read;
 use crate::transport::readiness;
 
@@ -154,7 +155,7 @@ impl Intake {
         match self.read(&mut [0]) {
             Ok(0) => Ok(()),
             Ok(_) => Err(Stop::Left),
-            Err(error) => Err(Stop::Read(Direction::ToPeer, error.into())),
+            Err(error) => Err(Stop::Read(Direction::Sent, error.into())),
         }
     }
 }
@@ -234,6 +235,6 @@ mod tests {
 
         let folder: &'static _ = Box::leak(Box::new(std::fs::File::open("/").unwrap()));
         let unreadable = Intake::new(folder.as_fd()).leave().await;
-        assert!(matches!(unreadable, Err(Stop::Read(Direction::ToPeer, _))), "{unreadable:?}");
+        assert!(matches!(unreadable, Err(Stop::Read(Direction::Sent, _))), "{unreadable:?}");
     }
 }

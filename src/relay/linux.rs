@@ -129,10 +129,10 @@ impl Call {
         }
         self.is_proven = true;
         match self.how {
-            How::SendFile => tracing::debug!("sending by sendfile"),
-            How::FromPipe => tracing::debug!("sending by splice"),
-            How::ToPipe => tracing::debug!("receiving by splice"),
-            How::Through { .. } => tracing::debug!("receiving by splice through a pipe"),
+            How::SendFile => tracing::debug!("sent by sendfile"),
+            How::FromPipe => tracing::debug!("sent by splice"),
+            How::ToPipe => tracing::debug!("received by splice"),
+            How::Through { .. } => tracing::debug!("received by splice through a pipe"),
             How::Refused => {}
         }
     }

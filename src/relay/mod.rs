@@ -20,9 +20,9 @@ use tokio::io::{AsyncBufRead, AsyncWrite, AsyncWriteExt};
 
 use crate::error::Error;
 use crate::policy::within;
-use crate::stream::Traffic;
+use crate::stream::{Direction, Traffic};
 use copy::copy;
-pub(crate) use ends::{Direction, Ends, Party, Plan, Stop};
+pub(crate) use ends::{Ends, Party, Plan, Stop};
 pub(crate) use fault::Fault;
 pub(crate) use intake::Intake;
 pub(crate) use mover::Mover;
@@ -71,10 +71,10 @@ where
     // The streams fail by themselves, but those that are not waited for are not noticed.
     let ended = ends.join(up, down, failure, traffic.time_is_up()).await;
     // Not for peers, which may never take the rest.
-    if !plan.between_peers && !matches!(ended, Err(Stop::Write(Direction::FromPeer, _))) {
+    if !plan.between_peers && !matches!(ended, Err(Stop::Write(Direction::Received, _))) {
         let is_time_up = matches!(ended, Err(Stop::Over(Error::Timeout { .. })));
         let flushed = within(is_time_up.then_some(LAST_FLUSH), local_writer.flush()).await;
-        flushed.unwrap_or(Ok(())).map_err(|error| Stop::Write(Direction::FromPeer, error))?;
+        flushed.unwrap_or(Ok(())).map_err(|error| Stop::Write(Direction::Received, error))?;
     }
     ended
 }

@@ -10,9 +10,9 @@ use tokio::task::coop::consume_budget;
 use super::fault::{read_fault, write_fault};
 #[cfg(target_os = "linux")]
 use super::linux::{Call, PipeSize};
-use super::{Direction, Fault, Intake};
+use super::{Fault, Intake};
 use crate::policy::Wait;
-use crate::stream::Traffic;
+use crate::stream::{Direction, Traffic};
 use crate::transport::blocking::{wait, write_all};
 use crate::transport::tls::ALERT_LENGTH;
 use crate::transport::{Aligned, BlockingSocket, Watched};
@@ -37,7 +37,7 @@ pub(crate) struct Mover {
 impl Mover {
     /// Sends everything that `intake` gives.
     pub(crate) fn up(&self, intake: &Intake) -> Result<(), Fault> {
-        let mut up = Flow::new(self, Direction::ToPeer, Some(intake.descriptor()));
+        let mut up = Flow::new(self, Direction::Sent, Some(intake.descriptor()));
         loop {
             match up.send_once(intake) {
                 Ok(0) => return Ok(()),
@@ -55,7 +55,7 @@ impl Mover {
 
     /// Writes everything that the peer sends to `to`, or drops it without one. Blocks until the peer's end.
     pub(crate) fn down(&self, to: Option<BorrowedFd<'static>>) -> Result<(), Fault> {
-        let mut down = Flow::new(self, Direction::FromPeer, to);
+        let mut down = Flow::new(self, Direction::Received, to);
         let mut has_arrived = down.may_hold_more();
         loop {
             if !has_arrived {
@@ -72,7 +72,7 @@ impl Mover {
     /// The same in a task, which is blocked only while `to` takes nothing. May be cancelled.
     pub(crate) async fn down_in_task(&self, to: Option<BorrowedFd<'static>>) -> Result<(), Fault> {
         let Ok(watched) = Watched::for_reading(self.socket.as_fd()) else { return self.down(to) };
-        let mut down = Flow::new(self, Direction::FromPeer, to);
+        let mut down = Flow::new(self, Direction::Received, to);
         let mut has_arrived = down.may_hold_more();
         loop {
             // A peer that sends without a pause leaves the other direction its turns.
@@ -121,8 +121,8 @@ impl<'a> Flow<'a> {
             has_looked: false,
             #[cfg(target_os = "linux")]
             call: local.and_then(|local| match direction {
-                Direction::ToPeer => Call::up(local, &mover.socket),
-                Direction::FromPeer => Call::down(&mover.socket, local),
+                Direction::Sent => Call::up(local, &mover.socket),
+                Direction::Received => Call::down(&mover.socket, local),
             }),
             #[cfg(target_os = "linux")]
             pipe: PipeSize::of(local),
@@ -137,8 +137,8 @@ impl<'a> Flow<'a> {
         let traffic = &self.mover.traffic;
         let once = || call.once(&self.mover.socket, local);
         let moved = match self.direction {
-            Direction::ToPeer => traffic.during(Wait::ToSend, once)?,
-            Direction::FromPeer => while_stuck(traffic, once)?,
+            Direction::Sent => traffic.during(Wait::ToSend, once)?,
+            Direction::Received => while_stuck(traffic, once)?,
         };
         if moved.is_none() {
             self.call = None;
@@ -218,8 +218,8 @@ impl<'a> Flow<'a> {
 
     fn moved(&mut self, bytes: usize) {
         match self.direction {
-            Direction::ToPeer => self.mover.traffic.sent(bytes),
-            Direction::FromPeer => self.mover.traffic.received_unseen(bytes),
+            Direction::Sent => self.mover.traffic.sent(bytes),
+            Direction::Received => self.mover.traffic.received_unseen(bytes),
         }
         #[cfg(target_os = "linux")]
         self.pipe.after(bytes);

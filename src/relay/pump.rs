@@ -11,9 +11,9 @@ use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_getpipe_size, fcntl_setpipe_siz
 use tokio::io::Interest;
 
 use super::linux::splice_once;
-use super::{Direction, Ends, Fault, Plan, Stop};
+use super::{Ends, Fault, Plan, Stop};
 use crate::policy::{Wait, charge};
-use crate::stream::Traffic;
+use crate::stream::{Direction, Traffic};
 use crate::transport::AsyncSocket;
 
 /// The size of a pipe: with its default size it costs twice the CPU.
@@ -47,7 +47,7 @@ pub(crate) async fn pump(
     let (local, remote) = (&End::of(local, local_traffic), &End::of(remote, remote_traffic));
     // Boxed: each future that takes another as its argument holds it twice.
     let (sent, received) =
-        (one_way(local, remote, Direction::ToPeer), one_way(remote, local, Direction::FromPeer));
+        (one_way(local, remote, Direction::Sent), one_way(remote, local, Direction::Received));
     let up = ends.up(Box::pin(sent), |()| ready(remote.end()));
     let down = ends.down(Box::pin(received), |()| ready(local.end()));
     let failure =

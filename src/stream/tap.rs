@@ -22,6 +22,16 @@ impl Direction {
     pub const BOTH: [Self; 2] = [Self::Sent, Self::Received];
 }
 
+/// `sent` or `received`.
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sent => "sent",
+            Self::Received => "received",
+        })
+    }
+}
+
 /// A connection, or a session of datagrams, that has just been set up.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]

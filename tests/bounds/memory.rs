@@ -79,8 +79,8 @@ fn four_gib_go_from_a_file_to_dev_null() {
     let client = limited(&["connect", &server.address().to_string(), "-vv"]).stdin(file).run().status(0);
     let server = server.wait().status(0);
     for (ended, mover, total) in [
-        (client, "sending by sendfile", format!("{SIZE} bytes sent")),
-        (server, "receiving by splice through a pipe", format!("{SIZE} bytes received")),
+        (client, "sent by sendfile", format!("{SIZE} bytes sent")),
+        (server, "received by splice through a pipe", format!("{SIZE} bytes received")),
     ] {
         let stderr = &ended.stderr;
         assert!(stderr.contains(mover) && (stderr.contains(&total)), "{}", ended.description());

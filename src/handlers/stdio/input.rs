@@ -17,8 +17,8 @@ use super::crlf::Crlf;
 use super::no_thread;
 use crate::datagram::MAX_DATAGRAM;
 use crate::error::Error;
-use crate::relay::{Direction, Fault, Intake, Stop};
-use crate::stream::read_buffered;
+use crate::relay::{Fault, Intake, Stop};
+use crate::stream::{Direction, read_buffered};
 use crate::transport::Watched;
 
 /// How many bytes are read at once.
@@ -145,7 +145,7 @@ impl Thread {
     async fn leave(&mut self, is_consumed: bool) -> Result<(), Stop> {
         self.intake.leave().await?;
         match self.filled.try_recv() {
-            Ok(Err(error)) => Err(Stop::Read(Direction::ToPeer, error)),
+            Ok(Err(error)) => Err(Stop::Read(Direction::Sent, error)),
             Ok(Ok(chunk)) if !chunk.is_empty() => Err(Stop::Left),
             _ => is_consumed.then_some(()).ok_or(Stop::Left),
         }

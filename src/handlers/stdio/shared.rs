@@ -8,8 +8,8 @@ use super::{Exchange, Input, error};
 use crate::error::Error;
 use crate::handlers::hub::Hub;
 use crate::handlers::{Handler, Outcome};
-use crate::relay::{Direction, Stop, relay};
-use crate::stream::{StreamReader, StreamWriter};
+use crate::relay::{Stop, relay};
+use crate::stream::{Direction, StreamReader, StreamWriter};
 
 /// stdin and stdout, shared by all connections of a server. The fastest client sets the pace of stdin; one that falls
 /// more than 1 MiB behind it is dropped with [`Error::FellBehind`].
@@ -51,7 +51,7 @@ impl Handler for SharedStdio {
         let (local, remote) = ((&mut input, &mut output, pending()), (&mut reader, &mut writer, lost));
         let relayed = tokio::select! {
             relayed = relay(local, remote, plan, &traffic) => relayed,
-            () = fell_behind => Err(Stop::Read(Direction::ToPeer, Error::FellBehind.into())),
+            () = fell_behind => Err(Stop::Read(Direction::Sent, Error::FellBehind.into())),
         };
         let result = match relayed {
             Ok(()) => writer.wait_closed().await,

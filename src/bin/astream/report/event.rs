@@ -135,7 +135,7 @@ impl Event<'_> {
             }
             Self::Digest { name, direction, sha256 } => {
                 let name = name.number.map_or_else(String::new, |_| format!("{name}: "));
-                format!("{name}{sha256}  {}", way(*direction))
+                format!("{name}{sha256}  {direction}")
             }
             Self::Progress { figures } => figures.to_string(),
             Self::Probed(checked) => checked.text(),
@@ -177,10 +177,9 @@ impl Event<'_> {
                 .number("received", counted(totals, totals.received))
                 .raw("seconds", &format_args!("{seconds:.6}"))
                 .maybe("error", *error),
-            Self::Digest { name, direction, sha256 } => event("digest")
-                .text("peer", &name.peer)
-                .text("direction", way(*direction))
-                .text("sha256", sha256),
+            Self::Digest { name, direction, sha256 } => {
+                event("digest").text("peer", &name.peer).text("direction", direction).text("sha256", sha256)
+            }
             Self::Progress { figures } => event("progress")
                 .raw("sent", &figures.moved.sent)
                 .raw("received", &figures.moved.received)
@@ -208,13 +207,6 @@ impl Event<'_> {
             }
         }
         .end()
-    }
-}
-
-fn way(direction: Direction) -> &'static str {
-    match direction {
-        Direction::Sent => "sent",
-        Direction::Received => "received",
     }
 }
 
