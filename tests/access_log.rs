@@ -10,7 +10,6 @@ use std::time::SystemTime;
 
 use astream::Timestamp;
 use rcgen::DnType;
-use rustix::process::Signal;
 use serde_json::{Value, json};
 use socket2::{Domain, SockAddr, Socket, Type};
 use support::certs::{arg, authority};
@@ -164,8 +163,7 @@ fn sessions_of_datagrams_are_numbered_as_connections_are() {
         target.recv_from(&mut [0; 10]).unwrap();
         client.local_addr().unwrap()
     });
-    relay.signal(Signal::TERM);
-    let said = relay.wait().status(0);
+    let said = relay.stop();
     for (number, client) in (1..).zip(clients) {
         let lines: Vec<_> = said.stderr.lines().filter(|line| line.contains(&client.to_string())).collect();
         assert_eq!(lines[0], format!("astream: #{number} {client}: open"));
@@ -206,8 +204,7 @@ fn with_log_time_every_line_begins_with_the_time() {
     let client = astream(["connect", &address, "--log-time", "-vv"]).input("x").run().status(0).stdout(b"x");
     every_line_has_its_time(&client, &start);
     server.stderr_line(", ended");
-    server.signal(Signal::TERM);
-    every_line_has_its_time(&server.wait().status(0), &start);
+    every_line_has_its_time(&server.stop(), &start);
     let (_socket, closed) = refusing();
     every_line_has_its_time(&astream(["connect", &closed.to_string(), "--log-time"]).run().status(4), &start);
     every_line_has_its_time(&astream(["connect", "--log-time", "--what"]).run().status(2), &start);
@@ -219,8 +216,7 @@ fn in_json_every_event_has_its_time() {
     let server = astream(["listen", "127.0.0.1", "0", "--echo", "--json", "-vv"]).start();
     visit(server.address_in_json(), b"hello");
     server.stderr_line("\"closed\"");
-    server.signal(Signal::TERM);
-    let said = server.wait().status(0);
+    let said = server.stop();
     let (_socket, closed) = refusing();
     let probed = astream(["connect", "-z", &closed.to_string(), "--json"]).run().status(4);
     let usage = astream(["connect", "--json", "--what"]).run().status(2);
@@ -297,8 +293,7 @@ fn the_path_of_a_sender_of_datagrams_forges_no_line() {
     let client = UnixDatagram::bind(hostile_path(folder.path())).unwrap();
     client.send_to(b"hello", &at).unwrap();
     assert_eq!(client.recv(&mut [0; 10]).unwrap(), 5);
-    server.signal(Signal::TERM);
-    is_not_forged(&server.wait().status(0));
+    is_not_forged(&server.stop());
 }
 
 #[test]

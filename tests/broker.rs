@@ -43,11 +43,6 @@ fn receives(mut client: &TcpStream, words: &[u8]) {
     assert!(got == words, "{} instead of {}", got[..got.len().min(80)].escape_ascii(), words.len());
 }
 
-fn stop(broker: Running) -> String {
-    broker.signal(Signal::TERM);
-    broker.wait().status(0).stderr
-}
-
 #[test]
 fn two_clients_chat_and_neither_receives_what_it_says_itself() {
     let broker = broker().start();
@@ -62,7 +57,7 @@ fn two_clients_chat_and_neither_receives_what_it_says_itself() {
     // Its stdin is /dev/null, which is no end for them, and stdout has all of it.
     broker.until_stdout(&[b"hello, two\nhello, one\n", &noise(MIB / 2)[..]].concat());
     drop((one, two));
-    stop(broker);
+    broker.stop();
 }
 
 #[test]
@@ -113,7 +108,7 @@ fn what_one_says_is_never_inside_of_what_another_says() {
             let _ = turns[speaker].send(());
         }
     }
-    stop(broker);
+    broker.stop();
 }
 
 /// The mark of the next chunk, which has no other in it.
@@ -147,7 +142,7 @@ fn a_client_that_takes_nothing_is_reset_and_the_others_go_on() {
     assert!(stuck.read_to_end(&mut Vec::new()).is_err(), "no clean end");
     say(&other, b"still here\n");
     receives(&one, b"still here\n");
-    stop(broker);
+    broker.stop();
 }
 
 #[test]
@@ -169,7 +164,7 @@ fn a_thousand_clients_receive_what_one_says() {
         client.set_nonblocking(true).unwrap();
         assert!({ client }.read(&mut [0]).is_err(), "nothing more");
     }
-    stop(broker);
+    broker.stop();
 }
 
 #[test]
@@ -183,7 +178,7 @@ fn a_client_receives_what_is_said_after_it_has_come() {
     say(&one, b"late\n");
     receives(&late, b"late\n");
     receives(&two, b"late\n");
-    stop(broker);
+    broker.stop();
 }
 
 #[test]
@@ -210,7 +205,7 @@ fn a_client_that_has_ended_its_side_goes_on_receiving_until_it_leaves() {
     let fourth = join(&broker, address);
     say(&two, b"hello, fourth\n");
     receives(&fourth, b"hello, fourth\n");
-    stop(broker);
+    broker.stop();
 }
 
 #[test]
@@ -225,7 +220,7 @@ fn stdin_speaks_and_its_end_ends_nothing() {
     say(&one, b"what else?\n");
     receives(&two, b"what else?\n");
     broker.until_stdout(b"what else?\n");
-    stop(broker);
+    broker.stop();
 }
 
 #[test]
@@ -233,7 +228,7 @@ fn stdin_waits_for_the_first_client_and_may_be_closed() {
     let broker = broker().input("waiting\n").start();
     let one = join(&broker, broker.address());
     receives(&one, b"waiting\n");
-    stop(broker);
+    broker.stop();
 
     let script = format!("exec {} listen 127.0.0.1 0 --broker -v <&-", env!("CARGO_BIN_EXE_astream"));
     let broker = support::tool("sh").args(["-c", &script]).start();
@@ -241,7 +236,7 @@ fn stdin_waits_for_the_first_client_and_may_be_closed() {
     let (one, two) = (join(&broker, address), join(&broker, address));
     say(&one, b"hello\n");
     receives(&two, b"hello\n");
-    stop(broker);
+    broker.stop();
 }
 
 #[test]
@@ -253,8 +248,7 @@ fn only_one_direction_of_stdio_takes_part_if_that_is_asked_for() {
     receives(&two, b"not for stdout\n");
     broker.write_stdin(b"news\n");
     receives(&one, b"news\r\n");
-    broker.signal(Signal::TERM);
-    broker.wait().status(0).stdout(b"");
+    broker.stop().stdout(b"");
 }
 
 #[test]
@@ -289,7 +283,7 @@ fn a_stdout_that_is_stuck_misses_something_and_slows_no_client() {
         say(&one, b"back again\n");
         receives(&two, b"back again\n");
     }
-    let said = stop(broker);
+    let said = broker.stop().stderr;
     assert_eq!(said.matches("stdout is 1 MiB behind").count(), 1, "{said}");
     reading.join().unwrap();
 }
@@ -331,7 +325,7 @@ fn clients_chat_over_tls() {
     two.write_stdin(&noise(MIB / 2));
     one.until_stdout(&noise(MIB / 2));
     drop((one, two));
-    stop(broker);
+    broker.stop();
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ mod support;
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Shutdown, SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
@@ -14,7 +14,7 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::Signal;
 use support::certs::{arg, authority};
 use support::pcapng::{End, Kind, Packet, Stream, packets, streams};
-use support::peer::{end_tls, peer, read_all, reset, tls_peer};
+use support::peer::{ask, dial, end_tls, peer, read_all, reset, tls_peer};
 use support::{DEADLINE, Program, Running, astream, noise, tool};
 
 const OPEN: Option<End> = None;
@@ -60,25 +60,6 @@ fn listen(place: &Place, more: &[&str]) -> Running {
     astream(["listen", "127.0.0.1", "0", "--capture", place.arg()]).args(more).start()
 }
 
-fn dial(address: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    stream
-}
-
-/// Sends this, and its end; what comes back.
-fn ask(address: SocketAddr, question: &[u8]) -> Vec<u8> {
-    let (mut stream, question) = (dial(address), question.to_vec());
-    let mut writing = stream.try_clone().unwrap();
-    let writer = thread::spawn(move || {
-        writing.write_all(&question).unwrap();
-        writing.shutdown(Shutdown::Write).unwrap();
-    });
-    let answer = read_all(&mut stream);
-    writer.join().unwrap();
-    answer
-}
-
 #[test]
 fn both_directions_are_captured_whole_by_both_commands_in_place_of_what_was_there() {
     for host in ["127.0.0.1", "::1"] {
@@ -110,8 +91,7 @@ fn many_connections_at_once_are_each_whole() {
     for (n, client) in clients.into_iter().enumerate() {
         assert!(client.join().unwrap() == noise(50_000 + n));
     }
-    server.signal(Signal::TERM);
-    server.wait().status(0);
+    server.stop();
     let mut streams = place.streams();
     streams.sort_by_key(|stream| stream.sides[0].bytes.len());
     assert_eq!(streams.len(), 50);
@@ -180,8 +160,7 @@ fn messages_are_packets_of_udp_also_empty_ones() {
     empty.send_to(b"", address).unwrap();
     assert_eq!(empty.recv(&mut [0; 9]).unwrap(), 0);
     drop(client);
-    server.signal(Signal::TERM);
-    server.wait().status(0);
+    server.stop();
     let seen = |packets: &[Packet]| -> Vec<_> {
         assert!(packets.iter().all(|packet| packet.kind == Kind::Udp));
         packets
@@ -219,8 +198,7 @@ fn a_message_of_a_unix_socket_is_one_packet_even_if_udp_takes_no_such_length() {
         let mut buffer = vec![0; 70_000];
         assert_eq!(client.recv(&mut buffer).unwrap(), length);
     }
-    server.signal(Signal::TERM);
-    server.wait().status(0);
+    server.stop();
     let packets = place.packets();
     let lengths: Vec<_> = packets.iter().map(|packet| packet.data.len()).collect();
     assert_eq!(lengths, [10, 10, 65_507, 65_507, 65_536, 65_536]);
@@ -239,8 +217,7 @@ fn connections_of_a_unix_socket_have_addresses_that_are_made_up_and_a_comment() 
     for n in 1..=3 {
         astream(["connect", &path]).input(noise(n)).run().status(0).stdout(&noise(n));
     }
-    server.signal(Signal::TERM);
-    server.wait().status(0);
+    server.stop();
     let streams = place.streams();
     assert_eq!(streams.len(), 3);
     for (stream, n) in streams.iter().zip(1..) {
@@ -349,8 +326,7 @@ fn clients_of_a_proxy_have_the_addresses_that_it_reports_and_do_not_mix() {
         client.shutdown(Shutdown::Write).unwrap();
         read_all(&mut client);
     }
-    server.signal(Signal::TERM);
-    server.wait().status(0);
+    server.stop();
     let [first, second] = &place.streams()[..] else { panic!("two connections") };
     assert_eq!(first.bytes(), [&b"\x01more"[..], b"\x01more"]);
     assert_eq!(second.bytes(), [&b"\x02more"[..], b"\x02more"]);

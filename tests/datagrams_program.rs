@@ -6,7 +6,6 @@ use std::net::{SocketAddr, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
-use rustix::process::Signal;
 use support::{DEADLINE, Running, astream, noise};
 
 /// A peer of the program, and its address.
@@ -163,8 +162,7 @@ fn echo_sends_every_datagram_back() {
         socket.send_to(&message, address).unwrap();
         assert!(receive(&socket).0 == message, "{size} bytes");
     }
-    server.signal(Signal::TERM);
-    server.wait().status(0);
+    server.stop();
 }
 
 #[test]
@@ -177,8 +175,7 @@ fn discard_drops_every_datagram() {
     server.stderr_line("0 bytes sent, 8 bytes received");
     socket.set_nonblocking(true).unwrap();
     assert_eq!(socket.recv(&mut [0]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
-    server.signal(Signal::TERM);
-    server.wait().status(0).stdout(b"");
+    server.stop().stdout(b"");
 }
 
 #[test]
@@ -197,8 +194,7 @@ fn a_broker_sends_each_message_to_all_others() {
     server.write_stdin(b"news");
     assert_eq!((receive(&one).0, receive(&two).0), (b"news".to_vec(), b"news".to_vec()));
     server.until_stdout(&[b"one is here, and twohello", &noise(65_507)[..]].concat());
-    server.signal(Signal::TERM);
-    server.wait().status(0);
+    server.stop();
 }
 
 #[test]
@@ -255,8 +251,7 @@ fn a_bare_listener_prints_what_comes_from_anybody_and_answers_the_last_sender() 
     server.close_stdin();
     one.send_to(b"one", address).unwrap();
     server.until_stdout(b"one other one");
-    server.signal(Signal::TERM);
-    server.wait().status(0);
+    server.stop();
 }
 
 #[test]

@@ -3,7 +3,7 @@
 mod support;
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Shutdown, TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::thread;
@@ -12,8 +12,8 @@ use aws_lc_rs::digest::{SHA256, digest};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use support::certs::{arg, authority};
-use support::peer::{end_tls, peer, read_all, reset, tls_peer};
-use support::{DEADLINE, Finished, Running, astream, noise};
+use support::peer::{ask, dial, end_tls, peer, read_all, reset, tls_peer};
+use support::{DEADLINE, astream, noise};
 
 /// A chunk of a dump.
 #[derive(Debug, PartialEq, Eq)]
@@ -87,30 +87,6 @@ fn read(path: &Path) -> String {
 
 fn sha256(bytes: &[u8]) -> String {
     digest(&SHA256, bytes).as_ref().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
-}
-
-fn dial(address: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    stream
-}
-
-/// Sends this, and its end; what comes back.
-fn ask(address: SocketAddr, question: &[u8]) -> Vec<u8> {
-    let (mut stream, question) = (dial(address), question.to_vec());
-    let mut writing = stream.try_clone().unwrap();
-    let writer = thread::spawn(move || {
-        writing.write_all(&question).unwrap();
-        writing.shutdown(Shutdown::Write).unwrap();
-    });
-    let answer = read_all(&mut stream);
-    writer.join().unwrap();
-    answer
-}
-
-fn stop(server: Running) -> Finished {
-    server.signal(Signal::TERM);
-    server.wait().status(0)
 }
 
 #[test]
@@ -208,7 +184,7 @@ fn each_message_is_a_chunk() {
         client.send(message).unwrap();
         assert_eq!(client.recv(&mut [0; 9]).unwrap(), message.len());
     }
-    let said = stop(server);
+    let said = server.stop();
     let peer = client.local_addr().unwrap().to_string();
     let chunk = |direction, message: &[u8]| {
         let direction = (!message.is_empty()).then_some(direction);
@@ -248,7 +224,7 @@ fn chunks_of_clients_at_once_do_not_mix() {
     for (n, client) in clients.into_iter().enumerate() {
         assert!(client.join().unwrap() == noise(30_000 + n));
     }
-    stop(server);
+    server.stop();
     let chunks = chunks(&read(&file));
     let mut seen: Vec<_> = (1..=20)
         .map(|number| {

@@ -192,8 +192,7 @@ fn each_line_of_the_log_names_its_client_in_text_and_in_json() {
         }
         let closed = if json { "\"closed\"" } else { "1 bytes sent, 1 bytes received" };
         let _ends = [relay.stderr_line(closed), relay.stderr_line(closed)];
-        relay.signal(rustix::process::Signal::TERM);
-        let said = relay.wait().status(0);
+        let said = relay.stop();
         for line in said.stderr.lines().filter(|line| !line.contains("listening")) {
             let has = |number: usize, name: &str| {
                 let start = format!("astream: #{number} {name}: ");

@@ -166,8 +166,7 @@ fn a_server_reports_each_client_and_those_that_failed() {
     astream(["connect", &address, "--tls", "--pin", pin]).input("x").run().status(0).stdout(b"x").silent();
     let closed: Value = serde_json::from_str(&server.stderr_line("closed")).unwrap();
     assert_eq!((&closed["sent"], &closed["received"]), (&json!(1), &json!(1)));
-    server.signal(rustix::process::Signal::TERM);
-    events(&server.wait().status(0));
+    events(&server.stop());
 }
 
 #[test]

@@ -8,7 +8,6 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::Instant;
 
-use rustix::process::Signal;
 use socket2::{Domain, Socket, Type};
 use support::certs::{arg, authority};
 use support::{DEADLINE, Program, Running, astream};
@@ -72,8 +71,7 @@ fn the_surplus_waits_until_there_is_room() {
         is_served(&third);
         served.push(third);
     }
-    listener.signal(Signal::TERM);
-    listener.wait().status(0);
+    listener.stop();
 }
 
 #[test]

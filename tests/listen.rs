@@ -100,8 +100,7 @@ fn echo_sends_everything_back_to_many_at_once_and_the_end_after_it() {
     for client in clients {
         client.join().unwrap();
     }
-    listener.signal(Signal::TERM);
-    listener.wait().status(0).stdout(b"");
+    listener.stop().stdout(b"");
 }
 
 #[test]
@@ -131,8 +130,7 @@ fn discard_drops_what_comes_and_ends_after_its_peer() {
     listener.stderr_line(&format!("0 bytes sent, {MIB} bytes received"));
     assert_eq!(exchange(client, b"the end"), b"");
     listener.stderr_line(&format!("0 bytes sent, {} bytes received", 20 * MIB + 7));
-    listener.signal(Signal::TERM);
-    listener.wait().status(0).stdout(b"");
+    listener.stop().stdout(b"");
 
     let listener = listen(&["--discard", "--once"]).start();
     assert_eq!(exchange(dial(&listener), &noise(MIB)), b"");
@@ -246,8 +244,7 @@ fn the_ready_line_comes_first_and_connecting_works_at_once() {
     for _ in 0..10 {
         let listener = listen(&["--echo", "-v"]).start();
         assert_eq!(exchange(dial(&listener), b"x"), b"x");
-        listener.signal(Signal::TERM);
-        let finished = listener.wait().status(0);
+        let finished = listener.stop();
         assert!(
             finished.stderr.starts_with("astream: listening on 127.0.0.1:"),
             "{}",
@@ -402,8 +399,7 @@ fn a_server_gives_open_connections_their_grace() {
     let mut client = dial(&listener);
     client.write_all(b"a").unwrap();
     client.read_exact(&mut [0]).unwrap();
-    listener.signal(Signal::TERM);
-    listener.wait().status(0);
+    listener.stop();
 }
 
 #[test]
@@ -436,8 +432,7 @@ fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
     let address = listener.address();
     listener.signal(Signal::HUP);
     assert_eq!(exchange(dial_to(address), b"still here"), b"still here");
-    listener.signal(Signal::TERM);
-    listener.wait().status(0);
+    listener.stop();
 }
 
 #[test]

@@ -7,7 +7,6 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::Signal;
 use support::certs::{arg, authority};
 use support::peer::{peer, pipe, reset};
 use support::{DEADLINE, Program, astream};
@@ -89,8 +88,7 @@ fn a_server_ends_that_connection_only_whatever_it_does() {
                 assert!(chat(client), "{more:?}: a clean end");
                 listener.stderr_line(&format!("{name}: {TIMED_OUT}"));
             }
-            listener.signal(Signal::TERM);
-            listener.wait().status(0);
+            listener.stop();
         }
     }
 }

@@ -68,8 +68,7 @@ fn both_directions_are_shown_and_all_connections_of_a_server_are_added_up() {
         let said = ended.stderr;
         assert!(said.contains(" 1.00 MiB sent, ") && said.contains("; 1.00 MiB received, "), "{said}");
     }
-    server.signal(rustix::process::Signal::TERM);
-    let ended = server.wait().status(0);
+    let ended = server.stop();
     let last = ended.stderr.lines().rfind(|line| line.contains(r#""progress""#)).unwrap();
     for part in [r#""sent":2097152"#, r#""received":2097152"#, r#""size":null"#, r#""seconds_left":null"#] {
         assert!(last.contains(part), "{last}");
@@ -149,7 +148,6 @@ fn the_clock_runs_from_the_first_connection_and_nothing_is_shown_before() {
     assert!(!client.stderr.contains("sent"), "{}", client.stderr);
     let server = astream(["listen", "127.0.0.1", "0", "--echo", "--progress"]).start();
     server.address();
-    server.signal(rustix::process::Signal::TERM);
-    let ended = server.wait().status(0);
+    let ended = server.stop();
     assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
 }

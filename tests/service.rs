@@ -211,8 +211,7 @@ fn a_socket_of_systemd_is_served_by_its_number_and_by_its_name() {
         let server = activated(&listener, address, "LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=web").start();
         assert_eq!(server.address(), listener.local_addr().unwrap());
         echoed(dial(listener.local_addr().unwrap()), b"hello");
-        server.signal(Signal::TERM);
-        server.wait().status(0);
+        server.stop();
     }
 }
 
@@ -301,8 +300,7 @@ fn connections_of_a_handler_are_spread_over_threads() {
     let threads = fs::read_dir(tasks).unwrap().flatten().map(|task| task.path());
     let names = threads.map(|task| fs::read_to_string(task.join("comm")).unwrap());
     assert_eq!(names.filter(|name| name.trim() == "server").count(), 3);
-    server.signal(Signal::TERM);
-    server.wait().status(0);
+    server.stop();
     let server = astream(["listen", "127.0.0.1", "0", "--echo", "--threads", "1"]).start();
     echoed(dial(server.address()), b"hello");
     thread(&server, false);

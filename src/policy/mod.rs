@@ -12,4 +12,4 @@ pub(crate) use deadline::{Deadline, within};
 pub(crate) use idle::{IdleClock, Wait};
 pub(crate) use moved::Moved;
 pub(crate) use rate::Bucket;
-pub(crate) use turn::charge;
+pub(crate) use turn::{charge, without_giving_way};

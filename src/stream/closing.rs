@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake};
 
+use bytes::Buf;
 use tokio::runtime::Handle;
 use tokio::task::coop::consume_budget;
 use tokio::time::timeout;
@@ -87,13 +88,10 @@ impl Outgoing {
             return false;
         }
         let queue = &mut self.link.sending().queue;
-        let before = queue.clone();
-        let is_taken = self.half.push(queue);
-        let sent = before.len() - queue.len();
-        if sent > 0 {
-            self.link.sent(&before[..sent]);
-        }
-        is_taken
+        let Some(sent) = self.half.push(queue) else { return false };
+        self.link.sent(&queue[..sent]);
+        queue.advance(sent);
+        true
     }
 
     /// Ends this direction; a task of the runtime, if there is one, sends what is left.

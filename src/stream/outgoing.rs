@@ -12,7 +12,7 @@ use super::Direction;
 use super::link::{Link, Sender};
 use super::sending::{EndState, Sending, WakeAll};
 use crate::error::Error;
-use crate::policy::{Wait, charge};
+use crate::policy::Wait;
 use crate::transport::WriteHalf;
 
 /// The sending side of one connection.
@@ -126,7 +126,6 @@ impl Outgoing {
         if let Poll::Ready(Ok(n)) = written {
             self.link.sent(&data[..n]);
             pace.moved(Direction::Sent, n);
-            charge(n);
         }
         written
     }

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use bytes::BytesMut;
 
 use crate::error::Error;
+use crate::policy::without_giving_way;
 
 /// The sending direction of a connection. The link has it, so that the reader can find it.
 #[derive(Default)]
@@ -34,10 +35,8 @@ pub(super) enum EndState {
 impl Sending {
     /// Polls with the wakers of all waiting tasks, so that the socket wakes each of them.
     pub(super) fn with_waker<T>(&mut self, poll: impl FnOnce(&mut Self, &mut Context<'_>) -> T) -> T {
-        match self.waiting.clone() {
-            Some(waiting) => poll(self, &mut Context::from_waker(&Waker::from(waiting))),
-            None => poll(self, &mut Context::from_waker(Waker::noop())),
-        }
+        let waker = self.waiting.clone().map_or_else(|| Waker::noop().clone(), Waker::from);
+        without_giving_way(&mut Context::from_waker(&waker), |cx| poll(self, cx))
     }
 
     /// Polls, and if that is pending, adds the task of `cx` to the waiting ones.

@@ -127,16 +127,10 @@ impl Dialogue {
         awaits: &str,
         read: impl Fn(&[u8]) -> Reply,
     ) -> Result<usize, String> {
-        let lost = |error: io::Error| format!("{} while waiting for {awaits}", reason(&error));
-        self.is_over = true;
-        self.io.write_all(say).await.map_err(lost)?;
-        self.io.flush().await.map_err(lost)?;
+        self.say(say).await.map_err(|error| self.lost(&error, awaits))?;
         loop {
             match read(&self.received) {
-                Reply::Done(length) => {
-                    self.is_over = false;
-                    return Ok(length);
-                }
+                Reply::Done(length) => return Ok(length),
                 Reply::No(reason) => return Err(reason),
                 Reply::More if self.received.len() >= MAX_ANSWER => {
                     return Err(format!("{awaits} does not end: {}", quoted(&self.received)));
@@ -144,13 +138,26 @@ impl Dialogue {
                 Reply::More => self.received.reserve(1024),
             }
             self.io.acknowledge_at_once();
-            if (&mut self.io).take(self.piece).read_buf(&mut self.received).await.map_err(lost)? == 0 {
-                return Err(self.closed(awaits));
+            match (&mut self.io).take(self.piece).read_buf(&mut self.received).await {
+                Ok(0) => return Err(self.closed(awaits)),
+                Ok(_) => {}
+                Err(error) => return Err(self.lost(&error, awaits)),
             }
         }
     }
 
-    fn closed(&self, awaits: &str) -> String {
+    async fn say(&mut self, what: &[u8]) -> io::Result<()> {
+        self.io.write_all(what).await?;
+        self.io.flush().await
+    }
+
+    fn lost(&mut self, error: &io::Error, awaits: &str) -> String {
+        self.is_over = true;
+        format!("{} while waiting for {awaits}", reason(error))
+    }
+
+    fn closed(&mut self, awaits: &str) -> String {
+        self.is_over = true;
         let closed = format!("the connection was closed before {awaits}");
         match &self.received[..] {
             [] => closed,
@@ -214,6 +221,7 @@ mod tests {
         let endless = vec![b'x'; MAX_ANSWER];
         for (sent, closes, wanted) in [
             (&b"-no\n"[..], false, "a test: refused"),
+            (b"", false, "a test: waiting for the answer: timed out after 3 s"),
             (b"", true, "a test: the connection was closed before the answer"),
             (b"half", true, "a test: the connection was closed before the answer was complete: \"half\""),
             (b"half", false, "a test: waiting for the answer: timed out after 3 s"),
@@ -225,6 +233,7 @@ mod tests {
             }
             let error = dialogue.turn(b"", "the answer", line).await.unwrap_err().to_string();
             assert!(error.starts_with(wanted), "{error}");
+            assert_eq!(dialogue.is_unanswered(), closes && sent.is_empty(), "{error}");
         }
     }
 }

@@ -7,7 +7,7 @@ use std::net::Shutdown;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, BufMut, BytesMut};
+use bytes::{BufMut, BytesMut};
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt, ReadBuf};
 use tokio::net::{tcp, unix};
@@ -187,17 +187,17 @@ impl WriteHalf {
         }
     }
 
-    /// Writes what the system has room for now, without waiting for the runtime to notice; true if anything
-    /// was taken. The runtime takes a full socket for writable only after much of it has been sent.
-    pub(crate) fn push(&self, queue: &mut BytesMut) -> bool {
-        let sent = match self {
-            Self::Tcp(half) => send_now(half.as_ref(), queue),
-            Self::Unix(half) => send_now(half.as_ref(), queue),
-            Self::Shared(shared) => return shared.lock().push(),
-            Self::Gone => return false,
-        };
-        queue.advance(*sent.as_ref().unwrap_or(&0));
-        matches!(sent, Ok(1..))
+    /// Writes what the system has room for now, without waiting for the runtime to notice, which takes a full socket for
+    /// writable only after much of it has been sent. Returns how many bytes of `queue` were taken: 0 under TLS, where it
+    /// is what was encrypted before; None if nothing was taken.
+    pub(crate) fn push(&self, queue: &[u8]) -> Option<usize> {
+        match self {
+            Self::Tcp(half) => send_now(half.as_ref(), queue).ok(),
+            Self::Unix(half) => send_now(half.as_ref(), queue).ok(),
+            Self::Shared(shared) => return shared.lock().push().then_some(0),
+            Self::Gone => None,
+        }
+        .filter(|sent| *sent > 0)
     }
 
     /// Ends both directions at once, without a clean end if that is possible: a reset over TCP, no

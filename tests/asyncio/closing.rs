@@ -164,7 +164,7 @@ async fn a_dropped_writer_waits_as_long_for_a_slow_peer() {
 async fn a_slow_peer_of_a_socket_is_seen_to_take_what_the_runtime_does_not_notice() {
     // A socket that was full is writable again when a third of it is gone.
     over_sockets(close_timeout(1000), async |(_, writer), (mut peer, _peer_writer)| {
-        let data = plenty(&writer);
+        let (data, traffic) = (plenty(&writer), writer.traffic());
         writer.write(&data);
         let closing = tokio::spawn(async move { writer.wait_closed().await });
         let mut read = Vec::new();
@@ -177,6 +177,7 @@ async fn a_slow_peer_of_a_socket_is_seen_to_take_what_the_runtime_does_not_notic
         read.extend_from_slice(&peer.read_to_end().await.unwrap());
         assert!(read == data);
         closing.await.unwrap().unwrap();
+        assert_eq!(traffic.totals().sent, data.len() as u64);
     })
     .await;
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use astream::{Address, Error, StreamReader, StreamWriter};
 use tokio::io::AsyncWriteExt;
+use tokio::task::coop::{consume_budget, has_budget_remaining};
 use tokio::time::timeout;
 
-use crate::streams_support::{ALL, Over, over, plenty};
+use crate::streams_support::{ALL, Over, over, plenty, soon};
 
 #[tokio::test]
 async fn writes_and_writelines_arrive_in_order() {
@@ -143,6 +144,23 @@ async fn write_eof_is_a_half_close_and_the_reply_is_read() {
         assert_eq!(reader.read_to_end().await.unwrap(), "r");
         writer.wait_closed().await.unwrap();
         peer_writer.wait_closed().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn write_and_write_eof_send_at_once_also_at_the_end_of_a_turn() {
+    over(&[Over::Tcp, Over::Unix, Over::Tls], async |(_, writer), (mut peer, _)| {
+        let written = tokio::spawn(async move {
+            while has_budget_remaining() {
+                consume_budget().await;
+            }
+            writer.write(b"all");
+            writer.write_eof();
+            writer
+        });
+        let _writer = written.await.unwrap();
+        assert_eq!(soon("the end", peer.read_to_end()).await.unwrap(), "all");
     })
     .await;
 }

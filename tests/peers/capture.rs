@@ -1,20 +1,19 @@
 //! `--capture` read by tshark: it puts each side's bytes together, and has nothing to remark.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::thread;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
-use rustix::process::Signal;
 use socket2::{Domain, Socket, Type};
 
 use crate::listening::peer;
 use crate::site::site;
 use crate::support::certs::arg;
-use crate::support::peer::{read_all, reset};
-use crate::support::{DEADLINE, Program, Running, astream, noise};
+use crate::support::peer::{ask, reset};
+use crate::support::{DEADLINE, Program, astream, noise};
 
 /// More than is read or sent at once.
 const MEGABYTE: usize = 1_000_000;
@@ -71,25 +70,6 @@ fn has_only(file: &Path, remark: &str) {
     said.status(0).stdout(b"");
 }
 
-/// Sends this, and its end; what comes back.
-fn ask(address: SocketAddr, question: &[u8]) -> Vec<u8> {
-    let (mut stream, question) = (TcpStream::connect(address).unwrap(), question.to_vec());
-    stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    let mut writing = stream.try_clone().unwrap();
-    let writer = thread::spawn(move || {
-        writing.write_all(&question).unwrap();
-        writing.shutdown(Shutdown::Write).unwrap();
-    });
-    let answer = read_all(&mut stream);
-    writer.join().unwrap();
-    answer
-}
-
-fn stop(server: Running) {
-    server.signal(Signal::TERM);
-    server.wait().status(0);
-}
-
 #[test]
 fn tshark_follows_a_megabyte_each_way_on_both_sides() {
     let folder = tempfile::tempdir().unwrap();
@@ -120,7 +100,7 @@ fn tshark_follows_fifty_connections_at_once() {
     for (n, client) in clients.into_iter().enumerate() {
         assert!(client.join().unwrap() == noise(100_000 + n));
     }
-    stop(server);
+    server.stop();
     let mut streams = followed(&file, "tcp", 50);
     streams.sort_by_key(|[question, _]| question.len());
     for (n, stream) in streams.iter().enumerate() {
@@ -176,7 +156,7 @@ fn a_connection_between_the_same_ends_as_an_earlier_one_is_another_stream_to_tsh
         reset(stream);
         server.stderr_line("  received");
     }
-    stop(server);
+    server.stop();
     let streams = followed(&file, "tcp", 4);
     assert!(streams.iter().zip(1..).all(|(stream, n)| *stream == [noise(n), noise(n)]), "{streams:?}");
     assert_eq!(
@@ -200,7 +180,7 @@ fn tshark_takes_each_message_for_a_datagram_even_one_that_udp_takes_in_a_jumbogr
         socket.send(&noise(length)).unwrap();
         assert_eq!(socket.recv(&mut buffer).unwrap(), length);
     }
-    stop(server);
+    server.stop();
     let wanted = [noise(3), noise(65_507)].concat();
     assert!(followed(&file, "udp", 1)[0] == [wanted.clone(), wanted]);
     assert_eq!(fields(&file, &["udp.length"]), ["11", "11", "8", "8", "65515", "65515"]);
@@ -214,7 +194,7 @@ fn tshark_takes_each_message_for_a_datagram_even_one_that_udp_takes_in_a_jumbogr
     socket.connect(path).unwrap();
     socket.send(&noise(65_536)).unwrap();
     assert_eq!(socket.recv(&mut buffer).unwrap(), 65_536);
-    stop(server);
+    server.stop();
     assert_eq!(fields(&file, &["data.len"]), ["65536", "65536"]);
     has_no_remark(&file);
 }
@@ -233,6 +213,6 @@ fn tshark_reads_a_capture_from_a_pipe_while_it_is_written() {
     reader.stdout_line("1234");
     client.close_stdin();
     client.wait().status(0).stdout(&noise(1234));
-    stop(server);
+    server.stop();
     reader.wait().status(0).stdout(b"1234\n1234\n");
 }

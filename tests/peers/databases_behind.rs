@@ -1,7 +1,5 @@
 //! Databases behind `--forward`, with many clients at once: no error on any side.
 
-use rustix::process::Signal;
-
 use crate::databases::{postgres, postgresql, redis};
 use crate::listening::peer;
 use crate::site::site;
@@ -15,8 +13,7 @@ fn relay(port: &str) -> Running {
 /// Its ready line is all that it had to report.
 #[track_caller]
 fn reported_nothing(relay: Running) {
-    relay.signal(Signal::TERM);
-    let relay = relay.wait().status(0);
+    let relay = relay.stop();
     assert_eq!(relay.stderr.lines().count(), 1, "{}", relay.description());
 }
 

@@ -321,6 +321,13 @@ impl Running {
         }
     }
 
+    /// Ends a server as a service manager does, and waits for that.
+    #[track_caller]
+    pub fn stop(self) -> Finished {
+        self.signal(Signal::TERM);
+        self.wait().status(0)
+    }
+
     /// Waits for the end; a program that hangs is killed and fails the test.
     pub fn wait(mut self) -> Finished {
         self.wait_within(DEADLINE)

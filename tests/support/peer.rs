@@ -139,3 +139,23 @@ pub fn pipe() -> (OwnedFd, OwnedFd) {
     let (reader, writer) = std::io::pipe().unwrap();
     (reader.into(), writer.into())
 }
+
+/// Connects, with a limit for each read.
+pub fn dial(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream
+}
+
+/// Connects, sends this and its end, and returns what comes back.
+pub fn ask(address: SocketAddr, question: &[u8]) -> Vec<u8> {
+    let (mut stream, question) = (dial(address), question.to_vec());
+    let mut writing = stream.try_clone().unwrap();
+    let writer = thread::spawn(move || {
+        writing.write_all(&question).unwrap();
+        writing.shutdown(Shutdown::Write).unwrap();
+    });
+    let answer = read_all(&mut stream);
+    writer.join().unwrap();
+    answer
+}

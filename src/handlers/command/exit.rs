@@ -2,12 +2,10 @@
 
 use std::io;
 use std::process::Child;
-use std::time::Duration;
 
 use tokio::time::sleep;
 
-/// How often the end of a process is looked for where no event reports it.
-const PAUSE: Duration = Duration::from_millis(20);
+use super::PAUSE;
 
 /// Waits for the end of one process.
 #[derive(Default)]

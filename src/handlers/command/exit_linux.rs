@@ -3,15 +3,12 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::Child;
-use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tokio::time::sleep;
 
+use super::PAUSE;
 use crate::transport::Watched;
-
-/// How often the end of a process is looked for where no event reports it.
-const PAUSE: Duration = Duration::from_millis(20);
 
 /// Waits for the end of one process. Without a descriptor, which a sandbox may refuse, it is looked for again and again.
 #[derive(Default)]

@@ -13,6 +13,7 @@ use std::future::ready;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{self, ExitStatus, Stdio};
+use std::time::Duration;
 
 use rustix::fs::{Access, access};
 
@@ -21,6 +22,9 @@ use crate::error::Error;
 use crate::stream::{StreamReader, StreamWriter, is_bare};
 use child::Child;
 use environment::Environment;
+
+/// How often the end of a process is looked for where no event reports it.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Runs a command for each connection, without a shell: what the peer sends is its stdin, and its stdout is what the peer
 /// receives. Its stderr is ours.

@@ -58,7 +58,7 @@ impl fmt::Display for Bytes {
 pub struct Pace {
     start: Instant,
     size: Option<u64>,
-    /// The last ones, of which the first is at least [`WINDOW`] old once there is one.
+    /// The latest samples. Once one is older than [`WINDOW`], the first is the youngest of those.
     samples: VecDeque<(Instant, Moved)>,
     last_move: Instant,
 }
@@ -84,7 +84,7 @@ impl Pace {
         Self { start, size, samples: VecDeque::from([(start, Moved::default())]), last_move: start }
     }
 
-    /// The figures at this time, when so much has moved.
+    /// The figures at `now`, when `moved` is what has moved in all.
     pub fn figures(&mut self, now: Instant, moved: Moved) -> Figures {
         if self.samples.back().is_some_and(|(_, before)| *before != moved) {
             self.last_move = now;
