@@ -6,6 +6,7 @@
 mod address;
 mod curl;
 mod proxy;
+mod socat;
 mod table;
 
 use std::ffi::OsString;
@@ -98,22 +99,25 @@ impl Line {
 
     /// Takes the command from the words, if it is among them.
     fn read_command<'a, 'b>(&mut self, words: &'a [&'b str]) -> &'a [&'b str] {
-        let (command, is_tls) = match words {
-            ["connect", ..] => ("connect", false),
-            ["listen", ..] => ("listen", false),
-            ["s_client", ..] => ("connect", true),
-            ["s_server", ..] => ("listen", true),
+        let (command, option) = match words {
+            ["connect" | "client", ..] => ("connect", None),
+            ["listen" | "serve" | "server", ..] => ("listen", None),
+            ["chat", ..] => ("listen", Some("--broker")),
+            ["s_client", ..] => ("connect", Some("--tls")),
+            ["s_server", ..] => ("listen", Some("--tls")),
             _ => return words,
         };
         self.command = Some(command);
-        if is_tls {
-            self.options.push("--tls".to_owned());
-        }
+        self.options.extend(option.map(str::to_owned));
         &words[1..]
     }
 
     /// Short options behind one dash; the last may be followed by its value at once.
-    fn letters<'a>(&mut self, letters: &str, words: &mut impl Iterator<Item = &'a str>) -> Option<()> {
+    fn letters<'a>(
+        &mut self,
+        letters: &str,
+        words: &mut (impl Iterator<Item = &'a str> + Clone),
+    ) -> Option<()> {
         for (at, letter) in letters.char_indices() {
             let (option, rest) = (format!("-{letter}"), &letters[at + letter.len_utf8()..]);
             if takes(&option)? == Takes::Value && !rest.is_empty() {
@@ -124,8 +128,22 @@ impl Line {
         Some(())
     }
 
-    fn option<'a>(&mut self, option: &str, words: &mut impl Iterator<Item = &'a str>) -> Option<()> {
-        let value = if takes(option)? == Takes::Value { Some(words.next()?.to_owned()) } else { None };
+    fn option<'a>(
+        &mut self,
+        option: &str,
+        words: &mut (impl Iterator<Item = &'a str> + Clone),
+    ) -> Option<()> {
+        let mut value = if takes(option)? == Takes::Value { Some(words.next()?.to_owned()) } else { None };
+        // A target in two words, and a port alone.
+        if let Some(target) = value.as_mut().filter(|target| option == "--forward" && !target.contains(':')) {
+            let port = words.clone().next().filter(|port| is_number(port) && !is_number(target));
+            if let Some(port) = port {
+                words.next();
+                *target = format!("{target}:{port}");
+            } else if is_number(target) {
+                *target = format!("localhost:{target}");
+            }
+        }
         // A secret that stands there is not repeated.
         if matches!(option, "-x" | "--proxy") && value.as_ref().is_some_and(|url| url.contains('@')) {
             return None;
@@ -189,6 +207,7 @@ impl Line {
 
     /// The command line as it is written for this program; None if it cannot be rewritten.
     fn corrected(mut self) -> Option<Self> {
+        self.take_socat()?;
         let is_listen = *self.command.get_or_insert("connect") == "listen";
         self.weigh(is_listen);
         match self.port.take() {
