@@ -77,7 +77,7 @@ fn every_kind_of_stdin_is_sent_whole_by_its_mover() {
             let server = peer(receive);
             let finished = connect(&server, by_kernel).stdin(stdin).run().status(0);
             assert!(server.join() == noise(MIB), "by {mover}");
-            assert_moved(&finished, "sending", by_kernel, mover);
+            assert_moved(&finished, "sent", by_kernel, mover);
         }
     }
 }
@@ -88,7 +88,7 @@ fn a_pipe_is_left_to_the_kernel_where_the_peer_may_be_on_another_machine() {
         let server = peer_at(ELSEWHERE, receive);
         let finished = connect(&server, by_kernel).stdin(pipe_of(noise(MIB))).run().status(0);
         assert!(server.join() == noise(MIB));
-        assert_moved(&finished, "sending", by_kernel, "splice");
+        assert_moved(&finished, "sent", by_kernel, "splice");
     }
 }
 
@@ -142,17 +142,17 @@ fn every_kind_of_stdout_gets_everything_by_its_mover() {
             file.write_all(b"before").unwrap();
             let finished = connect(&server, by_kernel).stdout(file).run().status(0);
             assert!(std::fs::read(&path).unwrap() == [b"before", &noise(MIB)[..]].concat());
-            assert_moved(&finished, "receiving", by_kernel, mover);
+            assert_moved(&finished, "received", by_kernel, mover);
             std::fs::remove_file(&path).unwrap();
         }
         let server = peer(send);
         let finished = connect(&server, by_kernel).run().status(0).stdout(&noise(MIB));
-        assert_moved(&finished, "receiving", by_kernel, "splice");
+        assert_moved(&finished, "received", by_kernel, "splice");
 
         let server = peer(send);
         let null = OpenOptions::new().write(true).open("/dev/null").unwrap();
         let finished = connect(&server, by_kernel).stdout(null).run().status(0);
-        assert_moved(&finished, "receiving", by_kernel, "splice through a pipe");
+        assert_moved(&finished, "received", by_kernel, "splice through a pipe");
 
         let server = peer(send);
         let (mut ours, theirs) = UnixStream::pair().unwrap();
@@ -160,7 +160,7 @@ fn every_kind_of_stdout_gets_everything_by_its_mover() {
         let mut got = vec![0; MIB];
         ours.read_exact(&mut got).unwrap();
         assert!(got == noise(MIB));
-        assert_moved(&client.wait().status(0), "receiving", by_kernel, "read and write");
+        assert_moved(&client.wait().status(0), "received", by_kernel, "read and write");
     }
 }
 
