@@ -126,6 +126,25 @@ fn our_own_short_key_is_refused_before_any_connection() {
 }
 
 #[test]
+fn a_certificate_of_the_first_version_is_recognized_by_both_ends_whatever_is_trusted() {
+    let folder = tempfile::tempdir().unwrap();
+    make(folder.path(), GOOD);
+    openssl(folder.path(), &["x509", "-req", "-in", "own.csr", "-signkey", "own.key", "-out", "own.pem"]);
+    let (cert, key) = (folder.path().join("own.pem"), folder.path().join("own.key"));
+    let listen = ["listen", "127.0.0.1", "0", "--tls", "--cert", arg(&cert), "--key", arg(&key)];
+    astream(listen).run().status(2).says(&["own.pem", "old version of X.509", "-extfile"]);
+    let server = ["s_server", "-accept", "127.0.0.1:0", "-cert", "own.pem", "-key", "own.key"];
+    let (server, port) = on_any_port(peer("openssl").dir(folder.path()).args(server).args(["-rev"]));
+    let connect = ["connect", "127.0.0.1", &port, "--servername", "localhost", "--tls"];
+    let pin = format!("sha256//{}=", "A".repeat(43));
+    for trust in [&["--insecure"][..], &["--pin", &pin], &["--cacert", arg(&folder.path().join("ca.pem"))]] {
+        let said = astream(connect).args(trust).run().status(6).says(&["old version of X.509"]);
+        assert!(!said.stderr.contains("trust this key"), "{}", said.description());
+    }
+    drop(server);
+}
+
+#[test]
 fn servers_of_an_old_version_of_tls_are_recognized() {
     for version in [&["-tls1"][..], &["-tls1_1"]] {
         check(Plan { server: version, ..GOOD }, &["none of our versions of TLS", "before 1.2"]);

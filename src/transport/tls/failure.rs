@@ -4,6 +4,7 @@ use std::io;
 
 use rustls::{AlertDescription as Alert, CertificateError, InvalidMessage, PeerIncompatible, PeerMisbehaved};
 
+use super::flaw::Flaw;
 use super::hello::NO_PROTOCOL_OFFERED;
 use super::verify::HandshakeRecord;
 use super::{HandshakeIo, TlsVersion};
@@ -98,6 +99,10 @@ fn tls_error(doing: String, error: &rustls::Error, stage: Stage) -> Error {
         }
         Tls::InvalidCertificate(CertificateError::BadSignature) => {
             ("the peer does not have the key of its certificate", TlsFault::Other)
+        }
+        Tls::InvalidCertificate(error @ CertificateError::Other(_)) => {
+            words = Flaw::from(error).message(None, &[]);
+            (&words[..], TlsFault::Other)
         }
         Tls::NoCertificatesPresented => {
             ("the peer presented no certificate, but one is required", TlsFault::Other)

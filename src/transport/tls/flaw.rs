@@ -58,6 +58,17 @@ impl From<webpki::Error> for Flaw {
     }
 }
 
+/// What rustls itself finds in a certificate, before any verifier is asked.
+impl From<&CertificateError> for Flaw {
+    fn from(error: &CertificateError) -> Self {
+        let other = match error {
+            CertificateError::Other(OtherError(other)) => other.downcast_ref::<webpki::Error>().cloned(),
+            _ => None,
+        };
+        Self::Webpki(other.unwrap_or(webpki::Error::BadDer))
+    }
+}
+
 impl Flaw {
     /// A key that is too short for any handshake, even if the certificate is trusted.
     pub(super) fn of_key(certificate: &CertificateDer<'_>) -> Option<Self> {
@@ -120,7 +131,8 @@ impl Flaw {
             | Self::IssuerStatusUnknown(..)
             | Self::ShortKey(_)
             | Self::NotPinned
-            | Self::NoTrusted(_) => TlsFault::Other,
+            | Self::NoTrusted(_)
+            | Self::Webpki(E::UnsupportedCertVersion) => TlsFault::Other,
             _ => TlsFault::Certificate,
         }
     }
@@ -188,7 +200,9 @@ fn webpki_message(error: &webpki::Error, name: Option<&ServerName<'_>>, presente
             signature(&context.signature_algorithm_id)
         }
         E::UnsupportedCertVersion => {
-            "the certificate has an old version of X.509; only the third is accepted".to_owned()
+            "the certificate has an old version of X.509; only the third is accepted, which `openssl x509 -req` \
+             makes with -extfile"
+                .to_owned()
         }
         E::UnsupportedCriticalExtension => {
             "the certificate has a critical extension that is not understood".to_owned()

@@ -63,7 +63,8 @@ impl Identity {
                 key.error(format_args!("the key does not belong to the certificate in {certificate}"))
             }
             rustls::Error::InvalidCertificate(error) => {
-                certificate.error(format_args!("its first certificate cannot be used: {error}"))
+                let flaw = Flaw::from(&error).message(None, &[]);
+                certificate.error(format_args!("its first certificate cannot be used: {flaw}"))
             }
             other => key.error(format_args!("the key cannot be used: {other}")),
         })

@@ -21,8 +21,12 @@ use crate::error::TlsFault;
 
 /// The pin of the public key that webpki finds in a certificate, which is the key that signs the handshake.
 pub(super) fn pin_of(certificate: &CertificateDer<'_>) -> Option<Pin> {
-    let parsed = ParsedCertificate::try_from(certificate).ok()?;
-    Some(Pin::of_key(parsed.subject_public_key_info().as_ref()))
+    read_pin(certificate).ok()
+}
+
+fn read_pin(certificate: &CertificateDer<'_>) -> Result<Pin, Error> {
+    let parsed = ParsedCertificate::try_from(certificate)?;
+    Ok(Pin::of_key(parsed.subject_public_key_info().as_ref()))
 }
 
 /// What makes a server trusted.
@@ -46,10 +50,11 @@ impl Trust {
     ) -> Result<Vec<Certificate>, Flaw> {
         match self {
             Self::Chain(chain) | Self::Everyone(Ok(chain)) => chain.check_server(presented, name, now),
-            Self::Pins(pins) => match pin_of(presented.own) {
-                Some(pin) if pins.contains(&pin) => Ok(Vec::new()),
-                Some(_) => Err(Flaw::NotPinned),
-                None => Err(Flaw::Webpki(webpki::Error::BadDer)),
+            Self::Pins(pins) => match read_pin(presented.own) {
+                Ok(pin) if pins.contains(&pin) => Ok(Vec::new()),
+                Ok(_) => Err(Flaw::NotPinned),
+                Err(Error::InvalidCertificate(error)) => Err(Flaw::from(&error)),
+                Err(_) => Err(Flaw::Webpki(webpki::Error::BadDer)),
             },
             Self::Everyone(Err(reason)) => Err(Flaw::NoTrusted(reason.clone())),
         }
