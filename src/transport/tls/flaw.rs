@@ -23,6 +23,9 @@ const FORGEABLE: [(&[u8], &str); 4] = [
     (b"\x2a\x86\x48\xce\x38\x04\x03", "SHA-1"),
 ];
 
+const OLD_VERSION: &str = "the certificate has an old version of X.509; only the third is accepted, which \
+                           `openssl x509 -req` makes with -extfile";
+
 /// The most names of a certificate in a message, and the most characters of each.
 const MAX_NAMES: usize = 5;
 const MAX_LETTERS: usize = 80;
@@ -61,11 +64,8 @@ impl From<webpki::Error> for Flaw {
 /// What rustls itself finds in a certificate, before any verifier is asked.
 impl From<&CertificateError> for Flaw {
     fn from(error: &CertificateError) -> Self {
-        let other = match error {
-            CertificateError::Other(OtherError(other)) => other.downcast_ref::<webpki::Error>().cloned(),
-            _ => None,
-        };
-        Self::Webpki(other.unwrap_or(webpki::Error::BadDer))
+        let CertificateError::Other(OtherError(other)) = error else { return webpki::Error::BadDer.into() };
+        other.downcast_ref::<webpki::Error>().cloned().unwrap_or(webpki::Error::BadDer).into()
     }
 }
 
@@ -199,11 +199,7 @@ fn webpki_message(error: &webpki::Error, name: Option<&ServerName<'_>>, presente
         E::UnsupportedSignatureAlgorithmForPublicKeyContext(context) => {
             signature(&context.signature_algorithm_id)
         }
-        E::UnsupportedCertVersion => {
-            "the certificate has an old version of X.509; only the third is accepted, which `openssl x509 -req` \
-             makes with -extfile"
-                .to_owned()
-        }
+        E::UnsupportedCertVersion => OLD_VERSION.to_owned(),
         E::UnsupportedCriticalExtension => {
             "the certificate has a critical extension that is not understood".to_owned()
         }
