@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use support::peer::{black_hole, peer, read_all, refusing, reset};
+use support::peer::{black_hole, exchange, peer, read_all, refusing, reset};
 use support::{Program, astream, noise};
 
 const MIB: usize = 1 << 20;
@@ -38,16 +38,7 @@ fn what_stdin_gives_arrives_and_what_the_peer_gives_is_printed() {
 fn sixty_four_mib_both_ways_at_once_arrive() {
     let data = noise(64 * MIB);
     let (there, back) = (data.clone(), data.clone());
-    let server = peer(move |mut stream| {
-        let mut writing = stream.try_clone().unwrap();
-        let writer = thread::spawn(move || {
-            writing.write_all(&back).unwrap();
-            writing.shutdown(Shutdown::Write).unwrap();
-        });
-        let got = read_all(&mut stream);
-        writer.join().unwrap();
-        got
-    });
+    let server = peer(move |stream| exchange(stream, back));
     astream(["connect", "127.0.0.1", &server.port()]).input(there).run().status(0).stdout(&data);
     assert!(server.join() == data);
 }

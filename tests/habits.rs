@@ -200,6 +200,10 @@ fn no_advice_is_given_where_none_is_known() {
         "-X connect -x p h 80",
         "connect h 80 --proxy-type http",
         "listen h 80 --allowfile missing",
+        "-d -d TCP-LISTEN:47125 -",
+        "-u - TCP:h:80",
+        "TCP-LISTEN:47125,fork EXEC:/bin/cat,pty",
+        "TCP-LISTEN:47125 EXEC:/bin/echo\t\"a\tb\"",
         // No host is left.
         "-c 127.0.0.1 47000",
         "-c 127.0.0.1:47000",

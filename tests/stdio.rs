@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::process::Signal;
-use support::peer::{Peer, peer, read_all};
+use support::peer::{Peer, exchange, peer, read_all};
 use support::pty::terminal;
 use support::{Finished, Program, astream, noise, tool};
 
@@ -392,16 +392,7 @@ fn no_descriptor_that_was_inherited_is_ever_non_blocking() {
 fn a_descriptor_that_another_process_made_non_blocking_is_used_all_the_same() {
     let data = noise(2 * MIB);
     let sent = data.clone();
-    let server = peer(move |mut stream| {
-        let mut writing = stream.try_clone().unwrap();
-        let writer = thread::spawn(move || {
-            writing.write_all(&sent).unwrap();
-            writing.shutdown(Shutdown::Write).unwrap();
-        });
-        let got = read_all(&mut stream);
-        writer.join().unwrap();
-        got
-    });
+    let server = peer(move |stream| exchange(stream, sent));
     let (stdin, mut typed) = std::io::pipe().unwrap();
     let (mut shown, stdout) = std::io::pipe().unwrap();
     rustix::io::ioctl_fionbio(&stdin, true).unwrap();

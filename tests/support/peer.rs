@@ -149,13 +149,17 @@ pub fn dial(address: SocketAddr) -> TcpStream {
 
 /// Connects, sends this and its end, and returns what comes back.
 pub fn ask(address: SocketAddr, question: &[u8]) -> Vec<u8> {
-    let (mut stream, question) = (dial(address), question.to_vec());
+    exchange(dial(address), question.to_vec())
+}
+
+/// Sends this and its end, and returns what comes meanwhile.
+pub fn exchange(mut stream: TcpStream, data: Vec<u8>) -> Vec<u8> {
     let mut writing = stream.try_clone().unwrap();
     let writer = thread::spawn(move || {
-        writing.write_all(&question).unwrap();
+        writing.write_all(&data).unwrap();
         writing.shutdown(Shutdown::Write).unwrap();
     });
-    let answer = read_all(&mut stream);
+    let received = read_all(&mut stream);
     writer.join().unwrap();
-    answer
+    received
 }

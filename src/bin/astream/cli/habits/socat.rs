@@ -34,6 +34,10 @@ impl Line {
         if !self.address.iter().any(|word| word.contains(':') && part(word).is_some()) {
             return Some(());
         }
+        // Letters that nc has as well mean something else there.
+        if self.is_unix || self.options.iter().any(|option| ["--recv-only", "-u"].contains(&&option[..])) {
+            return None;
+        }
         let words = std::mem::take(&mut self.address);
         let parts: Vec<_> = words.iter().map(|word| part(word)).collect::<Option<_>>()?;
         let mut sockets = Vec::new();
@@ -124,6 +128,8 @@ fn part(word: &str) -> Option<Part<'_>> {
     }
     match &name.to_ascii_uppercase()[..] {
         "-" | "STDIO" | "STDIN" | "STDOUT" => Some(Part::Stdio),
+        // What a quote holds together and what a comma begins are not read here.
+        "EXEC" if rest.contains(['"', '\'', ',']) => None,
         "EXEC" => Some(Part::Run(rest.split_whitespace().map(str::to_owned).collect())),
         "SYSTEM" | "SHELL" => Some(Part::Run(["sh", "-c", rest].map(str::to_owned).to_vec())),
         name => socket(name, rest).map(Part::Socket),
