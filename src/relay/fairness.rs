@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::{Plan, relay};
 use crate::stream::{Direction, pair};
 
-const PLAN: Plan = Plan { half_close: true, leave_with_peer: false, between_peers: true };
+pub(super) const PLAN: Plan = Plan { half_close: true, leave_with_peer: false, between_peers: true };
 
 /// Sends bytes in one direction, each after the one before has arrived, while the other is at full speed.
 async fn talk_against(busy: Direction) {

@@ -234,9 +234,8 @@ mod tests {
     use tokio::net::UnixStream;
     use tokio::task::yield_now;
 
+    use super::super::fairness::PLAN;
     use super::*;
-
-    const PLAN: Plan = Plan { half_close: true, leave_with_peer: false, between_peers: true };
 
     #[tokio::test]
     async fn a_peer_that_floods_leaves_the_other_tasks_their_turns() {
