@@ -1,17 +1,19 @@
 //! A task for each client: if one fails or panics, the others are not affected.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
+
+use pin_project_lite::pin_project;
 
 use super::clients::Preparing;
 use super::handled::poll_handler;
 use super::link::Link;
-use super::workers::Workers;
+use super::workers::{Open, Workers};
 use super::{HandlerResult, Limits, StreamReader, StreamWriter, streams};
 use crate::endpoint::{Address, Networks};
 use crate::error::{Error, Step};
@@ -125,7 +127,7 @@ impl Client {
 struct Served(Option<Arc<Link>>);
 
 impl Served {
-    fn all_is_well(mut self) {
+    fn all_is_well(&mut self) {
         if let Some(link) = self.0.take() {
             link.leave_server();
         }
@@ -160,7 +162,7 @@ pub(super) async fn accept_all<H, F>(
         let (service, admission) = (Arc::clone(&service), service.admission());
         if admission.is_immediate() && !workers.are_elsewhere() {
             let streams = admission.plain(accepted);
-            tokio::spawn(serve(service, Client::new(streams, &accepting)));
+            serve(&service, Client::new(streams, &accepting), Open::default());
             continue;
         }
         let (preparing, is_moved) = (accepting.clients.prepare(), workers.are_elsewhere());
@@ -170,10 +172,7 @@ pub(super) async fn accept_all<H, F>(
             // Its state is large, and goes when it is done.
             match Box::pin(admitting).await {
                 // In a task of its own, because this one has room for much that is not needed any more.
-                Ok(Some(client)) => drop(tokio::spawn(async move {
-                    serve(service, client).await;
-                    drop(open);
-                })),
+                Ok(Some(client)) => serve(&service, client, open),
                 Ok(None) => {}
                 Err(error) => tracing::warn!("{error}"),
             }
@@ -193,38 +192,47 @@ async fn shake_hands(
     }
 }
 
-/// One connection to its end.
-#[expect(
-    clippy::manual_async_fn,
-    reason = "ten thousand are held, and an async fn keeps its arguments twice"
-)]
-fn serve<H, F>(service: Arc<Service<H>>, client: Client) -> impl Future<Output = ()> + Send
+pin_project! {
+    /// One connection to its end. Written by hand because ten thousand are held: an async block keeps room for what it has
+    /// moved into the handler.
+    struct Serving<F> {
+        // It goes before the handler and what that holds, where this is dropped.
+        served: Served,
+        #[pin]
+        handled: F,
+        // Counted where it is served, until then.
+        open: Open,
+    }
+}
+
+/// Calls the handler, and serves the connection in a task of its own.
+fn serve<H, F>(service: &Service<H>, client: Client, open: Open)
 where
-    H: Fn(StreamReader, StreamWriter) -> F + Send + Sync + 'static,
+    H: Fn(StreamReader, StreamWriter) -> F,
     F: Future<Output: HandlerResult> + Send + 'static,
 {
-    async move {
-        let link = client.reader.link();
-        let Client { served, reader, writer } = client;
-        let mut handled = pin!(match held(&link, || (service.handler)(reader, writer), |_| true) {
-            Some(handled) => handled,
-            None => return,
-        });
-        // It goes before the handler and what that holds, where this is dropped.
-        let served = served;
-        let on = &link;
-        // The future is not polled again after a panic.
-        let ended = poll_fn(move |cx| {
-            match held(on, || handled.as_mut().poll(cx).map(HandlerResult::into_result), is_well) {
-                Some(polled) => polled.map(Some),
-                None => Poll::Ready(None),
-            }
-        });
-        match ended.await {
-            Some(Ok(())) => served.all_is_well(),
-            Some(Err(error)) => tracing::warn!("{}: {error}", link.peer),
+    let link = client.reader.link();
+    let Client { served, reader, writer } = client;
+    if let Some(handled) = held(&link, || (service.handler)(reader, writer), |_| true) {
+        tokio::spawn(Serving { served, handled, open });
+    }
+}
+
+impl<F: Future<Output: HandlerResult>> Future for Serving<F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        let Some(link) = this.served.0.clone() else { return Poll::Ready(()) };
+        let polled = held(&link, || this.handled.as_mut().poll(cx).map(HandlerResult::into_result), is_well);
+        match polled {
+            Some(Poll::Pending) => return Poll::Pending,
+            Some(Poll::Ready(Ok(()))) => this.served.all_is_well(),
+            Some(Poll::Ready(Err(error))) => tracing::warn!("{}: {error}", link.peer),
+            // The future is not polled again after a panic.
             None => {}
         }
+        Poll::Ready(())
     }
 }
 

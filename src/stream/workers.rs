@@ -45,7 +45,7 @@ impl Workers {
         F: Future<Output = ()> + Send + 'static,
     {
         let Self::Several(workers) = self else {
-            tokio::spawn(prepare(Open(None)));
+            tokio::spawn(prepare(Open::default()));
             return;
         };
         let Some(worker) = workers.iter().min_by_key(|worker| worker.open.load(Ordering::Relaxed)) else {
@@ -56,7 +56,8 @@ impl Workers {
     }
 }
 
-/// Counts one connection of a worker until it is dropped.
+/// Counts one connection of a worker until it is dropped. By default it counts for none.
+#[derive(Default)]
 pub(super) struct Open(Option<Arc<AtomicUsize>>);
 
 impl Drop for Open {

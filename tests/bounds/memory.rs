@@ -5,9 +5,14 @@
 //! move 96 MiB; CI tests the release too.
 
 use std::fs::OpenOptions;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::path::{Course, PATHS, Path, Server, limited};
-use crate::support::Running;
+use crate::support::peer::dial;
+use crate::support::{Running, astream};
 use crate::way::BLOCK;
 
 /// How many blocks of a MiB go through each path.
@@ -21,6 +26,12 @@ const HELD: u64 = 64 << 20;
 
 /// The most memory that a program may use, in KiB.
 const RESIDENT: u64 = 32 * 1024;
+
+/// How many idle connections are held.
+const IDLE: u64 = 2000;
+
+/// The most memory that each of them may take, in bytes. Without optimization futures keep more.
+const EACH: u64 = if cfg!(debug_assertions) { 2048 } else { 1536 };
 
 #[test]
 fn no_path_takes_more_memory_for_readers_that_are_stuck_slow_or_fast() {
@@ -87,10 +98,41 @@ fn four_gib_go_from_a_file_to_dev_null() {
     }
 }
 
+#[test]
+fn an_idle_connection_takes_a_kib_and_a_half() {
+    let descriptors = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: descriptors.maximum, ..descriptors }).unwrap();
+    for threads in ["1", "2"] {
+        let server = astream(["listen", "127.0.0.1", "0", "--echo", "--threads", threads]).start();
+        let address = server.address();
+        // What the first ones allocate stays for the others.
+        let first: Vec<_> = (0..100).map(|_| served(address)).collect();
+        let before = memory(&server, "VmRSS");
+        let more: Vec<_> = (0..IDLE).map(|_| served(address)).collect();
+        let bytes = (memory(&server, "VmRSS") - before) * 1024 / IDLE;
+        println!("{threads} threads: {bytes} bytes for each connection");
+        assert!(bytes <= EACH, "{threads} threads: {bytes} bytes for each connection");
+        drop((first, more));
+    }
+}
+
+/// A client that was served, and says nothing more.
+fn served(address: SocketAddr) -> TcpStream {
+    let mut stream = dial(address);
+    stream.write_all(b"x").unwrap();
+    stream.read_exact(&mut [0]).unwrap();
+    stream
+}
+
 /// The most memory that a program has used, in KiB.
 fn peak_memory(program: &Running) -> u64 {
+    memory(program, "VmHWM")
+}
+
+/// What the system says about the memory of a program, in KiB.
+fn memory(program: &Running, what: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", program.pid().as_raw_nonzero())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(what)?.strip_prefix(':')).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 

@@ -55,8 +55,7 @@ pub async fn run(args: &Connect) -> anyhow::Result<Ending> {
         signal = Signals::next_of(&mut signals) => return Ok(signal),
         never = report::waiting::for_stdin(&traffic), if waits_for_stdin => never,
     };
-    let totals = traffic.totals();
-    connection.closed(totals, None, result.as_ref().err());
+    let totals = connection.closed(None, result.as_ref().err());
     if !is_tls && totals.is_tls_alert {
         report::speaks_tls(connection.peer());
         if result.is_ok() {

@@ -21,9 +21,8 @@ pub async fn connect(args: &Connect, endpoint: &Endpoint) -> anyhow::Result<Endi
     let command = args.command.command()?;
     let options = options(args).idle_timeout(args.exchange.idle_timeout());
     let session = open_datagrams(endpoint, &options).await?;
-    let traffic = session.traffic();
     let (peer, local) = (session.peer_addr(), session.local_addr());
-    let mut connection = Connection::begun(peer, &local, traffic.clone(), Instant::now());
+    let mut connection = Connection::begun(peer, &local, session.traffic(), Instant::now());
     let is_watched = command.is_some() || report::has_last_word() || observe::is_asked_for();
     let mut signals = is_watched.then(Signals::new).transpose()?;
     let handling = async {
@@ -37,7 +36,7 @@ pub async fn connect(args: &Connect, endpoint: &Endpoint) -> anyhow::Result<Endi
         // What is dropped here ends the command, and reports the totals.
         signal = Signals::next_of(&mut signals) => return Ok(signal),
     };
-    connection.closed(traffic.totals(), None, result.as_ref().err());
+    connection.closed(None, result.as_ref().err());
     match result {
         // One line is enough for a person. A program finds the error in its own event.
         Err(error) if is_reported && !args.report.json => Ok(Ending::Status(report::status(&error))),
@@ -146,13 +145,13 @@ impl Serving<'_> {
 async fn served(handler: &impl DatagramHandler, session: Datagrams) -> Result<(), Error> {
     let client = Connection::session(&session);
     let span = client.span();
-    let mut report = Report::new(client, &session);
+    let mut report = Report { connection: client, session: session.clone() };
     let outcome = handler.handle_datagrams(session).instrument(span).await;
     let result = match outcome.result {
         Err(Error::Idle { .. } | Error::Closed) => Ok(()),
         result => result,
     };
-    report.end(outcome.target.as_ref(), result.as_ref().err());
+    report.connection.closed(outcome.target.as_ref(), result.as_ref().err());
     result
 }
 
@@ -160,25 +159,10 @@ async fn served(handler: &impl DatagramHandler, session: Datagrams) -> Result<()
 struct Report {
     connection: Connection,
     session: Datagrams,
-    is_done: bool,
-}
-
-impl Report {
-    fn new(connection: Connection, session: &Datagrams) -> Self {
-        Self { connection, session: session.clone(), is_done: false }
-    }
-
-    fn end(&mut self, target: Option<&Endpoint>, error: Option<&Error>) {
-        self.is_done = true;
-        self.connection.closed(self.session.traffic().totals(), target, error);
-    }
 }
 
 impl Drop for Report {
     fn drop(&mut self) {
-        if !self.is_done {
-            let why = self.session.ended();
-            self.end(None, why.as_ref());
-        }
+        self.connection.closed(None, self.session.ended().as_ref());
     }
 }

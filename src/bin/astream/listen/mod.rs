@@ -102,7 +102,11 @@ impl Setup<'_> {
         let serve = move |reader: StreamReader, writer: StreamWriter| {
             let (handler, fatal) = (Arc::clone(&handler), fatal.clone());
             async move {
-                match served(&*handler, reader, writer).await.result {
+                let mut client = report::Connection::accepted(&reader);
+                let Outcome { result, target, .. } =
+                    handler.handle(reader, writer).instrument(client.span()).await;
+                client.closed(target.as_ref(), result.as_ref().err());
+                match result {
                     // An error of our own stdin or stdout, not of the connection.
                     Err(error @ Error::Local { .. }) => {
                         let _ = fatal.try_send(error);
@@ -205,12 +209,4 @@ impl Setup<'_> {
         let options = args.serve.backlog.into_iter().fold(options, ServerOptions::backlog);
         Ok(tls.cloned().into_iter().fold(options, ServerOptions::tls))
     }
-}
-
-/// Gives a connection to the handler, and reports its end.
-async fn served(handler: &impl Handler, reader: StreamReader, writer: StreamWriter) -> Outcome {
-    let (mut client, traffic) = (report::Connection::accepted(&reader), reader.traffic());
-    let outcome = handler.handle(reader, writer).instrument(client.span()).await;
-    client.closed(traffic.totals(), outcome.target.as_ref(), outcome.result.as_ref().err());
-    outcome
 }

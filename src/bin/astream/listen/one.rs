@@ -9,8 +9,7 @@ use astream::{Error, Listener, Step, Totals, accept_over};
 use tokio::time::sleep;
 use tracing::Instrument;
 
-use super::stdin;
-use super::{Setup, served};
+use super::{Setup, stdin};
 use crate::report::{self, Connection, Ending};
 use crate::signals::Signals;
 
@@ -43,8 +42,10 @@ impl Setup<'_> {
                 stdin::Connection::Tcp(stream) => accept_over(stream, &options).await?,
                 stdin::Connection::Unix(stream) => accept_over(stream, &options).await?,
             };
-            let Outcome { result, status, .. } = served(&handler, reader, writer).await;
-            Ending::of(result, status)
+            let mut client = Connection::accepted(&reader);
+            let outcome = handler.handle(reader, writer).instrument(client.span()).await;
+            client.closed(outcome.target.as_ref(), outcome.result.as_ref().err());
+            Ending::of(outcome.result, outcome.status)
         };
         tokio::select! {
             ended = serving => ended,
@@ -90,8 +91,7 @@ async fn serve_first(
             }
             Err(error) => Err(error).into(),
         };
-        let totals = traffic.totals();
-        client.closed(totals, outcome.target.as_ref(), outcome.result.as_ref().err());
+        let totals = client.closed(outcome.target.as_ref(), outcome.result.as_ref().err());
         if listener.is_none() || !was_unused(totals, &outcome.result) {
             return Ok(outcome);
         }

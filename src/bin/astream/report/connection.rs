@@ -14,7 +14,7 @@ use super::{Event, report};
 pub struct Connection {
     name: Name,
     start: Instant,
-    /// What is counted, until the last line. None where its session sees to that line itself.
+    /// What is counted, until the last line.
     traffic: Option<Traffic>,
     /// Until it is closed.
     watching: Option<Watching>,
@@ -45,16 +45,14 @@ impl Connection {
     pub fn accepted(reader: &StreamReader) -> Self {
         let (peer, proxy) = (reader.peer_addr().clone(), reader.proxy_addr());
         let name = Name { number: reader.number(), peer };
-        let mut connection =
-            Self::numbered(name, reader.local_addr(), proxy, reader.tls(), &reader.traffic());
-        connection.traffic = Some(reader.traffic());
+        let connection = Self::numbered(name, reader.local_addr(), proxy, reader.tls(), reader.traffic());
         connection.shaken(reader.tls())
     }
 
     /// A client's session of datagrams.
     pub fn session(client: &Datagrams) -> Self {
         let name = Name { number: client.number(), peer: client.peer_addr() };
-        Self::numbered(name, &client.local_addr(), None, None, &client.traffic())
+        Self::numbered(name, &client.local_addr(), None, None, client.traffic())
     }
 
     fn numbered(
@@ -62,10 +60,11 @@ impl Connection {
         local: &Address,
         proxy: Option<&Address>,
         tls: Option<&TlsInfo>,
-        traffic: &Traffic,
+        traffic: Traffic,
     ) -> Self {
         report(&Event::Accepted { name: &name, local, proxy, tls });
-        Self { name, start: Instant::now(), traffic: None, watching: progress::watch(traffic) }
+        let watching = progress::watch(&traffic);
+        Self { name, start: Instant::now(), traffic: Some(traffic), watching }
     }
 
     fn shaken(self, tls: Option<&TlsInfo>) -> Self {
@@ -85,10 +84,13 @@ impl Connection {
         tracing::info_span!("client", number, %peer)
     }
 
-    /// It has come to its end.
-    pub fn closed(&mut self, totals: Totals, target: Option<&Endpoint>, error: Option<&Error>) {
-        (self.traffic, self.watching) = (None, None);
+    /// It has come to its end, which is reported once. Returns what it has moved.
+    pub fn closed(&mut self, target: Option<&Endpoint>, error: Option<&Error>) -> Totals {
+        let Some(traffic) = self.traffic.take() else { return Totals::default() };
+        let totals = traffic.totals();
+        self.watching = None;
         self.ended(totals, target, error, false);
+        totals
     }
 
     fn ended(&self, totals: Totals, target: Option<&Endpoint>, error: Option<&Error>, is_interrupted: bool) {
