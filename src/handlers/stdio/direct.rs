@@ -81,7 +81,8 @@ impl Talk {
         });
         let down = ends.down(self.receive(), |()| async {
             traffic.peers_end();
-            if self.receives {
+            // Otherwise nothing is left to do, and the end of the process closes it at no cost.
+            if self.receives && !traffic.is_our_end_sent() {
                 close_stdout();
             }
             Ok(())
