@@ -68,7 +68,7 @@ complete -c astream -n "__fish_astream_using_subcommand connect" -s 4 -l ipv4 -d
 complete -c astream -n "__fish_astream_using_subcommand connect" -s 6 -l ipv6 -d 'IPv6 only'
 complete -c astream -n "__fish_astream_using_subcommand connect" -s u -l udp -d 'Send datagrams: UDP, or a Unix socket of that type'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l broadcast -d 'With -u: HOST may stand for all machines of a network, and all of them may answer'
-complete -c astream -n "__fish_astream_using_subcommand connect" -s z -l probe -d 'Only set up, TLS included, and report; PORT: 20-25,443'
+complete -c astream -n "__fish_astream_using_subcommand connect" -s z -l probe -d 'Only set up and report; see --every, --count, --retry-for'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l show-certs -d 'Print the server\'s certificates (PEM), trusted or not; the report goes to stderr; implies -z --tls'
 complete -c astream -n "__fish_astream_using_subcommand connect" -s n -l numeric -d 'No name look-ups'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l mptcp -d 'Multipath TCP, with a peer that has it too'

@@ -71,7 +71,10 @@ fn invalid_limits_and_handlers_are_status_2_and_named() {
         (&["connect", "h", "1", "--max-time", "soon"], &["--max-time", "'soon'", "ms, s, m, h, d or w"]),
         (&["connect", "h", "1", "-z", "--max-time", "1s"], &["--probe", "--max-time"]),
         (&["connect", "h", "1", "-u", "--max-time", "1s"], &["--udp", "--max-time"]),
-        (&["connect", "h", "1", "--limit-rate", "fast"], &["--limit-rate", "'fast'", "K, M or G"]),
+        (
+            &["connect", "h", "1", "--limit-rate", "fast"],
+            &["--limit-rate", "'fast'", "K, M or G", "kB, MB or GB"],
+        ),
         (&["connect", "h", "1", "-z", "--limit-rate", "1M"], &["--probe", "--limit-rate"]),
         (&["listen", "h", "1", "-u", "--limit-rate", "1M"], &["--udp", "--limit-rate"]),
         (&["connect", "h", "1", "--pass-fd", "--limit-rate", "1M"], &["--pass-fd", "--limit-rate"]),
@@ -83,6 +86,10 @@ fn invalid_limits_and_handlers_are_status_2_and_named() {
             &["--first-client", "one connection", "--once"],
         ),
         (&["listen", "h", "1", "--first-client", "1s", "--echo"], &["--first-client", "--once"]),
+        (&["listen", "127.0.0.1", "0", "-m", "3"], &["--max-conns", "many connections", "-k", "--echo"]),
+        (&["listen", "127.0.0.1", "0", "-m", "3", "--echo", "--once"], &["--max-conns", "many connections"]),
+        (&["listen", "127.0.0.1", "0", "-x", "socks5://h:1"], &["--forward"]),
+        (&["listen", "unix:no/p,mode=666"], &["'unix:no/p,mode=666'", "unix:no/p --mode 666"]),
         (&["listen", "h", "1", "-m", "0"], &["--max-conns", "0 is not in 1.."]),
         (&["listen", "h", "1", "--max-conns-per-ip", "few"], &["--max-conns-per-ip", "few"]),
         (&["listen", "h", "1", "--allow", "localhost"], &["--allow", "'localhost'", "no name is looked up"]),
@@ -202,6 +209,7 @@ fn a_wrong_value_is_named_once() {
     let said = astream(["listen", "h", "1", "--forward", "foo"]).run().status(2);
     said.says(&["invalid value for '--forward <ADDRESS>': 'foo': the port is missing"]);
     astream(["listen", "8080"]).run().status(2).says(&["'8080': it is a port alone"]);
+    astream(["listen", "80000"]).run().status(2).says(&["'80000': a port is a number from 0 to 65535"]);
 }
 
 #[test]

@@ -52,6 +52,28 @@ const WRITE: &[(&str, &str)] = &[
         "OPENSSL-LISTEN:8443,cert=c,key=k,range=10.0.0.0/8 SYSTEM:date",
         "listen :8443 --tls --cert c --key k --allow 10.0.0.0/8 -- sh -c date; 127",
     ),
+    ("OPENSSL-LISTEN:443,cert=f,verify=0,fork TCP:h:80", "listen :443 --tls --cert f --forward h:80; 127"),
+    ("UNIX-LISTEN:/p,fork,mode=660 TCP:h:80", "listen unix:/p --mode 660 --forward h:80)"),
+    ("- TCP:h:80,retry=30,interval=1", "connect h 80; --retry-for TIME tries again: a time, not a number"),
+    ("FILE:f TCP:h:80", "connect h 80; a file is stdin or stdout: < FILE, > FILE)"),
+    ("TCP-LISTEN:80,fork PIPE", "listen :80 --echo; 127"),
+    ("- PROXY:p:h:80", "connect h 80 -x http://p:8080)"),
+    ("- PROXY:p:h:80,proxyport=3128", "connect h 80 -x http://p:3128)"),
+    ("- SOCKS4A:p:h:80,socksport=9050", "connect h 80 -x socks4a://p:9050)"),
+    ("- SOCKS5-CONNECT:p:1081:h:80", "connect h 80 -x socks5://p:1081)"),
+    ("- ABSTRACT-CONNECT:name", "connect unix:@name)"),
+    ("ABSTRACT-LISTEN:name,fork ABSTRACT:other", "listen unix:@name --forward unix:@other)"),
+    ("UDP-RECV:53 -", "listen :53 -u; 127"),
+    ("listen 127.0.0.1 8080 EXEC:/bin/cat", "listen 127.0.0.1 8080 -- /bin/cat)"),
+    ("listen 127.0.0.1:8080 EXEC:cat", "listen 127.0.0.1:8080 -- cat)"),
+    ("listen 127.0.0.1:8080 cat", "listen 127.0.0.1:8080 -- cat)"),
+    ("listen ::1 8080 sort -n", "listen ::1 8080 -n -- sort)"),
+    ("listen :80 --forward UNIX-CONNECT:/p", "listen :80 --forward unix:/p)"),
+    ("listen :80 --forward SSL:h:443", "listen :80 --forward h:443 --forward-tls)"),
+    ("listen :80 --forward UDP:h:53", "listen :80 --forward h:53 -u)"),
+    ("listen :80 --forward ./p", "listen :80 --forward unix:./p)"),
+    ("listen :80 --reuseaddr", "listen :80; a listener always reuses its address)"),
+    ("listen :80 reuseaddr fork", "listen :80 -k; a listener always reuses its address)"),
     ("listen 127.0.0.1 8080 --fork --range 10.0.0.0/8", "listen 127.0.0.1 8080 -k --allow 10.0.0.0/8)"),
     ("connect h 80 --bind 127.0.0.1 --pcap f", "connect h 80 -s 127.0.0.1 --capture f)"),
     // Options of nc.
@@ -154,6 +176,64 @@ const WRITE: &[(&str, &str)] = &[
     ("listen h 80 --deny localhost", "listen h 80 --deny 127.0.0.1,::1; no name is looked up for --deny)"),
     ("listen h 80 --allowfile /dev/null", "listen h 80 --allow @/dev/null)"),
     ("listen h 80 --denyfile /dev/null", "listen h 80 --deny @/dev/null)"),
+    // Options of stunnel, and its file.
+    ("listen --accept 443 --connect 8080", "listen :443 --tls --forward localhost:8080; 127.0.0.1:443 is"),
+    ("--connect h:80 --accept 127.0.0.1:443 --cert f", "listen 127.0.0.1:443 --tls --cert f --forward h:80)"),
+    (
+        "connect --client=yes --accept 127.0.0.1:25 --connect h:465 --CAfile f --checkHost n --verifyChain=yes",
+        "listen 127.0.0.1:25 --forward-tls --forward-cacert f --forward-servername n --forward h:465; certificates are",
+    ),
+    (
+        "listen 127.0.0.1 25 --protocol smtp --forward h:25",
+        "listen 127.0.0.1 25 --forward-starttls smtp --forward",
+    ),
+    ("listen :443 --cert f --forward h:80", "listen :443 --cert f --forward h:80 --tls)"),
+    ("connect h 25 --protocol smtp", "connect h 25 --starttls smtp)"),
+    ("connect h 443 --tls --sslVersion TLSv1.2", "connect h 443 --tls --tls-min TLSv1.2; --tls-max VERSION"),
+    ("connect h 443 --tls --sslVersionMin TLSv1.3", "connect h 443 --tls --tls-min TLSv1.3)"),
+    ("connect h 443 --tls -max_protocol TLSv1.2", "connect h 443 --tls --tls-max TLSv1.2)"),
+    ("connect h 443 --verifyChain", "connect h 443 --tls; certificates are always verified)"),
+    ("connect h 443 --verifyPeer yes", "connect h 443 --tls; certificates are always verified)"),
+    ("connect h 443 --tls --verify 2", "connect h 443 --tls; certificates are always verified)"),
+    (
+        "listen h 443 --tls --verify 2",
+        "listen h 443 --tls; --cacert FILE demands certificates of the clients)",
+    ),
+    ("connect h 443 --tls --checkHost n", "connect h 443 --tls --servername n)"),
+    ("listen h 443 --TIMEOUTidle 60", "listen h 443 -i 60)"),
+    ("connect h 443 -i 9 --TIMEOUTconnect=60", "connect h 443 -i 9 -w 60)"),
+    (
+        "stunnel.conf",
+        "listen HOST PORT --tls --cert FILE --forward localhost:8080; options are read from the",
+    ),
+    (
+        "listen ./my.conf",
+        "listen HOST PORT --tls --cert FILE --forward localhost:8080; options are read from",
+    ),
+    // tcping, pv and wait-for-it.
+    ("tcping h 80", "connect h 80 -z --every 1s)"),
+    ("tcping -c 4 -t 2 -i 0.5 h 80", "connect h 80 -z --count 4 --timeout 2 --every 0.5)"),
+    ("ping h", "connect HOST PORT -z --every 1s)"),
+    ("connect -z -c 3 h 80", "connect h 80 -z --count 3)"),
+    ("connect -z -n 3 h 80", "connect h 80 -z --count 3)"),
+    ("connect h 80 -z -n 3", "connect h 80 -z --count 3)"),
+    ("-z 127.0.0.1 -n 22 80", "connect 127.0.0.1 22,80 -z -n)"),
+    ("connect h 80 --count 3", "connect h 80 --count 3 -z)"),
+    ("connect -z h 80 --interval 1", "connect h 80 -z --every 1)"),
+    ("wait-for-it db:1 -t 30 -- echo up", "connect db:1 -z --retry-for 30 && echo up)"),
+    ("wait-for-it.sh db:1", "connect db:1 -z --retry-for 15s)"),
+    ("connect -z -w 5 db:1 -- echo up", "connect db:1 -z --retry-for 5 && echo up)"),
+    ("connect -z db 1 --wait 5 -- echo up", "connect db 1 -z --retry-for 5 && echo up)"),
+    ("connect -z db 1 -t 5 -- echo up", "connect db 1 -z --retry-for 5 && echo up)"),
+    ("connect -z -w 5 --retry-for 9 db 1 -- echo up", "connect db 1 -z -w 5 --retry-for 9 && echo up)"),
+    ("connect -z db 1 --retry 2 -- echo up", "connect db 1 -z && echo up; --retry-for TIME tries again"),
+    ("pv -L 1m", "connect HOST PORT --progress --limit-rate 1m)"),
+    ("pv file", "connect HOST PORT --progress)"),
+    ("connect h 80 --rate-limit 1m", "connect h 80 --limit-rate 1m)"),
+    ("connect h 80 --bwlimit 1m", "connect h 80 --limit-rate 1m; a bare number is bytes a second)"),
+    ("connect h 80 --eta", "connect h 80 --progress)"),
+    ("connect h 80 -s 1M", "connect h 80 --size 1M --progress)"),
+    ("connect h 80 --size 3MB", "connect h 80 --size 3MB --progress)"),
     // Files.
     ("connect h 80 -o f", "connect h 80 --dump f)"),
     ("connect h 80 --output f", "connect h 80 --dump f)"),
@@ -203,6 +283,14 @@ fn no_advice_is_given_where_none_is_known() {
         "-d -d TCP-LISTEN:47125 -",
         "-u - TCP:h:80",
         "TCP-LISTEN:47125,fork EXEC:/bin/cat,pty",
+        "listen 127.0.0.1:47125 EXEC:/bin/cat,pty",
+        "FILE:/dev/tty,raw,echo=0 TCP:h:80",
+        "- PROXY:h:80",
+        "TCP-LISTEN:47125,fork PROXY:p:h:80",
+        "listen :80 --forward TCP-LISTEN:h:81",
+        "-t 10 - TCP:h:80",
+        // It is no port.
+        "-s 1M 127.0.0.1",
         "TCP-LISTEN:47125 EXEC:/bin/echo\t\"a\tb\"",
         // No host is left.
         "-c 127.0.0.1 47000",
@@ -239,7 +327,10 @@ fn an_option_of_both_commands_comes_after_them() {
 #[test]
 fn help_says_what_is_elsewhere() {
     let help = |words: &str| String::from_utf8(astream(words.split(' ')).run().status(0).stdout).unwrap();
-    assert!(help("--help").contains("docs/coming-from.md"));
+    assert!(help("--help").contains("the words of nc, socat, stunnel"));
+    for option in ["--every", "--count", "--retry-for"] {
+        assert!(help("connect -h").contains(option), "{option}");
+    }
     for command in ["connect --help", "listen --help"] {
         let help = help(command).split_whitespace().collect::<Vec<_>>().join(" ");
         for text in ["nc's -w also limits silence: that is -i here", "TCPREMOTEIP, TCPREMOTEPORT"] {

@@ -124,6 +124,7 @@ impl TryFrom<&OsStr> for Endpoint {
             return wrong("a path is written unix:PATH");
         }
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            port_number(text)?;
             return wrong("it is a port alone; write HOST PORT or HOST:PORT");
         }
         let Some((host, port)) = text.rsplit_once(':') else {

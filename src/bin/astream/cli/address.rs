@@ -53,6 +53,10 @@ impl Address {
     /// Where a listener gets its connections from.
     pub fn place(&self) -> Result<Place, Error> {
         let host = self.host.to_string_lossy();
+        if let Some((path, mode)) = host.split_once(",mode=").filter(|_| is_unix(&self.host)) {
+            let reason = format_args!("permissions are an option of their own: {path} --mode {mode}");
+            return Err(Error::invalid(&host, reason));
+        }
         match (host.strip_prefix("fd:"), &self.port) {
             _ if self.is_stdin() => Ok(Place::Stdin),
             (Some(name), None) => Ok(Place::Given(name.to_owned())),

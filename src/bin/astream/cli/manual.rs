@@ -108,7 +108,7 @@ pub const EXAMPLES: Section = Section {
         ("astream connect www.example.org 443 --tls", "talk to a server under TLS, verified"),
         ("astream listen 127.0.0.1 8080 --echo", "send everything back to each client"),
         ("tar c . | astream connect host 9000", "send a folder"),
-        ("see docs/coming-from.md", "from nc, ncat, socat, openssl s_client, stunnel …: the same here"),
+        ("astream -l 9000", "the words of nc, socat, stunnel …: the error says what to write here"),
     ],
 };
 
@@ -182,8 +182,11 @@ pub fn text(sections: &[&Section]) -> String {
 const UNITS: &[(&str, &str)] = &[
     ("TIME|N%", "TIME needs a unit: 30d, 4w."),
     ("TIME", "TIME is in seconds, or has a unit: 250ms, 10s, 1.5m, 2h, 30d, 4w."),
-    ("RATE", "RATE is in bytes a second, or has a unit of 1024: 500K, 1.5M, 1G."),
-    ("SIZE", "SIZE is in bytes, or has a unit of 1024: 500K, 1.5M, 1G."),
+    (
+        "RATE",
+        "RATE is in bytes a second, or has a unit: 1.5M or 1.5MiB (K, M, G: 1024), 1.5MB (kB, MB, GB: 1000).",
+    ),
+    ("SIZE", "SIZE is in bytes, or has a unit: 1.5M or 1.5MiB (K, M, G: 1024), 1.5MB (kB, MB, GB: 1000)."),
 ];
 
 /// What an option is elsewhere, if that is more.

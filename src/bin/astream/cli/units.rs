@@ -24,24 +24,34 @@ pub fn time(text: &str) -> Result<Duration, String> {
     if time > CENTURY { Err("that is over a century".to_owned()) } else { Ok(time) }
 }
 
-/// `500` (bytes), `500K`, `1.5G`; each is 1024 times the one before.
+/// `500` (bytes), `500K`, `1.5G`, as a rate.
 pub fn size(text: &str) -> Result<u64, String> {
-    rate(text).map_err(|_| "a size is bytes, a number with K, M or G (1024)".to_owned())
+    rate(text)
+        .map_err(|_| "a size is bytes, a number with K, M or G (1024), or kB, MB or GB (1000)".to_owned())
 }
 
 /// `500` (bytes a second), `500K`, `1.5M`, `1G`; each is 1024 times the one before. 0 is allowed.
+///
+/// As in dd(1), `KiB` is `K`, and `kB` is 1000.
 pub fn rate(text: &str) -> Result<u64, String> {
-    let wrong = || "a rate is bytes a second, a number with K, M or G (1024)".to_owned();
+    let wrong =
+        || "a rate is bytes a second, a number with K, M or G (1024), or kB, MB or GB (1000)".to_owned();
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
-    let unit: u32 = match unit {
-        "" => 1,
-        "K" | "k" => 1 << 10,
-        "M" | "m" => 1 << 20,
-        "G" | "g" => 1 << 30,
+    let binary = unit.strip_suffix("iB").filter(|letter| !letter.is_empty());
+    let (letter, base) = match (binary, unit.strip_suffix('B')) {
+        (Some(letter), _) => (letter, 1024_u32),
+        (None, Some(letter)) => (letter, 1000),
+        (None, None) => (unit, 1024),
+    };
+    let power = match letter {
+        "" => 0,
+        "K" | "k" => 1,
+        "M" | "m" => 2,
+        "G" | "g" => 3,
         _ => return Err(wrong()),
     };
-    let rate = number.parse::<f64>().map_err(|_| wrong())? * f64::from(unit);
+    let rate = number.parse::<f64>().map_err(|_| wrong())? * f64::from(base.pow(power));
     // A duration has whole seconds, and refuses what is too large.
     let rate = Duration::try_from_secs_f64(rate).map_err(|_| wrong())?;
     if rate.as_secs() == 0 && !rate.is_zero() { Err(wrong()) } else { Ok(rate.as_secs()) }
@@ -96,12 +106,34 @@ mod tests {
             ("1.5M", 1_572_864),
             ("2g", 2 << 30),
             ("1000G", 1000 << 30),
+            ("500B", 500),
+            ("3kB", 3000),
+            ("3KB", 3000),
+            ("3KiB", 3 << 10),
+            ("3MB", 3_000_000),
+            ("1.5MiB", 1_572_864),
+            ("2GB", 2_000_000_000),
+            ("2GiB", 2 << 30),
         ] {
             assert_eq!(rate(text), Ok(bytes), "{text}");
         }
-        for text in
-            ["", "K", "-1", "0.5", "1T", "1KB", "1 K", "nan", "inf", "1e3", "1.2.3", "99999999999999G"]
-        {
+        for text in [
+            "",
+            "K",
+            "-1",
+            "0.5",
+            "1T",
+            "1Kb",
+            "1Ki",
+            "1iB",
+            "1BB",
+            "1 K",
+            "nan",
+            "inf",
+            "1e3",
+            "1.2.3",
+            "99999999999999G",
+        ] {
             assert!(rate(text).is_err(), "{text}");
         }
     }

@@ -16,6 +16,10 @@ use crate::signals::Signals;
 impl Setup<'_> {
     /// Serves the first connection that gets through its handshake and is used.
     pub(super) async fn serve_one(&self, handler: impl Handler) -> anyhow::Result<Ending> {
+        if self.args.serve.max_conns.is_some() {
+            let reason = "it is for a listener that serves many connections: -k, or a handler such as --echo";
+            return Err(Error::invalid("--max-conns", reason).into());
+        }
         let mut signals = Signals::new()?;
         let serving = async {
             let limit = self.args.serve.first_client();

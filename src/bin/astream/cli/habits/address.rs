@@ -4,11 +4,39 @@ use super::table::SCHEMES;
 use super::{Line, is_number, is_path};
 
 impl Line {
-    /// `host 80 /bin/cat`: a path behind the address is a command.
-    pub(super) fn take_command(&mut self) {
-        let at = self.address.iter().skip(1).position(|word| is_path(word));
+    /// `host 80 /bin/cat`: a path behind the address is a command, and so is another word behind that of a listener.
+    pub(super) fn take_command(&mut self, is_listen: bool) {
+        let has_port = |word: &String| word.rsplit(':').next().is_some_and(is_number);
+        let is_whole =
+            self.address.first().is_some_and(|first| first.starts_with("unix:") || has_port(first));
+        let end = if is_whole { 1 } else { 2 };
+        let is_command = |(at, word): (usize, &String)| {
+            is_path(word) || (is_listen && at >= end && !is_number(word) && !word.contains(':'))
+        };
+        let at = self.address.iter().enumerate().skip(1).position(is_command);
         if let Some(at) = at.filter(|_| self.run.is_empty()) {
             self.run = self.address.split_off(at + 1);
+        }
+    }
+
+    /// `--allow localhost`.
+    pub(super) fn without_names(&mut self, option: &str, networks: String) -> String {
+        let is_name = |network: &str| network == "localhost";
+        if !matches!(option, "--allow" | "--deny") || !networks.split(',').any(is_name) {
+            return networks;
+        }
+        self.notes.push(format!("no name is looked up for {option}"));
+        let address = |network| if is_name(network) { "127.0.0.1,::1" } else { network };
+        networks.split(',').map(address).collect::<Vec<_>>().join(",")
+    }
+
+    /// `-p 5000`, and `-s 127.0.0.1 -p 5000`.
+    pub(super) fn come_from(&mut self, port: &str) {
+        let at = self.position(&["-s", "--source"]);
+        match at.and_then(|at| self.options.get_mut(at + 1)) {
+            Some(address) if address.contains(':') => *address = format!("[{address}]:{port}"),
+            Some(address) => *address = format!("{address}:{port}"),
+            None => self.options.extend(["-s".to_owned(), format!(":{port}")]),
         }
     }
 

@@ -1,7 +1,11 @@
-//! Options of `openssl s_client` and of curl, and what a word means only beside others.
+//! What a word means only beside others: options of `openssl s_client`, curl, tcping, pv and wait-for-it.
 
 use super::table::{SAFER, SECRET};
 use super::{Line, is_number, is_path};
+use crate::cli::units;
+
+/// The options that ask for a probe.
+const PROBES: [&str; 4] = ["-z", "--probe", "--show-certs", "--expires-within"];
 
 impl Line {
     /// The words whose meaning depends on others.
@@ -10,6 +14,7 @@ impl Line {
             self.leave_secret();
         }
         if is_listen {
+            self.take_sides();
             return;
         }
         // Both are options of `listen`, and something else in curl.
@@ -21,14 +26,43 @@ impl Line {
             self.add(&["--insecure"], None);
             self.notes.push(SAFER.to_owned());
         }
-        if self.has(&["-z", "--probe", "--show-certs", "--expires-within"]) {
+        self.name_size();
+        if self.has(&["--count", "--every"]) && !self.has(&PROBES) {
+            self.add(&["-z"], None);
+        }
+        if self.has(&PROBES) {
             self.limit_probe();
+            if let Some(pause) = self.position(&["-i", "--idle-timeout"]) {
+                "--every".clone_into(&mut self.options[pause]);
+            }
+            self.wait_for_port();
             self.then = std::mem::take(&mut self.run);
         }
     }
 
-    fn has(&self, names: &[&str]) -> bool {
-        self.options.iter().any(|option| names.contains(&&option[..]))
+    /// `-s 1M` of pv.
+    fn name_size(&mut self) {
+        if let Some(at) = self.position(&["-s"])
+            && let Some(size) = self.options.get(at + 1)
+            && size.ends_with(char::is_alphabetic)
+            && units::size(size).is_ok()
+        {
+            "--size".clone_into(&mut self.options[at]);
+        }
+        if self.has(&["--size"]) {
+            self.add(&["--progress"], None);
+        }
+    }
+
+    /// `-z -w 30 -- CMD`: a probe with a command behind it waits for the port.
+    fn wait_for_port(&mut self) {
+        let waits = !self.run.is_empty() || self.default.contains(&"--retry-for");
+        if let Some(limit) = self.position(&["-w", "--timeout"])
+            && waits
+            && !self.has(&["--retry-for"])
+        {
+            "--retry-for".clone_into(&mut self.options[limit]);
+        }
     }
 
     /// Whether `-U` is nc's, and not curl's, which is followed by the user and the secret for a proxy.
@@ -54,9 +88,16 @@ impl Line {
         }
     }
 
+    /// `-w 3`, which limits silence as well in nc.
+    pub(super) fn limit_silence(&mut self) {
+        if self.has(&["-w", "--timeout"]) && !self.has(&["-i", "--idle-timeout", "-z", "--probe"]) {
+            self.notes.push("-w limits the set-up only; -i limits silence, status 5".to_owned());
+        }
+    }
+
     /// `--max-time`, which limits what comes after a probe.
     fn limit_probe(&mut self) {
-        let Some(at) = self.options.iter().position(|option| option == "--max-time") else { return };
+        let Some(at) = self.position(&["--max-time"]) else { return };
         let time = self.options.drain(at..self.options.len().min(at + 2)).nth(1);
         if !self.has(&["-w", "--timeout"]) {
             self.add(&["-w"], time);

@@ -7,6 +7,7 @@ mod address;
 mod curl;
 mod proxy;
 mod socat;
+mod stunnel;
 mod table;
 
 use std::ffi::OsString;
@@ -14,10 +15,10 @@ use std::ffi::OsString;
 use super::is_sound;
 use address::has_host;
 use table::Meaning::{
-    Address, But, File, Is, Listen, Nothing, Port, Program, ProxyKind, Seconds, Shell, Unix,
+    Accept, Address, But, File, Is, Listen, Nothing, Port, Program, ProxyKind, Seconds, Shell, Unix,
 };
 pub use table::commands_with;
-use table::{Takes, known, own, spelt, takes};
+use table::{COMMANDS, NO_FILE, Takes, is_on, known, own, spelt, takes};
 
 /// What to write instead of these words, or to do instead of what they ask for.
 pub fn advice(words: &[OsString]) -> Option<String> {
@@ -26,8 +27,15 @@ pub fn advice(words: &[OsString]) -> Option<String> {
         return None;
     }
     let mut line = Line::read(&words)?.corrected()?;
+    // What follows the name of another program need not be an address.
+    if line.is_foreign && !line.is_sound() {
+        let address = std::mem::take(&mut line.address);
+        if !line.is_sound() {
+            line.address = address;
+        }
+    }
     // Some options mean nothing without it.
-    if !line.is_sound() {
+    if !line.is_sound() && !line.has(&["--forward-tls"]) {
         line.add(&["--tls"], None);
     }
     // The same words in another order are as wrong as before.
@@ -51,7 +59,13 @@ pub fn is_known(option: &str) -> bool {
 #[derive(Default)]
 struct Line {
     command: Option<&'static str>,
+    /// Whether the first word is the name of another program.
+    is_foreign: bool,
+    /// Options that are added if they are not there, with their values.
+    default: &'static [&'static str],
     address: Vec<String>,
+    /// What is connected to, where that is an option.
+    target: Option<String>,
     options: Vec<String>,
     port: Option<String>,
     is_unix: bool,
@@ -84,7 +98,8 @@ impl Line {
             }
             if let Some((name, value)) = word.split_once('=').filter(|_| word.starts_with("--")) {
                 let name = &spelt(name)[..];
-                takes(name).filter(|takes| *takes == Takes::Value)?;
+                takes(name)
+                    .filter(|takes| *takes == Takes::Value || (*takes == Takes::Switch && is_on(value)))?;
                 line.option(name, &mut std::iter::once(value))?;
             } else if word.starts_with("--") || known(word).is_some() {
                 line.option(&spelt(word), &mut words)?;
@@ -99,17 +114,18 @@ impl Line {
 
     /// Takes the command from the words, if it is among them.
     fn read_command<'a, 'b>(&mut self, words: &'a [&'b str]) -> &'a [&'b str] {
-        let (command, option) = match words {
-            ["connect" | "client", ..] => ("connect", None),
-            ["listen" | "serve" | "server", ..] => ("listen", None),
-            ["chat", ..] => ("listen", Some("--broker")),
-            ["s_client", ..] => ("connect", Some("--tls")),
-            ["s_server", ..] => ("listen", Some("--tls")),
-            _ => return words,
+        let is_conf =
+            |word: &str| !word.contains(':') && word.rsplit_once('.').is_some_and(|(_, end)| end == "conf");
+        let is_file = matches!(words, [word] | [_, word] if is_conf(word));
+        let (first, rest) = if is_file { (NO_FILE.0, &[][..]) } else { (words[0], &words[1..]) };
+        let Some((_, command, options, default)) = COMMANDS.iter().find(|(names, ..)| names.contains(&first))
+        else {
+            return words;
         };
-        self.command = Some(command);
-        self.options.extend(option.map(str::to_owned));
-        &words[1..]
+        self.notes.extend(is_file.then(|| NO_FILE.1.to_owned()));
+        (self.command, self.default, self.is_foreign) = (Some(*command), default, first != *command);
+        self.options.extend(options.iter().map(ToString::to_string));
+        rest
     }
 
     /// Short options behind one dash; the last may be followed by its value at once.
@@ -133,16 +149,20 @@ impl Line {
         option: &str,
         words: &mut (impl Iterator<Item = &'a str> + Clone),
     ) -> Option<()> {
-        let mut value = if takes(option)? == Takes::Value { Some(words.next()?.to_owned()) } else { None };
-        // A target in two words, and a port alone.
-        if let Some(target) = value.as_mut().filter(|target| option == "--forward" && !target.contains(':')) {
-            let port = words.clone().next().filter(|port| is_number(port) && !is_number(target));
-            if let Some(port) = port {
-                words.next();
-                *target = format!("{target}:{port}");
-            } else if is_number(target) {
-                *target = format!("localhost:{target}");
-            }
+        let next = words.clone().next().unwrap_or_default();
+        // The count of ping, if it is not the port behind the host.
+        let is_count = option == "-n" && is_number(next) && self.has(&["-z", "--probe"]);
+        if is_count && (self.address.len() != 1 || self.address[0].contains(':')) {
+            self.add(&["--count"], words.next().map(str::to_owned));
+            return Some(());
+        }
+        let value = match takes(option)? {
+            Takes::Value => Some(words.next()?.to_owned()),
+            Takes::Switch if is_on(next) => words.next().and(None),
+            Takes::Switch | Takes::Nothing => None,
+        };
+        if option == "--forward" {
+            return self.forward(&value?, words);
         }
         // A secret that stands there is not repeated.
         if matches!(option, "-x" | "--proxy") && value.as_ref().is_some_and(|url| url.contains('@')) {
@@ -158,8 +178,9 @@ impl Line {
             (Listen, _) => self.command = Some("listen"),
             (Unix, _) => (self.is_unix, self.after_unix) = (true, self.address.len()),
             (Port, value) => self.port = value,
+            (Accept, value) => (self.command, self.port) = (Some("listen"), value),
             (Address, value) => {
-                self.address.extend(value);
+                self.target = value;
                 self.add(&["--tls"], None);
             }
             (Seconds(option), value) => {
@@ -174,21 +195,12 @@ impl Line {
             (File(option), value) => self.options.extend([option.to_owned(), format!("@{}", value?)]),
             (ProxyKind, value) => self.proxy_kind = value,
             (Nothing(why), _) => self.notes.push(why.to_owned()),
+            // No command is a number, but a count of probes is.
+            (Shell, Some(count)) if is_number(&count) => self.add(&["--count"], Some(count)),
             (Program, value) => self.run = value?.split_whitespace().map(str::to_owned).collect(),
             (Shell, value) => self.run = ["sh", "-c", &value?].map(str::to_owned).to_vec(),
         }
         Some(())
-    }
-
-    /// `--allow localhost`.
-    fn without_names(&mut self, option: &str, networks: String) -> String {
-        let is_name = |network: &str| network == "localhost";
-        if !matches!(option, "--allow" | "--deny") || !networks.split(',').any(is_name) {
-            return networks;
-        }
-        self.notes.push(format!("no name is looked up for {option}"));
-        let address = |network| if is_name(network) { "127.0.0.1,::1" } else { network };
-        networks.split(',').map(address).collect::<Vec<_>>().join(",")
     }
 
     fn add(&mut self, words: &[&str], value: Option<String>) {
@@ -209,14 +221,16 @@ impl Line {
     fn corrected(mut self) -> Option<Self> {
         self.take_socat()?;
         let is_listen = *self.command.get_or_insert("connect") == "listen";
+        self.reach_target(is_listen);
         self.weigh(is_listen);
+        self.add(self.default, None);
         match self.port.take() {
             Some(port) if is_listen => self.address.push(port),
             Some(port) => self.come_from(&port),
             None => {}
         }
         self.name_proxies()?;
-        self.take_command();
+        self.take_command(is_listen);
         self.name_socket();
         self.take_url_apart()?;
         if is_listen {
@@ -266,22 +280,13 @@ impl Line {
         std::iter::once(&write).chain(&self.notes).cloned().collect::<Vec<_>>().join("; ")
     }
 
-    /// `-w 3`, which limits silence as well in nc.
-    fn limit_silence(&mut self) {
-        let has = |names: &[&str]| self.options.iter().any(|option| names.contains(&&option[..]));
-        if has(&["-w", "--timeout"]) && !has(&["-i", "--idle-timeout", "-z", "--probe"]) {
-            self.notes.push("-w limits the set-up only; -i limits silence, status 5".to_owned());
-        }
+    fn has(&self, names: &[&str]) -> bool {
+        self.position(names).is_some()
     }
 
-    /// `-p 5000`, and `-s 127.0.0.1 -p 5000`.
-    fn come_from(&mut self, port: &str) {
-        let at = self.options.iter().position(|option| option == "-s" || option == "--source");
-        match at.and_then(|at| self.options.get_mut(at + 1)) {
-            Some(address) if address.contains(':') => *address = format!("[{address}]:{port}"),
-            Some(address) => *address = format!("{address}:{port}"),
-            None => self.options.extend(["-s".to_owned(), format!(":{port}")]),
-        }
+    /// Where the first of these options is.
+    fn position(&self, names: &[&str]) -> Option<usize> {
+        self.options.iter().position(|option| names.contains(&&option[..]))
     }
 }
 

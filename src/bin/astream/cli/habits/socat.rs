@@ -1,11 +1,15 @@
 //! Addresses of socat: `TCP:localhost:80`, and `TCP-LISTEN:8080,fork EXEC:/bin/cat`.
 
-use super::Line;
-use super::table::SAFER;
+use super::table::{RETRY, SAFER};
+use super::{Line, is_number, is_path};
 
 /// What an address of socat stands for.
 enum Part<'a> {
     Stdio,
+    /// stdin or stdout, which are a file.
+    File,
+    /// What is sent back.
+    Echo,
     /// A command, with its arguments.
     Run(Vec<String>),
     Socket(Socket<'a>),
@@ -25,17 +29,29 @@ enum Kind {
     Tcp,
     Tls,
     Udp,
-    Unix,
+    /// What begins its name.
+    Unix(&'static str),
+    /// Through a proxy: the scheme of its URL, and the port if none is given.
+    Proxy(&'static str, &'static str),
 }
 
 impl Line {
     /// Takes the addresses of socat, if there are any. None if they mean nothing here.
     pub(super) fn take_socat(&mut self) -> Option<()> {
+        // A command may stand beside an address of ours too.
+        let is_command = |word: &String| matches!(part(word), Some(Part::Run(_)));
+        if let Some(at) = self.address.iter().position(is_command)
+            && let Some(Part::Run(command)) = part(&self.address.remove(at))
+        {
+            self.run = command;
+        }
         if !self.address.iter().any(|word| word.contains(':') && part(word).is_some()) {
             return Some(());
         }
         // Letters that nc has as well mean something else there.
-        if self.is_unix || self.options.iter().any(|option| ["--recv-only", "-u"].contains(&&option[..])) {
+        if self.is_unix
+            || self.options.iter().any(|option| ["--recv-only", "-u", "--timeout"].contains(&&option[..]))
+        {
             return None;
         }
         let words = std::mem::take(&mut self.address);
@@ -44,7 +60,9 @@ impl Line {
         for part in parts {
             match part {
                 Part::Stdio => {}
-                Part::Run(command) => self.run = command,
+                Part::File => self.notes.push("a file is stdin or stdout: < FILE, > FILE".to_owned()),
+                Part::Echo => self.add(&["--echo"], None),
+                Part::Run(_) => return None,
                 Part::Socket(socket) if socket.listens => sockets.insert(0, socket),
                 Part::Socket(socket) => sockets.push(socket),
             }
@@ -56,7 +74,7 @@ impl Line {
         };
         self.command = Some(if first.listens { "listen" } else { "connect" });
         self.address = match (&first.kind, first.target.rsplit_once(':')) {
-            (Kind::Unix, _) => vec![format!("unix:{}", first.target)],
+            (Kind::Unix(at), _) => vec![format!("unix:{at}{}", first.target)],
             (_, Some((host, port))) => vec![host.to_owned(), port.to_owned()],
             (_, None) => vec![first.target.to_owned()],
         };
@@ -64,19 +82,42 @@ impl Line {
         match first.kind {
             Kind::Tls => self.add(&["--tls"], None),
             Kind::Udp => self.add(&["-u"], None),
-            Kind::Tcp | Kind::Unix => {}
+            Kind::Tcp | Kind::Unix(_) => {}
+            Kind::Proxy(scheme, port) => self.go_through(scheme, port, &first.options)?,
         }
-        let serves_many = target.is_some() || !self.run.is_empty();
+        let serves_many = target.is_some() || !self.run.is_empty() || self.has(&["--echo"]);
         for option in &first.options {
-            self.take_option(option, serves_many)?;
+            self.take_option(option, serves_many, first.listens)?;
         }
         target.map_or(Some(()), |target| self.forward_to(target, &first.kind))
     }
 
-    fn take_option(&mut self, option: &str, serves_many: bool) -> Option<()> {
+    /// `PROXY:proxy:host:80,proxyport=3128`, and `SOCKS5:proxy:1080:host:80`.
+    fn go_through(&mut self, scheme: &str, default: &str, options: &[&str]) -> Option<()> {
+        let hosts = self.address.remove(0);
+        let (proxy, host) = hosts.rsplit_once(':')?;
+        self.address.insert(0, host.to_owned());
+        let mut named = options.iter().filter_map(|option| option.split_once('='));
+        let port = named.find(|(name, _)| ["proxyport", "socksport"].contains(name));
+        let port = port.map_or(default, |(_, port)| port);
+        let port = if proxy.contains(':') { String::new() } else { format!(":{port}") };
+        self.add(&["-x"], Some(format!("{scheme}://{proxy}{port}")));
+        Some(())
+    }
+
+    fn take_option(&mut self, option: &str, serves_many: bool, listens: bool) -> Option<()> {
         let (name, value) = option.split_once('=').unwrap_or((option, ""));
         let with_value = match name {
-            "reuseaddr" | "nodelay" | "keepalive" | "pf" | "backlog" => return Some(()),
+            "reuseaddr" | "nodelay" | "keepalive" | "pf" | "backlog" | "interval" | "proxyport"
+            | "socksport" => {
+                return Some(());
+            }
+            // A listener asks for no certificate unless it has --cacert.
+            "verify" if value == "1" || listens => return Some(()),
+            "retry" => {
+                self.notes.push(RETRY.to_owned());
+                return Some(());
+            }
             "fork" if serves_many => return Some(()),
             "fork" => {
                 self.add(&["-k"], None);
@@ -97,6 +138,7 @@ impl Line {
             "cafile" => "--cacert",
             "commonname" | "snihost" => "--servername",
             "range" => "--allow",
+            "mode" => "--mode",
             "max-children" => "-m",
             "connect-timeout" => "-w",
             _ => return None,
@@ -105,15 +147,45 @@ impl Line {
         Some(())
     }
 
+    /// The value of `--forward`: in two words, a port alone, a path, and an address of socat.
+    pub(super) fn forward<'a>(
+        &mut self,
+        target: &str,
+        words: &mut (impl Iterator<Item = &'a str> + Clone),
+    ) -> Option<()> {
+        if let Some(Part::Socket(socket)) = part(target).filter(|_| target.contains(':')) {
+            return self.forward_to(&socket, &socket.kind);
+        }
+        let port = words.clone().next().filter(|port| is_number(port));
+        let target = match port {
+            _ if is_path(target) => format!("unix:{target}"),
+            _ if target.contains(':') => target.to_owned(),
+            _ if is_number(target) => format!("localhost:{target}"),
+            Some(port) => {
+                words.next();
+                format!("{target}:{port}")
+            }
+            None => target.to_owned(),
+        };
+        self.add(&["--forward"], Some(target));
+        Some(())
+    }
+
     fn forward_to(&mut self, target: &Socket<'_>, from: &Kind) -> Option<()> {
-        if (target.kind == Kind::Udp) != (*from == Kind::Udp) || !target.options.is_empty() {
+        let is_other = (target.kind == Kind::Udp) != (*from == Kind::Udp);
+        if is_other || target.listens || !target.options.is_empty() {
             return None;
         }
-        let is_unix = target.kind == Kind::Unix;
-        let address = if is_unix { format!("unix:{}", target.target) } else { target.target.to_owned() };
+        let address = match target.kind {
+            Kind::Unix(at) => format!("unix:{at}{}", target.target),
+            Kind::Proxy(..) => return None,
+            _ => target.target.to_owned(),
+        };
         self.add(&["--forward"], Some(address));
-        if target.kind == Kind::Tls {
-            self.add(&["--forward-tls"], None);
+        match target.kind {
+            Kind::Tls => self.add(&["--forward-tls"], None),
+            Kind::Udp => self.add(&["-u"], None),
+            _ => {}
         }
         Some(())
     }
@@ -128,6 +200,8 @@ fn part(word: &str) -> Option<Part<'_>> {
     }
     match &name.to_ascii_uppercase()[..] {
         "-" | "STDIO" | "STDIN" | "STDOUT" => Some(Part::Stdio),
+        "FILE" | "OPEN" | "GOPEN" | "CREATE" if !rest.contains(',') => Some(Part::File),
+        "PIPE" if rest.is_empty() => Some(Part::Echo),
         // What a quote holds together and what a comma begins are not read here.
         "EXEC" if rest.contains(['"', '\'', ',']) => None,
         "EXEC" => Some(Part::Run(rest.split_whitespace().map(str::to_owned).collect())),
@@ -138,7 +212,7 @@ fn part(word: &str) -> Option<Part<'_>> {
 
 fn socket<'a>(name: &str, rest: &'a str) -> Option<Socket<'a>> {
     let (base, listens) = match name.rsplit_once('-') {
-        Some((base, "LISTEN" | "L" | "RECVFROM")) => (base, true),
+        Some((base, "LISTEN" | "L" | "RECVFROM" | "RECV")) => (base, true),
         Some((base, "CONNECT" | "CLIENT" | "SENDTO")) => (base, false),
         _ => (name, false),
     };
@@ -151,7 +225,11 @@ fn socket<'a>(name: &str, rest: &'a str) -> Option<Socket<'a>> {
         "TCP" => Kind::Tcp,
         "UDP" => Kind::Udp,
         "OPENSSL" | "SSL" => Kind::Tls,
-        "UNIX" => Kind::Unix,
+        "UNIX" => Kind::Unix(""),
+        "ABSTRACT" => Kind::Unix("@"),
+        "PROXY" => Kind::Proxy("http", "8080"),
+        "SOCKS4A" => Kind::Proxy("socks4a", "1080"),
+        "SOCKS5" => Kind::Proxy("socks5", "1080"),
         _ => return None,
     };
     let mut parts = rest.split(',');

@@ -11,7 +11,9 @@ pub(super) enum Meaning {
     Unix,
     /// The port, or with `connect` the local one.
     Port,
-    /// The address of a server that speaks TLS.
+    /// The command `listen`, and its address.
+    Accept,
+    /// The address of a server that speaks TLS, or with `listen` where it relays to.
     Address,
     /// These words, and the value after them.
     Is(&'static [&'static str]),
@@ -30,16 +32,43 @@ pub(super) enum Meaning {
     /// A command for a shell.
     Shell,
 }
-use Meaning::{Address, But, File, Is, Listen, Nothing, Port, Program, ProxyKind, Seconds, Shell, Unix};
+use Meaning::{
+    Accept, Address, But, File, Is, Listen, Nothing, Port, Program, ProxyKind, Seconds, Shell, Unix,
+};
 
 /// Whether a word is followed by its value.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Takes {
     Nothing,
     Value,
+    /// It may be followed by `yes` or a level.
+    Switch,
 }
 
-const ALWAYS: &str = "certificates are always verified";
+/// Whether it turns a switch on: `--client=yes`, `--verify 2`.
+pub(super) fn is_on(value: &str) -> bool {
+    ["yes", "1", "2", "3", "4"].contains(&value)
+}
+
+/// First words, the command that is meant, its options, and those that it has by default.
+type First = (&'static [&'static str], &'static str, &'static [&'static str], &'static [&'static str]);
+
+pub(super) const COMMANDS: &[First] = &[
+    (&["connect", "client"], "connect", &[], &[]),
+    (&["listen", "serve", "server"], "listen", &[], &[]),
+    (&["chat"], "listen", &["--broker"], &[]),
+    (&["s_client"], "connect", &["--tls"], &[]),
+    (&["s_server"], "listen", &["--tls"], &[]),
+    (&["tcping", "ping"], "connect", &["-z"], &["--every", "1s"]),
+    (&["wait-for-it", "wait-for-it.sh"], "connect", &["-z"], &["--retry-for", "15s"]),
+    (&["pv"], "connect", &["--progress"], &[]),
+    (&[NO_FILE.0], "listen", &["--tls", "--cert", "FILE", "--forward", "localhost:8080"], &[]),
+];
+
+/// A file of options, and that there is none here.
+pub(super) const NO_FILE: (&str, &str) = ("stunnel.conf", "options are read from the command line only");
+pub(super) const RETRY: &str = "--retry-for TIME tries again: a time, not a number of tries";
+pub(super) const ALWAYS: &str = "certificates are always verified";
 pub(super) const SAFER: &str = "safer is --pin PIN, which accepts one key; the error without either names it";
 const UNVERIFIED: Meaning = But(&["--insecure"], SAFER);
 const PRINTED: Meaning = Nothing("only what was received is printed");
@@ -51,13 +80,21 @@ pub(super) type Entry = (&'static [&'static str], Takes, Meaning);
 const OPTIONS: &[Entry] = &[
     (&["-l", "--listen"], Takes::Nothing, Listen),
     (&["-U", "--unixsock"], Takes::Nothing, Unix),
-    (&["-p", "--source-port", "-accept", "-port"], Takes::Value, Port),
+    (&["-p", "--source-port", "-port"], Takes::Value, Port),
+    (&["-accept"], Takes::Value, Accept),
     (&["-connect"], Takes::Value, Address),
     (&["-N"], Takes::Nothing, Nothing("the end of stdin is passed on without -N")),
     (&["-q"], Takes::Value, Nothing("it ends when the peer does; -i TIME ends a silent one with status 5")),
     (&["-F"], Takes::Nothing, Is(&["--pass-fd"])),
     (&["-d"], Takes::Nothing, Is(&["--recv-only"])),
     (&["--wait", "-G"], Takes::Value, Is(&["-w"])),
+    // Of socat it is something else, which has no hint.
+    (&["-t"], Takes::Value, Is(&["--timeout"])),
+    (&["--retry", "--retries"], Takes::Value, Nothing(RETRY)),
+    (&["--interval"], Takes::Value, Is(&["--every"])),
+    (&["-L", "--rate-limit"], Takes::Value, Is(&["--limit-rate"])),
+    (&["--bwlimit"], Takes::Value, But(&["--limit-rate"], "a bare number is bytes a second")),
+    (&["--eta"], Takes::Nothing, Is(&["--progress"])),
     (&["-X", "--proxy-type"], Takes::Value, ProxyKind),
     (&["-o", "--output", "--hex-dump"], Takes::Value, Is(&["--dump"])),
     (&["--append-output"], Takes::Nothing, Nothing("--dump appends to FILE")),
@@ -69,20 +106,29 @@ const OPTIONS: &[Entry] = &[
     (&["--bind"], Takes::Value, Is(&["-s"])),
     (&["--max-children"], Takes::Value, Is(&["-m"])),
     (&["--pcap"], Takes::Value, Is(&["--capture"])),
-    (&["--fork"], Takes::Nothing, Is(&["-k"])),
+    (&["--fork", "fork"], Takes::Nothing, Is(&["-k"])),
+    (&["--reuseaddr", "reuseaddr"], Takes::Nothing, Nothing("a listener always reuses its address")),
     (&["-e", "--exec"], Takes::Value, Program),
     (&["-c", "--sh-exec"], Takes::Value, Shell),
     (&["--ssl"], Takes::Nothing, Is(&["--tls"])),
     (&["--ca", "--cafile", "--ca-file", "--ssl-trustfile", "-CAfile"], Takes::Value, Is(&["--cacert"])),
     (&["--ssl-cert", "-cert"], Takes::Value, Is(&["--cert"])),
     (&["--ssl-key", "-key"], Takes::Value, Is(&["--key"])),
-    (&["--sni", "--server-name", "--ssl-servername", "-servername"], Takes::Value, Is(&["--servername"])),
+    (
+        &["--sni", "--server-name", "--ssl-servername", "-servername", "--checkHost"],
+        Takes::Value,
+        Is(&["--servername"]),
+    ),
     (&["--ssl-alpn", "-alpn"], Takes::Value, Is(&["--alpn"])),
-    (&["-starttls"], Takes::Value, Is(&["--starttls"])),
+    (&["-starttls", "--protocol"], Takes::Value, Is(&["--starttls"])),
     (&["-showcerts"], Takes::Nothing, Is(&["-z", "--show-certs"])),
     (&["-crlf"], Takes::Nothing, Is(&["--crlf"])),
     (&["-quiet", "-brief", "-ign_eof"], Takes::Nothing, PRINTED),
-    (&["--verify", "--ssl-verify", "-verify_return_error"], Takes::Nothing, But(&["--tls"], ALWAYS)),
+    (&["--ssl-verify", "-verify_return_error"], Takes::Nothing, But(&["--tls"], ALWAYS)),
+    (&["--verify", "--verifyChain", "--verifyPeer"], Takes::Switch, But(&["--tls"], ALWAYS)),
+    (&["--client"], Takes::Switch, Is(&["--forward-tls"])),
+    (&["--TIMEOUTidle"], Takes::Value, Is(&["-i"])),
+    (&["--TIMEOUTconnect"], Takes::Value, Is(&["-w"])),
     (&["-verify"], Takes::Value, Nothing(ALWAYS)),
     (&["--no-verify", "--noverify", "--no-check-certificate"], Takes::Nothing, UNVERIFIED),
 ];
@@ -112,6 +158,9 @@ const CIPHERS: Meaning = Nothing("ciphers cannot be chosen");
 
 /// Options of openssl `s_client` and of curl.
 const OF_TLS: &[Entry] = &[
+    (&["--sslVersion"], Takes::Value, But(&["--tls-min"], "--tls-max VERSION too, for that version alone")),
+    (&["--sslVersionMin", "-min_protocol"], Takes::Value, Is(&["--tls-min"])),
+    (&["--sslVersionMax", "-max_protocol"], Takes::Value, Is(&["--tls-max"])),
     (&["-tls1_2"], Takes::Nothing, Is(&["--tls-min", "1.2", "--tls-max", "1.2"])),
     (&["-tls1_3"], Takes::Nothing, Is(&["--tls-min", "1.3", "--tls-max", "1.3"])),
     (&["-no_tls1_2"], Takes::Nothing, Is(&["--tls-min", "1.3"])),

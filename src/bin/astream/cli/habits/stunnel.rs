@@ -1,0 +1,41 @@
+//! `--accept 443 --connect 8080` of stunnel: a listener with a target, and which of them an option is about.
+
+use super::table::{ALWAYS, commands_with, own};
+use super::{Line, is_number};
+
+const CLIENTS: &str = "--cacert FILE demands certificates of the clients";
+
+impl Line {
+    /// `-connect h:443`: the peer, or where a listener relays to.
+    pub(super) fn reach_target(&mut self, is_listen: bool) {
+        let Some(target) = self.target.take() else { return };
+        if !is_listen {
+            self.address.push(target);
+            return;
+        }
+        // `--client=yes`: TLS is spoken to the target, and not to the clients.
+        if self.has(&["--forward-tls"]) {
+            self.options.retain(|option| option != "--tls");
+        }
+        let target = if is_number(&target) { format!("localhost:{target}") } else { target };
+        self.add(&["--forward"], Some(target));
+    }
+
+    /// `--starttls`, and where TLS is spoken to the target alone `--cacert` too, are about the target.
+    pub(super) fn take_sides(&mut self) {
+        let (is_tls, is_client) = (self.has(&["--tls"]), self.has(&["--forward-tls"]));
+        if let Some(note) = self.notes.iter_mut().find(|note| is_tls && *note == ALWAYS) {
+            CLIENTS.clone_into(note);
+        }
+        if !self.has(&["--forward"]) {
+            return;
+        }
+        for option in &mut self.options {
+            let (commands, of_target) = (commands_with(option), option.replacen("--", "--forward-", 1));
+            let is_of_clients = commands == ["listen"] || (commands.len() == 2 && (is_tls || !is_client));
+            if !is_of_clients && own(&of_target).is_some() {
+                *option = of_target;
+            }
+        }
+    }
+}
