@@ -37,8 +37,7 @@ pub async fn run(args: &Connect) -> anyhow::Result<Ending> {
         report::unverified(tls);
     }
     let (traffic, is_tls) = (reader.traffic(), reader.tls().is_some());
-    let mut signals =
-        (is_command || report::has_last_word() || observe::is_asked_for()).then(Signals::new).transpose()?;
+    let mut signals = observe::signals(is_command)?;
     // A signal must find this task awake.
     let may_block = signals.is_none();
     let waits_for_stdin = !is_command && args.exchange.reads_stdin();

@@ -23,8 +23,7 @@ pub async fn connect(args: &Connect, endpoint: &Endpoint) -> anyhow::Result<Endi
     let session = open_datagrams(endpoint, &options).await?;
     let (peer, local) = (session.peer_addr(), session.local_addr());
     let mut connection = Connection::begun(peer, &local, session.traffic(), Instant::now());
-    let is_watched = command.is_some() || report::has_last_word() || observe::is_asked_for();
-    let mut signals = is_watched.then(Signals::new).transpose()?;
+    let mut signals = observe::signals(command.is_some())?;
     let handling = async {
         match command {
             Some(command) => command.handle_datagrams(session).await,

@@ -36,20 +36,16 @@ fn main() -> ExitCode {
 }
 
 fn run(command: &Command) -> anyhow::Result<Ending> {
-    match command {
-        Command::Connect(args) => report::start(args.report, quietness(args)),
-        Command::Listen(args) => report::start(args.report, Quietness::Warnings),
-    }
+    let (wanted, quietness, observed, running) = match command {
+        Command::Connect(args) => (args.report, quietness(args), &args.observe, boxed(|| connect::run(args))),
+        Command::Listen(args) => {
+            (args.report, Quietness::Warnings, &args.observe, boxed(|| listen::run(args)))
+        }
+    };
+    report::start(wanted, quietness);
     descriptors::check()?;
     stdout::restore()?;
-    match command {
-        Command::Connect(args) => observe::start(&args.observe, args.report)?,
-        Command::Listen(args) => observe::start(&args.observe, args.report)?,
-    }
-    let running = match command {
-        Command::Connect(args) => boxed(|| connect::run(args)),
-        Command::Listen(args) => boxed(|| listen::run(args)),
-    };
+    observe::start(observed, wanted)?;
     // Built by hand, and on this thread alone: starting is what a short connection costs.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     runtime.block_on(running)

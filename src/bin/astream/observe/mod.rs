@@ -10,7 +10,8 @@ use std::sync::{Arc, OnceLock};
 use astream::{ConnectOptions, DatagramOptions, DatagramServerOptions, Observer, ServerOptions};
 
 use crate::cli::{ObserveOptions, Report};
-use crate::report::progress;
+use crate::report::{self, progress};
+use crate::signals::Signals;
 use capture::Capture;
 use digest::Digests;
 use dump::Dump;
@@ -58,9 +59,11 @@ pub fn is_complete() -> bool {
     OBSERVERS.get().is_none_or(|observers| observers.outputs.iter().all(|output| output.is_complete()))
 }
 
-/// Whether something sees the bytes: it must see the end too, also where a signal makes it.
-pub fn is_asked_for() -> bool {
-    all().next().is_some()
+/// The signals of a client, unless the system may end it: a command must be ended, totals are reported, and what sees the
+/// bytes sees the end too.
+pub fn signals(has_command: bool) -> anyhow::Result<Option<Signals>> {
+    let is_needed = has_command || report::has_last_word() || all().next().is_some();
+    is_needed.then(Signals::new).transpose()
 }
 
 fn has_progress() -> bool {

@@ -11,7 +11,7 @@ use super::figures::Figures;
 use super::hint::{hint, hinted};
 use super::json::Object;
 use super::line::now;
-use super::members::{certificate, handshake, probed, spread};
+use super::members::{certificate, handshake, probed, progress, repeated};
 use super::probed::{Checked, summary};
 use super::terminal::{Tone, shows_messages};
 
@@ -145,7 +145,6 @@ impl Event<'_> {
     }
 
     /// The object for a program, on one line: an arm for each event.
-    #[allow(clippy::too_many_lines)]
     pub fn json(&self) -> String {
         let event = |name: &str| {
             let object = Object::new().text("event", name).text("time", &now());
@@ -180,23 +179,9 @@ impl Event<'_> {
             Self::Digest { name, direction, sha256 } => {
                 event("digest").text("peer", &name.peer).text("direction", direction).text("sha256", sha256)
             }
-            Self::Progress { figures } => event("progress")
-                .raw("sent", &figures.moved.sent)
-                .raw("received", &figures.moved.received)
-                .raw("sent_rate", &figures.rate.sent)
-                .raw("received_rate", &figures.rate.received)
-                .raw("seconds", &format_args!("{:.3}", figures.elapsed.as_secs_f64()))
-                .number("size", figures.size)
-                .number("seconds_left", figures.left.map(|time| time.as_secs()))
-                .number("seconds_stalled", figures.stalled.map(|time| time.as_secs())),
+            Self::Progress { figures } => progress(event("progress"), figures),
             Self::Probed(checked) => probed(event("probe"), checked),
-            Self::Summary { endpoint, series } => event("summary")
-                .text("target", endpoint)
-                .raw("sent", &series.sent())
-                .raw("answered", &series.answered())
-                .raw("loss", &format_args!("{:.6}", series.loss()))
-                .object("connect", series.connect().map(spread))
-                .object("handshake", series.handshake().map(spread)),
+            Self::Summary { endpoint, series } => repeated(event("summary").text("target", endpoint), series),
             Self::Failed { status, message, hint, error } => {
                 let shown = error.map_or(&[][..], Error::peer_certificates);
                 event("error")

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use astream::{Certificate, Spread, TlsInfo};
+use astream::{Certificate, ProbeSeries, Spread, TlsInfo};
 
+use super::figures::Figures;
 use super::json::Object;
 use super::probed::Checked;
 
@@ -26,7 +27,28 @@ pub fn probed(object: Object, checked: &Checked) -> Object {
         .maybe("hint", checked.hint().as_ref())
 }
 
-pub fn spread(spread: Spread) -> Object {
+pub fn repeated(object: Object, series: &ProbeSeries) -> Object {
+    object
+        .raw("sent", &series.sent())
+        .raw("answered", &series.answered())
+        .raw("loss", &format_args!("{:.6}", series.loss()))
+        .object("connect", series.connect().map(spread))
+        .object("handshake", series.handshake().map(spread))
+}
+
+pub fn progress(object: Object, figures: &Figures) -> Object {
+    object
+        .raw("sent", &figures.moved.sent)
+        .raw("received", &figures.moved.received)
+        .raw("sent_rate", &figures.rate.sent)
+        .raw("received_rate", &figures.rate.received)
+        .raw("seconds", &format_args!("{:.3}", figures.elapsed.as_secs_f64()))
+        .number("size", figures.size)
+        .number("seconds_left", figures.left.map(|time| time.as_secs()))
+        .number("seconds_stalled", figures.stalled.map(|time| time.as_secs()))
+}
+
+fn spread(spread: Spread) -> Object {
     Object::new()
         .raw("min", &Seconds(spread.min))
         .raw("avg", &Seconds(spread.avg))
