@@ -100,6 +100,18 @@ const WRITE: &[(&str, &str)] = &[
     ("-lukp 53", "listen :53 -u -k; 127.0.0.1:53 is"),
     ("-uU /dev/log", "connect unix:/dev/log -u)"),
     ("-d localhost 80", "connect localhost 80 --recv-only)"),
+    // What is about the target of a relay.
+    ("listen h 1 --forward h:2 --insecure", "listen h 1 --forward h:2 --forward-insecure --forward-tls)"),
+    (
+        "listen h 1 --tls --forward h:2 --servername n",
+        "listen h 1 --tls --forward h:2 --forward-servername n --forward-tls)",
+    ),
+    (
+        "listen h 1 --forward h:2 --forward-tls --cacert f",
+        "listen h 1 --forward h:2 --forward-tls --forward-cacert f; --cacert with --tls is for the certificates of clients)",
+    ),
+    ("listen h 1 --forward h:2 --starttls smtp", "listen h 1 --forward h:2 --forward-starttls smtp)"),
+    ("listen h 1 --cacert f", "listen h 1 --cacert f --tls)"),
     // Names of options elsewhere.
     ("connect h 443 --ssl", "connect h 443 --tls)"),
     ("connect h 443 --tls --cafile f", "connect h 443 --tls --cacert f)"),

@@ -215,8 +215,22 @@ fn a_name_is_looked_up_once_for_all_ports() {
 
 #[test]
 fn a_name_that_does_not_resolve_is_reported_once() {
-    let said = astream(["connect", "-z", "no-such-host.invalid", "1-100"]).run().status(3);
-    said.says(&["no-such-host.invalid"]);
+    let why = "no-such-host:1: cannot resolve 'no-such-host': not an IP address, and names are not looked up";
+    for more in [&[][..], &["--every", "1ms"], &["-u"]] {
+        let said = astream(["connect", "-zn", "no-such-host", "1-100"]).args(more).run().status(3).silent();
+        reports(&said, &[why]);
+    }
+    for ports in ["1", "1-100"] {
+        let said = astream(["connect", "-zn", "no-such-host", ports, "--json"]).run().status(3).silent();
+        let [event] = &events(&said)[..] else { panic!("one event: {}", said.description()) };
+        assert_eq!(*event, {
+            let mut wanted = event.clone();
+            wanted["target"] = json!("no-such-host:1");
+            (wanted["status"], wanted["state"]) = (json!(3), json!("failed"));
+            wanted["message"] = json!(why.split_once(": ").unwrap().1);
+            wanted
+        });
+    }
 }
 
 #[test]

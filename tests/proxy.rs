@@ -537,7 +537,7 @@ fn a_secret_is_shown_nowhere_also_if_the_proxy_repeats_it() {
         let client =
             connect("http", &proxy, &["target.test", "4711"]).args(more).env(AUTH, "me:hunter2").run();
         let client = client.status(4).stdout(b"");
-        assert!(client.stderr.contains("(redacted)"), "{}", client.description());
+        assert!(client.stderr.contains("(redacted: "), "{}", client.description());
         assert!(
             !client.stderr.contains("hunter2") && !client.stderr.contains("bWU6"),
             "{}",
@@ -555,7 +555,7 @@ fn a_secret_is_shown_nowhere_also_if_the_proxy_repeats_it() {
     let client =
         connect("socks5", &proxy, &["target.test", "4711", "-vv"]).env(AUTH, "me:hunter2").run().status(4);
     assert!(
-        client.stderr.contains("(redacted)") && !client.stderr.contains("hunter2"),
+        client.stderr.contains("(redacted: ") && !client.stderr.contains("hunter2"),
         "{}",
         client.description()
     );

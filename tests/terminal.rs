@@ -123,13 +123,15 @@ fn characters_of_several_clients_are_not_mixed() {
 }
 
 #[test]
-fn a_person_sees_when_the_connection_is_there() {
+fn a_person_sees_when_the_connection_is_there_and_when_the_peer_has_closed_it() {
+    let closed = "astream: the peer has closed the connection\r\n";
     let mut terminal = terminal();
     let server = greets();
     let client = on(&terminal, connect(&server)).start();
     let wanted = format!("astream: connected to {}\r\nhello", server.address);
     assert_eq!(terminal.see("hello"), wanted);
     terminal.type_text(b"\x04");
+    assert_eq!(terminal.see("\r\n"), closed);
     client.wait().status(0);
     assert!(server.join());
 
@@ -138,10 +140,10 @@ fn a_person_sees_when_the_connection_is_there() {
     let mut client = TcpStream::connect(line.trim_end().rsplit(' ').next().unwrap()).unwrap();
     let wanted = format!("astream: connection from {}\r\n", client.local_addr().unwrap());
     assert_eq!(terminal.see("\r\n"), wanted);
-    client.write_all(b"hi").unwrap();
+    client.write_all(b"hi\n").unwrap();
     drop(client);
     listening.wait().status(0);
-    assert_eq!(terminal.rest(), "hi");
+    assert_eq!(terminal.rest(), format!("hi\r\n{closed}"));
 }
 
 #[test]
@@ -284,8 +286,10 @@ fn help_has_no_colours_that_could_be_refused() {
         let terminal = terminal();
         let (null, words) = (File::open("/dev/null").unwrap(), words.split(' '));
         let program = on(&terminal, astream(words)).env("NO_COLOR", "1").env("CLICOLOR_FORCE", "1");
-        program.stdin(null).run();
+        // A terminal that is not read meanwhile does not take all of it.
+        let helping = program.stdin(null).start();
         let shown = terminal.rest();
+        helping.wait();
         assert!(shown.contains("help") && !shown.contains('\u{1b}'), "{shown:?}");
     }
 }

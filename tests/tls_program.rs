@@ -168,6 +168,9 @@ fn an_end_without_close_notify_is_status_7_after_the_data() {
         "--ignore-unexpected-eof",
     ]);
     let (authority, peer) = server(truncating);
+    let said = connect(&authority, &peer, &["--no-shutdown"]).run().status(7).stdout(b"the data");
+    said.says(&["close_notify; the data may be cut short (--ignore-unexpected-eof, if"]);
+    let (authority, peer) = server(truncating);
     connect(&authority, &peer, &["--ignore-unexpected-eof"]).run().status(0).stdout(b"the data").silent();
 }
 
@@ -276,7 +279,39 @@ fn a_trusted_certificate_may_be_the_servers_own_also_one_of_an_authority() {
         let other = connect(&listener, &["--cacert", arg(&own.cert), "--servername", "other.example"]);
         other.status(6).says(&["other.example"]);
         let listener = listen();
-        connect(&listener, &["--cacert", arg(&authority().ca)]).status(6).says(&["not trusted"]);
+        let unknown = connect(&listener, &["--cacert", arg(&authority().ca)]).status(6);
+        unknown.says(&["not trusted: it is self-signed, and not one of the trusted ones"]);
+    }
+}
+
+#[test]
+fn a_listener_whose_certificate_is_for_no_name_says_so_with_its_pin() {
+    let authority = authority();
+    for (own, is_warned) in [(authority.issue("nameless", &[]), true), (authority.localhost(), false)] {
+        let args = ["listen", "127.0.0.1", "0", "--tls", "--cert", arg(&own.cert), "--key", arg(&own.key)];
+        let listener = astream(args).args(["--first-client", "1ms"]).start();
+        let said = listener.wait().status(5).stderr;
+        let pin = own.certificate().pin().unwrap();
+        let wanted = format!(
+            "has no subjectAltName, and its CN is not used (RFC 9525): clients that verify a name refuse it, and need --pin {pin}\n"
+        );
+        assert_eq!(said.contains(&wanted), is_warned, "{said}");
+    }
+}
+
+#[test]
+fn a_relay_that_asks_its_clients_for_certificates_says_what_verifies_the_target() {
+    let authority = authority();
+    let (own, ca) = (authority.localhost(), arg(&authority.ca));
+    for (more, is_warned) in [
+        (&[][..], true),
+        (&["--cert", arg(&own.cert), "--key", arg(&own.key)], false),
+        (&["--forward-tls", "--forward-cacert", ca], false),
+    ] {
+        let args = ["listen", "127.0.0.1", "0", "--tls", "--cacert", ca, "--forward", "127.0.0.1:1"];
+        let listener = astream(args).args(more).args(["--once", "--first-client", "1ms"]).start();
+        let said = listener.wait().status(5).stderr;
+        assert_eq!(said.contains("--forward-tls --forward-cacert FILE"), is_warned, "{said}");
     }
 }
 

@@ -38,7 +38,7 @@ pub struct Listener {
     listening: Listening,
     admission: Arc<Admission>,
     /// Connections in their TLS handshake, and those that have it behind them.
-    admitting: JoinSet<Result<Unclaimed, Error>>,
+    admitting: JoinSet<Option<Unclaimed>>,
 }
 
 impl Listener {
@@ -137,8 +137,8 @@ impl Listener {
         loop {
             tokio::select! {
                 Some(done) = self.admitting.join_next() => match done {
-                    Ok(Ok(mut admitted)) => if let Some(streams) = admitted.0.take() { return Ok(streams) },
-                    Ok(Err(error)) => tracing::warn!("{error}"),
+                    Ok(Some(mut admitted)) => if let Some(streams) = admitted.0.take() { return Ok(streams) },
+                    Ok(None) => {}
                     Err(panic) => tracing::error!("a connection could not be set up: {panic}"),
                 },
                 accepted = self.listening.accept() => {
@@ -148,7 +148,7 @@ impl Listener {
                     }
                     let admission = Arc::clone(&self.admission);
                     self.admitting.spawn(async move {
-                        admission.admit(accepted).await.map(|streams| Unclaimed(Some(streams)))
+                        admission.admit_or_log(accepted).await.map(|streams| Unclaimed(Some(streams)))
                     });
                 }
             }
@@ -240,7 +240,8 @@ pub async fn accept_over(
 ) -> Result<(StreamReader, StreamWriter), Error> {
     let admission = options.admission()?;
     let accepted = Accepted::from(Transport::over(io)).allowed_by(&admission.rules)?;
-    admission.admit(accepted).await
+    let mut client = accepted.peer.clone();
+    admission.admit(accepted, &mut client).await
 }
 
 /// A connection that no call of `accept` has taken yet. It is aborted when dropped, so that its peer does not take

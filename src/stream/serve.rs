@@ -39,9 +39,13 @@ impl Admission {
         self.acceptor.is_none() && self.proxies.is_empty()
     }
 
-    /// The streams of a connection, after what comes before them: the header of a proxy, and the TLS handshake. May be
-    /// cancelled.
-    pub(super) async fn admit(&self, accepted: Accepted) -> Result<(StreamReader, StreamWriter), Error> {
+    /// The streams of a connection, after what comes before them: the header of a proxy, and the TLS handshake. `client`
+    /// becomes the one that a proxy names. May be cancelled.
+    pub(super) async fn admit(
+        &self,
+        accepted: Accepted,
+        client: &mut Address,
+    ) -> Result<(StreamReader, StreamWriter), Error> {
         let deadline = Deadline::after(self.timeout);
         let mut name = accepted.peer.to_string();
         let accepted = match &accepted.peer {
@@ -52,6 +56,7 @@ impl Admission {
         };
         let Some(acceptor) = &self.acceptor else { return Ok(self.plain(accepted)) };
         let Accepted { transport, peer, local, place, proxy } = accepted;
+        client.clone_from(&peer);
         if let Some(proxy) = &proxy {
             name = format!("{peer} (through {proxy})");
         }
@@ -60,6 +65,18 @@ impl Admission {
         let (secured, info) = deadline.bound(Step::Handshake, shaking_hands, doing).await??;
         let link = Link::new(peer, local, Arc::clone(&self.limits)).accepted(place, proxy);
         Ok(streams(Transport::secured(secured, info), link))
+    }
+
+    /// The same, with a failure logged.
+    pub(super) async fn admit_or_log(&self, accepted: Accepted) -> Option<(StreamReader, StreamWriter)> {
+        let mut peer = accepted.peer.clone();
+        match self.admit(accepted, &mut peer).await {
+            Ok(streams) => Some(streams),
+            Err(error) => {
+                tracing::warn_span!("client", %peer).in_scope(|| tracing::warn!("{error}"));
+                None
+            }
+        }
     }
 
     /// The connection of a proxy after its header, with the addresses of the client if it names one.
@@ -168,27 +185,23 @@ pub(super) async fn accept_all<H, F>(
         let (preparing, is_moved) = (accepting.clients.prepare(), workers.are_elsewhere());
         workers.spawn(|open| async move {
             let accepted = if is_moved { accepted.moved_here() } else { Ok(accepted) };
-            let admitting = async { shake_hands(&admission, accepted?, preparing).await };
+            let admitting = async { Ok(shake_hands(&admission, accepted?, preparing).await) };
             // Its state is large, and goes when it is done.
             match Box::pin(admitting).await {
                 // In a task of its own, because this one has room for much that is not needed any more.
                 Ok(Some(client)) => serve(&service, client, open),
                 Ok(None) => {}
-                Err(error) => tracing::warn!("{error}"),
+                Err::<_, Error>(error) => tracing::warn!("{error}"),
             }
         });
     }
 }
 
-/// A client after its handshake; None if its connection was ended meanwhile.
-async fn shake_hands(
-    admission: &Admission,
-    accepted: Accepted,
-    server: Preparing,
-) -> Result<Option<Client>, Error> {
+/// A client after its handshake; None if that failed, or its connection was ended meanwhile.
+async fn shake_hands(admission: &Admission, accepted: Accepted, server: Preparing) -> Option<Client> {
     tokio::select! {
-        admitted = admission.admit(accepted) => Ok(Some(Client::new(admitted?, &server))),
-        () = server.dismissed() => Ok(None),
+        admitted = admission.admit_or_log(accepted) => admitted.map(|streams| Client::new(streams, &server)),
+        () = server.dismissed() => None,
     }
 }
 

@@ -40,7 +40,6 @@ fn the_file_the_folders_and_both_are_honoured_and_nothing_else() {
         (&[file, others], 0),
         (&[("SSL_CERT_DIR", Path::new(&with_a_missing_one))], 0),
         (&[file, ("SSL_CERT_DIR", Path::new("/nonexistent"))], 0),
-        (&[("SSL_CERT_FILE", Path::new("/nonexistent")), its], 0),
         (&[other_file, its], 0),
         (&[other_file], 6),
         (&[others], 6),
@@ -55,11 +54,15 @@ fn the_file_the_folders_and_both_are_honoured_and_nothing_else() {
 #[test]
 fn a_variable_that_names_nothing_is_an_error_and_the_systems_roots_are_no_substitute() {
     let made = make(&Plan::new(&["localhost"]));
-    let empty_folder = tempfile::tempdir().unwrap();
+    let (its_folder, empty_folder) = (folder(&made), tempfile::tempdir().unwrap());
     let (empty, missing) = (made.folder().join("empty.pem"), made.folder().join("missing"));
     std::fs::write(&empty, "").unwrap();
     for (variables, expected) in [
         (&[("SSL_CERT_FILE", missing.as_path())][..], &["no such file", "SSL_CERT_FILE"][..]),
+        (
+            &[("SSL_CERT_FILE", &missing), ("SSL_CERT_DIR", its_folder.path())],
+            &["no such file", "SSL_CERT_FILE"],
+        ),
         (&[("SSL_CERT_FILE", &empty)], &["no certificate", "SSL_CERT_FILE"]),
         (&[("SSL_CERT_FILE", Path::new(""))], &["SSL_CERT_FILE", "empty"]),
         (&[("SSL_CERT_DIR", &missing)], &["no such file", "SSL_CERT_DIR"]),

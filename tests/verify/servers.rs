@@ -93,7 +93,11 @@ fn names() {
         LOCAL,
         good,
         only_common,
-        &["is not for 'localhost'", "it is CN=localhost, without a name of a host"],
+        &[
+            "is not for 'localhost'; it is CN=localhost, without a subjectAltName (a CN is not used, RFC 9525)",
+            " (trust this key with --pin sha256//",
+            ", or make a certificate with a subjectAltName)",
+        ],
         "BadCertificate",
     );
     let asked = |plan: &mut Plan| plan.options = &["--servername", "a.example.org"];

@@ -70,6 +70,8 @@ pub async fn run(args: &Connect) -> anyhow::Result<Ending> {
         && is_unanswered(totals)
     {
         report::unanswered();
+    } else if !is_command && result.is_ok() {
+        report::greet("the peer has closed the connection");
     }
     Ending::of(result, status)
 }

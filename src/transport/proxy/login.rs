@@ -55,10 +55,40 @@ impl Login {
         STANDARD.encode(format!("{}:{}", self.user, self.secret))
     }
 
-    /// A text without the secret, in whichever form: a proxy may repeat what it was sent.
+    /// A text without the proxy's words, which are in quotes, where they hold the secret in whichever form: a proxy may
+    /// repeat what it was sent. They go as a whole, because a gap in a known phrase would show what it was.
     pub(super) fn hidden_in(&self, text: &str) -> String {
         let forms = [self.encoded(), self.secret.clone(), self.secret.escape_debug().to_string()];
-        let shown = forms.iter().filter(|form| !form.is_empty());
-        shown.fold(text.to_owned(), |text, form| text.replace(form.as_str(), HIDDEN))
+        let holds_one = |words: &str| forms.iter().any(|form| !form.is_empty() && words.contains(form));
+        match text.find('"').zip(text.rfind('"')) {
+            Some((start, end)) if holds_one(&text[start..=end]) => {
+                format!("{}(redacted: it holds the secret){}", &text[..start], &text[end + 1..])
+            }
+            _ => text.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxys_words_are_left_out_as_a_whole_where_they_hold_the_secret_and_ours_never() {
+        let hidden = |secret: &str, text: &str| {
+            Login::new("me".to_owned(), secret.to_owned()).hidden_in(&format!("it answered {text}"))
+        };
+        for (secret, text) in [
+            ("a", r#""403 access denied""#),
+            ("e", r#""403 no", and said "the end""#),
+            ("hunter2", r#""403 no", and said "me:hunter2""#),
+            ("hunter2", r#""Basic bWU6aHVudGVyMg==""#),
+            ("a\"b", r#""a\"b""#),
+        ] {
+            assert_eq!(hidden(secret, text), "it answered (redacted: it holds the secret)", "{secret}");
+        }
+        for (secret, text) in [("it", r#""403 no""#), ("", r#""403 no""#), ("it", "nothing")] {
+            assert_eq!(hidden(secret, text), format!("it answered {text}"), "{secret}");
+        }
     }
 }

@@ -98,17 +98,11 @@ fn variable(name: &str) -> Result<Option<PathBuf>, Error> {
     }
 }
 
-/// All certificates of a file and of the files in folders. As OpenSSL does, it skips what is missing if there
+/// All certificates of a file and of the files in folders. As OpenSSL does, it skips a folder that is missing if there
 /// is a certificate anywhere else.
 fn named(file: Option<&Path>, folders: Option<&Path>) -> Result<Vec<PemCertificate>, Error> {
-    let mut found = Vec::new();
+    let mut found = file.map(of_named_file).transpose()?.unwrap_or_default();
     let mut missing = None;
-    if let Some(file) = file {
-        match file.try_exists() {
-            Ok(true) => found = of_named_file(file)?,
-            _ => missing = pem::read(file).err().map(|error| named_by(error, "SSL_CERT_FILE")),
-        }
-    }
     let paths = folders.map(std::env::split_paths).into_iter().flatten();
     for folder in paths.filter(|folder| !folder.as_os_str().is_empty()) {
         match in_folder(&folder) {

@@ -115,7 +115,7 @@ impl Flaw {
             }
             Self::NoTrusted(reason) => reason.clone(),
         };
-        own.map_or_else(|| flaw.clone(), |own| format!("{flaw}; {}", description(own)))
+        own.map_or_else(|| flaw.clone(), |own| format!("{flaw}; {}", description(own, name.is_some())))
     }
 
     pub(super) fn fault(&self) -> TlsFault {
@@ -183,9 +183,11 @@ fn webpki_message(error: &webpki::Error, name: Option<&ServerName<'_>>, presente
             format!("the certificate is not for '{}'", cut(&name))
         }
         E::CertExpired { .. } | E::CertNotValidYet { .. } | E::InvalidCertValidity => time(error, presented),
-        E::UnknownIssuer => untrusted(unknown_issuer(presented)),
         E::InvalidSignatureForPublicKey => untrusted("its issuer's key did not sign it"),
-        E::CaUsedAsEndEntity => untrusted("it is an authority's, and not one of the trusted ones"),
+        E::CaUsedAsEndEntity if !presented.iter().take(1).any(|own| own.is_issued_by(own)) => {
+            untrusted("it is an authority's, and not one of the trusted ones")
+        }
+        E::UnknownIssuer | E::CaUsedAsEndEntity => untrusted(unknown_issuer(presented)),
         E::EndEntityUsedAsCa => untrusted("its issuer is not an authority (basic constraints)"),
         E::PathLenConstraintViolated => {
             untrusted("its chain is too long for an authority in it (path length)")
@@ -245,9 +247,8 @@ fn first(
 }
 
 fn unknown_issuer(presented: &[Certificate]) -> String {
-    let is_self_signed = |own: &Certificate| own.subject() == own.issuer();
     match presented {
-        [own, ..] if is_self_signed(own) => "it is self-signed, and not one of the trusted ones".to_owned(),
+        [own, ..] if own.is_issued_by(own) => "it is self-signed, and not one of the trusted ones".to_owned(),
         [_, .., last] => format!("its issuer is unknown; the chain ends at {}", cut(&last.issuer())),
         _ => "its issuer is unknown, and the peer did not send the issuer's certificate".to_owned(),
     }
@@ -259,15 +260,11 @@ fn has_old_time(presented: &[Certificate]) -> bool {
 
 /// What is wrong with the time of a trusted certificate.
 fn trusted_time(anchor: &Certificate, now: SystemTime) -> String {
-    let subject = anchor.subject();
+    let whose = format!("the trusted certificate of its issuer {}", cut(&anchor.subject()));
     match anchor.not_before().zip(anchor.not_after()) {
-        Some((begin, _)) if SystemTime::from(begin) > now => {
-            format!("the trusted certificate of its issuer {} is not valid before {begin}", cut(&subject))
-        }
-        Some((_, end)) => {
-            format!("the trusted certificate of its issuer {} expired on {end}", cut(&subject))
-        }
-        None => format!("the trusted certificate of its issuer {} has an unreadable validity", cut(&subject)),
+        Some((begin, _)) if SystemTime::from(begin) > now => format!("{whose} is not valid before {begin}"),
+        Some((_, end)) => format!("{whose} expired on {end}"),
+        None => format!("{whose} has an unreadable validity"),
     }
 }
 
@@ -287,10 +284,11 @@ fn signature(algorithm: &[u8]) -> String {
 }
 
 /// The names, the issuer and the end of a certificate, on one line of bounded length.
-fn description(certificate: &Certificate) -> String {
+fn description(certificate: &Certificate, is_server: bool) -> String {
     let names = certificate.names();
     let whose = if names.is_empty() {
-        format!("it is {}, without a name of a host", cut(&certificate.subject()))
+        let unused = if is_server { " (a CN is not used, RFC 9525)" } else { "" };
+        format!("it is {}, without a subjectAltName{unused}", cut(&certificate.subject()))
     } else {
         let some: Vec<_> = names.iter().take(MAX_NAMES).map(|name| cut(name)).collect();
         let more = names.len() - some.len();

@@ -207,6 +207,14 @@ pub fn with_unit(arg: Arg) -> Arg {
     }
 }
 
+/// The command of `connect` in its long help, with what else may be meant: one that waits for a port.
+pub fn with_wait(arg: Arg) -> Arg {
+    let help = arg.get_long_help().map(ToString::to_string).unwrap_or_default();
+    arg.long_help(format!(
+        "{help} To run a command once a port is open: astream connect -z HOST PORT --retry-for TIME && CMD"
+    ))
+}
+
 /// Terms up to this length share a line with their explanation.
 const WIDEST: usize = 34;
 

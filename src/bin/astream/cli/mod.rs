@@ -198,6 +198,13 @@ pub fn advice() -> Option<String> {
     habits::advice(&words())
 }
 
+/// Whether an option says that our end is sent only after the peer's.
+pub fn is_end_kept_back() -> bool {
+    let words = words();
+    let mut options = words.iter().map(|word| word.to_string_lossy()).take_while(|word| word != "--");
+    options.any(|word| word == "--no-shutdown" || word.starts_with("--starttls"))
+}
+
 fn words() -> Vec<OsString> {
     std::env::args_os().skip(1).collect()
 }
@@ -230,7 +237,10 @@ fn definition() -> clap::Command {
         Cli::command().after_help(manual::EXAMPLES.text()).after_long_help(manual::text(&sections));
     for name in ["connect", "listen"] {
         let more = manual::text(&manual::sections(name));
-        let whole = |command: clap::Command| command.mut_args(manual::with_unit).after_long_help(more);
+        let for_command = if name == "connect" { manual::with_wait } else { |arg| arg };
+        let whole = |command: clap::Command| {
+            command.mut_args(manual::with_unit).mut_arg("command", for_command).after_long_help(more)
+        };
         program = program.mut_subcommand(name, whole);
     }
     program

@@ -154,6 +154,11 @@ impl ServerTls {
         self.tls && self.cert.is_none()
     }
 
+    /// Whether clients must show a certificate.
+    pub fn asks_clients(&self) -> bool {
+        !self.cacert.is_empty()
+    }
+
     /// The file of a key that is kept, if that is all there is.
     pub fn kept_key(&self) -> Option<&Path> {
         self.key.as_deref().filter(|_| self.is_pinned())

@@ -152,6 +152,15 @@ impl Setup<'_> {
             let command = &paste::command(listener.local_addrs(), &args.tls, tls.pin());
             report::report(&Event::OwnKey { pin: tls.pin(), kept_in: args.tls.kept_key(), command });
         }
+        if let Some(tls) = self.tls.as_ref().filter(|tls| !args.tls.is_pinned() && !tls.has_names()) {
+            report::nameless(tls.pin());
+        }
+        let is_mixed_up = args.tls.is_pinned() && args.tls.asks_clients() && args.forward.cacert().is_empty();
+        if is_mixed_up && args.forward.is_asked_for() {
+            report::warn(
+                "--cacert is for the certificates of clients, which must show one; that of the target is for --forward-tls --forward-cacert FILE",
+            );
+        }
         if args.forward.forward_insecure {
             args.forward.targets().iter().for_each(report::unverified_target);
         }

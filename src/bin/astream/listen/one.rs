@@ -97,6 +97,9 @@ async fn serve_first(
         };
         let totals = client.closed(outcome.target.as_ref(), outcome.result.as_ref().err());
         if listener.is_none() || !was_unused(totals, &outcome.result) {
+            if reads_stdin && outcome.result.is_ok() {
+                report::greet("the peer has closed the connection");
+            }
             return Ok(outcome);
         }
         let peer = client.peer();

@@ -22,10 +22,18 @@ pub use probing::Probing;
 const AT_ONCE: u64 = 100;
 
 /// Probes every port once, or again and again.
-pub async fn run(args: &Connect, endpoints: Vec<Endpoint>, mut how: Probing) -> anyhow::Result<Ending> {
-    let repeat = args.probe.repeat();
+pub async fn run(args: &Connect, mut endpoints: Vec<Endpoint>, mut how: Probing) -> anyhow::Result<Ending> {
+    let mut repeat = args.probe.repeat();
     if let Some(first) = endpoints.first().filter(|_| endpoints.len() > 1 || repeat.is_some()) {
-        how = how.resolved(first).await?;
+        match how.clone().resolved(first).await {
+            Ok(resolved) => how = resolved,
+            // The first port stands for all: its line says why.
+            Err(Error::Resolve { .. }) => {
+                endpoints.truncate(1);
+                repeat = None;
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
     let at_once = descriptors::raise_limit().map_or(AT_ONCE, |limit| (limit / 4).min(AT_ONCE));
     let prober = Prober { args, endpoints, how: Arc::new(how), at_once };
@@ -88,9 +96,7 @@ impl Prober<'_> {
     /// Reports what was found.
     fn report(&self, probed: Probed, is_first: bool, stdout: &mut impl Write) -> anyhow::Result<Checked> {
         let args = self.args;
-        if let Some(error @ (Error::Resolve { .. } | Error::Invalid { .. } | Error::File { .. })) =
-            probed.error
-        {
+        if let Some(error @ (Error::Invalid { .. } | Error::File { .. })) = probed.error {
             return Err(error.into());
         }
         let tls = probed.found.as_ref().and_then(|found| found.tls.as_ref());

@@ -23,12 +23,12 @@ pub enum Event<'a> {
     OwnKey { pin: Pin, kept_in: Option<&'a Path>, command: &'a str },
     /// A server has read its files anew.
     Reloaded,
-    /// Something that can do harm, by the client with this number if it is of one.
-    Warning { message: &'a str, client: Option<u64> },
+    /// Something that can do harm, by the client with this number and address if it is of one.
+    Warning { message: &'a str, client: Option<(Option<u64>, &'a str)> },
     /// Something to try, where nothing has failed.
     Hint { message: &'a str },
     /// A line of the log, of a client with this number and address if it is of one.
-    Log { level: &'a str, message: &'a str, client: Option<(u64, &'a str)> },
+    Log { level: &'a str, message: &'a str, client: Option<(Option<u64>, &'a str)> },
     /// A connection was made, by us.
     Connected { peer: &'a Address, local: &'a Address },
     /// A connection was made, by a client that `proxy` may have introduced.
@@ -106,8 +106,7 @@ impl Event<'_> {
             | Self::Tls { name, .. }
             | Self::Digest { name, .. }
             | Self::Closed { name, .. } => name.number,
-            Self::Warning { client, .. } => *client,
-            Self::Log { client, .. } => client.map(|(number, _)| number),
+            Self::Warning { client, .. } | Self::Log { client, .. } => client.and_then(|(number, _)| number),
             _ => None,
         }
     }
@@ -158,7 +157,9 @@ impl Event<'_> {
             }
             Self::Reloaded => event("reloaded"),
             Self::Hint { message } => event("hint").text("message", message),
-            Self::Warning { message, .. } => event("warning").text("message", message),
+            Self::Warning { message, client } => {
+                event("warning").text("message", message).maybe("peer", client.map(|(_, peer)| peer))
+            }
             Self::Log { level, message, client } => event("log")
                 .text("level", level)
                 .text("message", message)

@@ -121,11 +121,10 @@ fn rate(before: Moved, after: Moved, time: Duration) -> Moved {
 }
 
 impl Figures {
-    /// How much of the size has moved; an empty file as a whole.
+    /// How much of the size has moved; an empty file as a whole. None if more has.
     fn percent(&self) -> Option<u64> {
-        let part = u128::from(self.moved.most()) * 100;
-        self.size
-            .map(|size| u64::try_from(part.checked_div(u128::from(size)).unwrap_or(100)).unwrap_or(u64::MAX))
+        let (part, size) = (u128::from(self.moved.most()) * 100, u128::from(self.size?));
+        u64::try_from(part.checked_div(size).unwrap_or(100)).ok().filter(|_| part <= size * 100)
     }
 
     /// The figures in no more than `width` characters, with a bar in what they leave, if the size is known.
@@ -162,6 +161,9 @@ impl fmt::Display for Figures {
         f.write_str(&clock(self.elapsed))?;
         if let Some(percent) = self.percent() {
             write!(f, "; {percent}%")?;
+        }
+        if let Some(size) = self.size.filter(|size| self.moved.sent > *size) {
+            write!(f, "; more than the size of {}", Bytes(size))?;
         }
         if let Some(left) = self.left {
             write!(f, ", {} left", clock(left))?;

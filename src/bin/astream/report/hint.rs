@@ -43,6 +43,9 @@ pub fn hint(error: &Error) -> Option<String> {
 
 fn fixed(error: &Error) -> Option<&'static str> {
     match error {
+        Error::Truncated if crate::cli::is_end_kept_back() => {
+            Some("--ignore-unexpected-eof, if the protocol itself says where its data end")
+        }
         Error::Truncated => {
             Some("--no-shutdown or --ignore-unexpected-eof, if the protocol itself says where its data end")
         }
@@ -131,6 +134,9 @@ fn trust(fault: TlsFault, shown: &[Certificate], dashes: &str) -> Option<String>
         TlsFault::Untrusted => {
             Some(format!("trust its CA with {dashes}cacert FILE, or this key with {dashes}pin {pin}"))
         }
+        TlsFault::Name if shown.iter().take(1).any(|own| own.names().is_empty()) => Some(format!(
+            "trust this key with {dashes}pin {pin}, or make a certificate with a subjectAltName"
+        )),
         TlsFault::Name => Some(format!(
             "{dashes}servername NAME, if it goes by another name, or trust this key with {dashes}pin {pin}"
         )),

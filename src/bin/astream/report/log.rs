@@ -34,8 +34,9 @@ pub(super) fn start(wanted: Report, quietness: Quietness) {
     tracing_subscriber::fmt().with_max_level(level).with_writer(|| NeverWaiting).event_format(format).init();
 }
 
-/// The number and the address of the client that is served, which are the fields of the only kind of span.
-fn client<S, N>(context: &FmtContext<'_, S, N>) -> Option<(u64, String)>
+/// The number and the address of the client that is served, which are the fields of the only kind of span; without a
+/// number it is one whose handshake has failed.
+fn client<S, N>(context: &FmtContext<'_, S, N>) -> Option<(Option<u64>, String)>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -43,8 +44,9 @@ where
     let span = context.event_scope()?.next()?;
     let extensions = span.extensions();
     let fields = extensions.get::<FormattedFields<N>>()?;
-    let (number, peer) = fields.strip_prefix("number=")?.split_once(" peer=")?;
-    Some((number.parse().ok()?, peer.to_owned()))
+    let (number, peer) = fields.split_once("peer=")?;
+    let number = number.strip_prefix("number=").and_then(|number| number.trim_end().parse().ok());
+    Some((number, peer.to_owned()))
 }
 
 /// `astream: message`, or an object.
@@ -68,7 +70,7 @@ where
         let mut message = String::new();
         context.field_format().format_fields(Writer::new(&mut message), event)?;
         if !self.json {
-            if let Some((number, peer)) = &client {
+            if let Some((Some(number), peer)) = &client {
                 message.insert_str(0, &format!("#{number} {peer}: "));
             }
             let is_warning = *event.metadata().level() <= Level::WARN;
@@ -77,9 +79,7 @@ where
         }
         let client = client.as_ref().map(|(number, peer)| (*number, peer.as_str()));
         let event = match *event.metadata().level() {
-            Level::ERROR | Level::WARN => {
-                event::Event::Warning { message: &message, client: client.map(|(number, _)| number) }
-            }
+            Level::ERROR | Level::WARN => event::Event::Warning { message: &message, client },
             Level::INFO => event::Event::Log { level: "info", message: &message, client },
             _ => event::Event::Log { level: "debug", message: &message, client },
         };

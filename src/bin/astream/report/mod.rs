@@ -21,7 +21,7 @@ pub mod waiting;
 use std::io::{self, Write};
 use std::sync::OnceLock;
 
-use astream::{Address, Endpoint, TlsInfo};
+use astream::{Address, Endpoint, Pin, TlsInfo};
 
 use crate::cli::Report;
 pub use connection::{Connection, Name};
@@ -82,7 +82,7 @@ pub fn print(event: &Event, stdout: &mut impl Write) -> io::Result<()> {
     stdout.write_all((line + "\n").as_bytes())
 }
 
-/// To a person at a terminal: a connection is there. The log says it with `-v`.
+/// To a person at a terminal: a connection is there, or has ended. The log says it with `-v`.
 pub fn greet(message: &str) {
     let wanted = WANTED.get().copied().unwrap_or_default();
     if wanted.verbose == 0 && !wanted.json && terminal::is_interactive() {
@@ -106,6 +106,14 @@ pub fn unverified(tls: &TlsInfo) {
     let found = tls.unverified.as_deref().unwrap_or("verification would have succeeded");
     warn(&format!(
         "the server's certificate is not verified (--insecure), so anyone may be answering: {found}"
+    ));
+}
+
+/// The certificate of a listener is for no name, and this pin is that of its key.
+pub fn nameless(pin: Pin) {
+    warn(&format!(
+        "the certificate has no subjectAltName, and its CN is not used (RFC 9525): clients that verify a name refuse it, \
+         and need --pin {pin}"
     ));
 }
 

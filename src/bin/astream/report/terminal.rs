@@ -2,10 +2,15 @@
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
+use std::sync::LazyLock;
+
+/// Kept, because stdout is closed with the connection.
+static IS_INTERACTIVE: LazyLock<bool> =
+    LazyLock::new(|| io::stdin().is_terminal() && io::stdout().is_terminal() && io::stderr().is_terminal());
 
 /// Whether a person types and reads here. In a script, or with its output in a file, one of the three is something else.
 pub fn is_interactive() -> bool {
-    io::stdin().is_terminal() && io::stdout().is_terminal() && io::stderr().is_terminal()
+    *IS_INTERACTIVE
 }
 
 /// Whether messages go to a terminal.
