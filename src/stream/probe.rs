@@ -45,6 +45,11 @@ pub struct Found {
 }
 
 impl Probed {
+    /// What was not even tried, because of this error.
+    pub fn failed(endpoint: &Endpoint, error: Error) -> Self {
+        Self { endpoint: endpoint.clone(), found: None, error: Some(error), elapsed: Duration::ZERO }
+    }
+
     /// The chain that the peer has presented, trusted or not.
     pub fn certificates(&self) -> &[Certificate] {
         match (&self.found, &self.error) {
@@ -71,16 +76,14 @@ impl Probed {
 /// # }
 /// ```
 pub async fn probe(endpoint: &Endpoint, options: &ConnectOptions) -> Probed {
-    let failed =
-        |error, elapsed| Probed { endpoint: endpoint.clone(), found: None, error: Some(error), elapsed };
     let options = match options.clone().close_timeout(CLOSE_LIMIT).resolved(endpoint).await {
         Ok(options) => options,
-        Err(error) => return failed(error, Duration::ZERO),
+        Err(error) => return Probed::failed(endpoint, error),
     };
     let start = Instant::now();
     let ((reader, writer), connect) = match open_timed(endpoint, &options).await {
         Ok(opened) => opened,
-        Err(error) => return failed(error, start.elapsed()),
+        Err(error) => return Probed { elapsed: start.elapsed(), ..Probed::failed(endpoint, error) },
     };
     let elapsed = start.elapsed();
     let (peer, local) = (reader.peer_addr().clone(), reader.local_addr().clone());

@@ -25,15 +25,12 @@ const AT_ONCE: u64 = 100;
 pub async fn run(args: &Connect, mut endpoints: Vec<Endpoint>, mut how: Probing) -> anyhow::Result<Ending> {
     let mut repeat = args.probe.repeat();
     if let Some(first) = endpoints.first().filter(|_| endpoints.len() > 1 || repeat.is_some()) {
-        match how.clone().resolved(first).await {
-            Ok(resolved) => how = resolved,
-            // The first port stands for all: its line says why.
-            Err(Error::Resolve { .. }) => {
-                endpoints.truncate(1);
-                repeat = None;
-            }
-            Err(error) => return Err(error.into()),
-        }
+        how = how.resolved(first).await;
+    }
+    if let Probing::Failed(_) = how {
+        // The first port stands for all: its line says why.
+        endpoints.truncate(1);
+        repeat = None;
     }
     let at_once = descriptors::raise_limit().map_or(AT_ONCE, |limit| (limit / 4).min(AT_ONCE));
     let prober = Prober { args, endpoints, how: Arc::new(how), at_once };
