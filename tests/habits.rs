@@ -107,8 +107,12 @@ const WRITE: &[(&str, &str)] = &[
         "listen h 1 --tls --forward h:2 --forward-servername n --forward-tls)",
     ),
     (
+        "listen h 1 --forward h:2 --cacert f",
+        "listen h 1 --forward h:2 --forward-cacert f --forward-tls; with --tls, --cacert FILE demands certificates of the clients)",
+    ),
+    (
         "listen h 1 --forward h:2 --forward-tls --cacert f",
-        "listen h 1 --forward h:2 --forward-tls --forward-cacert f; --cacert with --tls is for the certificates of clients)",
+        "listen h 1 --forward h:2 --forward-tls --forward-cacert f)",
     ),
     ("listen h 1 --forward h:2 --starttls smtp", "listen h 1 --forward h:2 --forward-starttls smtp)"),
     ("listen h 1 --cacert f", "listen h 1 --cacert f --tls)"),

@@ -21,7 +21,7 @@ impl Line {
         self.add(&["--forward"], Some(target));
     }
 
-    /// `--starttls`, and where TLS is spoken to the target alone `--cacert` too, are about the target.
+    /// `--starttls`, and where TLS is not spoken to clients `--cacert` too, are about the target.
     pub(super) fn take_sides(&mut self) {
         let (is_tls, is_client) = (self.has(&["--tls"]), self.has(&["--forward-tls"]));
         if let Some(note) = self.notes.iter_mut().find(|note| is_tls && *note == ALWAYS) {
@@ -30,12 +30,21 @@ impl Line {
         if !self.has(&["--forward"]) {
             return;
         }
+        let mut is_renamed = false;
+        if self.has(&["--cacert"]) && !is_tls && !is_client {
+            self.notes.push("with --tls, --cacert FILE demands certificates of the clients".to_owned());
+        }
         for option in &mut self.options {
             let (commands, of_target) = (commands_with(option), option.replacen("--", "--forward-", 1));
-            let is_of_clients = commands == ["listen"] || (commands.len() == 2 && (is_tls || !is_client));
+            let may_be_of_clients = is_tls || (!is_client && option != "--cacert");
+            let is_of_clients = commands == ["listen"] || (commands.len() == 2 && may_be_of_clients);
             if !is_of_clients && own(&of_target).is_some() {
                 *option = of_target;
+                is_renamed = true;
             }
+        }
+        if is_renamed && !self.has(&["--forward-tls", "--forward-starttls"]) {
+            self.add(&["--forward-tls"], None);
         }
     }
 }
