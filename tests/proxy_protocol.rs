@@ -183,6 +183,12 @@ fn a_handshake_that_fails_behind_a_header_is_reported_with_both_addresses() {
     // It gets an alert and an end, not a reset.
     client.shutdown(Shutdown::Write).unwrap();
     assert!(!read_all(&mut client).is_empty());
+
+    let server = believing(&["--tls", "--echo", "--json"]);
+    let mut client = dial(server.address_in_json());
+    client.write_all(&[V1, b"GET / HTTP/1.1\r\n\r\n"].concat()).unwrap();
+    let warning = server.stderr_line("\"warning\"");
+    assert!(warning.contains(r#""peer":"192.0.2.1:40000"}"#), "{warning}");
 }
 
 #[test]
