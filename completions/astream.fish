@@ -83,7 +83,7 @@ complete -c astream -n "__fish_astream_using_subcommand connect" -l exit-on-clos
 complete -c astream -n "__fish_astream_using_subcommand connect" -l sha256 -d 'Print the SHA-256 of what was sent and of what was received at the end of each connection'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l progress -d 'Show on stderr how much has moved, how fast, and how long the rest takes if the size of stdin is known'
 complete -c astream -n "__fish_astream_using_subcommand connect" -s v -l verbose -d 'Print addresses, TLS details and totals; -vv: more'
-complete -c astream -n "__fish_astream_using_subcommand connect" -l quiet -d 'Errors only'
+complete -c astream -n "__fish_astream_using_subcommand connect" -l quiet -d 'Errors only, with -z the ports that are not open'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l json -d 'Print everything as JSON, one object a line (docs/json.md)'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l log-time -d 'Begin each line on stderr with the time, in UTC (JSON has it anyway)'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l tls -d 'Speak TLS; chain and name are verified'
@@ -94,7 +94,7 @@ complete -c astream -n "__fish_astream_using_subcommand connect" -s h -l help -d
 complete -c astream -n "__fish_astream_using_subcommand listen" -l first-client -d 'Limit of the time until a client has come, where one connection is served: status 5; 0: no limit [default: none]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l threads -d 'N threads serve the connections of a handler [default: one for each core]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l backlog -d 'N connections may wait to be accepted [default: 4096]' -r -f
-complete -c astream -n "__fish_astream_using_subcommand listen" -l mode -d 'Permissions of the path of a Unix socket, in octal' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -l mode -d 'Permissions of the path of a Unix socket, in octal [default: 0600]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l ready-fd -d 'Write "ADDR PORT" to the descriptor with the number N when listening, and close it [default: none]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l proxy-protocol -d 'Believe proxies in these networks who the client is: each connection begins with a PROXY header. @FILE: one a line [default: none]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -s m -l max-conns -d 'No more than N connections may be open at once; others wait [default: no limit]' -r -f
@@ -165,7 +165,7 @@ complete -c astream -n "__fish_astream_using_subcommand listen" -l exit-on-close
 complete -c astream -n "__fish_astream_using_subcommand listen" -l sha256 -d 'Print the SHA-256 of what was sent and of what was received at the end of each connection'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l progress -d 'Show on stderr how much has moved, how fast, and how long the rest takes if the size of stdin is known'
 complete -c astream -n "__fish_astream_using_subcommand listen" -s v -l verbose -d 'Print addresses, TLS details and totals; -vv: more'
-complete -c astream -n "__fish_astream_using_subcommand listen" -l quiet -d 'Errors only'
+complete -c astream -n "__fish_astream_using_subcommand listen" -l quiet -d 'Errors only, with -z the ports that are not open'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l json -d 'Print everything as JSON, one object a line (docs/json.md)'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l log-time -d 'Begin each line on stderr with the time, in UTC (JSON has it anyway)'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l tls -d 'Speak TLS; without --cert by a fresh key and its pin'

@@ -58,6 +58,10 @@ fn invalid_usage_is_status_2_and_named() {
         (&["listen", "h", "1", "-k", "--once"], &["--keep-open", "--once"]),
         (&["listen", "h", "1", "--echo", "--send-only"], &["--echo", "--send-only"]),
         (&["listen", "h", "1", "--cacert", "x"], &["--tls"]),
+        (&["listen", "127.0.0.1", "0", "--mode", "660"], &["127.0.0.1:0", "leave out --mode"]),
+        (&["listen", "unix:/x", "--allow", "127.0.0.0/8"], &["/x", "Unix socket", "leave out --allow"]),
+        (&["listen", "unix:/x", "--deny", "::/0", "--echo"], &["leave out --deny"]),
+        (&["listen", "unix:/x", "--max-conns-per-ip", "3", "-k"], &["leave out --max-conns-per-ip"]),
     ] {
         astream(args).run().status(2).stdout(b"").says(expected);
     }

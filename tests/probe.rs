@@ -81,14 +81,21 @@ fn an_open_port_is_reported_and_closed_without_a_byte_while_stdin_is_left_alone(
 }
 
 #[test]
-fn quiet_leaves_the_status_only() {
+fn quiet_leaves_the_ports_that_failed() {
     let authority = authority();
     let untrusted = refused_tls(&authority, &authority.localhost());
     let (_socket, closed) = refusing();
     probe(asked().address).args(["--quiet"]).run().status(0).stdout(b"").silent();
-    probe(closed).args(["--quiet"]).run().status(4).stdout(b"").silent();
-    probe(closed).args(["--quiet", "--json"]).run().status(4).stdout(b"").silent();
-    probe(untrusted.address).args(["--quiet", "--tls"]).run().status(6).stdout(b"").silent();
+    let said = probe(closed).args(["--quiet"]).run().status(4).silent();
+    assert_eq!(said.untimed(), format!("{closed}: refused\n"));
+    let said = probe(closed).args(["--quiet", "--json"]).run().status(4).silent();
+    assert!(said.stdout.starts_with(br#"{"event":"probe""#), "{}", said.description());
+    let said = probe(untrusted.address).args(["--quiet", "--tls"]).run().status(6).silent();
+    assert!(!said.stdout.is_empty(), "{}", said.description());
+    // Beside the certificates the report is on stderr.
+    let server = asked();
+    probe(closed).args(["--quiet", "--show-certs"]).run().status(4).stdout(b"").says(&["refused"]);
+    drop(server);
     // An error of the question is not one of a port.
     astream(["connect", "-z", "127.0.0.1", "9,", "--quiet"]).run().status(2).stdout(b"").says(&["port"]);
 }

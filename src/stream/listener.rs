@@ -155,8 +155,8 @@ impl Listener {
         }
     }
 
-    /// Runs `handler` in a task of its own for each connection, as [`start_server`](crate::start_server)
-    /// does. Connections that were in their handshake are aborted.
+    /// Calls `handler` for each connection, and runs what it returns in a task of its own, as
+    /// [`start_server`](crate::start_server) does. Connections that were in their handshake are aborted.
     ///
     /// # Panics
     /// Outside of a tokio runtime.

@@ -152,9 +152,9 @@ impl Drop for Server {
     }
 }
 
-/// Listens on every address of `endpoint`, on one port, and runs `handler` in a task of its own for
-/// each client, after the TLS handshake if there is one. Bound on return. asyncio's `start_server`
-/// and `start_unix_server`.
+/// Listens on every address of `endpoint`, on one port, and calls `handler` for each client, after the TLS handshake if
+/// there is one. What it returns runs in a task of its own; until then it must not block, as asyncio's callback must not.
+/// Bound on return. asyncio's `start_server` and `start_unix_server`.
 ///
 /// A handler that returns an error or panics is logged, and the server goes on. So it does after failed
 /// handshakes and when descriptors run out.

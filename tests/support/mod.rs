@@ -13,13 +13,16 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use events::Judge;
 use rustix::process::{Pid, Signal, kill_process};
+use signal_hook::consts::SIGINT;
+use signal_hook::flag::register_conditional_shutdown;
 
 /// What takes longer has hung.
 pub const DEADLINE: Duration = Duration::from_secs(60);
@@ -54,6 +57,12 @@ pub fn astream<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Program {
 
 /// Any other program.
 pub fn tool(name: &str) -> Program {
+    // A shell that runs the tests in the background has them ignore SIGINT, and so would what they start. What is handled
+    // here has its default there.
+    static INTERRUPTS: Once = Once::new();
+    INTERRUPTS.call_once(|| {
+        let _ = register_conditional_shutdown(SIGINT, 130, Arc::new(AtomicBool::new(true)));
+    });
     let mut command = Command::new(name);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     for name in [

@@ -8,7 +8,7 @@ pub struct Report {
     /// Print addresses, TLS details and totals; -vv: more
     #[arg(short = 'v', long, action = ArgAction::Count, conflicts_with = "quiet")]
     pub verbose: u8,
-    /// Errors only
+    /// Errors only, with -z the ports that are not open
     #[arg(long, hide_short_help = true)]
     pub quiet: bool,
     /// Print everything as JSON, one object a line (docs/json.md)

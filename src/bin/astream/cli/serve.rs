@@ -38,14 +38,14 @@ pub struct Serve {
     /// N connections may wait to be accepted [default: 4096]
     #[arg(long, hide_short_help = true, value_name = "N", value_hint = ValueHint::Other,
           value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "udp")]
-    pub backlog: Option<u32>,
+    backlog: Option<u32>,
     /// Share the port with other listeners that give this option
     #[arg(long, hide_short_help = true, conflicts_with = "udp")]
-    pub reuse_port: bool,
-    /// Permissions of the path of a Unix socket, in octal
-    #[arg(long, hide_short_help = true, value_name = "OCTAL", value_hint = ValueHint::Other, default_value = "0600",
-          value_parser = mode, conflicts_with = "udp")]
-    pub mode: u32,
+    reuse_port: bool,
+    /// Permissions of the path of a Unix socket, in octal [default: 0600]
+    #[arg(long, hide_short_help = true, value_name = "OCTAL", value_hint = ValueHint::Other, value_parser = mode,
+          conflicts_with = "udp")]
+    mode: Option<u16>,
     /// Write "ADDR PORT" to the descriptor with the number N when listening, and close it [default: none]
     #[arg(long, hide_short_help = true, value_name = "N", value_hint = ValueHint::Other)]
     pub ready_fd: Option<u32>,
@@ -89,28 +89,40 @@ pub struct Serve {
 }
 
 /// The permissions of a file, as chmod(1) takes them.
-fn mode(text: &str) -> Result<u32, String> {
-    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777 && !text.starts_with('+'));
+fn mode(text: &str) -> Result<u16, String> {
+    let mode = u16::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777 && !text.starts_with('+'));
     mode.ok_or_else(|| "permissions are written in octal: 0600 to 0777".to_owned())
 }
 
 impl Serve {
-    /// The proxies that are believed by a listener on this address.
+    /// Adds how to listen on this address, and which proxies are believed there.
     ///
     /// # Errors
-    /// Its clients have no IP addresses.
-    pub fn proxies(&self, listens_on: Option<&Endpoint>) -> Result<Networks, Error> {
-        if let Some(path) = listens_on.filter(|endpoint| endpoint.host().is_none())
-            && !self.proxy_protocol.is_empty()
-        {
-            return Err(Error::invalid(
-                path,
-                "clients of a Unix socket are in no network; leave out --proxy-protocol",
-            ));
+    /// An option is about another kind of address, and would do nothing.
+    pub fn listening(
+        &self,
+        on: Option<&Endpoint>,
+        mut options: ServerOptions,
+    ) -> Result<ServerOptions, Error> {
+        let networks =
+            [("--proxy-protocol", &self.proxy_protocol), ("--allow", &self.allow), ("--deny", &self.deny)];
+        let option = networks.iter().find(|(_, networks)| !networks.is_empty()).map(|(option, _)| *option);
+        let option = option.or(self.max_conns_per_ip.and(Some("--max-conns-per-ip")));
+        match (on.map(|endpoint| (endpoint, endpoint.host())), option) {
+            (Some((path, None)), Some(option)) => {
+                let reason = format_args!("clients of a Unix socket are in no network; leave out {option}");
+                return Err(Error::invalid(path, reason));
+            }
+            (Some((port, Some(_))), _) if self.mode.is_some() => {
+                return Err(Error::invalid(port, "a port has no permissions; leave out --mode"));
+            }
+            _ => {}
         }
-        let mut all = Networks::default();
-        self.proxy_protocol.iter().cloned().for_each(|networks| all.extend(networks));
-        Ok(all)
+        let mut proxies = Networks::default();
+        self.proxy_protocol.iter().cloned().for_each(|networks| proxies.extend(networks));
+        options = options.proxy_protocol(proxies).reuse_port(self.reuse_port);
+        options = self.mode.map(u32::from).into_iter().fold(options, ServerOptions::unix_mode);
+        Ok(self.backlog.into_iter().fold(options, ServerOptions::backlog))
     }
 
     /// Adds who may come in, and how many at once.

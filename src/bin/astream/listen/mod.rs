@@ -207,15 +207,12 @@ impl Setup<'_> {
             .numeric(args.reach.numeric)
             .multipath(args.reach.mptcp)
             .handshake_timeout(args.reach.timeout())
-            .proxy_protocol(args.serve.proxies(self.place.endpoint())?)
             .idle_timeout(args.exchange.idle_timeout())
             .max_time(args.exchange.max_time())
             .limit_rate(args.exchange.limit_rate())
-            .reuse_port(args.serve.reuse_port)
-            .unix_mode(args.serve.mode)
             .by_streams(cli::by_streams());
-        let options = observe::serving(args.serve.limits(options));
-        let options = args.serve.backlog.into_iter().fold(options, ServerOptions::backlog);
+        let options = args.serve.listening(self.place.endpoint(), args.serve.limits(options))?;
+        let options = observe::serving(options);
         Ok(tls.cloned().into_iter().fold(options, ServerOptions::tls))
     }
 }

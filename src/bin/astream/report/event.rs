@@ -72,6 +72,7 @@ impl Event<'_> {
     pub fn level(&self) -> Level {
         match self {
             Self::Failed { .. } | Self::Digest { .. } => Level::Always,
+            Self::Probed(checked) if checked.status() != 0 => Level::Always,
             Self::Listening { .. }
             | Self::OwnKey { .. }
             | Self::Reloaded

@@ -75,7 +75,7 @@ pub fn report(event: &Event) {
 /// It cannot be written.
 pub fn print(event: &Event, stdout: &mut impl Write) -> io::Result<()> {
     let wanted = WANTED.get().copied().unwrap_or_default();
-    if wanted.quiet {
+    if wanted.quiet && event.level() != Level::Always {
         return Ok(());
     }
     let line = if wanted.json { event.json() } else { printable(&event.text().unwrap_or_default()) };
