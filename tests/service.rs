@@ -171,7 +171,7 @@ fn a_descriptor_is_notified_with_each_address_and_closed() {
 #[test]
 fn a_descriptor_that_cannot_be_written_is_status_2_before_anything_listens() {
     let said = astream(["listen", "127.0.0.1", "0", "--ready-fd", "777"]).run().status(2);
-    said.says(&["--ready-fd 777", "cannot be written"]);
+    said.says(&["--ready-fd 777", "open for writing"]);
 }
 
 #[test]
@@ -224,6 +224,7 @@ fn a_socket_that_was_not_handed_over_is_status_2() {
         ("fd:4", "LISTEN_PID=$$ LISTEN_FDS=1", "no such socket was handed over; there are 1"),
         ("fd:2", "LISTEN_PID=$$ LISTEN_FDS=1", "no such socket"),
         ("fd:web", "LISTEN_PID=$$ LISTEN_FDS=1", "no such socket"),
+        ("fd:web", "LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=api", "there are 1, named api"),
     ] {
         activated(&listener, address, environment).run().status(2).says(&[address, reason]);
     }

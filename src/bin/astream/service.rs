@@ -32,8 +32,9 @@ pub fn socket(wanted: &str) -> Result<OwnedFd, Error> {
         Ok(number) => number.checked_sub(FIRST).filter(|index| *index < given.len()),
         Err(_) => names.split(':').position(|name| name == wanted).filter(|index| *index < given.len()),
     };
-    let index =
-        index.ok_or_else(|| wrong(&format!("no such socket was handed over; there are {}", given.len())))?;
+    let named = if names.is_empty() { names } else { format!(", named {names}") };
+    let none = || wrong(&format!("no such socket was handed over; there are {}{named}", given.len()));
+    let index = index.ok_or_else(none)?;
     let tcp = given.take_tcp_listener(index).ok().flatten().map(OwnedFd::from);
     let socket = tcp.or_else(|| given.take_unix_listener(index).ok().flatten().map(OwnedFd::from));
     socket.ok_or_else(|| wrong("it is no TCP or Unix socket for connections"))
@@ -51,9 +52,8 @@ impl ReadyFd {
     /// There is no such descriptor, or it cannot be written.
     pub fn open(number: u32) -> Result<Self, Error> {
         let opened = OpenOptions::new().write(true).open(format!("/dev/fd/{number}"));
-        let file = opened.map_err(|cause| {
-            Error::invalid(format_args!("--ready-fd {number}"), format_args!("it cannot be written: {cause}"))
-        })?;
+        let reason = "no file or pipe is open for writing there";
+        let file = opened.map_err(|_| Error::invalid(format_args!("--ready-fd {number}"), reason))?;
         Ok(Self { number, file })
     }
 
