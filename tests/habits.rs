@@ -63,6 +63,18 @@ const WRITE: &[(&str, &str)] = &[
     ("- SOCKS5-CONNECT:p:1081:h:80", "connect h 80 -x socks5://p:1081)"),
     ("- ABSTRACT-CONNECT:name", "connect unix:@name)"),
     ("ABSTRACT-LISTEN:name,fork ABSTRACT:other", "listen unix:@name --forward unix:@other)"),
+    ("-d -d TCP-LISTEN:47125 -", "listen :47125; 127"),
+    ("-ddd -T 60 - TCP:h:80", "connect h 80 -i 60)"),
+    ("-u - TCP:h:80", "connect h 80 --send-only)"),
+    ("-u FILE:f TCP:h:80", "connect h 80 --send-only; a file is stdin"),
+    ("-u TCP:h:80 -", "connect h 80 --recv-only)"),
+    ("listen -u TCP-LISTEN:80 -", "listen :80 --recv-only; 127"),
+    ("UNIX-LISTEN:/p,fork,unlink-early TCP:h:80,nodelay", "listen unix:/p --forward h:80)"),
+    (
+        "TCP-LISTEN:80,fork OPENSSL:h:443,cafile=f,verify=1,commonname=n,connect-timeout=5",
+        "listen :80 --forward h:443 --forward-tls --forward-cacert f --forward-servername n -w 5; 127",
+    ),
+    ("UNIX-L:/p SSL:h:443,verify=0", "listen unix:/p --forward h:443 --forward-tls --forward-insecure)"),
     ("UDP-RECV:53 -", "listen :53 -u; 127"),
     ("listen 127.0.0.1 8080 EXEC:/bin/cat", "listen 127.0.0.1 8080 -- /bin/cat)"),
     ("listen 127.0.0.1:8080 EXEC:cat", "listen 127.0.0.1:8080 -- cat)"),
@@ -71,11 +83,22 @@ const WRITE: &[(&str, &str)] = &[
     ("listen :80 --forward UNIX-CONNECT:/p", "listen :80 --forward unix:/p)"),
     ("listen :80 --forward SSL:h:443", "listen :80 --forward h:443 --forward-tls)"),
     ("listen :80 --forward UDP:h:53", "listen :80 --forward h:53 -u)"),
+    ("listen :80 --forward a:1,b:2", "listen :80 --forward a:1 --forward b:2)"),
+    ("listen :80 h:81 --tls", "listen :80 --tls --forward h:81)"),
+    ("listen :80 --forward-tls h:81", "listen :80 --forward-tls --forward h:81)"),
     ("listen :80 --forward ./p", "listen :80 --forward unix:./p)"),
     ("listen :80 --reuseaddr", "listen :80; a listener always reuses its address)"),
     ("listen :80 reuseaddr fork", "listen :80 -k; a listener always reuses its address)"),
     ("listen 127.0.0.1 8080 --fork --range 10.0.0.0/8", "listen 127.0.0.1 8080 -k --allow 10.0.0.0/8)"),
     ("connect h 80 --bind 127.0.0.1 --pcap f", "connect h 80 -s 127.0.0.1 --capture f)"),
+    // The name of a program in front.
+    ("nc -z h 80", "connect h 80 -z)"),
+    ("/usr/bin/ncat --ssl h 80", "connect h 80 --tls)"),
+    ("netcat -lp 80", "listen :80; 127"),
+    ("socat - TCP:h:80", "connect h 80)"),
+    ("openssl s_client -connect h:443", "connect h:443 --tls)"),
+    ("stunnel --accept :443 --connect h:80", "listen :443 --tls --forward h:80)"),
+    ("nc", "connect HOST PORT)"),
     // Options of nc.
     ("-l", "listen HOST PORT)"),
     ("-l 8080", "listen :8080; 127.0.0.1:8080 is"),
@@ -116,7 +139,32 @@ const WRITE: &[(&str, &str)] = &[
     ),
     ("listen h 1 --forward h:2 --starttls smtp", "listen h 1 --forward h:2 --forward-starttls smtp)"),
     ("listen h 1 --cacert f", "listen h 1 --cacert f --tls)"),
+    (
+        "listen h 1 --forward h:2 --forward-tls --verifyChain",
+        "listen h 1 --forward h:2 --forward-tls; the certificate of the target is always verified)",
+    ),
+    (
+        "listen h 1 --forward h:2 --verify",
+        "listen h 1 --forward h:2 --forward-tls; the certificate of the target is always verified)",
+    ),
+    (
+        "listen h 1 --tls --forward h:2 --verify",
+        "listen h 1 --tls --forward h:2; --cacert FILE demands certificates of the clients)",
+    ),
+    (
+        "listen h 1 --forward h:2 --forward-CAfile f",
+        "listen h 1 --forward h:2 --forward-cacert f --forward-tls)",
+    ),
     // Names of options elsewhere.
+    ("listen h 1 --tls --verify-client f", "listen h 1 --tls --cacert f)"),
+    ("listen h 1 --tls --requireCert=yes", "listen h 1 --tls; --cacert FILE demands certificates of"),
+    ("listen h 1 --daemon", "listen h 1; it stays in the foreground, as its user"),
+    ("listen h 1 --pid f", "listen h 1; it stays in the foreground"),
+    ("listen h 1 --log-file=f", "listen h 1; it stays in the foreground"),
+    ("connect h 80 --rate 100k", "connect h 80 --limit-rate 100k)"),
+    ("connect -z h 80 --silent", "connect h 80 -z --quiet)"),
+    ("-qz h 80", "connect h 80 --quiet -z)"),
+    ("-q -1 h 80", "connect h 80; it ends when"),
     ("connect h 443 --ssl", "connect h 443 --tls)"),
     ("connect h 443 --tls --cafile f", "connect h 443 --tls --cacert f)"),
     ("connect h 443 --cafile=f", "connect h 443 --cacert f --tls)"),
@@ -197,7 +245,7 @@ const WRITE: &[(&str, &str)] = &[
     ("--connect h:80 --accept 127.0.0.1:443 --cert f", "listen 127.0.0.1:443 --tls --cert f --forward h:80)"),
     (
         "connect --client=yes --accept 127.0.0.1:25 --connect h:465 --CAfile f --checkHost n --verifyChain=yes",
-        "listen 127.0.0.1:25 --forward-tls --forward-cacert f --forward-servername n --forward h:465; certificates are",
+        "listen 127.0.0.1:25 --forward-tls --forward-cacert f --forward-servername n --forward h:465; the certificate of the",
     ),
     (
         "listen 127.0.0.1 25 --protocol smtp --forward h:25",
@@ -237,6 +285,18 @@ const WRITE: &[(&str, &str)] = &[
     ("connect h 80 --count 3", "connect h 80 --count 3 -z)"),
     ("connect -z h 80 --interval 1", "connect h 80 -z --every 1)"),
     ("wait-for-it db:1 -t 30 -- echo up", "connect db:1 -z --retry-for 30 && echo up)"),
+    ("db:1 -t 30 -- echo up", "connect db:1 -z --retry-for 30 && echo up)"),
+    ("connect db:1 -t 30 -- echo up", "connect db:1 -z --retry-for 30 && echo up)"),
+    ("connect db:1 --timeout=30 --strict -- echo up", "connect db:1 -z --retry-for 30 && echo up)"),
+    ("connect db:1 -t 30", "connect db:1 --timeout 30; -w limits"),
+    ("listen db:1 -t 30 -- echo up", "listen db:1 --timeout 30 -- echo up; -w limits"),
+    ("wait-for-it.sh db:1 -s -t 30 -- echo up", "connect db:1 -z --retry-for 30 && echo up)"),
+    ("wait-for-it db:1 -q -t 0 -- echo up", "connect db:1 -z --quiet --retry-for 0 && echo up)"),
+    ("wait-for-it -h db -p 1 -t 30", "connect db 1 -z --retry-for 30)"),
+    ("wait-for-it --host=db --port=1 --timeout=3", "connect db 1 -z --retry-for 3)"),
+    ("./wait-for db:1", "connect db:1 -z --retry-for 15s)"),
+    ("./wait-for-it.sh db:1", "connect db:1 -z --retry-for 15s)"),
+    ("wait-for db:1 -t 30 -- echo up", "connect db:1 -z --retry-for 30 && echo up)"),
     ("wait-for-it.sh db:1", "connect db:1 -z --retry-for 15s)"),
     ("connect -z -w 5 db:1 -- echo up", "connect db:1 -z --retry-for 5 && echo up)"),
     ("connect -z db 1 --wait 5 -- echo up", "connect db 1 -z --retry-for 5 && echo up)"),
@@ -296,8 +356,10 @@ fn no_advice_is_given_where_none_is_known() {
         "-X connect -x p h 80",
         "connect h 80 --proxy-type http",
         "listen h 80 --allowfile missing",
-        "-d -d TCP-LISTEN:47125 -",
-        "-u - TCP:h:80",
+        "connect -u TCP:h:80",
+        "-u TCP-LISTEN:47125 TCP:h:80",
+        "-U - TCP:h:80",
+        "TCP-LISTEN:47125 TCP:h:80,mode=600",
         "TCP-LISTEN:47125,fork EXEC:/bin/cat,pty",
         "listen 127.0.0.1:47125 EXEC:/bin/cat,pty",
         "FILE:/dev/tty,raw,echo=0 TCP:h:80",
@@ -328,6 +390,8 @@ fn a_command_in_quotes_is_one_for_a_shell() {
         let place = words.join(" ");
         said.says(&["no such command", &format!(" (write: astream {place} -- sh -c 'tr a-z A-Z')")]);
     }
+    let said = astream(["connect", "h", "80", "-e", "sh -c \"echo hi\""]).run().status(2);
+    said.says(&[r#"(write: astream connect h 80 -- sh -c 'sh -c "echo hi"')"#]);
     let said = astream(["listen", "127.0.0.1", "0", "--", "no-such-program", "a b"]).run().status(2);
     assert!(!said.stderr.contains("write:"), "{}", said.description());
 }
@@ -416,6 +480,13 @@ fn a_wrong_value_is_answered_with_what_is_right() {
         ("connect h 443 --tls --tls-max 1.4", "'1.4': a version of TLS is 1.2 or 1.3"),
         ("connect -z 127.0.0.1:24000 24431", "'127.0.0.1:24000': the port is given twice: here and as 24431"),
         ("connect [::1]:24000 24431", "'[::1]:24000': the port is given twice"),
+        ("connect h 443 --expires-within 10days", "m, h, d or w; or a number with %; see"),
+        ("connect 127.0.0.1:", "'127.0.0.1:': the port is missing"),
+        ("connect -z 127.0.0.1:", "'127.0.0.1:': the port is missing"),
+        ("connect ", "'': the address is empty (a variable that is not set?)"),
+        ("connect -z ", "'': the address is empty"),
+        ("listen ", "'': the address is empty"),
+        ("connect 127.0.0.1 ", "'127.0.0.1': the port after it is empty (a variable"),
         // The versions are right: the port is what is refused.
         ("connect localhost 99999 --tls --tls-min TLSv1.3 --tls-max tls1.3", "'99999'"),
     ] {

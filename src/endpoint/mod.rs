@@ -127,7 +127,7 @@ impl TryFrom<&OsStr> for Endpoint {
             port_number(text)?;
             return wrong("it is a port alone; write HOST PORT or HOST:PORT");
         }
-        let Some((host, port)) = text.rsplit_once(':') else {
+        let Some((host, port)) = text.rsplit_once(':').filter(|(_, port)| !port.is_empty()) else {
             return wrong("the port is missing; write HOST PORT or HOST:PORT");
         };
         if host.contains(':') && !host.starts_with('[') {
@@ -252,7 +252,7 @@ mod tests {
             ("::1:80", "[V6]:PORT"),
             ("localhost:no-such-service", "known service"),
             ("localhost:-1", "known service"),
-            ("localhost:", "known service"),
+            ("localhost:", "'localhost:': the port is missing"),
             ("[]:80", "host is empty"),
             ("[localhost]:80", "brackets"),
             ("[::zz]:80", "not a host name"),

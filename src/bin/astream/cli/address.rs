@@ -64,14 +64,20 @@ impl Address {
         }
     }
 
-    /// Refuses `HOST:PORT PORT`.
-    fn has_one_port(&self) -> Result<(), Error> {
+    /// Refuses `HOST:PORT PORT`, and words that are empty.
+    fn check(&self) -> Result<(), Error> {
         let host = self.host.to_string_lossy();
         let is_whole = |(name, port): (&str, &str)| {
             let is_number = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
             is_number && (!name.contains(':') || name.ends_with(']')) && name != "unix"
         };
         match &self.port {
+            None if host.is_empty() => {
+                Err(Error::invalid(&host, "the address is empty (a variable that is not set?)"))
+            }
+            Some(port) if port.is_empty() => {
+                Err(Error::invalid(&host, "the port after it is empty (a variable that is not set?)"))
+            }
             Some(port) if host.rsplit_once(':').is_some_and(is_whole) => {
                 Err(Error::invalid(&host, format_args!("the port is given twice: here and as {port}")))
             }
@@ -80,7 +86,7 @@ impl Address {
     }
 
     pub fn endpoint(&self) -> Result<Endpoint, Error> {
-        self.has_one_port()?;
+        self.check()?;
         match &self.port {
             Some(port) => Endpoint::tcp(&self.host.to_string_lossy(), port),
             None => Endpoint::try_from(self.host.as_os_str()),
@@ -89,7 +95,7 @@ impl Address {
 
     /// The same with several ports: `20-25,443`.
     pub fn endpoints(&self) -> Result<Vec<Endpoint>, Error> {
-        self.has_one_port()?;
+        self.check()?;
         let host = self.host.to_string_lossy();
         match (&self.port, host.rsplit_once(':')) {
             (Some(list), _) => ports(list)?.iter().map(|port| Endpoint::tcp(&host, port)).collect(),

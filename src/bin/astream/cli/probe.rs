@@ -96,7 +96,10 @@ fn margin(text: &str) -> Result<Margin, String> {
         Some(percent) if text.ends_with('%') && percent <= 100.0 => Ok(Margin::Percent(percent)),
         Some(_) if text.ends_with('%') => Err("a part of the lifetime is at most 100%".to_owned()),
         Some(bare) if bare > 0.0 => Err(format!("days or seconds? write {}", with_unit(text, bare)?)),
-        _ => units::time(text).map(Margin::Time).map_err(|reason| format!("{reason}; or a number with %")),
+        // A bare number is refused here.
+        _ => units::time(text)
+            .map(Margin::Time)
+            .map_err(|reason| reason.replace("; seconds if bare", "; or a number with %")),
     }
 }
 

@@ -30,6 +30,11 @@ impl Line {
         networks.split(',').map(address).collect::<Vec<_>>().join(",")
     }
 
+    /// `-h h -p 80`: without another port it is not the local one.
+    pub(super) fn lacks_port(&self) -> bool {
+        matches!(&self.address[..], [host] if !host.contains(':') && !is_path(host) && !self.is_unix)
+    }
+
     /// `-p 5000`, and `-s 127.0.0.1 -p 5000`.
     pub(super) fn come_from(&mut self, port: &str) {
         let at = self.position(&["-s", "--source"]);

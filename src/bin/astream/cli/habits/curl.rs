@@ -1,6 +1,6 @@
 //! What a word means only beside others: options of `openssl s_client`, curl, tcping, pv and wait-for-it.
 
-use super::table::{SAFER, SECRET};
+use super::table::{ALWAYS, SAFER, SECRET};
 use super::{Line, is_number, is_path};
 use crate::cli::units;
 
@@ -13,9 +13,13 @@ impl Line {
         if self.is_unix && !self.names_a_path() {
             self.leave_secret();
         }
+        self.wait_for_it(is_listen);
         if is_listen {
             self.take_sides();
             return;
+        }
+        if self.notes.iter().any(|note| note == ALWAYS) {
+            self.add(&["--tls"], None);
         }
         // Both are options of `listen`, and something else in curl.
         if let Some(limit) = self.options.iter_mut().find(|option| *option == "-m") {
@@ -51,6 +55,18 @@ impl Line {
         }
         if self.has(&["--size"]) {
             self.add(&["--progress"], None);
+        }
+    }
+
+    /// `h:80 -t 30 --strict -- CMD`: the command is not for the peer, but for later.
+    fn wait_for_it(&mut self, is_listen: bool) {
+        let is_meant = !is_listen && !self.run.is_empty() && self.has(&["-t", "--strict"]);
+        self.options.retain(|option| option != "--strict");
+        if let Some(at) = self.position(&["-t"]) {
+            "--timeout".clone_into(&mut self.options[at]);
+        }
+        if is_meant && !self.has(&PROBES) {
+            self.options.insert(0, "-z".to_owned());
         }
     }
 

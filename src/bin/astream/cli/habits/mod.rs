@@ -9,16 +9,17 @@ mod proxy;
 mod socat;
 mod stunnel;
 mod table;
+mod write;
 
 use std::ffi::OsString;
 
-use super::is_sound;
 use address::has_host;
 use table::Meaning::{
-    Accept, Address, But, File, Is, Listen, Nothing, Port, Program, ProxyKind, Seconds, Shell, Unix,
+    Accept, Address, But, File, Host, Is, Listen, Nothing, Port, Program, ProxyKind, Seconds, Shell, Unix,
 };
 pub use table::commands_with;
-use table::{COMMANDS, NO_FILE, Takes, is_on, known, own, spelt, takes};
+use table::{COMMANDS, NO_FILE, PROGRAMS, Takes, is_on, known, own, spelt, takes};
+pub use write::shell;
 
 /// What to write instead of these words, or to do instead of what they ask for.
 pub fn advice(words: &[OsString]) -> Option<String> {
@@ -114,10 +115,15 @@ impl Line {
 
     /// Takes the command from the words, if it is among them.
     fn read_command<'a, 'b>(&mut self, words: &'a [&'b str]) -> &'a [&'b str] {
+        // `nc -z h 80`, and `./wait-for-it.sh h:80`.
+        let base = words[0].rsplit('/').next().unwrap_or_default();
+        let words = if PROGRAMS.contains(&base) { &words[1..] } else { words };
+        let Some(first) = words.first() else { return words };
+        let first = if base.starts_with("wait-for") { base } else { first };
         let is_conf =
             |word: &str| !word.contains(':') && word.rsplit_once('.').is_some_and(|(_, end)| end == "conf");
         let is_file = matches!(words, [word] | [_, word] if is_conf(word));
-        let (first, rest) = if is_file { (NO_FILE.0, &[][..]) } else { (words[0], &words[1..]) };
+        let (first, rest) = if is_file { (NO_FILE.0, &[][..]) } else { (first, &words[1..]) };
         let Some((_, command, options, default)) = COMMANDS.iter().find(|(names, ..)| names.contains(&first))
         else {
             return words;
@@ -136,7 +142,8 @@ impl Line {
     ) -> Option<()> {
         for (at, letter) in letters.char_indices() {
             let (option, rest) = (format!("-{letter}"), &letters[at + letter.len_utf8()..]);
-            if takes(&option)? == Takes::Value && !rest.is_empty() {
+            let is_switch = letter == 'q' && !rest.starts_with(|c: char| c.is_ascii_digit());
+            if takes(&option)? == Takes::Value && !rest.is_empty() && !is_switch {
                 return self.option(&option, &mut std::iter::once(rest));
             }
             self.option(&option, words)?;
@@ -156,6 +163,12 @@ impl Line {
             self.add(&["--count"], words.next().map(str::to_owned));
             return Some(());
         }
+        // Of wait-for-it both are switches.
+        let option = match option {
+            "-s" if next.starts_with('-') => "--strict",
+            "-q" if !is_number(next.trim_start_matches('-')) => "--quiet",
+            option => option,
+        };
         let value = match takes(option)? {
             Takes::Value => Some(words.next()?.to_owned()),
             Takes::Switch if is_on(next) => words.next().and(None),
@@ -178,6 +191,7 @@ impl Line {
             (Listen, _) => self.command = Some("listen"),
             (Unix, _) => (self.is_unix, self.after_unix) = (true, self.address.len()),
             (Port, value) => self.port = value,
+            (Host, value) => self.address.insert(0, value?),
             (Accept, value) => (self.command, self.port) = (Some("listen"), value),
             (Address, value) => {
                 self.target = value;
@@ -197,6 +211,9 @@ impl Line {
             (Nothing(why), _) => self.notes.push(why.to_owned()),
             // No command is a number, but a count of probes is.
             (Shell, Some(count)) if is_number(&count) => self.add(&["--count"], Some(count)),
+            (Program, Some(line)) if line.contains(['"', '\'', '\\']) => {
+                self.run = ["sh", "-c", &line].map(str::to_owned).to_vec();
+            }
             (Program, value) => self.run = value?.split_whitespace().map(str::to_owned).collect(),
             (Shell, value) => self.run = ["sh", "-c", &value?].map(str::to_owned).to_vec(),
         }
@@ -225,7 +242,7 @@ impl Line {
         self.weigh(is_listen);
         self.add(self.default, None);
         match self.port.take() {
-            Some(port) if is_listen => self.address.push(port),
+            Some(port) if is_listen || self.lacks_port() => self.address.push(port),
             Some(port) => self.come_from(&port),
             None => {}
         }
@@ -246,40 +263,6 @@ impl Line {
         Some(self)
     }
 
-    /// All words with this address.
-    fn words(&self, address: &[String]) -> Vec<String> {
-        let command = self.command.unwrap_or_default().to_owned();
-        let words =
-            std::iter::once(command).chain(address.iter().cloned()).chain(self.options.iter().cloned());
-        let run = self.run.iter().cloned();
-        if self.run.is_empty() {
-            words.collect()
-        } else {
-            words.chain(["--".to_owned()]).chain(run).collect()
-        }
-    }
-
-    /// Whether this program accepts it. An address that is missing makes nothing else wrong.
-    fn is_sound(&self) -> bool {
-        let any = ["localhost", "1"].map(str::to_owned);
-        let address = if self.address.is_empty() { &any[..] } else { &self.address };
-        self.has_sound_proxies() && is_sound(&self.words(address))
-    }
-
-    fn text(&self) -> String {
-        let missing = ["HOST", "PORT"].map(str::to_owned);
-        let words = self.words(if self.address.is_empty() { &missing } else { &self.address });
-        let words: Vec<_> = words.iter().map(|word| shell(word)).collect();
-        let mut write = format!("write: astream {}", words.join(" "));
-        if !self.then.is_empty() {
-            write.push_str(" &&");
-        }
-        for word in &self.then {
-            write = format!("{write} {}", shell(word));
-        }
-        std::iter::once(&write).chain(&self.notes).cloned().collect::<Vec<_>>().join("; ")
-    }
-
     fn has(&self, names: &[&str]) -> bool {
         self.position(names).is_some()
     }
@@ -296,14 +279,4 @@ fn is_path(word: &str) -> bool {
 
 fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// A word as a shell reads it.
-pub fn shell(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.,:/@%+=".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
 }

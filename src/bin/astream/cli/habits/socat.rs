@@ -1,6 +1,6 @@
 //! Addresses of socat: `TCP:localhost:80`, and `TCP-LISTEN:8080,fork EXEC:/bin/cat`.
 
-use super::table::{RETRY, SAFER};
+use super::table::{RETRY, SAFER, own};
 use super::{Line, is_number, is_path};
 
 /// What an address of socat stands for.
@@ -48,14 +48,17 @@ impl Line {
         if !self.address.iter().any(|word| word.contains(':') && part(word).is_some()) {
             return Some(());
         }
-        // Letters that nc has as well mean something else there.
-        if self.is_unix
-            || self.options.iter().any(|option| ["--recv-only", "-u", "--timeout"].contains(&&option[..]))
-        {
+        // Letters that nc has as well mean something else there: -d is verbose, and -u one way.
+        if self.is_unix || self.has(&["-t"]) {
             return None;
         }
+        let is_one_way = self.has(&["-u"]);
+        self.options.retain(|option| !["--recv-only", "-u"].contains(&&option[..]));
         let words = std::mem::take(&mut self.address);
         let parts: Vec<_> = words.iter().map(|word| part(word)).collect::<Option<_>>()?;
+        if is_one_way {
+            self.options.push(one_way(&parts)?.to_owned());
+        }
         let mut sockets = Vec::new();
         for part in parts {
             match part {
@@ -108,10 +111,7 @@ impl Line {
     fn take_option(&mut self, option: &str, serves_many: bool, listens: bool) -> Option<()> {
         let (name, value) = option.split_once('=').unwrap_or((option, ""));
         let with_value = match name {
-            "reuseaddr" | "nodelay" | "keepalive" | "pf" | "backlog" | "interval" | "proxyport"
-            | "socksport" => {
-                return Some(());
-            }
+            name if WITHOUT_MEANING.contains(&name) => return Some(()),
             // A listener asks for no certificate unless it has --cacert.
             "verify" if value == "1" || listens => return Some(()),
             "retry" => {
@@ -132,18 +132,26 @@ impl Line {
                 self.address.insert(0, value.to_owned());
                 return Some(());
             }
-            "bind" => "-s",
-            "cert" => "--cert",
-            "key" => "--key",
-            "cafile" => "--cacert",
-            "commonname" | "snihost" => "--servername",
-            "range" => "--allow",
-            "mode" => "--mode",
-            "max-children" => "-m",
-            "connect-timeout" => "-w",
-            _ => return None,
+            name => with_value(name)?,
         };
         self.add(&[with_value], Some(value.to_owned()));
+        Some(())
+    }
+
+    /// The same of the target of a relay: `OPENSSL:h:443,cafile=f`.
+    fn take_option_of_target(&mut self, option: &str) -> Option<()> {
+        let (name, value) = option.split_once('=').unwrap_or((option, ""));
+        match name {
+            "verify" if value == "1" => {}
+            "verify" if value == "0" => self.add(&["--forward-insecure"], None),
+            name if WITHOUT_MEANING.contains(&name) => {}
+            "connect-timeout" => self.add(&["-w"], Some(value.to_owned())),
+            name => {
+                let option = with_value(name)?.replacen("--", "--forward-", 1);
+                own(&option).filter(|_| option.starts_with("--forward-"))?;
+                self.add(&[&option], Some(value.to_owned()));
+            }
+        }
         Some(())
     }
 
@@ -155,6 +163,11 @@ impl Line {
     ) -> Option<()> {
         if let Some(Part::Socket(socket)) = part(target).filter(|_| target.contains(':')) {
             return self.forward_to(&socket, &socket.kind);
+        }
+        // Several, separated by commas.
+        if target.contains(',') && target.split(',').all(|target| target.contains(':')) {
+            let mut targets = target.split(',');
+            return targets.try_for_each(|target| self.forward(target, &mut std::iter::empty()));
         }
         let port = words.clone().next().filter(|port| is_number(port));
         let target = match port {
@@ -173,7 +186,7 @@ impl Line {
 
     fn forward_to(&mut self, target: &Socket<'_>, from: &Kind) -> Option<()> {
         let is_other = (target.kind == Kind::Udp) != (*from == Kind::Udp);
-        if is_other || target.listens || !target.options.is_empty() {
+        if is_other || target.listens {
             return None;
         }
         let address = match target.kind {
@@ -187,7 +200,46 @@ impl Line {
             Kind::Udp => self.add(&["-u"], None),
             _ => {}
         }
-        Some(())
+        target.options.iter().try_for_each(|option| self.take_option_of_target(option))
+    }
+}
+
+/// Options of socat that are dropped here.
+const WITHOUT_MEANING: &[&str] = &[
+    "reuseaddr",
+    "nodelay",
+    "keepalive",
+    "pf",
+    "backlog",
+    "interval",
+    "proxyport",
+    "socksport",
+    "unlink-early",
+    "unlink-close",
+];
+
+/// An option of socat with a value, which is an option here.
+fn with_value(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "bind" => "-s",
+        "cert" => "--cert",
+        "key" => "--key",
+        "cafile" => "--cacert",
+        "commonname" | "snihost" => "--servername",
+        "range" => "--allow",
+        "mode" => "--mode",
+        "max-children" => "-m",
+        "connect-timeout" => "-w",
+        _ => return None,
+    })
+}
+
+/// `-u FROM TO`: only one of them sends.
+fn one_way(parts: &[Part<'_>]) -> Option<&'static str> {
+    match parts {
+        [Part::Stdio | Part::File, Part::Socket(_)] => Some("--send-only"),
+        [Part::Socket(_), Part::Stdio | Part::File] => Some("--recv-only"),
+        _ => None,
     }
 }
 

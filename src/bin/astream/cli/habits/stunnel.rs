@@ -1,13 +1,18 @@
 //! `--accept 443 --connect 8080` of stunnel: a listener with a target, and which of them an option is about.
 
-use super::table::{ALWAYS, commands_with, own};
+use super::table::{ALWAYS, CLIENTS, commands_with, own};
 use super::{Line, is_number};
 
-const CLIENTS: &str = "--cacert FILE demands certificates of the clients";
+const OF_TARGET: &str = "the certificate of the target is always verified";
 
 impl Line {
     /// `-connect h:443`: the peer, or where a listener relays to.
     pub(super) fn reach_target(&mut self, is_listen: bool) {
+        // `listen 127.0.0.1:80 h:81`.
+        if is_listen && matches!(&self.address[..], [first, second] if has_port(first) && has_port(second)) {
+            let target = self.address.pop();
+            self.add(&["--forward"], target);
+        }
         let Some(target) = self.target.take() else { return };
         if !is_listen {
             self.address.push(target);
@@ -23,14 +28,18 @@ impl Line {
 
     /// `--starttls`, and where TLS is not spoken to clients `--cacert` too, are about the target.
     pub(super) fn take_sides(&mut self) {
-        let (is_tls, is_client) = (self.has(&["--tls"]), self.has(&["--forward-tls"]));
-        if let Some(note) = self.notes.iter_mut().find(|note| is_tls && *note == ALWAYS) {
-            CLIENTS.clone_into(note);
+        if let Some(note) = self.notes.iter().position(|note| *note == ALWAYS) {
+            let is_of_target =
+                self.has(&["--forward-tls"]) || (!self.has(&["--tls"]) && self.has(&["--forward"]));
+            let (option, why) = if is_of_target { ("--forward-tls", OF_TARGET) } else { ("--tls", CLIENTS) };
+            self.add(&[option], None);
+            why.clone_into(&mut self.notes[note]);
         }
+        let (is_tls, is_client) = (self.has(&["--tls"]), self.has(&["--forward-tls"]));
         if !self.has(&["--forward"]) {
             return;
         }
-        let mut is_renamed = false;
+        let mut is_renamed = self.has(&["--forward-cacert"]);
         if self.has(&["--cacert"]) && !is_tls && !is_client {
             self.notes.push("with --tls, --cacert FILE demands certificates of the clients".to_owned());
         }
@@ -47,4 +56,8 @@ impl Line {
             self.add(&["--forward-tls"], None);
         }
     }
+}
+
+fn has_port(word: &str) -> bool {
+    word.rsplit_once(':').is_some_and(|(host, port)| host != "unix" && is_number(port))
 }

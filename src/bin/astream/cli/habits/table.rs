@@ -11,6 +11,8 @@ pub(super) enum Meaning {
     Unix,
     /// The port, or with `connect` the local one.
     Port,
+    /// The host of the address.
+    Host,
     /// The command `listen`, and its address.
     Accept,
     /// The address of a server that speaks TLS, or with `listen` where it relays to.
@@ -33,7 +35,7 @@ pub(super) enum Meaning {
     Shell,
 }
 use Meaning::{
-    Accept, Address, But, File, Is, Listen, Nothing, Port, Program, ProxyKind, Seconds, Shell, Unix,
+    Accept, Address, But, File, Host, Is, Listen, Nothing, Port, Program, ProxyKind, Seconds, Shell, Unix,
 };
 
 /// Whether a word is followed by its value.
@@ -60,16 +62,28 @@ pub(super) const COMMANDS: &[First] = &[
     (&["s_client"], "connect", &["--tls"], &[]),
     (&["s_server"], "listen", &["--tls"], &[]),
     (&["tcping", "ping"], "connect", &["-z"], &["--every", "1s"]),
-    (&["wait-for-it", "wait-for-it.sh"], "connect", &["-z"], &["--retry-for", "15s"]),
+    (
+        &["wait-for-it", "wait-for-it.sh", "wait-for", "wait-for.sh"],
+        "connect",
+        &["-z"],
+        &["--retry-for", "15s"],
+    ),
     (&["pv"], "connect", &["--progress"], &[]),
     (&[NO_FILE.0], "listen", &["--tls", "--cert", "FILE", "--forward", "localhost:8080"], &[]),
 ];
+
+/// Other programs, whose name stands in front of what is typed by habit.
+pub(super) const PROGRAMS: &[&str] =
+    &["nc", "ncat", "netcat", "nc.openbsd", "nc.traditional", "socat", "stunnel", "stunnel4", "openssl"];
 
 /// A file of options, and that there is none here.
 pub(super) const NO_FILE: (&str, &str) = ("stunnel.conf", "options are read from the command line only");
 pub(super) const RETRY: &str = "--retry-for TIME tries again: a time, not a number of tries";
 pub(super) const ALWAYS: &str = "certificates are always verified";
 pub(super) const SAFER: &str = "safer is --pin PIN, which accepts one key; the error without either names it";
+pub(super) const CLIENTS: &str = "--cacert FILE demands certificates of the clients";
+const FOREGROUND: Meaning =
+    Nothing("it stays in the foreground, as its user: systemd or & changes that; the log is stderr");
 const UNVERIFIED: Meaning = But(&["--insecure"], SAFER);
 const PRINTED: Meaning = Nothing("only what was received is printed");
 
@@ -88,11 +102,21 @@ const OPTIONS: &[Entry] = &[
     (&["-F"], Takes::Nothing, Is(&["--pass-fd"])),
     (&["-d"], Takes::Nothing, Is(&["--recv-only"])),
     (&["--wait", "-G"], Takes::Value, Is(&["-w"])),
-    // Of socat it is something else, which has no hint.
-    (&["-t"], Takes::Value, Is(&["--timeout"])),
+    // Where a command follows, wait-for-it is meant. Of socat -t is something else, which has no hint.
+    (&["-t"], Takes::Value, Is(&["-t"])),
+    (&["--strict"], Takes::Nothing, Is(&["--strict"])),
+    (&["-h", "--host"], Takes::Value, Host),
+    (&["-T"], Takes::Value, Is(&["-i"])),
+    (&["--silent"], Takes::Nothing, Is(&["--quiet"])),
+    (&["--daemon", "--daemonize", "--background", "--detach"], Takes::Nothing, FOREGROUND),
+    (
+        &["--pid", "--pidfile", "--logfile", "--user", "--group", "--setuid", "--setgid", "--chroot"],
+        Takes::Value,
+        FOREGROUND,
+    ),
     (&["--retry", "--retries"], Takes::Value, Nothing(RETRY)),
     (&["--interval"], Takes::Value, Is(&["--every"])),
-    (&["-L", "--rate-limit"], Takes::Value, Is(&["--limit-rate"])),
+    (&["-L", "--rate-limit", "--rate"], Takes::Value, Is(&["--limit-rate"])),
     (&["--bwlimit"], Takes::Value, But(&["--limit-rate"], "a bare number is bytes a second")),
     (&["--eta"], Takes::Nothing, Is(&["--progress"])),
     (&["-X", "--proxy-type"], Takes::Value, ProxyKind),
@@ -111,7 +135,13 @@ const OPTIONS: &[Entry] = &[
     (&["-e", "--exec"], Takes::Value, Program),
     (&["-c", "--sh-exec"], Takes::Value, Shell),
     (&["--ssl"], Takes::Nothing, Is(&["--tls"])),
-    (&["--ca", "--cafile", "--ca-file", "--ssl-trustfile", "-CAfile"], Takes::Value, Is(&["--cacert"])),
+    (
+        &["--ca", "--cafile", "--ca-file", "--ssl-trustfile", "-CAfile", "--verify-client"],
+        Takes::Value,
+        Is(&["--cacert"]),
+    ),
+    (&["--forward-cafile", "--forward-ca"], Takes::Value, Is(&["--forward-cacert"])),
+    (&["--requireCert"], Takes::Switch, Nothing(CLIENTS)),
     (&["--ssl-cert", "-cert"], Takes::Value, Is(&["--cert"])),
     (&["--ssl-key", "-key"], Takes::Value, Is(&["--key"])),
     (
@@ -124,8 +154,8 @@ const OPTIONS: &[Entry] = &[
     (&["-showcerts"], Takes::Nothing, Is(&["-z", "--show-certs"])),
     (&["-crlf"], Takes::Nothing, Is(&["--crlf"])),
     (&["-quiet", "-brief", "-ign_eof"], Takes::Nothing, PRINTED),
-    (&["--ssl-verify", "-verify_return_error"], Takes::Nothing, But(&["--tls"], ALWAYS)),
-    (&["--verify", "--verifyChain", "--verifyPeer"], Takes::Switch, But(&["--tls"], ALWAYS)),
+    (&["--ssl-verify", "-verify_return_error"], Takes::Nothing, Nothing(ALWAYS)),
+    (&["--verify", "--verifyChain", "--verifyPeer"], Takes::Switch, Nothing(ALWAYS)),
     (&["--client"], Takes::Switch, Is(&["--forward-tls"])),
     (&["--TIMEOUTidle"], Takes::Value, Is(&["-i"])),
     (&["--TIMEOUTconnect"], Takes::Value, Is(&["-w"])),
