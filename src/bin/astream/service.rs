@@ -32,8 +32,8 @@ pub fn socket(wanted: &str) -> Result<OwnedFd, Error> {
         Ok(number) => number.checked_sub(FIRST).filter(|index| *index < given.len()),
         Err(_) => names.split(':').position(|name| name == wanted).filter(|index| *index < given.len()),
     };
-    let named = if names.is_empty() { names } else { format!(", named {names}") };
-    let none = || wrong(&format!("no such socket was handed over; there are {}{named}", given.len()));
+    let all = if names.is_empty() { names } else { format!(", named {names}") };
+    let none = || wrong(&format!("no such socket was handed over; there are {}{all}", given.len()));
     let index = index.ok_or_else(none)?;
     let tcp = given.take_tcp_listener(index).ok().flatten().map(OwnedFd::from);
     let socket = tcp.or_else(|| given.take_unix_listener(index).ok().flatten().map(OwnedFd::from));
