@@ -60,6 +60,7 @@ const WRITE: &[(&str, &str)] = &[
     ("- PROXY:p:h:80", "connect h 80 -x http://p:8080)"),
     ("- PROXY:p:h:80,proxyport=3128", "connect h 80 -x http://p:3128)"),
     ("- SOCKS4A:p:h:80,socksport=9050", "connect h 80 -x socks4a://p:9050)"),
+    ("- PROXY:[::1]:h:80,proxyport=3128", "connect h 80 -x 'http://[::1]:3128')"),
     ("- SOCKS5-CONNECT:p:1081:h:80", "connect h 80 -x socks5://p:1081)"),
     ("- ABSTRACT-CONNECT:name", "connect unix:@name)"),
     ("ABSTRACT-LISTEN:name,fork ABSTRACT:other", "listen unix:@name --forward unix:@other)"),

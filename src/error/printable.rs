@@ -25,8 +25,11 @@ impl fmt::Display for Printable<'_> {
     }
 }
 
-/// The text without a user and a secret that stand before a host.
+/// The text without a user and a secret that stand before a host, or in an option of socat's.
 pub(crate) fn without_login(text: &str) -> String {
+    if let Some((before, _)) = text.split_once("proxyauth=") {
+        return format!("{before}proxyauth=…");
+    }
     let Some((before, host)) = text.rsplit_once('@') else { return text.to_owned() };
     match before.split_once("://") {
         Some((scheme, _)) => format!("{scheme}://…@{host}"),
@@ -62,6 +65,7 @@ mod tests {
             ("unix:@name", "unix:@name"),
             ("unix:/a:b@c", "unix:/a:b@c"),
             ("https://host/", "https://host/"),
+            ("PROXY:p:h:80,proxyauth=me:secret", "PROXY:p:h:80,proxyauth=…"),
         ] {
             assert_eq!(without_login(text), printed);
         }

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::Scheme;
 use crate::error::Error;
+use crate::transport::quoted;
 
 /// The longest user, and the longest secret, that SOCKS5 can hold (RFC 1929, 2).
 const LONGEST: usize = 255;
@@ -58,8 +59,17 @@ impl Login {
     /// A text without the proxy's words, which are in quotes, where they hold the secret in whichever form: a proxy may
     /// repeat what it was sent. They go as a whole, because a gap in a known phrase would show what it was.
     pub(super) fn hidden_in(&self, text: &str) -> String {
-        let forms = [self.encoded(), self.secret.clone(), self.secret.escape_debug().to_string()];
-        let holds_one = |words: &str| forms.iter().any(|form| !form.is_empty() && words.contains(form));
+        let encoded = self.encoded();
+        let in_quotes = quoted(self.secret.as_bytes());
+        let forms = [encoded.trim_end_matches('='), &self.secret, &in_quotes[1..in_quotes.len() - 1]];
+        let forms = forms.into_iter().filter(|form| !form.is_empty());
+        // Words that were cut may end within it.
+        let is_begun = |words: &str, form: &str| {
+            let begins = form.char_indices().skip(1).map(|(at, _)| &form[..at]);
+            let ends = |end: usize| begins.clone().any(|begin| words[..end].ends_with(begin));
+            words.match_indices("…\"").any(|(end, _)| ends(end))
+        };
+        let holds_one = |words: &str| forms.clone().any(|form| words.contains(form) || is_begun(words, form));
         match text.find('"').zip(text.rfind('"')) {
             Some((start, end)) if holds_one(&text[start..=end]) => {
                 format!("{}(redacted: it holds the secret){}", &text[..start], &text[end + 1..])
@@ -84,10 +94,17 @@ mod tests {
             ("hunter2", r#""403 no", and said "me:hunter2""#),
             ("hunter2", r#""Basic bWU6aHVudGVyMg==""#),
             ("a\"b", r#""a\"b""#),
+            ("it's \"b\"", r#""it's \"b\"""#),
+            ("hunter2", r#""Basic bWU6aHVudGVyMg""#),
+            ("hunter2", "\"403 hunt…\""),
+            ("hunter2", "\"403 h…\", and said \"no\""),
+            ("hunter2", "\"Basic bWU6aHVu…\""),
         ] {
             assert_eq!(hidden(secret, text), "it answered (redacted: it holds the secret)", "{secret}");
         }
-        for (secret, text) in [("it", r#""403 no""#), ("", r#""403 no""#), ("it", "nothing")] {
+        for (secret, text) in
+            [("it", r#""403 no""#), ("", r#""403 no""#), ("it", "nothing"), ("it", "\"403 no…\"")]
+        {
             assert_eq!(hidden(secret, text), format!("it answered {text}"), "{secret}");
         }
     }

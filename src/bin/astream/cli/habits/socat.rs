@@ -103,7 +103,7 @@ impl Line {
         let mut named = options.iter().filter_map(|option| option.split_once('='));
         let port = named.find(|(name, _)| ["proxyport", "socksport"].contains(name));
         let port = port.map_or(default, |(_, port)| port);
-        let port = if proxy.contains(':') { String::new() } else { format!(":{port}") };
+        let port = if proxy.rsplit(']').next()?.contains(':') { String::new() } else { format!(":{port}") };
         self.add(&["-x"], Some(format!("{scheme}://{proxy}{port}")));
         Some(())
     }
