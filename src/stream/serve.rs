@@ -185,13 +185,14 @@ pub(super) async fn accept_all<H, F>(
         let (preparing, is_moved) = (accepting.clients.prepare(), workers.are_elsewhere());
         workers.spawn(|open| async move {
             let accepted = if is_moved { accepted.moved_here() } else { Ok(accepted) };
-            let admitting = async { Ok(shake_hands(&admission, accepted?, preparing).await) };
+            let accepted = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => return tracing::warn!("{error}"),
+            };
             // Its state is large, and goes when it is done.
-            match Box::pin(admitting).await {
+            if let Some(client) = Box::pin(shake_hands(&admission, accepted, preparing)).await {
                 // In a task of its own, because this one has room for much that is not needed any more.
-                Ok(Some(client)) => serve(&service, client, open),
-                Ok(None) => {}
-                Err::<_, Error>(error) => tracing::warn!("{error}"),
+                serve(&service, client, open);
             }
         });
     }

@@ -102,6 +102,7 @@ impl Setup<'_> {
         let serve = move |reader: StreamReader, writer: StreamWriter| {
             let (handler, fatal) = (Arc::clone(&handler), fatal.clone());
             async move {
+                // Not in a function that `listen -` could share: its future would keep room for both streams again.
                 let mut client = report::Connection::accepted(&reader);
                 let Outcome { result, target, .. } =
                     handler.handle(reader, writer).instrument(client.span()).await;
