@@ -252,7 +252,7 @@ impl ConnectOptions {
     /// files of TLS must be usable.
     pub(crate) fn check(&self, endpoint: &Endpoint) -> Result<(), Error> {
         is_target(endpoint)?;
-        self.connector(endpoint.host())?;
+        self.tls.as_ref().map_or(Ok(()), |tls| tls.check(endpoint.host()))?;
         self.check_proxies(endpoint)
     }
 

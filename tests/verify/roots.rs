@@ -90,3 +90,28 @@ fn insecure_says_what_it_has_skipped() {
     let shown = ["--cert", arg(&made.shown.cert), "--key", arg(&made.shown.key)];
     skipped(&made, &shown).says(&["--insecure", "verification would have succeeded"]);
 }
+
+#[test]
+fn a_relay_reads_the_systems_roots_before_it_listens() {
+    let relay = ["listen", "127.0.0.1", "0", "--forward", "localhost:1", "--forward-tls"];
+    let finished = astream(relay).env("SSL_CERT_FILE", "/nonexistent").run().status(2);
+    finished.says(&["/nonexistent", "no such file", "SSL_CERT_FILE"]);
+}
+
+#[test]
+fn where_nothing_is_verified_the_systems_roots_may_be_missing_for_every_connection() {
+    let made = make(&Plan::new(&["localhost"]));
+    let shown = ["--cert", arg(&made.shown.cert), "--key", arg(&made.shown.key)];
+    let server = astream(["listen", "127.0.0.1", "0", "--tls", "--echo"]).args(shown).start();
+    let (target, without) = (format!("127.0.0.1:{}", server.port()), ("SSL_CERT_FILE", "/nonexistent"));
+    let probe = ["connect", &target, "-z", "--tls", "--insecure", "--every", "1ms", "--count", "3"];
+    let probed = astream(probe).env(without.0, without.1).run().status(0);
+    let open = String::from_utf8_lossy(&probed.stdout).matches(": open").count();
+    assert_eq!(open, 3, "{}", probed.description());
+    let relay = ["listen", "127.0.0.1", "0", "--forward", &target, "--forward-tls", "--forward-insecure"];
+    let relay = astream(relay).env(without.0, without.1).start();
+    let port = relay.port();
+    for _ in 0..3 {
+        astream(["connect", "127.0.0.1", &port]).input("hello").run().status(0).stdout(b"hello");
+    }
+}

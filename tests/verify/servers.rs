@@ -169,6 +169,26 @@ fn chains() {
 }
 
 #[test]
+fn another_that_is_trusted_may_have_the_name_of_the_issuer() {
+    for other in [
+        |plan: &mut Plan| plan.namesake = Some(&rcgen::PKCS_ECDSA_P256_SHA256),
+        |plan: &mut Plan| plan.namesake = Some(&rcgen::PKCS_ED25519),
+    ] {
+        check(LOCAL, other, |plan| plan.is_self_signed = true, &["it is self-signed"], "UnknownCA");
+    }
+    let of_its_kind = |plan: &mut Plan| {
+        (plan.is_end_trusted, plan.namesake) = (true, Some(&rcgen::PKCS_ECDSA_P256_SHA256));
+    };
+    let of_another = |plan: &mut Plan| {
+        (plan.is_end_trusted, plan.namesake) = (true, Some(&rcgen::PKCS_ED25519));
+    };
+    let expired = |plan: &mut Plan| plan.end.not_after = date_time_ymd(2001, 1, 1);
+    for itself in [of_its_kind, of_another] {
+        check(LOCAL, itself, expired, &["has expired"], "CertificateExpired");
+    }
+}
+
+#[test]
 fn a_root_that_has_expired_is_no_hindrance_where_it_was_renewed() {
     let renewed = |plan: &mut Plan| plan.is_root_renewed = true;
     let both = |plan: &mut Plan| plan.root.not_after = date_time_ymd(2002, 1, 1);

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType, IsCa,
-    KeyIdMethod, KeyPair, KeyUsagePurpose, RevocationReason, RevokedCertParams, SerialNumber, date_time_ymd,
+    KeyIdMethod, KeyPair, KeyUsagePurpose, RevocationReason, RevokedCertParams, SerialNumber,
+    SignatureAlgorithm, date_time_ymd,
 };
 
 use crate::support::certs::Issued;
@@ -27,6 +28,8 @@ pub struct Plan {
     pub is_root_renewed: bool,
     /// Nothing is trusted but the last certificate.
     pub is_end_trusted: bool,
+    /// A root that has the name of its issuer, and another key, of this kind, is trusted as well.
+    pub namesake: Option<&'static SignatureAlgorithm>,
     /// Only the last certificate is presented, not those that lead to the root.
     pub is_sent_alone: bool,
     /// The serial numbers that the last authority has revoked, if it has a list.
@@ -66,6 +69,7 @@ impl Plan {
             is_root_unknown: false,
             is_root_renewed: false,
             is_end_trusted: false,
+            namesake: None,
             is_sent_alone: false,
             revoked: None,
             revoked_by_root: None,
@@ -143,6 +147,13 @@ pub fn make(plan: &Plan) -> Made {
         Plan { is_end_trusted: true, .. } => own.pem(),
         _ => issuers[0].pem(),
     };
+    let namesake = plan.namesake.map_or_else(String::new, |kind| {
+        let mut params = authority("");
+        let issuer = if plan.is_self_signed { &plan.end } else { plan.between.last().unwrap_or(&plan.root) };
+        params.distinguished_name = issuer.distinguished_name.clone();
+        params.self_signed(&KeyPair::generate_for(kind).unwrap()).unwrap().pem()
+    });
+    let trusted = namesake + &trusted;
     let signer = if plan.are_lists_forged { &stranger } else { last };
     let of_last = plan.revoked.as_ref().map(|serials| list(serials, signer, plan.lists_end));
     let of_root = plan.revoked_by_root.as_ref().map(|serials| list(serials, &issuers[0], plan.lists_end));

@@ -97,7 +97,7 @@ impl Chain {
                 own_alone()
             }
             // Everything that does not depend on the issuer has been checked.
-            Err(webpki::Error::UnknownIssuer) if is_trusted_itself => {
+            Err(error) if is_trusted_itself && is_of_issuer(&error) && flaw.borrow().is_none() => {
                 self.check_trusted(presented.own, now)?;
                 if !self.revocations.is_empty() {
                     return Err(Flaw::StatusUnknown(Unknown::NoList));
@@ -105,6 +105,9 @@ impl Chain {
                 own_alone()
             }
             Err(error) => {
+                // Of a self-signed certificate another may be trusted that has the same name.
+                let is_alone = is_of_issuer(&error) && read(presented.own).is_issued_by(&read(presented.own));
+                let error = if is_alone { webpki::Error::UnknownIssuer } else { error };
                 let short = || {
                     self.short_issuer(presented)
                         .filter(|_| error == webpki::Error::InvalidSignatureForPublicKey)
@@ -154,6 +157,17 @@ impl Chain {
 
 fn read(der: &CertificateDer<'_>) -> Certificate {
     Certificate::from_der(der.as_ref())
+}
+
+/// Whether no trusted key has signed it, though one may have the name of its issuer.
+fn is_of_issuer(error: &webpki::Error) -> bool {
+    use webpki::Error as E;
+    matches!(
+        error,
+        E::UnknownIssuer
+            | E::InvalidSignatureForPublicKey
+            | E::UnsupportedSignatureAlgorithmForPublicKeyContext(_)
+    )
 }
 
 fn seconds(now: UnixTime) -> i64 {

@@ -37,7 +37,7 @@ use crate::transport::{Prefixed, Shared};
 pub struct TlsClient {
     roots: Vec<Contents<PemCertificate>>,
     /// The system's certificates, once they are read.
-    system: Arc<OnceLock<Result<Arc<Anchors>, Error>>>,
+    system: Arc<OnceLock<Loaded>>,
     crls: Vec<Lists>,
     identity: Option<Identity>,
     server_name: Option<String>,
@@ -128,35 +128,49 @@ impl TlsClient {
         } else if self.roots.is_empty() {
             self.load_system()?
         } else {
-            Loading::Done(Arc::new(Anchors::of(&self.roots, Purpose::Servers)?))
+            Loading::Done(Ok(Arc::new(Anchors::of(&self.roots, Purpose::Servers)?)))
         };
         let revocations = Revocations::of(&self.crls)?;
         let key_log = KeyLog::of_environment()?;
         Ok(Connector { host, name, anchors, revocations, key_log, client: self.clone() })
     }
 
+    /// Reads all files, the system's certificates too if they decide whom to trust.
+    pub(crate) fn check(&self, host: Option<&str>) -> Result<(), Error> {
+        self.connector(host)?;
+        let is_system_trusted = !self.danger_no_verification && self.pins.is_empty() && self.roots.is_empty();
+        if is_system_trusted { of_system(&self.system).map(drop) } else { Ok(()) }
+    }
+
     /// Starts to read the system's certificates, once for all connections.
     fn load_system(&self) -> Result<Loading, Error> {
-        let load = |system: &OnceLock<_>| system.get_or_init(|| Anchors::of_system().map(Arc::new)).clone();
-        if self.system.get().is_some() {
-            return load(&self.system).map(Loading::Done);
+        if let Some(loaded) = self.system.get() {
+            return Ok(Loading::Done(loaded.clone()));
         }
         let (sender, receiver) = oneshot::channel();
         let system = Arc::clone(&self.system);
         std::thread::Builder::new()
             .name("roots".to_owned())
-            .spawn(move || sender.send(load(&system)))
+            .spawn(move || sender.send(of_system(&system)))
             .map_err(|error| Error::tls("reading the system's certificates", error))?;
         Ok(Loading::Pending(receiver))
     }
 }
 
-/// The certificates to trust.
+/// The certificates to trust, or why there are none, which is an error only where they decide.
+type Loaded = Result<Arc<Anchors>, Error>;
+
+/// The system's certificates, which are read by the first who asks.
+fn of_system(system: &OnceLock<Loaded>) -> Loaded {
+    system.get_or_init(|| Anchors::of_system().map(Arc::new)).clone()
+}
+
+/// How far the certificates to trust are read.
 enum Loading {
     /// Pins are trusted instead.
     None,
-    Done(Arc<Anchors>),
-    Pending(oneshot::Receiver<Result<Arc<Anchors>, Error>>),
+    Done(Loaded),
+    Pending(oneshot::Receiver<Loaded>),
 }
 
 /// A client that has read its files and waits for a connection.
@@ -181,7 +195,7 @@ impl Connector {
         let Self { host, name, anchors, revocations, key_log, client } = self;
         let chain = match anchors {
             Loading::None => None,
-            Loading::Done(anchors) => Some(Ok(anchors)),
+            Loading::Done(anchors) => Some(anchors),
             Loading::Pending(pending) => {
                 let failed = |_| Err(Error::tls("TLS", "reading the system's certificates failed"));
                 Some(pending.await.unwrap_or_else(failed))
