@@ -80,7 +80,18 @@ const WRITE: &[(&str, &str)] = &[
     ("listen 127.0.0.1 8080 EXEC:/bin/cat", "listen 127.0.0.1 8080 -- /bin/cat)"),
     ("listen 127.0.0.1:8080 EXEC:cat", "listen 127.0.0.1:8080 -- cat)"),
     ("listen 127.0.0.1:8080 cat", "listen 127.0.0.1:8080 -- cat)"),
-    ("listen ::1 8080 sort -n", "listen ::1 8080 -n -- sort)"),
+    ("listen ::1 8080 sort -n", "listen ::1 8080 -- sort -n)"),
+    ("listen unix:/p cat -n --tls", "listen unix:/p -- cat -n --tls)"),
+    ("listen 127.0.0.1 8080 -v /bin/cat -n", "listen 127.0.0.1 8080 -v -- /bin/cat -n)"),
+    ("listen 127.0.0.1:80,fork", "listen 127.0.0.1:80 -k)"),
+    ("listen 127.0.0.1 80,reuseaddr,fork --exec cat", "listen 127.0.0.1 80 -- cat)"),
+    ("listen unix:/p,mode=600 cat", "listen unix:/p --mode 600 -- cat)"),
+    ("listen unix:/p,mode=660,fork", "listen unix:/p --mode 660 -k)"),
+    ("connect h:80,connect-timeout=5", "connect h:80 -w 5; -w limits"),
+    ("connect TCP:h:80 PIPE", "connect h 80 -- cat)"),
+    ("TCP-LISTEN:80,fork PROXY:p:h:443,proxyport=3128", "listen :80 -x http://p:3128 --forward h:443; 127"),
+    ("socat -U TCP:h:80 -", "connect h 80 --send-only)"),
+    ("socat -U - TCP:h:80", "connect h 80 --recv-only)"),
     ("listen :80 --forward UNIX-CONNECT:/p", "listen :80 --forward unix:/p)"),
     ("listen :80 --forward SSL:h:443", "listen :80 --forward h:443 --forward-tls)"),
     ("listen :80 --forward UDP:h:53", "listen :80 --forward h:53 -u)"),
@@ -100,6 +111,15 @@ const WRITE: &[(&str, &str)] = &[
     ("openssl s_client -connect h:443", "connect h:443 --tls)"),
     ("stunnel --accept :443 --connect h:80", "listen :443 --tls --forward h:80)"),
     ("nc", "connect HOST PORT)"),
+    ("/tmp/x", "connect unix:/tmp/x)"),
+    ("/tmp/socat", "connect unix:/tmp/socat)"),
+    ("-h h -p 80", "connect h 80)"),
+    ("connect -h h -p 80", "connect h 80)"),
+    ("-h db -p 1 -t 30 -- echo up", "connect db 1 -z --retry-for 30 && echo up)"),
+    ("db:1 --timeout=30 -- echo up", "connect db:1 -z --retry-for 30 && echo up)"),
+    ("connect db:1 -q -- echo up", "connect db:1 -z --quiet --retry-for 15s && echo up)"),
+    ("connect h 80 -n 2 -z", "connect h 80 --count 2 -z)"),
+    ("stunnel --accept 443 --connect /run/x --TIMEOUTclose 0", "listen :443 --tls --forward unix:/run/x; -i"),
     // Options of nc.
     ("-l", "listen HOST PORT)"),
     ("-l 8080", "listen :8080; 127.0.0.1:8080 is"),
@@ -235,7 +255,7 @@ const WRITE: &[(&str, &str)] = &[
     ("-lnvp 47000 -s 127.0.0.1", "listen 127.0.0.1 47000 -n -v)"),
     ("-z 127.0.0.1 20 22 25", "connect 127.0.0.1 20,22,25 -z)"),
     ("listen 127.0.0.1 47141 /bin/cat", "listen 127.0.0.1 47141 -- /bin/cat)"),
-    ("listen 127.0.0.1:47141 /bin/cat -u", "listen 127.0.0.1:47141 -u -- /bin/cat)"),
+    ("listen 127.0.0.1:47141 /bin/cat -u", "listen 127.0.0.1:47141 -- /bin/cat -u)"),
     ("-l 8080 --chat", "listen :8080 --broker;"),
     ("listen h 80 --allow localhost,10.0.0.0/8", "listen h 80 --allow 127.0.0.1,::1,10.0.0.0/8; no name is"),
     ("listen h 80 --deny localhost", "listen h 80 --deny 127.0.0.1,::1; no name is looked up for --deny)"),
@@ -359,13 +379,11 @@ fn no_advice_is_given_where_none_is_known() {
         "listen h 80 --allowfile missing",
         "connect -u TCP:h:80",
         "-u TCP-LISTEN:47125 TCP:h:80",
-        "-U - TCP:h:80",
         "TCP-LISTEN:47125 TCP:h:80,mode=600",
         "TCP-LISTEN:47125,fork EXEC:/bin/cat,pty",
         "listen 127.0.0.1:47125 EXEC:/bin/cat,pty",
         "FILE:/dev/tty,raw,echo=0 TCP:h:80",
         "- PROXY:h:80",
-        "TCP-LISTEN:47125,fork PROXY:p:h:80",
         "listen :80 --forward TCP-LISTEN:h:81",
         "-t 10 - TCP:h:80",
         // It is no port.
@@ -438,6 +456,10 @@ fn help_is_a_word_too() {
         let help = astream(wanted.split(' ')).run().status(0).stdout;
         astream(words.split(' ')).run().status(0).stdout(&help).silent();
     }
+    // A host behind -h is another program's, and a script must not take the help for success.
+    let said = astream(["connect", "-h", "db", "-p", "1"]).run().status(2).stdout(b"");
+    said.says(&["-h is help, and takes no host (write: astream connect db 1)"]);
+    astream(["-h", "listen"]).run().status(0).silent();
     astream(["help", "frob"]).run().status(2).says(&["'frob' is not a command"]);
 }
 
@@ -482,6 +504,7 @@ fn a_wrong_value_is_answered_with_what_is_right() {
         ("connect -z 127.0.0.1:24000 24431", "'127.0.0.1:24000': the port is given twice: here and as 24431"),
         ("connect [::1]:24000 24431", "'[::1]:24000': the port is given twice"),
         ("connect h 443 --expires-within 10days", "m, h, d or w; or a number with %; see"),
+        ("listen h 443 --ready-fd port.txt", "'port.txt': a descriptor is a number: --ready-fd 3 3>FILE"),
         ("connect 127.0.0.1:", "'127.0.0.1:': the port is missing"),
         ("connect -z 127.0.0.1:", "'127.0.0.1:': the port is missing"),
         ("connect ", "'': the address is empty (a variable that is not set?)"),

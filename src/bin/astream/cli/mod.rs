@@ -179,6 +179,12 @@ pub struct Usage {
     pub report: Report,
 }
 
+impl Usage {
+    fn new(message: String, hint: Option<String>) -> Self {
+        Self { message, hint, report: Report::of_unparsed() }
+    }
+}
+
 pub fn parse() -> Result<Command, NotRun> {
     let words = words();
     // Most command lines are right. Only for the others, and for help, the whole program is defined.
@@ -274,11 +280,15 @@ fn parse_whole(mut words: Vec<OsString>) -> Result<Command, NotRun> {
         words.remove(0);
         words.push("--help".into());
     }
-    read(&words).map_err(|error| match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => NotRun::Help(error.render().to_string()),
-        _ => {
-            let (hint, report) = (habits::advice(&words), Report::of_unparsed());
-            NotRun::Usage(Usage { message: one_line(&error, hint.is_some()), hint, report })
-        }
+    let error = match read(&words) {
+        Ok(command) => return Ok(command),
+        Err(error) => error,
+    };
+    let is_help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    let hint = if is_help { habits::advice_on_host(&words) } else { habits::advice(&words) };
+    Err(match (is_help, hint) {
+        (true, None) => NotRun::Help(error.render().to_string()),
+        (true, hint) => NotRun::Usage(Usage::new("-h is help, and takes no host".to_owned(), hint)),
+        (false, hint) => NotRun::Usage(Usage::new(one_line(&error, hint.is_some()), hint)),
     })
 }

@@ -47,7 +47,7 @@ pub struct Serve {
           conflicts_with = "udp")]
     mode: Option<u16>,
     /// Write "ADDR PORT" to the descriptor with the number N when listening, and close it [default: none]
-    #[arg(long, hide_short_help = true, value_name = "N", value_hint = ValueHint::Other)]
+    #[arg(long, hide_short_help = true, value_name = "N", value_hint = ValueHint::Other, value_parser = descriptor)]
     pub ready_fd: Option<u32>,
     /// Believe proxies in these networks who the client is: each connection begins with a PROXY header. @FILE: one a line
     /// [default: none]
@@ -89,6 +89,10 @@ pub struct Serve {
 }
 
 /// The permissions of a file, as chmod(1) takes them.
+fn descriptor(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| "a descriptor is a number: --ready-fd 3 3>FILE".to_owned())
+}
+
 fn mode(text: &str) -> Result<u16, String> {
     let mode = u16::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777 && !text.starts_with('+'));
     mode.ok_or_else(|| "permissions are written in octal: 0600 to 0777".to_owned())

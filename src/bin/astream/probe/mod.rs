@@ -101,7 +101,7 @@ impl Prober<'_> {
             report::unverified(tls);
         }
         let flaw = args.probe.expires_within.and_then(|margin| ends_too_soon(&probed, margin));
-        let checked = Checked { probed, flaw };
+        let checked = Checked { probed, flaw, is_retried: args.reach.may_wait() };
         let printed = if args.probe.show_certs {
             report::report(&Event::Probed(&checked));
             show(checked.probed.certificates(), stdout)

@@ -14,6 +14,8 @@ pub struct Checked {
     pub probed: Probed,
     /// What is wrong with certificates that TLS itself accepts.
     pub flaw: Option<String>,
+    /// Whether it was tried again and again, so that its time is that of all tries.
+    pub is_retried: bool,
 }
 
 /// What became of a probe, in one word for programs.
@@ -73,6 +75,7 @@ impl Checked {
     /// The line for a person.
     pub fn text(&self) -> String {
         let (endpoint, took) = (&self.probed.endpoint, Took(self.probed.elapsed));
+        let took = if self.is_retried { format!("gave up after {took}") } else { took.to_string() };
         match self.state() {
             State::Open => open(&self.probed),
             _ if self.is_of(|error| matches!(error, Error::Refused { .. })) => {

@@ -1,19 +1,30 @@
 //! What is wrong with an address.
 
+use super::socat::part;
 use super::table::SCHEMES;
 use super::{Line, is_number, is_path};
 
 impl Line {
-    /// `host 80 /bin/cat`: a path behind the address is a command, and so is another word behind that of a listener.
-    pub(super) fn take_command(&mut self, is_listen: bool) {
-        let has_port = |word: &String| word.rsplit(':').next().is_some_and(is_number);
-        let is_whole =
-            self.address.first().is_some_and(|first| first.starts_with("unix:") || has_port(first));
-        let end = if is_whole { 1 } else { 2 };
-        let is_command = |(at, word): (usize, &String)| {
-            is_path(word) || (is_listen && at >= end && !is_number(word) && !word.contains(':'))
+    /// `listen host 80 cat -n`: whether this word behind a whole address begins a command.
+    pub(super) fn is_run(&self, word: &str) -> bool {
+        let is_whole = match &self.address[..] {
+            [first] => {
+                is_path(first)
+                    || first.rsplit_once(':').is_some_and(|(host, port)| host == "unix" || is_number(port))
+            }
+            [_, _] => true,
+            _ => false,
         };
-        let at = self.address.iter().enumerate().skip(1).position(is_command);
+        self.command == Some("listen")
+            && is_whole
+            && !is_number(word)
+            && !word.contains([':', ','])
+            && part(word).is_none()
+    }
+
+    /// `host 80 /bin/cat`: a path behind the address is a command.
+    pub(super) fn take_command(&mut self) {
+        let at = self.address.iter().skip(1).position(|word| is_path(word));
         if let Some(at) = at.filter(|_| self.run.is_empty()) {
             self.run = self.address.split_off(at + 1);
         }

@@ -1,6 +1,6 @@
 //! What a word means only beside others: options of `openssl s_client`, curl, tcping, pv and wait-for-it.
 
-use super::table::{ALWAYS, SAFER, SECRET};
+use super::table::{ALWAYS, SAFER, SECRET, WAIT};
 use super::{Line, is_number, is_path};
 use crate::cli::units;
 
@@ -60,13 +60,11 @@ impl Line {
 
     /// `h:80 -t 30 --strict -- CMD`: the command is not for the peer, but for later.
     fn wait_for_it(&mut self, is_listen: bool) {
-        let is_meant = !is_listen && !self.run.is_empty() && self.has(&["-t", "--strict"]);
-        self.options.retain(|option| option != "--strict");
-        if let Some(at) = self.position(&["-t"]) {
-            "--timeout".clone_into(&mut self.options[at]);
-        }
-        if is_meant && !self.has(&PROBES) {
+        if self.waits && !is_listen && !self.run.is_empty() && !self.has(&PROBES) {
             self.options.insert(0, "-z".to_owned());
+            if !self.has(&["-w", "--timeout", "--retry-for"]) {
+                self.add(&["--retry-for"], Some(WAIT.to_owned()));
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! `--accept 443 --connect 8080` of stunnel: a listener with a target, and which of them an option is about.
 
 use super::table::{ALWAYS, CLIENTS, commands_with, own};
-use super::{Line, is_number};
+use super::{Line, is_number, is_path};
 
 const OF_TARGET: &str = "the certificate of the target is always verified";
 
@@ -14,6 +14,7 @@ impl Line {
             self.add(&["--forward"], target);
         }
         let Some(target) = self.target.take() else { return };
+        let target = if is_path(&target) { format!("unix:{target}") } else { target };
         if !is_listen {
             self.address.push(target);
             return;

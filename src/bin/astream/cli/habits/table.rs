@@ -29,6 +29,8 @@ pub(super) enum Meaning {
     ProxyKind,
     /// Nothing, because of this.
     Nothing(&'static str),
+    /// wait-for-it's, and the option of the same meaning if there is one.
+    Wait(Option<&'static str>),
     /// A program, with its arguments in the same word.
     Program,
     /// A command for a shell.
@@ -36,6 +38,7 @@ pub(super) enum Meaning {
 }
 use Meaning::{
     Accept, Address, But, File, Host, Is, Listen, Nothing, Port, Program, ProxyKind, Seconds, Shell, Unix,
+    Wait,
 };
 
 /// Whether a word is followed by its value.
@@ -66,11 +69,14 @@ pub(super) const COMMANDS: &[First] = &[
         &["wait-for-it", "wait-for-it.sh", "wait-for", "wait-for.sh"],
         "connect",
         &["-z"],
-        &["--retry-for", "15s"],
+        &["--retry-for", WAIT],
     ),
     (&["pv"], "connect", &["--progress"], &[]),
     (&[NO_FILE.0], "listen", &["--tls", "--cert", "FILE", "--forward", "localhost:8080"], &[]),
 ];
+
+/// How long wait-for-it waits unless it is given a time.
+pub(super) const WAIT: &str = "15s";
 
 /// Other programs, whose name stands in front of what is typed by habit.
 pub(super) const PROGRAMS: &[&str] =
@@ -102,9 +108,9 @@ const OPTIONS: &[Entry] = &[
     (&["-F"], Takes::Nothing, Is(&["--pass-fd"])),
     (&["-d"], Takes::Nothing, Is(&["--recv-only"])),
     (&["--wait", "-G"], Takes::Value, Is(&["-w"])),
-    // Where a command follows, wait-for-it is meant. Of socat -t is something else, which has no hint.
-    (&["-t"], Takes::Value, Is(&["-t"])),
-    (&["--strict"], Takes::Nothing, Is(&["--strict"])),
+    // Of socat -t is something else, which has no hint.
+    (&["-t"], Takes::Value, Wait(Some("--timeout"))),
+    (&["--strict"], Takes::Nothing, Wait(None)),
     (&["-h", "--host"], Takes::Value, Host),
     (&["-T"], Takes::Value, Is(&["-i"])),
     (&["--silent"], Takes::Nothing, Is(&["--quiet"])),
@@ -158,6 +164,11 @@ const OPTIONS: &[Entry] = &[
     (&["--verify", "--verifyChain", "--verifyPeer"], Takes::Switch, Nothing(ALWAYS)),
     (&["--client"], Takes::Switch, Is(&["--forward-tls"])),
     (&["--TIMEOUTidle"], Takes::Value, Is(&["-i"])),
+    (
+        &["--TIMEOUTclose", "--TIMEOUTbusy"],
+        Takes::Value,
+        Nothing("-i limits how long the peer may be silent"),
+    ),
     (&["--TIMEOUTconnect"], Takes::Value, Is(&["-w"])),
     (&["-verify"], Takes::Value, Nothing(ALWAYS)),
     (&["--no-verify", "--noverify", "--no-check-certificate"], Takes::Nothing, UNVERIFIED),

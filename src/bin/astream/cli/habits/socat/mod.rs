@@ -1,39 +1,11 @@
 //! Addresses of socat: `TCP:localhost:80`, and `TCP-LISTEN:8080,fork EXEC:/bin/cat`.
 
+mod part;
+
 use super::table::{RETRY, SAFER, own};
 use super::{Line, is_number, is_path};
-
-/// What an address of socat stands for.
-enum Part<'a> {
-    Stdio,
-    /// stdin or stdout, which are a file.
-    File,
-    /// What is sent back.
-    Echo,
-    /// A command, with its arguments.
-    Run(Vec<String>),
-    Socket(Socket<'a>),
-}
-
-struct Socket<'a> {
-    listens: bool,
-    kind: Kind,
-    /// The family of the addresses, as an option.
-    family: Option<&'static str>,
-    target: &'a str,
-    options: Vec<&'a str>,
-}
-
-#[derive(PartialEq)]
-enum Kind {
-    Tcp,
-    Tls,
-    Udp,
-    /// What begins its name.
-    Unix(&'static str),
-    /// Through a proxy: the scheme of its URL, and the port if none is given.
-    Proxy(&'static str, &'static str),
-}
+pub(super) use part::part;
+use part::{Kind, Part, Socket};
 
 impl Line {
     /// Takes the addresses of socat, if there are any. None if they mean nothing here.
@@ -45,26 +17,30 @@ impl Line {
         {
             self.run = command;
         }
+        self.take_tail()?;
         if !self.address.iter().any(|word| word.contains(':') && part(word).is_some()) {
             return Some(());
         }
-        // Letters that nc has as well mean something else there: -d is verbose, and -u one way.
-        if self.is_unix || self.has(&["-t"]) {
+        // Letters that nc has as well mean something else there: -d is verbose, and -u and -U one way.
+        if self.waits {
             return None;
         }
-        let is_one_way = self.has(&["-u"]);
+        let is_one_way = self.has(&["-u"]) || self.is_unix;
         self.options.retain(|option| !["--recv-only", "-u"].contains(&&option[..]));
         let words = std::mem::take(&mut self.address);
-        let parts: Vec<_> = words.iter().map(|word| part(word)).collect::<Option<_>>()?;
+        let mut parts: Vec<_> = words.iter().map(|word| part(word)).collect::<Option<_>>()?;
+        if std::mem::take(&mut self.is_unix) {
+            parts.reverse();
+        }
         if is_one_way {
             self.options.push(one_way(&parts)?.to_owned());
         }
-        let mut sockets = Vec::new();
+        let (mut sockets, mut is_echo) = (Vec::new(), false);
         for part in parts {
             match part {
                 Part::Stdio => {}
                 Part::File => self.notes.push("a file is stdin or stdout: < FILE, > FILE".to_owned()),
-                Part::Echo => self.add(&["--echo"], None),
+                Part::Echo => is_echo = true,
                 Part::Run(_) => return None,
                 Part::Socket(socket) if socket.listens => sockets.insert(0, socket),
                 Part::Socket(socket) => sockets.push(socket),
@@ -76,36 +52,67 @@ impl Line {
             _ => return None,
         };
         self.command = Some(if first.listens { "listen" } else { "connect" });
-        self.address = match (&first.kind, first.target.rsplit_once(':')) {
-            (Kind::Unix(at), _) => vec![format!("unix:{at}{}", first.target)],
-            (_, Some((host, port))) => vec![host.to_owned(), port.to_owned()],
-            (_, None) => vec![first.target.to_owned()],
+        let address = self.address_of(first)?;
+        self.address = match address.rsplit_once(':') {
+            Some((host, port)) if host != "unix" => vec![host.to_owned(), port.to_owned()],
+            _ => vec![address],
         };
         self.options.extend(first.family.map(str::to_owned));
         match first.kind {
             Kind::Tls => self.add(&["--tls"], None),
             Kind::Udp => self.add(&["-u"], None),
-            Kind::Tcp | Kind::Unix(_) => {}
-            Kind::Proxy(scheme, port) => self.go_through(scheme, port, &first.options)?,
+            Kind::Tcp | Kind::Unix(_) | Kind::Proxy(..) => {}
         }
-        let serves_many = target.is_some() || !self.run.is_empty() || self.has(&["--echo"]);
-        for option in &first.options {
-            self.take_option(option, serves_many, first.listens)?;
+        match is_echo {
+            true if first.listens => self.add(&["--echo"], None),
+            true => self.run = vec!["cat".to_owned()],
+            false => {}
         }
+        self.take_options(&first.options, target.is_some())?;
         target.map_or(Some(()), |target| self.forward_to(target, &first.kind))
     }
 
+    /// The address of a socket as it is written here. A proxy on the way becomes an option:
     /// `PROXY:proxy:host:80,proxyport=3128`, and `SOCKS5:proxy:1080:host:80`.
-    fn go_through(&mut self, scheme: &str, default: &str, options: &[&str]) -> Option<()> {
-        let hosts = self.address.remove(0);
+    fn address_of(&mut self, socket: &Socket<'_>) -> Option<String> {
+        let (scheme, default) = match socket.kind {
+            Kind::Unix(at) => return Some(format!("unix:{at}{}", socket.target)),
+            Kind::Proxy(scheme, default) => (scheme, default),
+            _ => return Some(socket.target.to_owned()),
+        };
+        let (hosts, port) = socket.target.rsplit_once(':')?;
         let (proxy, host) = hosts.rsplit_once(':')?;
-        self.address.insert(0, host.to_owned());
-        let mut named = options.iter().filter_map(|option| option.split_once('='));
-        let port = named.find(|(name, _)| ["proxyport", "socksport"].contains(name));
-        let port = port.map_or(default, |(_, port)| port);
-        let port = if proxy.rsplit(']').next()?.contains(':') { String::new() } else { format!(":{port}") };
-        self.add(&["-x"], Some(format!("{scheme}://{proxy}{port}")));
+        let mut named = socket.options.iter().filter_map(|option| option.split_once('='));
+        let of_proxy = named.find(|(name, _)| ["proxyport", "socksport"].contains(name));
+        let of_proxy = of_proxy.map_or(default, |(_, port)| port);
+        let has_port = proxy.rsplit(']').next()?.contains(':');
+        let of_proxy = if has_port { String::new() } else { format!(":{of_proxy}") };
+        self.add(&["-x"], Some(format!("{scheme}://{proxy}{of_proxy}")));
+        Some(format!("{host}:{port}"))
+    }
+
+    /// Options behind an address of ours: `listen 127.0.0.1:80,fork`.
+    fn take_tail(&mut self) -> Option<()> {
+        for at in 0..self.address.len() {
+            let word = self.address[at].clone();
+            let mut parts = word.split(',');
+            let (head, options) = (parts.next()?, parts.collect::<Vec<_>>());
+            let is_option = |option: &&str| {
+                let name = option.split('=').next().unwrap_or_default();
+                name == "fork" || WITHOUT_MEANING.contains(&name) || with_value(name).is_some()
+            };
+            if part(&word).is_none() && options.iter().all(is_option) {
+                head.clone_into(&mut self.address[at]);
+                self.take_options(&options, false)?;
+            }
+        }
         Some(())
+    }
+
+    fn take_options(&mut self, options: &[&str], is_relay: bool) -> Option<()> {
+        let serves_many = is_relay || !self.run.is_empty() || self.has(&["--echo", "--forward"]);
+        let listens = self.command == Some("listen");
+        options.iter().try_for_each(|option| self.take_option(option, serves_many, listens))
     }
 
     fn take_option(&mut self, option: &str, serves_many: bool, listens: bool) -> Option<()> {
@@ -189,11 +196,7 @@ impl Line {
         if is_other || target.listens {
             return None;
         }
-        let address = match target.kind {
-            Kind::Unix(at) => format!("unix:{at}{}", target.target),
-            Kind::Proxy(..) => return None,
-            _ => target.target.to_owned(),
-        };
+        let address = self.address_of(target)?;
         self.add(&["--forward"], Some(address));
         match target.kind {
             Kind::Tls => self.add(&["--forward-tls"], None),
@@ -241,50 +244,4 @@ fn one_way(parts: &[Part<'_>]) -> Option<&'static str> {
         [Part::Socket(_), Part::Stdio | Part::File] => Some("--recv-only"),
         _ => None,
     }
-}
-
-/// None if it is no address of socat that means something here.
-fn part(word: &str) -> Option<Part<'_>> {
-    let (name, rest) = word.split_once(':').unwrap_or((word, ""));
-    // Ours is written in the same way, in small letters, and URLs are as well.
-    if name == "unix" || rest.starts_with("//") {
-        return None;
-    }
-    match &name.to_ascii_uppercase()[..] {
-        "-" | "STDIO" | "STDIN" | "STDOUT" => Some(Part::Stdio),
-        "FILE" | "OPEN" | "GOPEN" | "CREATE" if !rest.contains(',') => Some(Part::File),
-        "PIPE" if rest.is_empty() => Some(Part::Echo),
-        // What a quote holds together and what a comma begins are not read here.
-        "EXEC" if rest.contains(['"', '\'', ',']) => None,
-        "EXEC" => Some(Part::Run(rest.split_whitespace().map(str::to_owned).collect())),
-        "SYSTEM" | "SHELL" => Some(Part::Run(["sh", "-c", rest].map(str::to_owned).to_vec())),
-        name => socket(name, rest).map(Part::Socket),
-    }
-}
-
-fn socket<'a>(name: &str, rest: &'a str) -> Option<Socket<'a>> {
-    let (base, listens) = match name.rsplit_once('-') {
-        Some((base, "LISTEN" | "L" | "RECVFROM" | "RECV")) => (base, true),
-        Some((base, "CONNECT" | "CLIENT" | "SENDTO")) => (base, false),
-        _ => (name, false),
-    };
-    let family = match base.as_bytes().last()? {
-        b'4' => Some("-4"),
-        b'6' => Some("-6"),
-        _ => None,
-    };
-    let kind = match base.trim_end_matches(['4', '6']) {
-        "TCP" => Kind::Tcp,
-        "UDP" => Kind::Udp,
-        "OPENSSL" | "SSL" => Kind::Tls,
-        "UNIX" => Kind::Unix(""),
-        "ABSTRACT" => Kind::Unix("@"),
-        "PROXY" => Kind::Proxy("http", "8080"),
-        "SOCKS4A" => Kind::Proxy("socks4a", "1080"),
-        "SOCKS5" => Kind::Proxy("socks5", "1080"),
-        _ => return None,
-    };
-    let mut parts = rest.split(',');
-    let target = parts.next().filter(|target| !target.is_empty())?;
-    Some(Socket { listens, kind, family, target, options: parts.collect() })
 }
