@@ -68,6 +68,10 @@ struct Line {
     command: Option<&'static str>,
     /// Whether the first word is the name of another program.
     is_foreign: bool,
+    /// Whether addresses of socat are among the words.
+    is_socat: bool,
+    /// Words that mean nothing here.
+    unknown: Vec<String>,
     /// Options that are added if they are not there, with their values.
     default: &'static [&'static str],
     address: Vec<String>,

@@ -1,16 +1,19 @@
 //! Reads a refused command line word by word.
 
+use std::iter::once;
+
+use super::socat::is_socat;
 use super::table::Meaning::{
     self, Accept, Address, But, File, Host, Is, Listen, Nothing, Port, Program, ProxyKind, Seconds, Shell,
     Unix, Wait,
 };
-use super::table::{COMMANDS, NO_FILE, PROGRAMS, Takes, is_on, known, own, spelt, takes};
+use super::table::{COMMANDS, NO_FILE, PROGRAMS, SILENT, Takes, is_on, known, own, spelt, takes};
 use super::{Line, is_number};
 
 impl Line {
     /// None if a word is not known here.
     pub(super) fn read(words: &[&str]) -> Option<Self> {
-        let mut line = Self::default();
+        let mut line = Self { is_socat: is_socat(words), ..Self::default() };
         let mut words = line.read_command(words).iter().copied();
         while let Some(word) = words.next() {
             if word == "--" {
@@ -27,13 +30,13 @@ impl Line {
                 let name = &spelt(name)[..];
                 takes(name)
                     .filter(|takes| *takes == Takes::Value || (*takes == Takes::Switch && is_on(value)))?;
-                line.option(name, &mut std::iter::once(value))?;
+                line.option(name, &mut once(value))?;
             } else if word.starts_with("--") || known(word).is_some() {
                 line.option(&spelt(word), &mut words)?;
             } else if word.len() > 1 && word.starts_with('-') {
                 line.letters(&word[1..], &mut words)?;
             } else if line.is_run(word) {
-                line.run = std::iter::once(word).chain(words.by_ref()).map(str::to_owned).collect();
+                line.run = once(word).chain(words.by_ref()).map(str::to_owned).collect();
             } else {
                 line.address.push(word.to_owned());
             }
@@ -66,7 +69,7 @@ impl Line {
         rest
     }
 
-    /// Short options behind one dash; the last may be followed by its value at once.
+    /// Short options behind one dash; the last may be followed by its value at once, if that is not letters.
     fn letters<'a>(
         &mut self,
         letters: &str,
@@ -75,8 +78,14 @@ impl Line {
         for (at, letter) in letters.char_indices() {
             let (option, rest) = (format!("-{letter}"), &letters[at + letter.len_utf8()..]);
             let is_switch = letter == 'q' && !rest.starts_with(|c: char| c.is_ascii_digit());
-            if takes(&option)? == Takes::Value && !rest.is_empty() && !is_switch {
-                return self.option(&option, &mut std::iter::once(rest));
+            let is_switch = is_switch || (self.is_socat && letter == 'x');
+            if !rest.is_empty() && !is_switch && takes(&option)? == Takes::Value {
+                // The long words of openssl have one dash as well.
+                return if rest.starts_with(is_letter) {
+                    None
+                } else {
+                    self.option(&option, &mut once(rest))
+                };
             }
             self.option(&option, words)?;
         }
@@ -97,8 +106,11 @@ impl Line {
             self.add(&["--count"], words.next().map(str::to_owned));
             return Some(());
         }
-        // Of wait-for-it both are switches.
         let option = match option {
+            "-x" if self.is_socat => return self.mean(Is(&["--dump", "-"]), None),
+            "-d" if self.is_socat => return Some(()),
+            "-t" if self.is_socat => return self.mean(Nothing(SILENT), words.next().map(str::to_owned)),
+            // Of wait-for-it both are switches.
             "-s" if next.starts_with('-') => "--strict",
             "-q" if !is_number(next.trim_start_matches('-')) => {
                 self.waits = true;
@@ -128,7 +140,7 @@ impl Line {
     }
 
     /// Adds what an option of another program means here.
-    fn mean(&mut self, meaning: Meaning, value: Option<String>) -> Option<()> {
+    pub(super) fn mean(&mut self, meaning: Meaning, value: Option<String>) -> Option<()> {
         match (meaning, value) {
             (Listen, _) => self.command = Some("listen"),
             (Unix, _) => (self.is_unix, self.after_unix) = (true, self.address.len()),
@@ -167,4 +179,8 @@ impl Line {
         }
         Some(())
     }
+}
+
+fn is_letter(c: char) -> bool {
+    c.is_ascii_alphabetic() || c == '_'
 }

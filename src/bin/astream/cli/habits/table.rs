@@ -85,6 +85,7 @@ pub(super) const PROGRAMS: &[&str] =
 /// A file of options, and that there is none here.
 pub(super) const NO_FILE: (&str, &str) = ("stunnel.conf", "options are read from the command line only");
 pub(super) const RETRY: &str = "--retry-for TIME tries again: a time, not a number of tries";
+pub(super) const SILENT: &str = "it ends when the peer does; -i TIME ends a silent one with status 5";
 pub(super) const ALWAYS: &str = "certificates are always verified";
 pub(super) const SAFER: &str = "safer is --pin PIN, which accepts one key; the error without either names it";
 pub(super) const CLIENTS: &str = "--cacert FILE demands certificates of the clients";
@@ -104,11 +105,10 @@ const OPTIONS: &[Entry] = &[
     (&["-accept"], Takes::Value, Accept),
     (&["-connect"], Takes::Value, Address),
     (&["-N"], Takes::Nothing, Nothing("the end of stdin is passed on without -N")),
-    (&["-q"], Takes::Value, Nothing("it ends when the peer does; -i TIME ends a silent one with status 5")),
+    (&["-q"], Takes::Value, Nothing(SILENT)),
     (&["-F"], Takes::Nothing, Is(&["--pass-fd"])),
     (&["-d"], Takes::Nothing, Is(&["--recv-only"])),
     (&["--wait", "-G"], Takes::Value, Is(&["-w"])),
-    // Of socat -t is something else, which has no hint.
     (&["-t"], Takes::Value, Wait(Some("--timeout"))),
     (&["--strict"], Takes::Nothing, Wait(None)),
     (&["-h", "--host"], Takes::Value, Host),

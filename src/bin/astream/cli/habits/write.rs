@@ -35,7 +35,9 @@ impl Line {
         for word in &self.then {
             write = format!("{write} {}", shell(word));
         }
-        std::iter::once(&write).chain(&self.notes).cloned().collect::<Vec<_>>().join("; ")
+        let unknown =
+            (!self.unknown.is_empty()).then(|| format!("not known here: {}", self.unknown.join(", ")));
+        std::iter::once(&write).chain(&self.notes).chain(&unknown).cloned().collect::<Vec<_>>().join("; ")
     }
 }
 

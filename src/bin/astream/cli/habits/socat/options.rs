@@ -1,0 +1,111 @@
+//! Options of socat's addresses: `reuseaddr,fork,verify=0`.
+
+use super::super::Line;
+use super::super::table::Meaning::{self, Is, Nothing};
+use super::super::table::{RETRY, SAFER, SECRET, own};
+
+/// Which a listener is about.
+pub(super) enum Side {
+    /// The command itself.
+    Own,
+    /// Where a listener relays to.
+    Target,
+}
+
+/// Options that are dropped here.
+const WITHOUT_MEANING: &[&str] = &[
+    "reuseaddr",
+    "so-reuseaddr",
+    "nodelay",
+    "tcp-nodelay",
+    "keepalive",
+    "so-keepalive",
+    "pf",
+    "backlog",
+    "interval",
+    "proxyport",
+    "socksport",
+    "stderr",
+    "unlink",
+    "unlink-early",
+    "unlink-close",
+];
+
+/// The others, and what they are here.
+const OPTIONS: &[(&[&str], Meaning)] = &[
+    (&["bind"], Is(&["-s"])),
+    (&["cert", "certificate"], Is(&["--cert"])),
+    (&["key"], Is(&["--key"])),
+    (&["cafile"], Is(&["--cacert"])),
+    (&["commonname", "cn", "snihost"], Is(&["--servername"])),
+    (&["range"], Is(&["--allow"])),
+    (&["mode", "perm"], Is(&["--mode"])),
+    (&["max-children"], Is(&["-m"])),
+    (&["connect-timeout"], Is(&["-w"])),
+    (&["accept-timeout"], Is(&["--first-client"])),
+    (&["forever"], Is(&["--retry-for", "0"])),
+    (&["retry"], Nothing(RETRY)),
+    (&["reuseport", "so-reuseport"], Is(&["--reuse-port"])),
+    (&["broadcast", "so-broadcast"], Is(&["--broadcast"])),
+    (&["ipv6only", "ipv6-v6only"], Is(&["-6"])),
+    (&["crnl", "crlf"], Is(&["--crlf"])),
+    (&["proxyauth", "proxy-authorization", "socksuser"], Nothing(SECRET)),
+];
+
+/// Whether this is an option of socat.
+pub(super) fn is_option(option: &str) -> bool {
+    let name = option.split('=').next().unwrap_or_default();
+    ["fork", "verify"].contains(&name) || WITHOUT_MEANING.contains(&name) || meaning(name).is_some()
+}
+
+fn meaning(name: &str) -> Option<Meaning> {
+    OPTIONS.iter().find(|(names, _)| names.contains(&name)).map(|(_, meaning)| *meaning)
+}
+
+impl Line {
+    /// Takes options of one side. One that is nothing here is named, without its value, which may be a secret.
+    pub(super) fn take_options(&mut self, options: &[&str], side: &Side) -> Option<()> {
+        let listens = self.command == Some("listen");
+        for option in options {
+            let (name, value) = match option.split_once('=') {
+                Some((name, value)) => (name, Some(value.to_owned())),
+                None => (*option, None),
+            };
+            match (name, value.as_deref(), side) {
+                (name, ..) if WITHOUT_MEANING.contains(&name) => {}
+                // A listener asks for no certificate unless it has --cacert.
+                ("verify", _, Side::Own) if listens => {}
+                ("verify", Some("0"), Side::Own) => {
+                    self.add(&["--insecure"], None);
+                    self.notes.push(SAFER.to_owned());
+                }
+                ("verify", Some("0"), Side::Target) => self.add(&["--forward-insecure"], None),
+                ("fork", ..) if !self.serves_many() => self.add(&["-k"], None),
+                ("fork", ..) | ("verify", Some("1"), _) => {}
+                ("bind", Some(_), Side::Own) if listens && self.address.len() == 1 => {
+                    self.address.insert(0, value?);
+                }
+                ("sp" | "sourceport", Some(port), _) => self.add(&["-s"], Some(format!(":{port}"))),
+                (name, ..) => match (meaning(name), side) {
+                    (Some(Is([option, ..])), Side::Target) if own(&of_target(option)).is_some() => {
+                        self.add(&[&of_target(option)], value);
+                    }
+                    (Some(Is(["-w" | "-s" | "--retry-for", ..]) | Nothing(_)), _) | (Some(_), Side::Own) => {
+                        self.mean(meaning(name)?, value)?;
+                    }
+                    _ => self.unknown.push(name.to_owned()),
+                },
+            }
+        }
+        Some(())
+    }
+
+    /// Whether each connection is served by itself, without stdin and stdout.
+    pub(super) fn serves_many(&self) -> bool {
+        !self.run.is_empty() || self.has(&["--echo", "--forward"])
+    }
+}
+
+fn of_target(option: &str) -> String {
+    option.replacen("--", "--forward-", 1)
+}
