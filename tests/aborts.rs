@@ -3,10 +3,11 @@
 mod support;
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 
 use rustix::process::Signal;
+use support::peer::peer;
 use support::{Running, astream, noise};
 
 const MIB: usize = 1 << 20;
@@ -121,6 +122,63 @@ fn a_second_client_of_a_one_shot_listener_sees_no_clean_end() {
     listener.signal(Signal::CONT);
     assert_ne!(second.wait().code(), 0);
     drop(first);
+}
+
+/// The peer of a handshake that does not end: what it gets without TLS, and how that ends.
+fn half_a_handshake(mut peer: TcpStream, words: &[u8], then: impl FnOnce()) -> std::io::Error {
+    peer.write_all(words).unwrap();
+    let mut first = [0];
+    if words.is_empty() {
+        peer.read_exact(&mut first).unwrap();
+    }
+    then();
+    peer.read_to_end(&mut Vec::new()).unwrap_err()
+}
+
+#[test]
+fn a_handshake_that_is_given_up_is_no_clean_end_to_a_peer_without_tls() {
+    let silent = peer(|stream| half_a_handshake(stream, b"", || ()).kind());
+    astream(["connect", "127.0.0.1", &silent.port(), "--tls", "-w", "300ms"]).run().status(5);
+    assert_eq!(silent.join(), ErrorKind::ConnectionReset);
+    let other = peer(|stream| half_a_handshake(stream, b"SSH-2.0-other\r\n", || ()).kind());
+    astream(["connect", "127.0.0.1", &other.port(), "--tls"]).run().status(6);
+    assert_eq!(other.join(), ErrorKind::ConnectionReset);
+    let (pids, pid) = std::sync::mpsc::channel();
+    let killed = peer(move |stream| {
+        let kill = || rustix::process::kill_process(pid.recv().unwrap(), Signal::KILL).unwrap();
+        half_a_handshake(stream, b"", kill).kind()
+    });
+    let client = astream(["connect", "127.0.0.1", &killed.port(), "--tls"]).start();
+    pids.send(client.pid()).unwrap();
+    assert_eq!(killed.join(), ErrorKind::ConnectionReset);
+    client.wait();
+    let listener = astream(["listen", "127.0.0.1", "0", "--tls", "-w", "100ms", "-k"]).open_stdin().start();
+    let mut client = TcpStream::connect(listener.address()).unwrap();
+    let end = client.read(&mut [0]);
+    assert_eq!(end.map_err(|error| error.kind()), Err(ErrorKind::ConnectionReset));
+}
+
+#[test]
+fn a_receiver_without_tls_is_warned_of_a_sender_with_it() {
+    for no_splice in [false, true] {
+        let mut listener = astream(["listen", "127.0.0.1", "0"]);
+        if no_splice {
+            listener = listener.env("ASTREAM_NO_SPLICE", "1");
+        }
+        let listener = listener.start();
+        connect(&listener, &["--tls", "-w", "300ms"]).run().status(5);
+        let finished = listener.wait().status(1);
+        let said = &finished.stderr;
+        assert!(
+            said.contains("began a TLS handshake") && said.contains("(--tls)"),
+            "{}",
+            finished.description()
+        );
+    }
+    // A relay and a command may have to do with TLS themselves.
+    let listener = astream(["listen", "127.0.0.1", "0", "--once", "--discard"]).start();
+    connect(&listener, &["--tls", "-w", "300ms"]).run().status(5);
+    assert!(!listener.wait().stderr.contains("--tls"));
 }
 
 #[test]

@@ -75,7 +75,10 @@ const WRITE: &[(&str, &str)] = &[
         "TCP-LISTEN:80,fork OPENSSL:h:443,cafile=f,verify=1,commonname=n,connect-timeout=5",
         "listen :80 --forward h:443 --forward-tls --forward-cacert f --forward-servername n -w 5; 127",
     ),
-    ("UNIX-L:/p SSL:h:443,verify=0", "listen unix:/p --forward h:443 --forward-tls --forward-insecure --once)"),
+    (
+        "UNIX-L:/p SSL:h:443,verify=0",
+        "listen unix:/p --forward h:443 --forward-tls --forward-insecure --once)",
+    ),
     ("UDP-RECV:53 -", "listen :53 -u; 127"),
     ("listen 127.0.0.1 8080 EXEC:/bin/cat", "listen 127.0.0.1 8080 -- /bin/cat)"),
     ("listen 127.0.0.1:8080 EXEC:cat", "listen 127.0.0.1:8080 -- cat)"),
@@ -385,14 +388,14 @@ const WRITE: &[(&str, &str)] = &[
 
 #[test]
 fn habits_from_other_programs_are_answered_with_the_right_command() {
-    let mut wrong = String::new();
+    let mut wrong = Vec::new();
     for (typed, expected) in WRITE {
         let said = astream(typed.split(' ')).run().status(2).stdout(b"").says(&[]);
         if !said.stderr.contains(&format!(" (write: astream {expected}")) {
-            wrong += &format!("{typed}\n  {expected}\n  {}", said.stderr);
+            wrong.push((typed, expected, said.stderr));
         }
     }
-    assert!(wrong.is_empty(), "{wrong}");
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]

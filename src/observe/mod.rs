@@ -16,6 +16,9 @@ pub struct Totals {
     /// Whether a fatal alert of TLS is all that was received: the peer speaks TLS, and what it was sent is
     /// not a handshake.
     pub is_tls_alert: bool,
+    /// Whether what was received begins as a client's handshake of TLS does: the peer speaks TLS, and was not answered in
+    /// it.
+    pub is_tls_handshake: bool,
     /// What the peer sent after our last bytes. None unless its end came after ours, and None if the system
     /// moved the bytes by itself.
     pub answer: Option<Answer>,

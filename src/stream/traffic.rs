@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::error::{Error, Step};
 use crate::observe::{Answering, Totals};
 use crate::policy::{Deadline, IdleClock, Wait};
-use crate::transport::tls::{ALERT_LENGTH, is_alert};
+use crate::transport::tls::{ALERT_LENGTH, is_alert, is_client_hello};
 
 /// The counters of one connection. They can be read at any time and from any thread, also while a handler has
 /// the streams and after the streams are dropped. A clone counts the same connection.
@@ -35,6 +35,8 @@ struct Counters {
     received: AtomicU64,
     /// Whether the peer's stream begins as an alert of TLS does.
     begins_with_alert: AtomicBool,
+    /// Whether it begins as a handshake of TLS does.
+    begins_with_hello: AtomicBool,
     answering: Answering,
     /// Whether our own output does not take what was received.
     is_output_stuck: AtomicBool,
@@ -56,6 +58,7 @@ impl Traffic {
             sent: AtomicU64::new(0),
             received: AtomicU64::new(0),
             begins_with_alert: AtomicBool::new(false),
+            begins_with_hello: AtomicBool::new(false),
             answering: Answering::new(),
             is_output_stuck: AtomicBool::new(false),
             is_uncounted: AtomicBool::new(false),
@@ -73,6 +76,7 @@ impl Traffic {
             sent: self.0.sent.load(Ordering::Relaxed),
             received,
             is_tls_alert: begins_with_alert && received == ALERT_LENGTH as u64,
+            is_tls_handshake: self.0.begins_with_hello.load(Ordering::Relaxed),
             answer: self.0.answering.answer(received),
             is_uncounted: self.0.is_uncounted.load(Ordering::Relaxed),
         }
@@ -123,6 +127,7 @@ impl Traffic {
     pub(crate) fn begins_with(&self, data: &[u8]) {
         if self.received_so_far() == 0 {
             self.0.begins_with_alert.store(is_alert(data), Ordering::Relaxed);
+            self.0.begins_with_hello.store(is_client_hello(data), Ordering::Relaxed);
         }
     }
 

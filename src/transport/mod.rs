@@ -201,6 +201,20 @@ impl Transport {
         }
     }
 
+    /// From now on closing a TCP connection resets it.
+    pub(crate) fn reset_on_close(&self) {
+        if let Self::Tcp(stream) = self {
+            ending::reset_on_close(stream);
+        }
+    }
+
+    /// From now on closing it ends it.
+    pub(crate) fn end_on_close(&self) {
+        if let Self::Tcp(stream) = self {
+            ending::end_on_close(stream);
+        }
+    }
+
     /// Both directions, each to be used by itself.
     pub(crate) fn split(self) -> (ReadHalf, WriteHalf) {
         match self {

@@ -245,12 +245,13 @@ impl Connector {
 
 impl TlsClient {
     fn failure(&self, peer: &str, failed: &(io::Error, HandshakeIo), record: &HandshakeRecord) -> Error {
+        let error = handshake_error(peer, failed, record);
         if self.negotiation.post_quantum && lacks_key_exchange(&failed.0) {
             let reason = "the peer supports no post-quantum key exchange, which is required here";
             return Error::tls(format!("TLS handshake with {peer}"), reason)
                 .with_fault(TlsFault::KeyExchange);
         }
-        handshake_error(peer, failed, record)
+        error
     }
 
     fn config(&self, verifier: ServerVerifier, record: HandshakeRecord) -> Result<ClientConfig, Error> {

@@ -22,8 +22,12 @@ pub(super) struct HandshakeIo {
 }
 
 impl HandshakeIo {
+    /// Until the handshake is over, closing the connection resets it: a peer that does not know of TLS must not take
+    /// what was sent for the whole.
     pub(super) fn new(connection: impl Into<Prefixed>) -> Self {
-        Self { connection: connection.into(), first: Vec::new(), is_handshaking: true }
+        let connection = connection.into();
+        connection.io.reset_on_close();
+        Self { connection, first: Vec::new(), is_handshaking: true }
     }
 
     /// To be called when the handshake is complete. Its last message may have been the peer's, and this end
@@ -32,6 +36,14 @@ impl HandshakeIo {
         self.first = Vec::new();
         self.is_handshaking = false;
         self.connection.io.acknowledge_at_once();
+        self.connection.io.end_on_close();
+    }
+
+    /// To be called when the handshake has failed. A peer that speaks TLS is to receive the alert that was sent.
+    pub(super) fn handshake_failed(&self) {
+        if self.other_words().is_none() {
+            self.connection.io.end_on_close();
+        }
     }
 
     fn poll_read_next(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {

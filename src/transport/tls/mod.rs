@@ -53,3 +53,8 @@ pub(crate) const ALERT_LENGTH: usize = 7;
 pub(crate) fn is_alert(received: &[u8]) -> bool {
     matches!(received, [21, 3, 0..=4, 0, 2, ..])
 }
+
+/// Whether this begins as a handshake does that a client begins (RFC 8446, 5.1 and 4.1.2).
+pub(crate) fn is_client_hello(received: &[u8]) -> bool {
+    matches!(received, [22, 3, 0..=4, _, _, 1, ..])
+}

@@ -135,7 +135,7 @@ pub struct Listen {
 
 impl Listen {
     /// Whether each connection is served by itself, without stdin and stdout.
-    fn has_handler(&self) -> bool {
+    pub fn has_handler(&self) -> bool {
         self.serve.echo || self.serve.discard || self.forward.is_asked_for() || self.command.is_asked_for()
     }
 

@@ -23,9 +23,9 @@ impl Setup<'_> {
         let mut signals = Signals::new()?;
         let serving = async {
             let limit = self.args.serve.first_client();
-            let reads_stdin = self.args.reads_stdin();
+            let stdio = (!self.args.has_handler()).then(|| self.args.reads_stdin());
             let Outcome { result, status, .. } =
-                serve_first(self.listen().await?, handler, limit, reads_stdin).await?;
+                serve_first(self.listen().await?, handler, limit, stdio).await?;
             Ending::of(result, status)
         };
         tokio::select! {
@@ -58,13 +58,15 @@ impl Setup<'_> {
     }
 }
 
-/// Serves the first client that uses its connection, and resets all others. It must have come within `limit`.
+/// Serves the first client that uses its connection, and resets all others. It must have come within `limit`. Without
+/// another handler it is served by stdin and stdout, and `stdio` is whether stdin is read.
 async fn serve_first(
     listener: Listener,
     handler: impl Handler,
     limit: Option<Duration>,
-    reads_stdin: bool,
+    stdio: Option<bool>,
 ) -> Result<Outcome, Error> {
+    let reads_stdin = stdio == Some(true);
     let mut listener = Some(listener);
     let mut too_late = pin!(too_late(limit));
     loop {
@@ -73,7 +75,8 @@ async fn serve_first(
             accepted = listening.accept() => accepted?,
             error = &mut too_late => return Err(error),
         };
-        let (mut client, traffic) = (Connection::accepted(&reader), reader.traffic());
+        let (mut client, traffic, is_tls) =
+            (Connection::accepted(&reader), reader.traffic(), reader.tls().is_some());
         report::greet(&format!("connection from {}", client.peer()));
         let guard = writer.abort_guard();
         let used = tokio::select! {
@@ -96,6 +99,9 @@ async fn serve_first(
             Err(error) => Err(error).into(),
         };
         let totals = client.closed(outcome.target.as_ref(), outcome.result.as_ref().err());
+        if totals.is_tls_handshake && !is_tls && stdio.is_some() {
+            report::began_tls(client.peer());
+        }
         if listener.is_none() || !was_unused(totals, &outcome.result) {
             if reads_stdin && outcome.result.is_ok() {
                 report::greet("the peer has closed the connection");

@@ -122,6 +122,11 @@ pub fn speaks_tls(peer: &Address) {
     warn(&format!("{peer} answered with a TLS alert: the peer speaks TLS (--tls)"));
 }
 
+/// What came without TLS is the beginning of a handshake.
+pub fn began_tls(peer: &Address) {
+    warn(&format!("{peer} began a TLS handshake: what came is not what the peer has sent (--tls)"));
+}
+
 /// The same as [`unverified`] for a relay, which connects to its target only later and perhaps often.
 pub fn unverified_target(target: &Endpoint) {
     warn(&format!(
