@@ -31,7 +31,7 @@ complete -c astream -n "__fish_astream_needs_command" -f -a "listen" -d 'Wait fo
 complete -c astream -n "__fish_astream_using_subcommand connect" -l expires-within -d 'Fail if a certificate that was verified, the root\'s included, ends within TIME (30d), or within N% of the lifetime of the server\'s own certificate; implies -z --tls [default: 0s, which is what TLS itself demands]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -l every -d 'Probe again each TIME, with a summary at the end or after ^C [default: once; with --count 1s]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -l count -d 'Probe N times, with a summary at the end or after ^C [default: once; with --every without end]' -r -f
-complete -c astream -n "__fish_astream_using_subcommand connect" -s w -l timeout -d 'Limit of each set-up: status 5 [default: 30s]' -r -f
+complete -c astream -n "__fish_astream_using_subcommand connect" -s w -l timeout -d 'Limit of connecting, TLS: status 5 [default: 30s]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -l retry-for -d 'Try again for TIME what may pass: a name, a port, a handshake; 0: no limit [default: one try]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -s s -l source -d 'Connect from ADDR, ADDR:PORT, :PORT or %INTERFACE [default: what the system chooses]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -s x -l proxy -d 'Go through a proxy: socks5://HOST:PORT, http://…, or env' -r -f
@@ -41,7 +41,7 @@ complete -c astream -n "__fish_astream_using_subcommand connect" -l max-time -d 
 complete -c astream -n "__fish_astream_using_subcommand connect" -l limit-rate -d 'Limit of what goes each way, for each connection; 0: no limit [default: none]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -l dump -d 'Append each chunk that moves to FILE in hexadecimal and text; `-` is stderr [default: none]' -r -F
 complete -c astream -n "__fish_astream_using_subcommand connect" -l capture -d 'Write what moves to FILE as packets, for Wireshark (pcapng); what FILE holds is replaced [default: none]' -r -F
-complete -c astream -n "__fish_astream_using_subcommand connect" -l size -d 'How many bytes stdin will give, for --progress [default: the length of the file that stdin is]' -r -f
+complete -c astream -n "__fish_astream_using_subcommand connect" -l size -d 'How many bytes will move, for --progress [default: the length of the file that stdin is]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand connect" -l starttls -d 'Speak TLS once the server agreed, asked in the protocol PROTO [default: none]' -r -f -a "smtp\t''
 lmtp\t''
 imap\t''
@@ -54,7 +54,7 @@ mysql\t''
 ldap\t''
 sieve\t''"
 complete -c astream -n "__fish_astream_using_subcommand connect" -l cacert -d 'Trust the certificates in FILE [default: the system\'s]' -r -F
-complete -c astream -n "__fish_astream_using_subcommand connect" -l cert -d 'Our certificate, if asked for one (PEM) [default: none]' -r -F
+complete -c astream -n "__fish_astream_using_subcommand connect" -l cert -d 'Our certificate and chain, if asked for one (PEM) [default: none]' -r -F
 complete -c astream -n "__fish_astream_using_subcommand connect" -l key -d 'Its key (PEM) [default: in the file of --cert]' -r -F
 complete -c astream -n "__fish_astream_using_subcommand connect" -l servername -d 'The name to ask for and to verify [default: HOST]' -r -f -a "(__fish_print_hostnames)"
 complete -c astream -n "__fish_astream_using_subcommand connect" -l pin -d 'Trust this key alone: sha256//BASE64 [default: none]' -r -f
@@ -68,23 +68,23 @@ complete -c astream -n "__fish_astream_using_subcommand connect" -s 4 -l ipv4 -d
 complete -c astream -n "__fish_astream_using_subcommand connect" -s 6 -l ipv6 -d 'IPv6 only'
 complete -c astream -n "__fish_astream_using_subcommand connect" -s u -l udp -d 'Send datagrams: UDP, or a Unix socket of that type'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l broadcast -d 'With -u: HOST may stand for all machines of a network, and all of them may answer'
-complete -c astream -n "__fish_astream_using_subcommand connect" -s z -l probe -d 'Only set up and report; see --every, --count, --retry-for'
+complete -c astream -n "__fish_astream_using_subcommand connect" -s z -l probe -d 'See whether it is open; also --every, --count, --retry-for'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l show-certs -d 'Print the server\'s certificates (PEM), trusted or not; the report goes to stderr; implies -z --tls'
 complete -c astream -n "__fish_astream_using_subcommand connect" -s n -l numeric -d 'No name look-ups'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l mptcp -d 'Multipath TCP, with a peer that has it too'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l pass-fd -d 'Hand the connected socket to the process on stdout (ssh -o ProxyUseFdpass=yes), and leave'
 complete -c astream -n "__fish_astream_using_subcommand connect" -s C -l crlf -d 'Send CRLF for LF; a CRLF stays one'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l raw -d 'On a terminal, print what is received as it comes, control characters included'
-complete -c astream -n "__fish_astream_using_subcommand connect" -l send-only -d 'Send only; what the peer sends is dropped'
+complete -c astream -n "__fish_astream_using_subcommand connect" -l send-only -d 'Send only: what the peer sends is dropped, until its end'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l recv-only -d 'Receive only; stdin is not read'
-complete -c astream -n "__fish_astream_using_subcommand connect" -l no-shutdown -d 'Send our end only after the peer\'s: the default with --starttls, and where stdin is closed'
-complete -c astream -n "__fish_astream_using_subcommand connect" -l shutdown -d 'Send our end at the end of stdin: the default otherwise'
+complete -c astream -n "__fish_astream_using_subcommand connect" -l no-shutdown -d 'Pass the end of stdin on only after the peer\'s end: the default with --starttls, and where stdin is closed'
+complete -c astream -n "__fish_astream_using_subcommand connect" -l shutdown -d 'Pass the end of stdin on at once: the default otherwise'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l exit-on-close -d 'Leave when the peer closes, as from a terminal'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l sha256 -d 'Print the SHA-256 of what was sent and of what was received at the end of each connection'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l progress -d 'Show on stderr how much has moved, how fast, and how long the rest takes if the size of stdin is known'
 complete -c astream -n "__fish_astream_using_subcommand connect" -s v -l verbose -d 'Print addresses, TLS details and totals; -vv: more'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l quiet -d 'Errors only, with -z the ports that are not open'
-complete -c astream -n "__fish_astream_using_subcommand connect" -l json -d 'Print everything as JSON, one object a line (docs/json.md)'
+complete -c astream -n "__fish_astream_using_subcommand connect" -l json -d 'Print everything as JSON, one object a line: on stderr, and the report of -z on stdout (docs/json.md)'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l log-time -d 'Begin each line on stderr with the time, in UTC (JSON has it anyway)'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l tls -d 'Speak TLS; chain and name are verified'
 complete -c astream -n "__fish_astream_using_subcommand connect" -l insecure -d 'Verify nothing'
@@ -99,7 +99,7 @@ complete -c astream -n "__fish_astream_using_subcommand listen" -l ready-fd -d '
 complete -c astream -n "__fish_astream_using_subcommand listen" -l proxy-protocol -d 'Believe proxies in these networks who the client is: each connection begins with a PROXY header. @FILE: one a line [default: none]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -s m -l max-conns -d 'No more than N connections may be open at once; others wait [default: no limit]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l max-conns-per-ip -d 'No more than N connections from one IP address; others are reset [default: no limit]' -r -f
-complete -c astream -n "__fish_astream_using_subcommand listen" -l allow -d 'Accept these networks only; others are reset. @FILE: one a line [default: all]' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -l allow -d 'Accept these networks only; others are reset, which -v logs. @FILE: one a line [default: all]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l deny -d 'Reset these networks, even if they are allowed. @FILE: one a line [default: none]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l grace -d 'How long open connections may go on after SIGTERM' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward -d 'Relay to ADDRESS, HOST:PORT or unix:PATH' -r -f -a "(__fish_astream_addresses)"
@@ -121,14 +121,14 @@ complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-serve
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-pin -d 'Trust this key alone there: sha256//BASE64; may be repeated [default: none]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-cert -d 'Our certificate there, if asked for one (PEM) [default: none]' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-key -d 'Its key (PEM) [default: in the file of --forward-cert]' -r -F
-complete -c astream -n "__fish_astream_using_subcommand listen" -s w -l timeout -d 'Limit of each set-up: status 5 [default: 30s]' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -s w -l timeout -d 'Limit of connecting, TLS: status 5 [default: 30s]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l proxy-cacert -d 'Trust the certificates in FILE for an https:// proxy; may be repeated [default: those for the target]' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -s i -l idle-timeout -d 'Limit of silence: status 5 [default: none]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l max-time -d 'Limit of the whole of a connection, not counting the set-up, which -w limits: status 5; 0: no limit [default: none]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l limit-rate -d 'Limit of what goes each way, for each connection; 0: no limit [default: none]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l dump -d 'Append each chunk that moves to FILE in hexadecimal and text; `-` is stderr [default: none]' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -l capture -d 'Write what moves to FILE as packets, for Wireshark (pcapng); what FILE holds is replaced [default: none]' -r -F
-complete -c astream -n "__fish_astream_using_subcommand listen" -l size -d 'How many bytes stdin will give, for --progress [default: the length of the file that stdin is]' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -l size -d 'How many bytes will move, for --progress [default: the length of the file that stdin is]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l cert -d 'Our certificate and chain (PEM) [default: see --tls]' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -l key -d 'Its key (PEM); without --cert our own key, made if FILE is not there [default: in the file of --cert]' -r -F
 complete -c astream -n "__fish_astream_using_subcommand listen" -l cacert -d 'Demand a client certificate issued under FILE [default: none]' -r -F
@@ -157,16 +157,16 @@ complete -c astream -n "__fish_astream_using_subcommand listen" -s n -l numeric 
 complete -c astream -n "__fish_astream_using_subcommand listen" -l mptcp -d 'Multipath TCP, with a peer that has it too'
 complete -c astream -n "__fish_astream_using_subcommand listen" -s C -l crlf -d 'Send CRLF for LF; a CRLF stays one'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l raw -d 'On a terminal, print what is received as it comes, control characters included'
-complete -c astream -n "__fish_astream_using_subcommand listen" -l send-only -d 'Send only; what the peer sends is dropped'
+complete -c astream -n "__fish_astream_using_subcommand listen" -l send-only -d 'Send only: what the peer sends is dropped, until its end'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l recv-only -d 'Receive only; stdin is not read'
-complete -c astream -n "__fish_astream_using_subcommand listen" -l no-shutdown -d 'Send our end only after the peer\'s: the default with --starttls, and where stdin is closed'
-complete -c astream -n "__fish_astream_using_subcommand listen" -l shutdown -d 'Send our end at the end of stdin: the default otherwise'
+complete -c astream -n "__fish_astream_using_subcommand listen" -l no-shutdown -d 'Pass the end of stdin on only after the peer\'s end: the default with --starttls, and where stdin is closed'
+complete -c astream -n "__fish_astream_using_subcommand listen" -l shutdown -d 'Pass the end of stdin on at once: the default otherwise'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l exit-on-close -d 'Leave when the peer closes, as from a terminal'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l sha256 -d 'Print the SHA-256 of what was sent and of what was received at the end of each connection'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l progress -d 'Show on stderr how much has moved, how fast, and how long the rest takes if the size of stdin is known'
 complete -c astream -n "__fish_astream_using_subcommand listen" -s v -l verbose -d 'Print addresses, TLS details and totals; -vv: more'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l quiet -d 'Errors only, with -z the ports that are not open'
-complete -c astream -n "__fish_astream_using_subcommand listen" -l json -d 'Print everything as JSON, one object a line (docs/json.md)'
+complete -c astream -n "__fish_astream_using_subcommand listen" -l json -d 'Print everything as JSON, one object a line: on stderr, and the report of -z on stdout (docs/json.md)'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l log-time -d 'Begin each line on stderr with the time, in UTC (JSON has it anyway)'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l tls -d 'Speak TLS; without --cert by a fresh key and its pin'
 complete -c astream -n "__fish_astream_using_subcommand listen" -l ignore-unexpected-eof -d 'Accept an end without close_notify'

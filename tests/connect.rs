@@ -35,6 +35,15 @@ fn what_stdin_gives_arrives_and_what_the_peer_gives_is_printed() {
 }
 
 #[test]
+fn a_server_that_answers_nothing_is_a_hint_for_those_who_want_to_know() {
+    for (more, is_reported) in [(&[][..], false), (&["-v"], true), (&["-v", "--send-only"], false)] {
+        let server = peer(|mut stream| read_all(&mut stream));
+        let said = astream(["connect", "127.0.0.1", &server.port()]).args(more).input("q").run().status(0);
+        assert_eq!(said.stderr.contains("--no-shutdown"), is_reported, "{}", said.description());
+    }
+}
+
+#[test]
 fn sixty_four_mib_both_ways_at_once_arrive() {
     let data = noise(64 * MIB);
     let (there, back) = (data.clone(), data.clone());

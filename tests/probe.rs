@@ -295,6 +295,19 @@ fn the_chain_is_printed_in_pem_trusted_or_not() {
 }
 
 #[test]
+fn the_chains_of_several_ports_are_told_apart() {
+    let authority = authority();
+    let issued = chain(&authority);
+    let servers = [asked_tls(&authority, &issued), asked_tls(&authority, &issued)];
+    let ports = servers.each_ref().map(|server| server.address.port().to_string());
+    let args = ["connect", "127.0.0.1", &ports.join(","), "--show-certs", "--cacert", arg(&authority.ca)];
+    let shown = astream(args).run().status(0).stdout;
+    let shown = String::from_utf8(shown).unwrap();
+    let headings: Vec<_> = shown.lines().filter(|line| line.starts_with("127.0.0.1")).collect();
+    assert_eq!(headings, ports.map(|port| format!("127.0.0.1:{port}")));
+}
+
+#[test]
 fn the_printed_chain_can_be_trusted_as_it_is() {
     let authority = authority();
     let issued = chain(&authority);

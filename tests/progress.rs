@@ -111,7 +111,7 @@ fn a_terminal_shows_a_bar_in_one_line() {
 #[test]
 fn what_is_printed_meanwhile_takes_the_place_of_the_bar() {
     let mut terminal = terminal();
-    for (more, line) in [(["--dump", "-"], "# - "), (["-v", "-v"], "astream: ")] {
+    for (more, line, last) in [(["--dump", "-"], "# - ", "100%"), (["-v", "-v"], "astream: ", "bytes sent")] {
         let server = peer(|mut stream| read_all(&mut stream));
         let args = ["connect", &server.address.to_string(), "--progress", "--size", "5"];
         let program = astream(args).args(more).env("TERM", "xterm").stderr(terminal.end());
@@ -120,8 +120,8 @@ fn what_is_printed_meanwhile_takes_the_place_of_the_bar() {
         client.write_stdin(b"typed");
         client.close_stdin();
         client.wait().status(0);
-        let seen = terminal.see("100%");
-        assert!(seen.contains(line), "{seen:?}");
+        let seen = terminal.see(last);
+        assert!(seen.contains("100%") && seen.contains(line), "{seen:?}");
         for (at, _) in seen.match_indices(line) {
             assert!(seen[..at].ends_with("\r\u{1b}[K") || seen[..at].ends_with('\n'), "{seen:?}");
         }
@@ -152,4 +152,14 @@ fn the_clock_runs_from_the_first_connection_and_nothing_is_shown_before() {
     server.address();
     let ended = server.stop();
     assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+}
+
+#[test]
+fn the_last_line_of_the_only_connection_is_the_last_of_all() {
+    let server = peer(|mut stream| read_all(&mut stream));
+    let args = ["connect", &server.address.to_string(), "--progress", "--json"];
+    let ended = astream(args).input(noise(LENGTH)).run().status(0);
+    let last_two: Vec<_> = ended.stderr.lines().rev().take(2).collect();
+    assert!(last_two[0].starts_with(r#"{"event":"closed""#), "{}", ended.stderr);
+    assert!(last_two[1].starts_with(r#"{"event":"progress""#), "{}", ended.stderr);
 }

@@ -340,6 +340,19 @@ fn several_files_of_trusted_certificates_add_up_on_both_sides() {
 }
 
 #[test]
+fn a_server_that_leaves_because_of_our_end_is_a_hint_where_its_missing_end_is_accepted() {
+    let (authority, peer) = server(|mut tls| {
+        let _ = tls.read(&mut [0; 4]);
+        tls.write_all(b"answer").unwrap();
+        // Our end is there, and is not read.
+        while tls.sock.peek(&mut [0]).unwrap() == 0 {}
+        reset(tls.sock);
+    });
+    let said = connect(&authority, &peer, &["--ignore-unexpected-eof"]).input("QUIT").run().status(1);
+    said.says(&["connection reset", "(--no-shutdown too, if our end makes the peer leave)"]);
+}
+
+#[test]
 fn insecure_says_so() {
     let (_authority, peer) = server(|mut tls| {
         tls.write_all(b"ok").unwrap();

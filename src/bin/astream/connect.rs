@@ -62,7 +62,8 @@ pub async fn run(args: &Connect) -> anyhow::Result<Ending> {
             return Ok(Ending::Status(6));
         }
     }
-    let may_hang_up = is_tls || !options.proxies().is_empty();
+    // A plain server that answers nothing is often one that receives a file.
+    let may_hang_up = is_tls || !options.proxies().is_empty() || args.report.verbose > 0;
     if may_hang_up
         && !is_command
         && result.is_ok()

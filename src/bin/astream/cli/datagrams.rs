@@ -8,6 +8,8 @@ use astream::Error;
 #[derive(Debug, Default, Args)]
 pub struct ConnectDatagrams {
     /// Send datagrams: UDP, or a Unix socket of that type
+    ///
+    /// What one read of stdin gives is one datagram, of 65507 bytes at most with UDP.
     #[arg(short = 'u', long, conflicts_with_all = ["proxy", "retry_for", "no_shutdown", "shutdown", "exit_on_close",
           "recv_only"])]
     pub udp: bool,
@@ -19,6 +21,8 @@ pub struct ConnectDatagrams {
 #[derive(Debug, Args)]
 pub struct ListenDatagrams {
     /// Serve datagrams: UDP, or a Unix socket of that type
+    ///
+    /// A listener on the address of a multicast group joins it.
     #[arg(short = 'u', long, conflicts_with_all = ["proxy", "retry_for", "no_shutdown", "shutdown", "exit_on_close",
           "once"])]
     pub udp: bool,

@@ -29,7 +29,7 @@ pub struct ExchangeOptions {
     raw: bool,
     /// Limit of silence: status 5 [default: none]
     ///
-    /// It is the time in which nothing moves either way, and ends that connection only; 0: no limit. With -u it is no error after the end
+    /// It is the time in which nothing moves either way while the network is waited for; it resets that connection only; 0: no limit. With -u it is no error after the end
     /// of stdin, but the end [default: 1s]; a listener with -u ends a session after it [default: 60s].
     #[arg(short = 'i', long, value_name = "TIME", value_hint = ValueHint::Other, value_parser = units::limit)]
     idle_timeout: Option<Limit>,
@@ -42,16 +42,16 @@ pub struct ExchangeOptions {
     #[arg(long, hide_short_help = true, value_name = "RATE", value_hint = ValueHint::Other, conflicts_with = "udp",
           value_parser = units::rate)]
     limit_rate: Option<u64>,
-    /// Send only; what the peer sends is dropped
+    /// Send only: what the peer sends is dropped, until its end
     #[arg(long, hide_short_help = true, conflicts_with = "recv_only")]
     send_only: bool,
     /// Receive only; stdin is not read
     #[arg(long, hide_short_help = true)]
     recv_only: bool,
-    /// Send our end only after the peer's: the default with --starttls, and where stdin is closed
+    /// Pass the end of stdin on only after the peer's end: the default with --starttls, and where stdin is closed
     #[arg(long, hide_short_help = true)]
     no_shutdown: bool,
-    /// Send our end at the end of stdin: the default otherwise
+    /// Pass the end of stdin on at once: the default otherwise
     #[arg(long, hide_short_help = true, overrides_with = "no_shutdown")]
     shutdown: bool,
     /// Leave when the peer closes, as from a terminal

@@ -14,7 +14,7 @@ const HELP: &str = "Relay to ADDRESS, HOST:PORT or unix:PATH";
 const LONG_HELP: &str = "\
 Relay to ADDRESS, HOST:PORT or unix:PATH [default: none]
 
-Each connection is relayed to one of its own, until stopped. Given again, it is the next address, which is tried if those before it cannot be reached.";
+Each connection is relayed to one of its own, until stopped; that a relay is open does not say that ADDRESS is. Given again, it is the next address, which is tried if those before it cannot be reached.";
 
 #[derive(Args)]
 #[command(next_help_heading = "Forwarding")]

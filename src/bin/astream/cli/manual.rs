@@ -51,6 +51,10 @@ pub const ENVIRONMENT: Section = Section {
             "PROTO, TCPREMOTEIP, TCPREMOTEPORT, TCPLOCALIP, TCPLOCALPORT",
             "set for -- CMD: the connection; under -u and of Unix sockets with UDP and UNIX in place of TCP",
         ),
+        (
+            "SSL_PROTOCOL, SSL_CIPHER, SSL_TLS_SNI, SSL_CLIENT_S_DN, SSL_CLIENT_PIN",
+            "set for -- CMD under TLS: what was agreed on, the name asked for, and the client's certificate",
+        ),
         ("NO_COLOR, TERM", "no colours on a terminal, if the one is not empty or the other is dumb"),
         ("ASTREAM_NO_SPLICE", "if set, the kernel moves no bytes by itself: to look for a fault"),
     ],
@@ -106,8 +110,9 @@ pub const EXAMPLES: Section = Section {
     heading: "Examples",
     entries: &[
         ("astream connect www.example.org 443 --tls", "talk to a server under TLS, verified"),
-        ("astream listen 127.0.0.1 8080 --echo", "send everything back to each client"),
-        ("tar c . | astream connect host 9000", "send a folder"),
+        ("astream connect host 9000 < file", "send a file"),
+        ("astream listen :9000 > file", "receive a file"),
+        ("astream connect -z host 22,80,443", "see which ports are open"),
         ("astream -l 9000", "the words of nc, socat, stunnel …: the error says what to write here"),
     ],
 };
@@ -116,9 +121,10 @@ pub const CONNECT_EXAMPLES: Section = Section {
     heading: "Examples",
     entries: &[
         ("astream connect www.example.org 443 --tls", "talk to a server under TLS, verified"),
+        ("astream connect host 9000 < file", "send a file"),
         ("tar c . | astream connect host 9000", "send a folder"),
         ("astream connect mail.example.org 587 --starttls smtp -C", "talk to a mail server"),
-        ("astream connect -z host 20-25,443", "see which ports are open"),
+        ("astream connect -z host 20-25,443 | grep open", "see which ports are open"),
         (
             "astream connect -z www.example.org 443 --tls --every 1s",
             "see how long connecting and the handshake take",
@@ -139,6 +145,7 @@ pub const CONNECT_EXAMPLES: Section = Section {
 pub const LISTEN_EXAMPLES: Section = Section {
     heading: "Examples",
     entries: &[
+        ("astream listen :9000 > file", "receive a file; in a script with --recv-only, as stdin may be open"),
         ("astream listen :9000 | tar x", "receive a folder"),
         ("astream listen :9000 --tls > copy", "receive a file under TLS, by a fresh key and its pin"),
         ("astream listen 127.0.0.1 8080 --echo", "send everything back to each client"),

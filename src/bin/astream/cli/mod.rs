@@ -206,9 +206,18 @@ pub fn advice() -> Option<String> {
 
 /// Whether an option says that our end is sent only after the peer's.
 pub fn is_end_kept_back() -> bool {
+    has_option(|word| word == "--no-shutdown" || word.starts_with("--starttls"))
+}
+
+/// Whether an option says that TLS may end without its own end.
+pub fn ignores_unexpected_eof() -> bool {
+    has_option(|word| word == "--ignore-unexpected-eof")
+}
+
+fn has_option(is_it: impl Fn(&str) -> bool) -> bool {
     let words = words();
     let mut options = words.iter().map(|word| word.to_string_lossy()).take_while(|word| word != "--");
-    options.any(|word| word == "--no-shutdown" || word.starts_with("--starttls"))
+    options.any(|word| is_it(&word))
 }
 
 fn words() -> Vec<OsString> {

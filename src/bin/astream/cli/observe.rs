@@ -33,7 +33,7 @@ pub struct ObserveOptions {
     /// It is a line that changes where stderr is a terminal, and a line each 5 s where it is not.
     #[arg(long, hide_short_help = true, conflicts_with = "quiet")]
     pub progress: bool,
-    /// How many bytes stdin will give, for --progress [default: the length of the file that stdin is]
+    /// How many bytes will move, for --progress [default: the length of the file that stdin is]
     #[arg(long, hide_short_help = true, value_name = "SIZE", value_hint = ValueHint::Other, requires = "progress",
           value_parser = units::size)]
     pub size: Option<u64>,

@@ -29,9 +29,9 @@ pub(super) const EXCHANGE: [&str; 14] = [
 #[command(next_help_heading = super::reach::HEADING)]
 #[command(group = ArgGroup::new("probing").multiple(true).args(["probe", "show_certs", "expires_within"]))]
 pub struct ProbeOptions {
-    /// Only set up and report; see --every, --count, --retry-for
+    /// See whether it is open; also --every, --count, --retry-for
     ///
-    /// TLS is set up too. PORT may be a list with ranges, whose ports are tried in parallel: 20-25,443. The report is on stdout.
+    /// No byte is sent but those of TLS and STARTTLS. PORT may be a list with ranges, whose ports are tried in parallel: 20-25,443. The report is on stdout.
     #[arg(short = 'z', long, conflicts_with_all = EXCHANGE, conflicts_with = "command")]
     probe: bool,
     /// Print the server's certificates (PEM), trusted or not; the report goes to stderr; implies -z --tls

@@ -24,9 +24,9 @@ pub struct Reach {
     /// No name look-ups
     #[arg(short = 'n', long, hide_short_help = true, help_heading = None::<&str>)]
     pub numeric: bool,
-    /// Limit of each set-up: status 5 [default: 30s]
+    /// Limit of connecting, TLS: status 5 [default: 30s]
     ///
-    /// It includes the name, the proxy and the handshake of TLS; 0: no limit. With -z -u it is the time in which an answer must come
+    /// It includes the name, the proxy and the handshake of TLS; 0: no limit. What comes later is limited by -i, and --first-client limits the wait of a listener. With -z -u it is the time in which an answer must come
     /// [default: 1s].
     #[arg(short = 'w', long, help_heading = None::<&str>, value_name = "TIME", value_hint = ValueHint::Other, value_parser = units::limit)]
     timeout: Option<Limit>,

@@ -11,7 +11,7 @@ pub struct Report {
     /// Errors only, with -z the ports that are not open
     #[arg(long, hide_short_help = true)]
     pub quiet: bool,
-    /// Print everything as JSON, one object a line (docs/json.md)
+    /// Print everything as JSON, one object a line: on stderr, and the report of -z on stdout (docs/json.md)
     #[arg(long, hide_short_help = true)]
     pub json: bool,
     /// Begin each line on stderr with the time, in UTC (JSON has it anyway)

@@ -17,7 +17,7 @@ const SESSIONS: u32 = 1024;
 pub struct Serve {
     /// Serve all clients, until stopped: stdin to all
     ///
-    /// Each gets what stdin gives while it is connected, and stdout gets what each sends. The fastest client sets the pace; one
+    /// Each gets what stdin gives while it is connected, so one that comes after its end gets nothing; a command answers each. stdout gets what each sends. The fastest client sets the pace; one
     /// that is 1 MiB behind is reset.
     #[arg(short = 'k', long, conflicts_with = "once")]
     pub keep_open: bool,
@@ -74,7 +74,7 @@ pub struct Serve {
     #[arg(long, hide_short_help = true, value_name = "N", value_hint = ValueHint::Other, conflicts_with = "udp",
           value_parser = clap::value_parser!(u32).range(1..))]
     max_conns_per_ip: Option<u32>,
-    /// Accept these networks only; others are reset. @FILE: one a line [default: all]
+    /// Accept these networks only; others are reset, which -v logs. @FILE: one a line [default: all]
     #[arg(long, hide_short_help = true, value_name = "CIDR,…", value_hint = ValueHint::Other, conflicts_with = "udp",
           value_parser = networks)]
     allow: Vec<Networks>,

@@ -21,10 +21,10 @@ pub struct ClientTls {
     pub starttls: Option<StartTls>,
     /// Trust the certificates in FILE [default: the system's]
     ///
-    /// May be repeated.
+    /// Of a root, of an authority below it, or of the server itself. May be repeated.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "verifying")]
     pub cacert: Vec<PathBuf>,
-    /// Our certificate, if asked for one (PEM) [default: none]
+    /// Our certificate and chain, if asked for one (PEM) [default: none]
     #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "tls")]
     cert: Option<PathBuf>,
     /// Its key (PEM) [default: in the file of --cert]
@@ -35,7 +35,7 @@ pub struct ClientTls {
     servername: Option<String>,
     /// Trust this key alone: sha256//BASE64 [default: none]
     ///
-    /// May be repeated.
+    /// It is that of the server's own certificate, whose chain, name and dates then do not count. May be repeated.
     #[arg(long, value_name = "PIN", value_hint = ValueHint::Other, requires = "tls", conflicts_with = "cacert")]
     pin: Vec<Pin>,
     /// Verify nothing
@@ -43,6 +43,8 @@ pub struct ClientTls {
     pub insecure: bool,
     /// Refuse what a revocation list in FILE names (PEM); the server must have one of its issuer; may be repeated
     /// [default: none]
+    ///
+    /// Without it nothing is asked about revocation; OCSP is not spoken.
     #[arg(long, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "tls",
           conflicts_with_all = ["pin", "insecure"])]
     crl: Vec<PathBuf>,

@@ -104,7 +104,8 @@ impl Prober<'_> {
         let checked = Checked { probed, flaw, is_retried: args.reach.may_wait() };
         let printed = if args.probe.show_certs {
             report::report(&Event::Probed(&checked));
-            show(checked.probed.certificates(), stdout)
+            let heading = (self.endpoints.len() > 1).then_some(&checked.probed.endpoint);
+            show(heading, checked.probed.certificates(), stdout)
         } else {
             report::print(&Event::Probed(&checked), stdout)
         };
@@ -124,8 +125,11 @@ fn ends_too_soon(probed: &Probed, margin: Margin) -> Option<String> {
     expiry::flaw(path, margin, SystemTime::now()).map(|flaw| format!("{flaw} (--expires-within)"))
 }
 
-/// The chain in PEM, each certificate with its subject and issuer before it.
-fn show(certificates: &[Certificate], stdout: &mut impl Write) -> io::Result<()> {
+/// The chain in PEM, each certificate with its subject and issuer before it; below whose it is, if that must be said.
+fn show(of: Option<&Endpoint>, certificates: &[Certificate], stdout: &mut impl Write) -> io::Result<()> {
+    if let Some(endpoint) = of {
+        writeln!(stdout, "{endpoint}")?;
+    }
     for (index, certificate) in certificates.iter().enumerate() {
         writeln!(stdout, "{index:2} s:{}", certificate.subject())?;
         writeln!(stdout, "   i:{}", certificate.issuer())?;

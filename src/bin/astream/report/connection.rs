@@ -95,6 +95,10 @@ impl Connection {
 
     fn ended(&self, totals: Totals, target: Option<&Endpoint>, error: Option<&Error>, is_interrupted: bool) {
         let seconds = self.start.elapsed().as_secs_f64();
+        // It is the only one: its last line is the last of all.
+        if self.name.number.is_none() {
+            progress::finish();
+        }
         report(&Event::Closed { name: &self.name, totals, target, error, seconds, is_interrupted });
     }
 }

@@ -46,8 +46,11 @@ fn fixed(error: &Error) -> Option<&'static str> {
         Error::Truncated if crate::cli::is_end_kept_back() => {
             Some("--ignore-unexpected-eof, if the protocol itself says where its data end")
         }
-        Error::Truncated => {
-            Some("--no-shutdown or --ignore-unexpected-eof, if the protocol itself says where its data end")
+        Error::Truncated => Some(
+            "--no-shutdown, --ignore-unexpected-eof or both, if the protocol itself says where its data end",
+        ),
+        Error::Lost { .. } if crate::cli::ignores_unexpected_eof() && !crate::cli::is_end_kept_back() => {
+            Some("--no-shutdown too, if our end makes the peer leave")
         }
         Error::Idle { .. } => Some("-i TIME waits longer"),
         Error::Timeout { step: Step::StartTls, .. } => {

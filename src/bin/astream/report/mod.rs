@@ -134,7 +134,7 @@ pub fn unverified_target(target: &Endpoint) {
     ));
 }
 
-/// A TLS server, or a proxy, has ended right after our end.
+/// The peer has ended right after our end.
 pub fn unanswered() {
     let message = "the peer ended right after our end and sent nothing more; if an answer was expected, \
                    --no-shutdown sends our end only after the peer's (--send-only: none was)";

@@ -5,21 +5,28 @@ use super::table::SCHEMES;
 use super::{Line, is_number, is_path};
 
 impl Line {
-    /// `listen host 80 cat -n`: whether this word behind a whole address begins a command.
-    pub(super) fn is_run(&self, word: &str) -> bool {
-        let is_whole = match &self.address[..] {
+    /// Whether no more of an address is missing.
+    fn is_whole(&self) -> bool {
+        match &self.address[..] {
             [first] => {
-                is_path(first)
-                    || first.rsplit_once(':').is_some_and(|(host, port)| host == "unix" || is_number(port))
+                let has_port = |(host, port)| host == "unix" || is_number(port);
+                is_path(first) || first.rsplit_once(':').is_some_and(has_port)
             }
             [_, _] => true,
             _ => false,
-        };
-        self.command == Some("listen")
-            && is_whole
-            && !is_number(word)
-            && !word.contains([':', ','])
-            && part(word).is_none()
+        }
+    }
+
+    /// `listen host 80 cat -n`: whether this word behind a whole address begins a command.
+    pub(super) fn is_run(&self, word: &str) -> bool {
+        let is_other = is_number(word) || word.contains([':', ',']) || part(word).is_some();
+        self.command == Some("listen") && self.is_whole() && !is_other
+    }
+
+    /// `connect host 80 photo.jpg`: whether this word behind a whole address is a file.
+    pub(super) fn is_file(&self, word: &str) -> bool {
+        let is_end = |(_, end): (&str, &str)| end.starts_with(|c: char| c.is_ascii_alphabetic());
+        self.is_whole() && !word.contains([':', '/', ',']) && word.rsplit_once('.').is_some_and(is_end)
     }
 
     /// `host 80 /bin/cat`: a path behind the address is a command.

@@ -1,6 +1,6 @@
 //! What a word means only beside others: options of `openssl s_client`, curl, tcping, pv and wait-for-it.
 
-use super::table::{ALWAYS, SAFER, SECRET, WAIT};
+use super::meaning::{ALWAYS, SAFER, SECRET, WAIT};
 use super::{Line, is_number, is_path};
 use crate::cli::units;
 
@@ -36,11 +36,22 @@ impl Line {
         }
         if self.has(&PROBES) {
             self.limit_probe();
-            if let Some(pause) = self.position(&["-i", "--idle-timeout"]) {
-                "--every".clone_into(&mut self.options[pause]);
-            }
+            // Each port is a line, without -v as well.
+            self.options.retain(|option| option != "-v");
+            self.name_pause();
             self.wait_for_port();
             self.then = std::mem::take(&mut self.run);
+        }
+    }
+
+    /// `-i 1`, the pause of tcping. nc has one between ports, which are probed at once here.
+    fn name_pause(&mut self) {
+        let Some(at) = self.position(&["-i", "--idle-timeout"]) else { return };
+        let ports = self.address.get(1).or(self.address.first()).map(String::as_str).unwrap_or_default();
+        if ports.contains([',', '-']) {
+            self.options.drain(at..self.options.len().min(at + 2));
+        } else {
+            "--every".clone_into(&mut self.options[at]);
         }
     }
 
@@ -70,7 +81,9 @@ impl Line {
 
     /// `-z -w 30 -- CMD`: a probe with a command behind it waits for the port.
     fn wait_for_port(&mut self) {
-        let waits = !self.run.is_empty() || self.default.contains(&"--retry-for");
+        let is_repeated = self.has(&["--count", "--every"]) || self.default.contains(&"--every");
+        let waits =
+            !self.run.is_empty() || self.default.contains(&"--retry-for") || (self.waits && !is_repeated);
         if let Some(limit) = self.position(&["-w", "--timeout"])
             && waits
             && !self.has(&["--retry-for"])

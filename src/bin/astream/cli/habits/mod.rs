@@ -5,6 +5,8 @@
 
 mod address;
 mod curl;
+mod meaning;
+mod openssl;
 mod proxy;
 mod read;
 mod socat;
@@ -68,6 +70,8 @@ struct Line {
     command: Option<&'static str>,
     /// Whether the first word is the name of another program.
     is_foreign: bool,
+    /// Whether the words are those of `openssl s_client`, whose long options have one dash.
+    is_openssl: bool,
     /// Whether addresses of socat are among the words.
     is_socat: bool,
     /// Words that mean nothing here.

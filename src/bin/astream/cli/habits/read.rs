@@ -2,12 +2,13 @@
 
 use std::iter::once;
 
-use super::socat::is_socat;
-use super::table::Meaning::{
+use super::meaning::Meaning::{
     self, Accept, Address, But, File, Host, Is, Listen, Nothing, Port, Program, ProxyKind, Seconds, Shell,
     Unix, Wait,
 };
-use super::table::{COMMANDS, NO_FILE, PROGRAMS, SILENT, Takes, is_on, known, own, spelt, takes};
+use super::meaning::{FILES, SILENT, Takes, is_on};
+use super::socat::is_socat;
+use super::table::{COMMANDS, NO_FILE, PROGRAMS, known, own, spelt, takes};
 use super::{Line, is_number};
 
 impl Line {
@@ -33,8 +34,12 @@ impl Line {
                 line.option(name, &mut once(value))?;
             } else if word.starts_with("--") || known(word).is_some() {
                 line.option(&spelt(word), &mut words)?;
+            } else if line.is_openssl && word.starts_with('-') {
+                line.unknown.push(word.to_owned());
             } else if word.len() > 1 && word.starts_with('-') {
                 line.letters(&word[1..], &mut words)?;
+            } else if line.is_file(word) {
+                line.notes.push(FILES.to_owned());
             } else if line.is_run(word) {
                 line.run = once(word).chain(words.by_ref()).map(str::to_owned).collect();
             } else {
@@ -63,6 +68,7 @@ impl Line {
         else {
             return words;
         };
+        self.is_openssl = first.starts_with("s_");
         self.notes.extend(is_file.then(|| NO_FILE.1.to_owned()));
         (self.command, self.default, self.is_foreign) = (Some(*command), default, first != *command);
         self.options.extend(options.iter().map(ToString::to_string));
@@ -123,7 +129,7 @@ impl Line {
             Takes::Switch if is_on(next) => words.next().and(None),
             Takes::Switch | Takes::Nothing => None,
         };
-        if option == "--forward" {
+        if ["--forward", "--to", "--target"].contains(&option) {
             return self.forward(&value?, words);
         }
         // A secret that stands there is not repeated.

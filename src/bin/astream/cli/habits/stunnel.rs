@@ -1,6 +1,7 @@
 //! `--accept 443 --connect 8080` of stunnel: a listener with a target, and which of them an option is about.
 
-use super::table::{ALWAYS, CLIENTS, commands_with, own};
+use super::meaning::{ALWAYS, CLIENTS};
+use super::table::{commands_with, own};
 use super::{Line, is_number, is_path};
 
 const OF_TARGET: &str = "the certificate of the target is always verified";
@@ -8,8 +9,9 @@ const OF_TARGET: &str = "the certificate of the target is always verified";
 impl Line {
     /// `-connect h:443`: the peer, or where a listener relays to.
     pub(super) fn reach_target(&mut self, is_listen: bool) {
-        // `listen 127.0.0.1:80 h:81`.
-        if is_listen && matches!(&self.address[..], [first, second] if has_port(first) && has_port(second)) {
+        // `listen 127.0.0.1:80 h:81`, and `forward 80 h:81`.
+        let is_own = |word: &str| has_port(word) || is_number(word);
+        if is_listen && matches!(&self.address[..], [first, second] if is_own(first) && has_port(second)) {
             let target = self.address.pop();
             self.add(&["--forward"], target);
         }

@@ -2,71 +2,26 @@
 
 use clap::{Arg, Command};
 
-/// What a word of another program is here.
-#[derive(Clone, Copy)]
-pub(super) enum Meaning {
-    /// The command `listen`.
-    Listen,
-    /// The address is the path of a Unix socket.
-    Unix,
-    /// The port, or with `connect` the local one.
-    Port,
-    /// The host of the address.
-    Host,
-    /// The command `listen`, and its address.
-    Accept,
-    /// The address of a server that speaks TLS, or with `listen` where it relays to.
-    Address,
-    /// These words, and the value after them.
-    Is(&'static [&'static str]),
-    /// This option, with a value that is in seconds.
-    Seconds(&'static str),
-    /// The same words, with a remark.
-    But(&'static [&'static str], &'static str),
-    /// This word, and the file after it with an `@`.
-    File(&'static str),
-    /// What a proxy speaks.
-    ProxyKind,
-    /// Nothing, because of this.
-    Nothing(&'static str),
-    /// wait-for-it's, and the option of the same meaning if there is one.
-    Wait(Option<&'static str>),
-    /// A program, with its arguments in the same word.
-    Program,
-    /// A command for a shell.
-    Shell,
-}
-use Meaning::{
-    Accept, Address, But, File, Host, Is, Listen, Nothing, Port, Program, ProxyKind, Seconds, Shell, Unix,
-    Wait,
+use super::meaning::Meaning::{
+    self, Accept, Address, But, File, Host, Is, Listen, Nothing, Port, Program, ProxyKind, Shell, Unix, Wait,
 };
-
-/// Whether a word is followed by its value.
-#[derive(Clone, Copy, PartialEq)]
-pub(super) enum Takes {
-    Nothing,
-    Value,
-    /// It may be followed by `yes` or a level.
-    Switch,
-}
-
-/// Whether it turns a switch on: `--client=yes`, `--verify 2`.
-pub(super) fn is_on(value: &str) -> bool {
-    ["yes", "1", "2", "3", "4"].contains(&value)
-}
+use super::meaning::{ALWAYS, CLIENTS, Entry, RETRY, SAFER, SECRET, SILENT, Takes, WAIT};
+use super::openssl::OF_TLS;
 
 /// First words, the command that is meant, its options, and those that it has by default.
 type First = (&'static [&'static str], &'static str, &'static [&'static str], &'static [&'static str]);
 
 pub(super) const COMMANDS: &[First] = &[
-    (&["connect", "client"], "connect", &[], &[]),
-    (&["listen", "serve", "server"], "listen", &[], &[]),
+    (&["connect", "client", "send"], "connect", &[], &[]),
+    (&["listen", "serve", "server", "receive", "recv", "forward", "relay"], "listen", &[], &[]),
+    (&["check", "scan", "test"], "connect", &["-z"], &[]),
+    (&["cert", "certificate"], "connect", &["-z", "--tls"], &[]),
     (&["chat"], "listen", &["--broker"], &[]),
     (&["s_client"], "connect", &["--tls"], &[]),
     (&["s_server"], "listen", &["--tls"], &[]),
     (&["tcping", "ping"], "connect", &["-z"], &["--every", "1s"]),
     (
-        &["wait-for-it", "wait-for-it.sh", "wait-for", "wait-for.sh"],
+        &["wait-for-it", "wait-for-it.sh", "wait-for", "wait-for.sh", "wait"],
         "connect",
         &["-z"],
         &["--retry-for", WAIT],
@@ -75,29 +30,22 @@ pub(super) const COMMANDS: &[First] = &[
     (&[NO_FILE.0], "listen", &["--tls", "--cert", "FILE", "--forward", "localhost:8080"], &[]),
 ];
 
-/// How long wait-for-it waits unless it is given a time.
-pub(super) const WAIT: &str = "15s";
-
 /// Other programs, whose name stands in front of what is typed by habit.
 pub(super) const PROGRAMS: &[&str] =
     &["nc", "ncat", "netcat", "nc.openbsd", "nc.traditional", "socat", "stunnel", "stunnel4", "openssl"];
 
 /// A file of options, and that there is none here.
-pub(super) const NO_FILE: (&str, &str) = ("stunnel.conf", "options are read from the command line only");
-pub(super) const RETRY: &str = "--retry-for TIME tries again: a time, not a number of tries";
-pub(super) const SILENT: &str = "it ends when the peer does; -i TIME ends a silent one with status 5";
-pub(super) const ALWAYS: &str = "certificates are always verified";
-pub(super) const SAFER: &str = "safer is --pin PIN, which accepts one key; the error without either names it";
-pub(super) const CLIENTS: &str = "--cacert FILE demands certificates of the clients";
+pub(super) const NO_FILE: (&str, &str) = (
+    "stunnel.conf",
+    "options are read from the command line only; client = yes is --forward HOST:PORT --forward-tls",
+);
+const OUTPUT: &str = "what is received goes to stdout: > FILE; --dump FILE logs both ways in hexadecimal";
 const FOREGROUND: Meaning =
     Nothing("it stays in the foreground, as its user: systemd or & changes that; the log is stderr");
 const UNVERIFIED: Meaning = But(&["--insecure"], SAFER);
 const PRINTED: Meaning = Nothing("only what was received is printed");
 
-/// The names of an option, whether a value follows, and what it is here.
-pub(super) type Entry = (&'static [&'static str], Takes, Meaning);
-
-/// Options of nc, ncat, socat, openssl and curl, and what they are here.
+/// Options of nc, ncat, socat, stunnel, curl, tcping, pv and wait-for-it, words that are guessed, and what they are here.
 const OPTIONS: &[Entry] = &[
     (&["-l", "--listen"], Takes::Nothing, Listen),
     (&["-U", "--unixsock"], Takes::Nothing, Unix),
@@ -108,25 +56,53 @@ const OPTIONS: &[Entry] = &[
     (&["-q"], Takes::Value, Nothing(SILENT)),
     (&["-F"], Takes::Nothing, Is(&["--pass-fd"])),
     (&["-d"], Takes::Nothing, Is(&["--recv-only"])),
-    (&["--wait", "-G"], Takes::Value, Is(&["-w"])),
+    (&["-G"], Takes::Value, Is(&["-w"])),
+    (&["--wait"], Takes::Value, Wait(Some("--timeout"))),
+    (&["-b"], Takes::Nothing, Is(&["--broadcast"])),
+    (&["-R"], Takes::Value, Is(&["--cacert"])),
+    (&["-P"], Takes::Value, Nothing(SECRET)),
     (&["-t"], Takes::Value, Wait(Some("--timeout"))),
     (&["--strict"], Takes::Nothing, Wait(None)),
     (&["-h", "--host"], Takes::Value, Host),
     (&["-T"], Takes::Value, Is(&["-i"])),
     (&["--silent"], Takes::Nothing, Is(&["--quiet"])),
     (&["--daemon", "--daemonize", "--background", "--detach"], Takes::Nothing, FOREGROUND),
+    (&["--foreground", "--syslog"], Takes::Switch, FOREGROUND),
     (
-        &["--pid", "--pidfile", "--logfile", "--user", "--group", "--setuid", "--setgid", "--chroot"],
+        &[
+            "--pid",
+            "--pidfile",
+            "--logfile",
+            "--user",
+            "--group",
+            "--setuid",
+            "--setgid",
+            "--chroot",
+            "--debug",
+        ],
         Takes::Value,
         FOREGROUND,
     ),
+    (&["--execArgs"], Takes::Value, Nothing("the command stands behind -- with its arguments")),
     (&["--retry", "--retries"], Takes::Value, Nothing(RETRY)),
     (&["--interval"], Takes::Value, Is(&["--every"])),
-    (&["-L", "--rate-limit", "--rate"], Takes::Value, Is(&["--limit-rate"])),
+    (
+        &["-L", "--rate-limit", "--rate", "--limit", "--speed", "--max-speed"],
+        Takes::Value,
+        Is(&["--limit-rate"]),
+    ),
     (&["--bwlimit"], Takes::Value, But(&["--limit-rate"], "a bare number is bytes a second")),
-    (&["--eta"], Takes::Nothing, Is(&["--progress"])),
+    (
+        &["--eta", "--progress-bar", "-pterb", "-ptreb", "-ptebar", "-pte", "-ptr"],
+        Takes::Nothing,
+        Is(&["--progress"]),
+    ),
+    (&["--checksum", "--hash"], Takes::Nothing, Is(&["--sha256"])),
     (&["-X", "--proxy-type"], Takes::Value, ProxyKind),
-    (&["-o", "--output", "--hex-dump"], Takes::Value, Is(&["--dump"])),
+    (&["-o", "--output"], Takes::Value, Nothing(OUTPUT)),
+    (&["--hex-dump", "--trace", "--trace-ascii", "--log"], Takes::Value, Is(&["--dump"])),
+    (&["--file", "--input", "--upload-file"], Takes::Value, Nothing("what is sent comes from stdin: < FILE")),
+    (&["--data", "--message"], Takes::Value, Nothing("what is sent comes from stdin: printf TEXT |")),
     (&["--append-output"], Takes::Nothing, Nothing("--dump appends to FILE")),
     (&["--hex"], Takes::Nothing, Is(&["--dump", "-"])),
     (&["--chat"], Takes::Nothing, Is(&["--broker"])),
@@ -140,12 +116,20 @@ const OPTIONS: &[Entry] = &[
     (&["--reuseaddr", "reuseaddr"], Takes::Nothing, Nothing("a listener always reuses its address")),
     (&["-e", "--exec"], Takes::Value, Program),
     (&["-c", "--sh-exec"], Takes::Value, Shell),
-    (&["--ssl"], Takes::Nothing, Is(&["--tls"])),
+    (&["--ssl", "--encrypt", "--secure"], Takes::Nothing, Is(&["--tls"])),
+    (
+        &["--password", "--passphrase"],
+        Takes::Value,
+        Nothing("there are no passwords: listen --tls prints a pin for the other side"),
+    ),
+    (&["--expiry", "--cert-info", "--certs"], Takes::Nothing, Is(&["-z", "--tls"])),
     (
         &["--ca", "--cafile", "--ca-file", "--ssl-trustfile", "-CAfile", "--verify-client"],
         Takes::Value,
         Is(&["--cacert"]),
     ),
+    // Read as --forward is.
+    (&["--to", "--target"], Takes::Value, Is(&["--forward"])),
     (&["--forward-cafile", "--forward-ca"], Takes::Value, Is(&["--forward-cacert"])),
     (&["--requireCert"], Takes::Switch, Nothing(CLIENTS)),
     (&["--ssl-cert", "-cert"], Takes::Value, Is(&["--cert"])),
@@ -158,7 +142,7 @@ const OPTIONS: &[Entry] = &[
     (&["--ssl-alpn", "-alpn"], Takes::Value, Is(&["--alpn"])),
     (&["-starttls", "--protocol"], Takes::Value, Is(&["--starttls"])),
     (&["-showcerts"], Takes::Nothing, Is(&["-z", "--show-certs"])),
-    (&["-crlf"], Takes::Nothing, Is(&["--crlf"])),
+    (&["-crlf", "--crnl"], Takes::Nothing, Is(&["--crlf"])),
     (&["-quiet", "-brief", "-ign_eof"], Takes::Nothing, PRINTED),
     (&["--ssl-verify", "-verify_return_error"], Takes::Nothing, Nothing(ALWAYS)),
     (&["--verify", "--verifyChain", "--verifyPeer"], Takes::Switch, Nothing(ALWAYS)),
@@ -190,37 +174,6 @@ pub(super) const SCHEMES: &[(&str, Option<&str>, bool)] = &[
     ("tcp", None, false),
     ("tls", None, true),
     ("ssl", None, true),
-];
-
-pub(super) const SECRET: &str = "USER:SECRET for a proxy comes from the variable ASTREAM_PROXY_AUTH";
-const TOO_OLD: Meaning = Nothing("versions before 1.2 are unsafe, and not spoken");
-const BY_ADDRESS: Meaning = Nothing("connect to the address, and give the name: --servername NAME");
-const CIPHERS: Meaning = Nothing("ciphers cannot be chosen");
-
-/// Options of openssl `s_client` and of curl.
-const OF_TLS: &[Entry] = &[
-    (&["--sslVersion"], Takes::Value, But(&["--tls-min"], "--tls-max VERSION too, for that version alone")),
-    (&["--sslVersionMin", "-min_protocol"], Takes::Value, Is(&["--tls-min"])),
-    (&["--sslVersionMax", "-max_protocol"], Takes::Value, Is(&["--tls-max"])),
-    (&["-tls1_2"], Takes::Nothing, Is(&["--tls-min", "1.2", "--tls-max", "1.2"])),
-    (&["-tls1_3"], Takes::Nothing, Is(&["--tls-min", "1.3", "--tls-max", "1.3"])),
-    (&["-no_tls1_2"], Takes::Nothing, Is(&["--tls-min", "1.3"])),
-    (&["-no_tls1_3"], Takes::Nothing, Is(&["--tls-max", "1.2"])),
-    (&["--tlsv1.2"], Takes::Nothing, Is(&["--tls-min", "1.2"])),
-    (&["--tlsv1.3"], Takes::Nothing, Is(&["--tls-min", "1.3"])),
-    (&["-tls1", "-tls1_1", "--tlsv1", "--tlsv1.0", "--tlsv1.1"], Takes::Nothing, TOO_OLD),
-    (&["-checkend"], Takes::Value, Seconds("--expires-within")),
-    (&["--connect-timeout"], Takes::Value, Is(&["-w"])),
-    (&["--resolve", "--connect-to"], Takes::Value, BY_ADDRESS),
-    (&["--proxy-user"], Takes::Value, Nothing(SECRET)),
-    (
-        &["-msg", "-debug"],
-        Takes::Nothing,
-        But(&["--dump", "-"], "it shows the data, not the messages of TLS"),
-    ),
-    (&["-CApath"], Takes::Value, Nothing("the folder is named by the variable SSL_CERT_DIR")),
-    (&["-keylogfile"], Takes::Value, Nothing("the file is named by the variable SSLKEYLOGFILE")),
-    (&["-cipher", "-ciphersuites", "--ciphers", "--tls13-ciphers"], Takes::Value, CIPHERS),
 ];
 
 fn entries() -> impl Iterator<Item = &'static Entry> {

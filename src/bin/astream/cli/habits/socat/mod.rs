@@ -3,6 +3,7 @@
 mod options;
 mod part;
 
+use super::meaning::FILES;
 use super::{Line, is_number, is_path};
 use options::{Side, is_option};
 pub(super) use part::part;
@@ -96,7 +97,7 @@ impl Line {
                 self.options.retain(|option| option != "--send-only");
                 self.run = ["cat", path].map(str::to_owned).to_vec();
             }
-            Some(_) => self.notes.push("a file is stdin or stdout: < FILE, > FILE".to_owned()),
+            Some(_) => self.notes.push(FILES.to_owned()),
             None => {}
         }
         if let Some(target) = target {
@@ -169,6 +170,11 @@ impl Line {
         let port = words.clone().next().filter(|port| is_number(port));
         let target = match port {
             _ if is_path(target) => format!("unix:{target}"),
+            _ if target.starts_with(':') => format!("localhost{target}"),
+            _ if target.contains("://") => {
+                let rest = target.split("://").nth(1)?;
+                rest.split('/').next()?.to_owned()
+            }
             _ if target.contains(':') => target.to_owned(),
             _ if is_number(target) => format!("localhost:{target}"),
             Some(port) => {

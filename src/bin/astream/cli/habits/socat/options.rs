@@ -1,8 +1,9 @@
 //! Options of socat's addresses: `reuseaddr,fork,verify=0`.
 
 use super::super::Line;
-use super::super::table::Meaning::{self, Is, Nothing};
-use super::super::table::{RETRY, SAFER, SECRET, own};
+use super::super::meaning::Meaning::{self, Is, Nothing};
+use super::super::meaning::{RETRY, SAFER, SECRET};
+use super::super::table::own;
 
 /// Which a listener is about.
 pub(super) enum Side {
