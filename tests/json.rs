@@ -88,7 +88,7 @@ fn a_handshake_is_reported_with_the_certificates_of_the_peer_on_both_sides() {
         astream(connect).args(["--cert", arg(&client.cert), "--key", arg(&client.key)]).run().status(0);
     let (ours, theirs) = (events(&said), events(&listener.wait().status(0)));
     assert_eq!(names(&ours), ["connected", "tls", "closed"]);
-    assert_eq!(names(&theirs), ["listening", "accepted", "tls", "closed"]);
+    assert_eq!(names(&theirs), ["listening", "accepted", "tls", "closed", "hint"]);
     let (local, peer) = (&ours[0]["local"], &ours[0]["peer"]);
     let wanted = json!({"event": "accepted", "connection": 1, "peer": local, "local": peer, "proxy": null});
     assert_eq!(theirs[1], wanted);

@@ -137,7 +137,7 @@ fn ports_that_are_probed_are_waited_for() {
     let said = astream(args).run().status(4);
     let line = String::from_utf8(said.stdout).unwrap();
     // The time is that of all tries.
-    assert!(line.starts_with(&format!("{address}: refused, gave up after 1")), "{line}");
+    assert!(line.starts_with(&format!("{address}: refused, gave up after ")), "{line}");
 }
 
 #[test]
@@ -183,4 +183,29 @@ fn an_open_stdin_that_is_all_that_is_waited_for_is_reported() {
     listener.close_stdin();
     assert_eq!(read_all(&mut stream), b"");
     listener.wait().status(0).stdout(b"all");
+}
+
+#[test]
+fn a_peer_that_is_silent_for_longer_than_the_set_up_may_take_is_a_hint() {
+    let server = peer(|mut stream| read_all(&mut stream));
+    let address = server.address.to_string();
+    let mut client = astream(["connect", &address, "-w", "50ms"]).open_stdin().start();
+    client.stderr_line(
+        "hint: nothing has moved for as long as -w gives, which limits connecting only (-i TIME",
+    );
+    client.close_stdin();
+    client.wait().status(0);
+    server.join();
+}
+
+#[test]
+fn a_client_without_a_byte_is_a_hint() {
+    let listener = astream(["listen", "127.0.0.1", "0"]).start();
+    astream(["connect", "-z", &listener.address().to_string()]).run().status(0);
+    listener.stderr_line("has ended without a byte, as a probe of the port does (-k serves others too)");
+    // Where a file is received, an empty one is not told from a probe.
+    let listener = astream(["listen", "127.0.0.1", "0", "--recv-only"]).start();
+    astream(["connect", "--send-only", &listener.address().to_string()]).run().status(0).silent();
+    let finished = listener.wait().status(0).stdout(b"");
+    assert!(finished.stderr.contains("hint: 127.0.0.1:"), "{}", finished.description());
 }

@@ -53,6 +53,7 @@ pub async fn run(args: &Connect) -> anyhow::Result<Ending> {
         // What is dropped here aborts the connection, ends the command, and reports the totals.
         signal = Signals::next_of(&mut signals) => return Ok(signal),
         never = report::waiting::for_stdin(&traffic), if waits_for_stdin => never,
+        never = report::waiting::for_silence(&traffic, args.unlimited_silence()) => never,
     };
     let totals = connection.closed(None, result.as_ref().err());
     if !is_tls && totals.is_tls_alert {

@@ -27,6 +27,7 @@ use std::ffi::OsString;
 use std::iter::once;
 use std::mem::ManuallyDrop;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -46,6 +47,7 @@ pub use report::Report;
 pub use serve::Serve;
 pub use tls::{ClientTls, ServerTls};
 use usage::one_line;
+pub use usage::{NotRun, Usage};
 
 /// asyncio's streams on the command line: a netcat that never loses the tail
 #[derive(Parser)]
@@ -91,6 +93,14 @@ pub struct Connect {
     pub report: Report,
     #[command(flatten)]
     pub tls: ClientTls,
+}
+
+impl Connect {
+    /// After how much silence a user of nc expects an end that no option asks for.
+    pub fn unlimited_silence(&self) -> Option<Duration> {
+        let is_limited = self.exchange.idle_timeout().is_some() || self.exchange.max_time().is_some();
+        self.reach.given_timeout().filter(|_| !is_limited && !self.command.is_asked_for())
+    }
 }
 
 impl From<Address> for Connect {
@@ -156,32 +166,6 @@ impl Listen {
             None if few => 1,
             None => available_parallelism().map_or(1, usize::from),
         }
-    }
-}
-
-/// Why no command is run.
-pub enum NotRun {
-    /// Help or a version was asked for: this text.
-    Help(String),
-    /// There is no word in the command line: this text says which there are.
-    Empty(&'static str),
-    /// The command line is wrong.
-    Usage(Usage),
-}
-
-/// What is wrong with a command line.
-pub struct Usage {
-    /// In one line.
-    pub message: String,
-    /// What to write instead, where that is known.
-    pub hint: Option<String>,
-    /// In which form it is printed.
-    pub report: Report,
-}
-
-impl Usage {
-    fn new(message: String, hint: Option<String>) -> Self {
-        Self { message, hint, report: Report::of_unparsed() }
     }
 }
 

@@ -79,6 +79,11 @@ impl Reach {
         self.timeout.map_or(Some(SETUP_LIMIT), Limit::get)
     }
 
+    /// The limit of the set-up that was asked for, if one was.
+    pub fn given_timeout(&self) -> Option<Duration> {
+        self.timeout.and_then(Limit::get)
+    }
+
     /// How long an answer to a datagram is waited for.
     pub fn answer_timeout(&self) -> Duration {
         self.timeout.map_or(ANSWER_LIMIT, |limit| limit.get().unwrap_or(Duration::MAX))

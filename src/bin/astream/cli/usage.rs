@@ -3,7 +3,33 @@
 use astream::Error;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use super::habits;
+use super::{Report, habits};
+
+/// Why no command is run.
+pub enum NotRun {
+    /// Help or a version was asked for: this text.
+    Help(String),
+    /// There is no word in the command line: this text says which there are.
+    Empty(&'static str),
+    /// The command line is wrong.
+    Usage(Usage),
+}
+
+/// What is wrong with a command line.
+pub struct Usage {
+    /// In one line.
+    pub message: String,
+    /// What to write instead, where that is known.
+    pub hint: Option<String>,
+    /// In which form it is printed.
+    pub report: Report,
+}
+
+impl Usage {
+    pub fn new(message: String, hint: Option<String>) -> Self {
+        Self { message, hint, report: Report::of_unparsed() }
+    }
+}
 
 /// The error in one line. Without a hint it names `--help`.
 pub fn one_line(error: &clap::Error, has_hint: bool) -> String {

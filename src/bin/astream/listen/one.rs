@@ -102,6 +102,9 @@ async fn serve_first(
         if totals.is_tls_handshake && !is_tls && stdio.is_some() {
             report::began_tls(client.peer());
         }
+        if stdio.is_some() && outcome.result.is_ok() && totals.sent == 0 && totals.received == 0 {
+            report::unused(client.peer());
+        }
         if listener.is_none() || !was_unused(totals, &outcome.result) {
             if reads_stdin && outcome.result.is_ok() {
                 report::greet("the peer has closed the connection");

@@ -134,6 +134,13 @@ pub fn unverified_target(target: &Endpoint) {
     ));
 }
 
+/// The only client of a listener was none that has sent anything.
+pub fn unused(peer: &Address) {
+    let message =
+        &format!("{peer} has ended without a byte, as a probe of the port does (-k serves others too)");
+    report(&Event::Hint { message });
+}
+
 /// The peer has ended right after our end.
 pub fn unanswered() {
     let message = "the peer ended right after our end and sent nothing more; if an answer was expected, \

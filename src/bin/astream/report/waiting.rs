@@ -1,4 +1,4 @@
-//! A transfer that seems to hang: the peer has ended, and stdin is still open.
+//! A transfer that seems to hang: the peer has ended, and stdin is still open; or nothing moves.
 
 use std::future::pending;
 use std::io::{self, IsTerminal};
@@ -16,18 +16,34 @@ const STILL: Duration = Duration::from_secs(2);
 /// Reports once that only stdin is waited for, and never returns. May be cancelled.
 pub async fn for_stdin<T>(traffic: &Traffic) -> T {
     if !io::stdin().is_terminal() && !stdin_is_null() {
-        let mut before = None;
-        loop {
-            sleep(STILL).await;
-            let now = traffic.is_peer_done().then(|| traffic.totals().sent);
-            if now.is_some() && now == before {
-                break;
-            }
-            before = now;
-        }
+        until_still(STILL, || traffic.is_peer_done().then(|| traffic.totals().sent)).await;
         let message = "the peer has ended its side, and stdin is still open: what it gives is sent until its end \
                        (--exit-on-close leaves with the peer, --recv-only does not read stdin)";
         report(&Event::Hint { message });
     }
     pending().await
+}
+
+/// Reports once that a connection is silent for longer than the time that its set-up was given, which in nc limits this
+/// too, and never returns. May be cancelled.
+pub async fn for_silence<T>(traffic: &Traffic, limit: Option<Duration>) -> T {
+    let Some(limit) = limit else { return pending().await };
+    until_still(limit, || Some(traffic.totals())).await;
+    let message = "nothing has moved for as long as -w gives, which limits connecting only (-i TIME ends a silent \
+                   connection, with status 5)";
+    report(&Event::Hint { message });
+    pending().await
+}
+
+/// Waits until what is looked at is there, and is the same as this long before.
+async fn until_still<S: PartialEq>(time: Duration, look: impl Fn() -> Option<S>) {
+    let mut before = look();
+    loop {
+        sleep(time).await;
+        let now = look();
+        if now.is_some() && now == before {
+            return;
+        }
+        before = now;
+    }
 }
