@@ -47,6 +47,7 @@ fn certificate(issued: &Issued, names: &[&str]) -> Value {
 fn a_connection_is_reported_with_its_addresses_and_totals() {
     for more in [&[][..], &["-v"], &["-vv"]] {
         let server = peer(|mut stream| {
+            stream.read_exact(&mut [0; 3]).unwrap();
             stream.write_all(b"12345").unwrap();
             (stream.peer_addr().unwrap(), read_all(&mut stream)).0
         });

@@ -29,8 +29,9 @@ fn takes_its_time(start: Instant, what: &str) {
 #[test]
 fn sending_and_receiving_keep_the_rate() {
     for more in [&[][..], &["-C"]] {
-        let server = peer(|mut stream| {
-            let start = Instant::now();
+        // The clocks of these tests begin before anything moves: a thread may be late to look at its own.
+        let start = Instant::now();
+        let server = peer(move |mut stream| {
             let got = read_all(&mut stream);
             takes_its_time(start, "sending");
             got
@@ -52,11 +53,10 @@ fn sending_and_receiving_keep_the_rate() {
 fn under_tls_it_is_the_same() {
     let authority = authority();
     let own = authority.localhost();
-    let server = tls_peer(authority.server(&own, false), |mut tls| {
+    let start = Instant::now();
+    let server = tls_peer(authority.server(&own, false), move |mut tls| {
         let mut got = vec![0; LENGTH];
-        tls.read_exact(&mut got[..1]).unwrap();
-        let start = Instant::now();
-        tls.read_exact(&mut got[1..]).unwrap();
+        tls.read_exact(&mut got).unwrap();
         takes_its_time(start, "sending");
         assert!(got == noise(LENGTH));
         let start = Instant::now();
@@ -96,16 +96,18 @@ fn every_handler_keeps_it() {
     let target = echo.address().to_string();
     for more in [&["--echo"][..], &["--forward", &target], &["--discard"], &["--", "cat"]] {
         let listener = listen(more).start();
-        let stream = TcpStream::connect(listener.address()).unwrap();
+        let address = listener.address();
         let start = Instant::now();
+        let stream = TcpStream::connect(address).unwrap();
         let back = exchange(stream, &noise(LENGTH));
         takes_its_time(start, more[0]);
         assert!(back == noise(if more == ["--discard"] { 0 } else { LENGTH }), "{more:?}");
     }
     for more in [&[][..], &["-k"]] {
         let listener = listen(more).input(noise(LENGTH)).start();
-        let stream = TcpStream::connect(listener.address()).unwrap();
+        let address = listener.address();
         let start = Instant::now();
+        let stream = TcpStream::connect(address).unwrap();
         assert!(exchange(stream, b"") == noise(LENGTH), "{more:?}");
         takes_its_time(start, "stdin");
     }

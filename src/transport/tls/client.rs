@@ -245,6 +245,7 @@ impl Connector {
 
 impl TlsClient {
     fn failure(&self, peer: &str, failed: &(io::Error, HandshakeIo), record: &HandshakeRecord) -> Error {
+        failed.1.handshake_failed(false);
         let error = handshake_error(peer, failed, record);
         if self.negotiation.post_quantum && lacks_key_exchange(&failed.0) {
             let reason = "the peer supports no post-quantum key exchange, which is required here";

@@ -27,7 +27,6 @@ pub(super) fn handshake_error(
     (error, handshake): &(io::Error, HandshakeIo),
     record: &HandshakeRecord,
 ) -> Error {
-    handshake.handshake_failed();
     let doing = format!("TLS handshake with {peer}");
     let error = match (inner(error), record.refusal()) {
         (Some(rustls::Error::InvalidCertificate(_)), Some((reason, fault))) => {

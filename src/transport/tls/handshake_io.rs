@@ -39,9 +39,10 @@ impl HandshakeIo {
         self.connection.io.end_on_close();
     }
 
-    /// To be called when the handshake has failed. A peer that speaks TLS is to receive the alert that was sent.
-    pub(super) fn handshake_failed(&self) {
-        if self.other_words().is_none() {
+    /// To be called when the handshake has failed: the peer is to receive the alert that was sent. Only a server that does
+    /// not speak TLS must not take our words for the whole.
+    pub(super) fn handshake_failed(&self, is_server: bool) {
+        if is_server || self.other_words().is_none() {
             self.connection.io.end_on_close();
         }
     }

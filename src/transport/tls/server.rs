@@ -1,5 +1,6 @@
 //! The server's side: what to present, which client certificates to accept, and the handshake.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -165,11 +166,11 @@ impl Acceptor {
         let (record, mut io) = (HandshakeRecord::default(), HandshakeIo::new(io));
         let hello = match hello::receive(&mut io, &self.server.negotiation).await {
             Ok(hello) => hello,
-            Err(error) => return Err(handshake_error(peer, &(error, io), &record)),
+            Err(error) => return Err(failure(peer, &(error, io), &record)),
         };
         let (config, start) = (self.config(&record)?, Instant::now());
         let accepting = StartHandshake::from_parts(hello, io).into_stream(config).into_fallible();
-        let mut stream = accepting.await.map_err(|failed| handshake_error(peer, &failed, &record))?;
+        let mut stream = accepting.await.map_err(|failed| failure(peer, &failed, &record))?;
         stream.get_mut().0.handshake_done();
         let mut info = TlsInfo::of(stream.get_ref().1, start.elapsed());
         info.server_name = stream.get_ref().1.server_name().map(str::to_owned);
@@ -186,6 +187,11 @@ impl Acceptor {
         let verifier = ClientVerifier::new(chain.clone(), Arc::clone(issuers), record);
         self.server.config(Some(verifier), self.key_log.as_ref()).map(Arc::new)
     }
+}
+
+fn failure(peer: &str, failed: &(io::Error, HandshakeIo), record: &HandshakeRecord) -> Error {
+    failed.1.handshake_failed(true);
+    handshake_error(peer, failed, record)
 }
 
 /// Presents the same certificate for every name.
