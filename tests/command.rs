@@ -351,4 +351,6 @@ fn a_session_that_ends_takes_its_command_with_it() {
     server.running.stderr_line("ready");
     sockets[1].send(b"two takes its place").unwrap();
     server.running.stderr_line("asked");
+    // The other command would be left where the server is killed.
+    server.running.stop();
 }
