@@ -10,7 +10,7 @@ pub(super) use part::part;
 use part::{Kind, Part, Socket};
 
 /// Its variables have other names here.
-const VARIABLES: &str = "a command finds the client in TCPREMOTEIP and TCPREMOTEPORT, or UNCREMOTEUSER";
+const VARIABLES: &str = "a command finds the client in TCPREMOTEIP and TCPREMOTEPORT";
 
 /// Whether the words are those of socat. The value of an option may look like them: `-x proxy:3128`.
 pub(super) fn is_socat(words: &[&str]) -> bool {
