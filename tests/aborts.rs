@@ -143,6 +143,14 @@ fn a_handshake_that_is_given_up_is_no_clean_end_to_a_peer_without_tls() {
     let other = peer(|stream| half_a_handshake(stream, b"SSH-2.0-other\r\n", || ()).kind());
     astream(["connect", "127.0.0.1", &other.port(), "--tls"]).run().status(6);
     assert_eq!(other.join(), ErrorKind::ConnectionReset);
+    let silent = peer(|stream| half_a_handshake(stream, b"220 hi\r\n", || ()).kind());
+    let mail = ["connect", "127.0.0.1", &silent.port(), "--starttls", "smtp", "-w", "300ms"];
+    astream(mail).run().status(5);
+    assert_eq!(silent.join(), ErrorKind::ConnectionReset);
+    let silent = peer(|stream| half_a_handshake(stream, b"", || ()).kind());
+    let proxy = format!("socks5://127.0.0.1:{}", silent.port());
+    astream(["connect", "192.0.2.1", "9", "-x", &proxy, "-w", "300ms"]).run().status(5);
+    assert_eq!(silent.join(), ErrorKind::ConnectionReset);
     let (pids, pid) = std::sync::mpsc::channel();
     let killed = peer(move |stream| {
         let kill = || rustix::process::kill_process(pid.recv().unwrap(), Signal::KILL).unwrap();
@@ -175,6 +183,9 @@ fn a_receiver_without_tls_is_warned_of_a_sender_with_it() {
             finished.description()
         );
     }
+    let listener = astream(["listen", "127.0.0.1", "0", "-k"]).start();
+    connect(&listener, &["--tls", "-w", "300ms"]).run().status(5);
+    listener.stderr_line("began a TLS handshake");
     // A relay and a command may have to do with TLS themselves.
     let listener = astream(["listen", "127.0.0.1", "0", "--once", "--discard"]).start();
     connect(&listener, &["--tls", "-w", "300ms"]).run().status(5);

@@ -50,7 +50,7 @@ const WRITE: &[(&str, &str)] = &[
     ("UDP-LISTEN:53,fork UDP:h:53", "listen :53 -u --forward h:53; 127.0.0.1:53 is"),
     (
         "OPENSSL-LISTEN:8443,cert=c,key=k,range=10.0.0.0/8 SYSTEM:date",
-        "listen :8443 --tls --once --cert c --key k --allow 10.0.0.0/8 -- sh -c date; 127",
+        "listen :8443 --tls --once --cacert FILE --cert c --key k --allow 10.0.0.0/8 -- sh -c date; 127",
     ),
     ("OPENSSL-LISTEN:443,cert=f,verify=0,fork TCP:h:80", "listen :443 --tls --forward h:80 --cert f; 127"),
     ("UNIX-LISTEN:/p,fork,mode=660 TCP:h:80", "listen unix:/p --forward h:80 --mode 660)"),
@@ -101,7 +101,6 @@ const WRITE: &[(&str, &str)] = &[
         "TCP-LISTEN:80,fork EXEC:cat,pty,stderr",
         "listen :80 -- cat; 127.0.0.1:80 is for this machine alone; not known here: pty)",
     ),
-    ("listen 127.0.0.1:80 EXEC:cat,su=me", "listen 127.0.0.1:80 -- cat; not known here: su)"),
     ("TCP-LISTEN:80 EXEC:cat", "listen :80 --once -- cat; 127"),
     ("TCP-LISTEN:80,fork SYSTEM:cat,stderr", "listen :80 -- sh -c cat; 127"),
     (
@@ -157,6 +156,17 @@ const WRITE: &[(&str, &str)] = &[
         "connect h:443 --tls; not known here: -reconnect, -no_ticket)",
     ),
     ("s_client -connect h:443 -proxy p:3128", "connect h:443 --tls --proxy http://p:3128)"),
+    (
+        "s_server -accept 443 -cert f -psk 0011aabb",
+        "listen :443 --tls --cert f; 127.0.0.1:443 is for this machine alone; not known here: -psk)",
+    ),
+    (
+        "s_server -accept 443 -cert f -psk=0011aabb",
+        "listen :443 --tls --cert f; 127.0.0.1:443 is for this machine alone; not known here: -psk)",
+    ),
+    ("nc -l -p 80 -e /bin/cat", "listen :80 --once -- /bin/cat; 127"),
+    ("ncat -lk 80 -e /bin/cat", "listen :80 -k -- /bin/cat; 127"),
+    ("OPENSSL-LISTEN:443,cert=f,cafile=c,fork EXEC:cat", "listen :443 --tls --cert f --cacert c -- cat; 127"),
     ("s_server -accept 443 -cert f -Verify 1 -www", "listen :443 --tls --cert f; --cacert FILE demands"),
     (
         "connect h 443 --tls --pinnedpubkey sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
@@ -271,7 +281,7 @@ const WRITE: &[(&str, &str)] = &[
     ("connect h 443 --tls --no-verify", "connect h 443 --tls --insecure; safer is --pin PIN"),
     ("connect h 443 --ssl --cafile a;b", "connect h 443 --tls --cacert 'a;b')"),
     ("listen 8080 -e sh", "listen :8080 -- sh; 127.0.0.1:8080 is"),
-    ("-lvnp 8080 -e /bin/sh", "listen :8080 -v -n -- /bin/sh; 127.0.0.1:8080 is"),
+    ("-lvnp 8080 -e /bin/sh", "listen :8080 -v -n --once -- /bin/sh; 127.0.0.1:8080 is"),
     ("-c sh localhost 80", "connect localhost 80 -- sh -c sh)"),
     ("-lk 80 -- sort -n", "listen :80 -k -- sort -n;"),
     ("connect -p 5000 localhost 80", "connect localhost 80 -s :5000)"),
@@ -469,6 +479,11 @@ fn no_advice_is_given_where_none_is_known() {
         // No host is left.
         "-c 127.0.0.1 47000",
         "-c 127.0.0.1:47000",
+        // Restrictions are not dropped, and secrets are not repeated.
+        "TCP-LISTEN:80,fork,interface=lo TCP:h:80",
+        "TCP-LISTEN:80,fork,tcpwrap=x EXEC:cat",
+        "listen 127.0.0.1:80 EXEC:cat,su=me",
+        "connect h 80 -x me:secret",
         // The long words of openssl are no letters.
         "connect h 443 --tls -crl_other",
         "connect h 443 --tls -comp",

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustls::{ServerConnection, StreamOwned};
 use support::certs::{arg, authority};
 use support::peer::{end_tls, peer, read_all, refusing};
-use support::{Program, astream};
+use support::{Program, astream, noise};
 
 /// A port that refuses until it listens.
 struct Closed(socket2::Socket, SocketAddr);
@@ -196,6 +196,25 @@ fn a_peer_that_is_silent_for_longer_than_the_set_up_may_take_is_a_hint() {
     client.close_stdin();
     client.wait().status(0);
     server.join();
+}
+
+#[test]
+fn what_a_slow_peer_has_not_taken_yet_is_no_silence() {
+    let (sender, receiver) = std::sync::mpsc::channel::<()>();
+    let server = peer(move |mut stream| {
+        let _ = receiver.recv();
+        read_all(&mut stream)
+    });
+    let data = noise(32 << 20);
+    let client = astream(["connect", &server.address.to_string(), "-w", "50ms", "-vv"]).input(data.clone());
+    let mut client = client.start();
+    // Here time passes: what is tested is that nothing is reported after this long.
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(client.is_running());
+    drop(sender);
+    assert!(server.join() == data);
+    let finished = client.wait().status(0);
+    assert!(!finished.stderr.contains("nothing has moved"), "{}", finished.description());
 }
 
 #[test]

@@ -86,7 +86,10 @@ impl Dialogue {
         read: impl Fn(&[u8]) -> Reply,
     ) -> Result<Bytes, Error> {
         let waiting = format!("{}: waiting for {awaits}", self.doing);
+        // What is given up must not look complete.
+        self.io.reset_on_close();
         let answered = self.deadline.bound(self.step, self.exchange(say, awaits, read), || waiting).await?;
+        self.io.end_on_close();
         let length = answered.map_err(&self.error)?;
         Ok(self.received.split_to(length).freeze())
     }

@@ -99,6 +99,7 @@ impl Setup<'_> {
         let mut signals = Signals::new()?;
         let (fatal, mut failed) = mpsc::channel(1);
         let handler = Arc::new(handler);
+        let expects_no_tls = self.tls.is_none() && !self.args.has_handler();
         let serve = move |reader: StreamReader, writer: StreamWriter| {
             let (handler, fatal) = (Arc::clone(&handler), fatal.clone());
             async move {
@@ -106,7 +107,10 @@ impl Setup<'_> {
                 let mut client = report::Connection::accepted(&reader);
                 let Outcome { result, target, .. } =
                     handler.handle(reader, writer).instrument(client.span()).await;
-                client.closed(target.as_ref(), result.as_ref().err());
+                let totals = client.closed(target.as_ref(), result.as_ref().err());
+                if totals.is_tls_handshake && expects_no_tls {
+                    report::began_tls(client.peer());
+                }
                 match result {
                     // An error of our own stdin or stdout, not of the connection.
                     Err(error @ Error::Local { .. }) => {

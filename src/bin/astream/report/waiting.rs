@@ -4,8 +4,8 @@ use std::future::pending;
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
-use astream::Traffic;
 use astream::handlers::stdin_is_null;
+use astream::{Totals, Traffic};
 use tokio::time::sleep;
 
 use super::{Event, report};
@@ -24,11 +24,15 @@ pub async fn for_stdin<T>(traffic: &Traffic) -> T {
     pending().await
 }
 
-/// Reports once that a connection is silent for longer than the time that its set-up was given, which in nc limits this
+/// More bytes than this may be on their way for a while, though none is handed over.
+const A_QUESTION: u64 = 64 * 1024;
+
+/// Reports once that a question is unanswered for longer than the time that the set-up was given, which in nc limits this
 /// too, and never returns. May be cancelled.
 pub async fn for_silence<T>(traffic: &Traffic, limit: Option<Duration>) -> T {
     let Some(limit) = limit else { return pending().await };
-    until_still(limit, || Some(traffic.totals())).await;
+    let is_question = |totals: &Totals| totals.sent <= A_QUESTION && !traffic.is_peer_done();
+    until_still(limit, || Some(traffic.totals()).filter(is_question)).await;
     let message = "nothing has moved for as long as -w gives, which limits connecting only (-i TIME ends a silent \
                    connection, with status 5)";
     report(&Event::Hint { message });

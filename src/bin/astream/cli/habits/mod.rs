@@ -70,6 +70,8 @@ struct Line {
     command: Option<&'static str>,
     /// Whether the first word is the name of another program.
     is_foreign: bool,
+    /// Whether it listens as nc does: one command is run for one client, unless `-k` is there.
+    is_nc: bool,
     /// Whether the words are those of `openssl s_client`, whose long options have one dash.
     is_openssl: bool,
     /// Whether addresses of socat are among the words.
@@ -129,6 +131,9 @@ impl Line {
         self.name_socket();
         self.take_url_apart()?;
         if is_listen {
+            if self.is_nc && !self.run.is_empty() && !self.has(&["-k", "--keep-open", "-u", "--udp"]) {
+                self.add(&["--once"], None);
+            }
             self.listen_on_all();
         } else {
             // What was read as a command may have been the host.

@@ -27,6 +27,9 @@ impl Line {
                     return None;
                 }
                 self.options[at + 1] = format!("{scheme}://{value}");
+            } else if value.contains(':') {
+                // It may be a secret.
+                return None;
             } else {
                 self.options[at] = String::from("--dump");
             }

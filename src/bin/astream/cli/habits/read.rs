@@ -15,7 +15,7 @@ impl Line {
     /// None if a word is not known here.
     pub(super) fn read(words: &[&str]) -> Option<Self> {
         let mut line = Self { is_socat: is_socat(words), ..Self::default() };
-        let mut words = line.read_command(words).iter().copied();
+        let mut words = line.read_command(words).iter().copied().peekable();
         while let Some(word) = words.next() {
             if word == "--" {
                 line.run.extend(words.by_ref().map(str::to_owned));
@@ -35,7 +35,9 @@ impl Line {
             } else if word.starts_with("--") || known(word).is_some() {
                 line.option(&spelt(word), &mut words)?;
             } else if line.is_openssl && word.starts_with('-') {
-                line.unknown.push(word.to_owned());
+                // What follows is its value, if it has one.
+                words.next_if(|value| !value.starts_with('-'));
+                line.unknown.push(word.split('=').next().unwrap_or_default().to_owned());
             } else if word.len() > 1 && word.starts_with('-') {
                 line.letters(&word[1..], &mut words)?;
             } else if line.is_file(word) {
@@ -148,7 +150,7 @@ impl Line {
     /// Adds what an option of another program means here.
     pub(super) fn mean(&mut self, meaning: Meaning, value: Option<String>) -> Option<()> {
         match (meaning, value) {
-            (Listen, _) => self.command = Some("listen"),
+            (Listen, _) => (self.command, self.is_nc) = (Some("listen"), true),
             (Unix, _) => (self.is_unix, self.after_unix) = (true, self.address.len()),
             (Port, value) => self.port = value,
             (Host, value) => self.address.insert(0, value?),

@@ -106,6 +106,12 @@ impl Line {
         if listens && !serves_each && !first.is_datagram && self.serves_many() {
             self.add(&["--once"], None);
         }
+        // socat demands certificates of clients by default.
+        let is_open =
+            first.options.iter().any(|option| option.starts_with("cafile=") || *option == "verify=0");
+        if listens && matches!(first.kind, Kind::Ip(true)) && !is_open {
+            self.options.extend(["--cacert", "FILE"].map(str::to_owned));
+        }
         self.take_options(&first.options, &Side::Own)
     }
 

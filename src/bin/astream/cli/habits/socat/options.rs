@@ -53,6 +53,36 @@ const OPTIONS: &[(&[&str], Meaning)] = &[
     (&["proxyauth", "proxy-authorization", "socksuser"], Nothing(SECRET)),
 ];
 
+/// Options that are not here, and without which a connection can do no harm. Others may be restrictions.
+const HARMLESS: &[&str] = &[
+    "append",
+    "creat",
+    "trunc",
+    "excl",
+    "ctty",
+    "echo",
+    "end-close",
+    "ignoreeof",
+    "linger",
+    "nonblock",
+    "pty",
+    "raw",
+    "rawer",
+    "rcvbuf",
+    "sane",
+    "setsid",
+    "shut-close",
+    "shut-down",
+    "shut-none",
+    "sighup",
+    "sigint",
+    "sigquit",
+    "sndbuf",
+    "so-linger",
+    "so-rcvbuf",
+    "so-sndbuf",
+];
+
 /// Whether this is an option of socat.
 pub(super) fn is_option(option: &str) -> bool {
     let name = option.split('=').next().unwrap_or_default();
@@ -64,7 +94,8 @@ fn meaning(name: &str) -> Option<Meaning> {
 }
 
 impl Line {
-    /// Takes options of one side. One that is nothing here is named, without its value, which may be a secret.
+    /// Takes options of one side. One that is nothing here is named, without its value, which may be a secret; None if that
+    /// may be a restriction.
     pub(super) fn take_options(&mut self, options: &[&str], side: &Side) -> Option<()> {
         let listens = self.command == Some("listen");
         for option in options {
@@ -94,7 +125,10 @@ impl Line {
                     (Some(Is(["-w" | "-s" | "--retry-for", ..]) | Nothing(_)), _) | (Some(_), Side::Own) => {
                         self.mean(meaning(name)?, value)?;
                     }
-                    _ => self.unknown.push(name.to_owned()),
+                    (meaning, _) if meaning.is_some() || HARMLESS.contains(&name) => {
+                        self.unknown.push(name.to_owned());
+                    }
+                    _ => return None,
                 },
             }
         }
