@@ -183,6 +183,9 @@ const WRITE: &[(&str, &str)] = &[
     ("connect db:1 -q -- echo up", "connect db:1 -z --quiet --retry-for 15s && echo up)"),
     ("connect h 80 -n 2 -z", "connect h 80 --count 2 -z)"),
     ("stunnel --accept 443 --connect /run/x --TIMEOUTclose 0", "listen :443 --tls --forward unix:/run/x; -i"),
+    ("-i 5 h 80", "connect h 80 -i 5; -i limits silence: status 5)"),
+    ("-u -w1 h 80", "connect h 80 -u -w 1; -u ends after 1 s of silence, which -i changes)"),
+    ("connect h 80 -s 300000 --progress --eta", "connect h 80 --size 300000 --progress)"),
     // Words that are guessed.
     ("send localhost 9000 photo.jpg", "connect localhost 9000; a file is stdin or stdout: < FILE, > FILE)"),
     ("connect localhost 9000 photo.jpg", "connect localhost 9000; a file is"),
@@ -598,6 +601,10 @@ fn a_wrong_value_is_answered_with_what_is_right() {
         ),
         ("connect h 443 --tls --tls-max 1.4", "'1.4': a version of TLS is 1.2 or 1.3"),
         ("connect -z 127.0.0.1:24000 24431", "'127.0.0.1:24000': the port is given twice: here and as 24431"),
+        (
+            "connect -z h:80 h:81",
+            "'h:81': it is a second address; there is one, and -z takes several ports of it",
+        ),
         ("connect [::1]:24000 24431", "'[::1]:24000': the port is given twice"),
         ("connect h 443 --expires-within 10days", "m, h, d or w; or a number with %; see"),
         ("listen h 443 --ready-fd port.txt", "'port.txt': a descriptor is a number: --ready-fd 3 3>FILE"),
@@ -644,4 +651,10 @@ fn short_options_share_one_dash() {
     let address = listener.address().to_string();
     let said = astream(["connect", "-zv", &address]).run().status(0);
     assert!(said.stderr.contains("connecting to"), "{}", said.description());
+}
+
+#[test]
+fn a_word_of_socat_that_looks_like_a_host_is_answered_with_the_address() {
+    let said = astream(["listen", "TCP:0", "-n"]).run().status(3);
+    said.says(&["'TCP'", "(write: astream listen :0 -n; 127"]);
 }

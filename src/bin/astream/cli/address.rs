@@ -78,6 +78,10 @@ impl Address {
             Some(port) if port.is_empty() => {
                 Err(Error::invalid(&host, "the port after it is empty (a variable that is not set?)"))
             }
+            Some(port) if port.contains(':') && host.contains(':') => Err(Error::invalid(
+                port,
+                "it is a second address; there is one, and -z takes several ports of it: HOST 80,443",
+            )),
             Some(port) if host.rsplit_once(':').is_some_and(is_whole) => {
                 Err(Error::invalid(&host, format_args!("the port is given twice: here and as {port}")))
             }

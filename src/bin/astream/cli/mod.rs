@@ -49,7 +49,7 @@ pub use tls::{ClientTls, ServerTls};
 use usage::one_line;
 pub use usage::{NotRun, Usage};
 
-/// asyncio's streams on the command line: a netcat that never loses the tail
+/// Send and receive over TCP, UDP and TLS: a netcat that never loses the tail
 #[derive(Parser)]
 #[command(name = "astream", version, disable_help_subcommand = true, args_override_self = true)]
 struct Cli {

@@ -29,6 +29,7 @@ impl Line {
             self.options.retain(|option| option != "-k");
             self.add(&["--insecure"], None);
             self.notes.push(SAFER.to_owned());
+            self.notes.push("to serve many, listen -k".to_owned());
         }
         self.name_size();
         if self.has(&["--count", "--every"]) && !self.has(&PROBES) {
@@ -59,7 +60,7 @@ impl Line {
     fn name_size(&mut self) {
         if let Some(at) = self.position(&["-s"])
             && let Some(size) = self.options.get(at + 1)
-            && size.ends_with(char::is_alphabetic)
+            && (size.ends_with(char::is_alphabetic) || (is_number(size) && self.has(&["--progress"])))
             && units::size(size).is_ok()
         {
             "--size".clone_into(&mut self.options[at]);
@@ -115,11 +116,19 @@ impl Line {
         }
     }
 
-    /// `-w 3`, which limits silence as well in nc.
+    /// `-w 3`, which limits silence as well in nc, and `-i 1`, which is a pause there.
     pub(super) fn limit_silence(&mut self) {
-        if self.has(&["-w", "--timeout"]) && !self.has(&["-i", "--idle-timeout", "-z", "--probe"]) {
-            self.notes.push("-w limits the set-up only; -i limits silence, status 5".to_owned());
+        if self.has(&["-z", "--probe"]) {
+            return;
         }
+        let (is_limit, is_udp) = (self.has(&["-i", "--idle-timeout"]), self.has(&["-u", "--udp"]));
+        let note = match self.has(&["-w", "--timeout"]) {
+            false if is_limit && self.is_guessed => "-i limits silence: status 5",
+            true if is_udp && !is_limit => "-u ends after 1 s of silence, which -i changes",
+            true if !is_limit => "-w limits the set-up only; -i limits silence, status 5",
+            _ => return,
+        };
+        self.notes.push(note.to_owned());
     }
 
     /// `--max-time`, which limits what comes after a probe.

@@ -70,6 +70,8 @@ struct Line {
     command: Option<&'static str>,
     /// Whether the first word is the name of another program.
     is_foreign: bool,
+    /// Whether no word says that it is `connect`.
+    is_guessed: bool,
     /// Whether it listens as nc does: one command is run for one client, unless `-k` is there.
     is_nc: bool,
     /// Whether the words are those of `openssl s_client`, whose long options have one dash.
@@ -117,6 +119,7 @@ impl Line {
     /// The command line as it is written for this program; None if it cannot be rewritten.
     fn corrected(mut self) -> Option<Self> {
         self.take_socat()?;
+        self.is_guessed = self.command.is_none();
         let is_listen = *self.command.get_or_insert("connect") == "listen";
         self.reach_target(is_listen);
         self.weigh(is_listen);
