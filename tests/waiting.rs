@@ -208,8 +208,12 @@ fn what_a_slow_peer_has_not_taken_yet_is_no_silence() {
     let data = noise(32 << 20);
     let client = astream(["connect", &server.address.to_string(), "-w", "50ms", "-vv"]).input(data.clone());
     let mut client = client.start();
-    // Here time passes: what is tested is that nothing is reported after this long.
-    std::thread::sleep(Duration::from_millis(300));
+    // One that is silent is reported after six times as long.
+    let silent = peer(|mut stream| read_all(&mut stream));
+    let other = ["connect", &silent.address.to_string(), "-w", "300ms"];
+    let mut other = astream(other).open_stdin().start();
+    other.stderr_line("hint: nothing has moved");
+    other.close_stdin();
     assert!(client.is_running());
     drop(sender);
     assert!(server.join() == data);
@@ -222,7 +226,7 @@ fn a_client_without_a_byte_is_a_hint() {
     let listener = astream(["listen", "127.0.0.1", "0"]).start();
     astream(["connect", "-z", &listener.address().to_string()]).run().status(0);
     listener.stderr_line("has ended without a byte, as a probe of the port does (-k serves others too)");
-    // Where a file is received, an empty one is not told from a probe.
+    // An empty file looks like a probe.
     let listener = astream(["listen", "127.0.0.1", "0", "--recv-only"]).start();
     astream(["connect", "--send-only", &listener.address().to_string()]).run().status(0).silent();
     let finished = listener.wait().status(0).stdout(b"");

@@ -92,14 +92,11 @@ async fn probe(args: &Connect, is_udp: bool) -> anyhow::Result<Ending> {
 /// If the peer's end comes this soon after ours, it was caused by ours.
 const MOMENT: Duration = Duration::from_secs(1);
 
-/// More bytes than this are a file, which is not answered.
-const A_QUESTION: u64 = 64 * 1024;
-
 /// Whether the peer has sent nothing since our last bytes, and has ended right after our end, as servers do
 /// that treat it as a hang-up.
 fn is_unanswered(totals: Totals) -> bool {
     let is_silent = |Answer { received, end, .. }| received == 0 && end < MOMENT;
-    totals.sent <= A_QUESTION && totals.answer.is_some_and(is_silent)
+    totals.sent <= report::waiting::A_QUESTION && totals.answer.is_some_and(is_silent)
 }
 
 /// Mail and directory servers treat our end as a hang-up and do not answer, so under STARTTLS it is sent

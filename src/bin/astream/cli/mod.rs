@@ -39,7 +39,7 @@ pub use exchange::ExchangeOptions;
 pub use forward::ForwardOptions;
 #[cfg(test)]
 pub use generated::is_in_file;
-pub use habits::shell;
+pub use habits::{is_of_socat, shell};
 pub use observe::ObserveOptions;
 pub use probe::{ProbeOptions, Repeat};
 pub use reach::{Reach, by_streams};

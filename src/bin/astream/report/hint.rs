@@ -5,9 +5,6 @@ use std::io::{self, ErrorKind};
 use astream::{Attempt, Certificate, Error, ProxyFault, ResolveFault, Step, TlsFault};
 use rustix::io::Errno;
 
-/// What stands before the colon in an address of socat.
-const SOCAT: [&str; 8] = ["TCP", "TCP4", "TCP6", "UDP", "UDP4", "UDP6", "SSL", "OPENSSL"];
-
 /// An error with what to do about it.
 pub fn hinted(message: &str, hint: Option<&str>) -> String {
     match hint {
@@ -20,7 +17,7 @@ pub fn hint(error: &Error) -> Option<String> {
     match error {
         Error::Invalid { .. } => crate::cli::advice(),
         // `listen TCP:80`.
-        Error::Resolve { host, .. } if SOCAT.contains(&&host[..]) => crate::cli::advice(),
+        Error::Resolve { host, .. } if crate::cli::is_of_socat(host) => crate::cli::advice(),
         Error::Resolve { host, fault, .. } => resolve(host, *fault).map(str::to_owned),
         Error::Tls { fault, peer_certificates, .. } => {
             trust(*fault, peer_certificates, "--").or_else(|| tls(*fault).map(str::to_owned))

@@ -124,7 +124,7 @@ pub fn speaks_tls(peer: &Address) {
 
 /// What came without TLS is the beginning of a handshake.
 pub fn began_tls(peer: &Address) {
-    warn(&format!("{peer} began a TLS handshake: what came is not what the peer has sent (--tls)"));
+    warn(&format!("{peer} began a TLS handshake, and what was received is that and not its data (--tls)"));
 }
 
 /// The same as [`unverified`] for a relay, which connects to its target only later and perhaps often.
@@ -134,7 +134,7 @@ pub fn unverified_target(target: &Endpoint) {
     ));
 }
 
-/// The only client of a listener was none that has sent anything.
+/// The only client of a listener has sent nothing.
 pub fn unused(peer: &Address) {
     let message =
         &format!("{peer} has ended without a byte, as a probe of the port does (-k serves others too)");

@@ -24,8 +24,8 @@ pub async fn for_stdin<T>(traffic: &Traffic) -> T {
     pending().await
 }
 
-/// More bytes than this may be on their way for a while, though none is handed over.
-const A_QUESTION: u64 = 64 * 1024;
+/// More bytes than this are a file: it is not answered, and may be on its way for a while after it was handed over.
+pub const A_QUESTION: u64 = 64 * 1024;
 
 /// Reports once that a question is unanswered for longer than the time that the set-up was given, which in nc limits this
 /// too, and never returns. May be cancelled.

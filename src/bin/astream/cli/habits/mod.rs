@@ -64,6 +64,11 @@ pub fn is_known(option: &str) -> bool {
     known(&spelt(option)).is_some()
 }
 
+/// Whether what is taken for a host begins an address of socat: `TCP:80`.
+pub fn is_of_socat(host: &str) -> bool {
+    host == host.to_ascii_uppercase() && socat::is_socat(&[&format!("{host}:1")])
+}
+
 /// The parts of a command line.
 #[derive(Default)]
 struct Line {
