@@ -32,12 +32,15 @@ pub fn postgres(site: &Site, ssl: &str) -> (Daemon, String) {
             format!("ssl={ssl}"),
             format!("ssl_cert_file={}", site.cert()),
             format!("ssl_key_file={}", arg(&key)),
+            "lc_messages=C".to_owned(),
         ]
     };
     let (server, port) = on_free_port(|port| {
         let server = postgresql("postgres").args(["-F", "-D", arg(&data)]);
         settings(port).iter().fold(server, |server, setting| server.args(["-c", setting]))
     });
+    // It listens before it serves, and refuses the clients of that time.
+    server.stderr_line("ready to accept connections");
     (Daemon::new(server), port)
 }
 
