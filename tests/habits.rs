@@ -438,6 +438,62 @@ const WRITE: &[(&str, &str)] = &[
     ("-X connect -x p:3128 h 80", "connect h 80 -x http://p:3128)"),
     ("--proxy p:3128 --proxy-type http h 80", "connect h 80 --proxy http://p:3128)"),
     ("--proxy p:3128 h 80", "connect h 80 --proxy http://p:3128)"),
+    (
+        "connect h 80 --proxy-type http",
+        "connect h 80; a proxy is named with what it speaks: -x http://HOST:PORT)",
+    ),
+    ("-X 5 h 80", "connect h 80; a proxy is named with what it speaks: -x socks5://HOST:PORT)"),
+    // Misspelt.
+    ("conect 127.0.0.1 80", "connect 127.0.0.1 80)"),
+    ("Connect 127.0.0.1 80", "connect 127.0.0.1 80)"),
+    ("lsiten 127.0.0.1 80 --echo", "listen 127.0.0.1 80 --echo)"),
+    ("connect h 80 --tsl", "connect h 80 --tls)"),
+    ("connect me@127.0.0.1 22", "connect 127.0.0.1 22)"),
+    ("connect me@[::1]:22", "connect '[::1]:22')"),
+    ("connect 127.0.0.1:80/index.html", "connect 127.0.0.1:80)"),
+    ("connect 127.0.0.1/24 80", "connect 127.0.0.1 80)"),
+    ("connect h 443 --tls --servername h:443", "connect h 443 --tls --servername h)"),
+    // Values.
+    ("connect h 5432 --starttls pgsql", "connect h 5432 --starttls postgres)"),
+    ("s_client -connect h:5432 -starttls postgresql", "connect h:5432 --tls --starttls postgres)"),
+    ("connect h 25 --starttls SMTP", "connect h 25 --starttls smtp)"),
+    ("connect h 80 -i 5min", "connect h 80 -i 5m)"),
+    ("connect h 443 --expires-within 10days", "connect h 443 --expires-within 10d)"),
+    ("connect -z h 80 --every 1.5seconds", "connect h 80 -z --every 1.5s)"),
+    (
+        "connect h 443 --tls --pin 0123456789abcdef0123456789abcdef0123456789abcdef0123456789ABCDEF",
+        "connect h 443 --tls -z --show-certs; it prints the pin, a hash of the key; a fingerprint is of the",
+    ),
+    ("connect h 25 --starttls smtp --ehlo me.test", "connect h 25 --starttls smtp; the name in EHLO"),
+    // Letters of nc that mean nothing here.
+    ("nc -r h 80", "connect h 80; the system chooses"),
+    ("nc -W 1 h 80", "connect h 80; the number of packets"),
+    ("nc -I 1024 -O 1024 h 80", "connect h 80; sizes of buffers"),
+    ("nc -T lowdelay h 80", "connect h 80; the type of service"),
+    ("nc -t h 80", "connect h 80; no telnet negotiation"),
+    // Of tcping, pv and stunnel.
+    ("tcping -t h 80", "connect h 80 -z --every 1s)"),
+    ("pv -p -t -e -r -b h:80", "connect h:80 --progress)"),
+    ("connect h:80 -petrab", "connect h:80 --progress)"),
+    ("accept=127.0.0.1:443 connect=h:80 cert=f", "listen 127.0.0.1:443 --tls --cert f --forward h:80)"),
+    (
+        "listen client=yes accept=127.0.0.1:80 connect=h:443 CAfile=f",
+        "listen 127.0.0.1:80 --forward-tls --forward-cacert f --forward h:443)",
+    ),
+    ("stunnel -d 127.0.0.1:443 -r h:80", "listen 127.0.0.1:443 --tls --forward h:80)"),
+    ("listen -d 127.0.0.1:80", "listen 127.0.0.1:80 --recv-only)"),
+    // Of socat: a second socket of the same kind, and commands with quotes.
+    ("TCP:h:80 TCP:h:81", "connect h 80 -- astream connect h 81)"),
+    ("TCP-LISTEN:80 TCP-LISTEN:81,bind=127.0.0.1", "listen :80 --once -- astream listen 127.0.0.1 81; 127.0"),
+    (
+        "SSL:h:443,cafile=f UNIX-LISTEN:/p",
+        "listen unix:/p --forward h:443 --forward-tls --forward-cacert f --once)",
+    ),
+    ("TCP-LISTEN:80,fork EXEC:\"a\"", "listen :80 -- a; 127"),
+    ("TCP-LISTEN:80,fork EXEC:echo\t\"a\"", "listen :80 -- sh -c 'echo"),
+    ("-b 8192 - TCP:h:80", "connect h 80; sizes of buffers"),
+    ("UDP-RECV:53,ip-add-membership=224.0.0.1:eth0 -", "listen 224.0.0.1 53 -u -s %eth0)"),
+    ("UDP-RECV:53,ip-add-membership=224.0.0.1:127.0.0.1 -", "listen 224.0.0.1 53 -u; -s %INTERFACE names"),
 ];
 
 #[test]
@@ -469,7 +525,7 @@ fn no_advice_is_given_where_none_is_known() {
         "-x me:secret@p:1 h 80",
         "-X 6 -x p:1 h 80",
         "-X connect -x p h 80",
-        "connect h 80 --proxy-type http",
+        "connect h 80 --proxy-type quic",
         "listen h 80 --allowfile missing",
         "connect -u TCP:h:80",
         "-u TCP-LISTEN:47125 TCP:h:80",
@@ -478,7 +534,6 @@ fn no_advice_is_given_where_none_is_known() {
         "listen :80 --forward TCP-LISTEN:h:81",
         // It is no port.
         "-s 1M 127.0.0.1",
-        "TCP-LISTEN:47125 EXEC:/bin/echo\t\"a\tb\"",
         // No host is left.
         "-c 127.0.0.1 47000",
         "-c 127.0.0.1:47000",
@@ -558,6 +613,7 @@ fn help_is_a_word_too() {
     // A host behind -h is another program's, and a script must not take the help for success.
     let said = astream(["connect", "-h", "db", "-p", "1"]).run().status(2).stdout(b"");
     said.says(&["-h is help, and takes no host (write: astream connect db 1)"]);
+    astream(["-h127.0.0.1", "80"]).run().status(2).says(&["(write: astream connect 127.0.0.1 80)"]);
     astream(["-h", "listen"]).run().status(0).silent();
     astream(["help", "frob"]).run().status(2).says(&["'frob' is not a command"]);
 }
@@ -606,7 +662,7 @@ fn a_wrong_value_is_answered_with_what_is_right() {
             "'h:81': it is a second address; there is one, and -z takes several ports of it",
         ),
         ("connect [::1]:24000 24431", "'[::1]:24000': the port is given twice"),
-        ("connect h 443 --expires-within 10days", "m, h, d or w; or a number with %; see"),
+        ("connect h 443 --expires-within 10x", "m, h, d or w; or a number with %; see"),
         ("listen h 443 --ready-fd port.txt", "'port.txt': a descriptor is a number: --ready-fd 3 3>FILE"),
         ("connect 127.0.0.1:", "'127.0.0.1:': the port is missing"),
         ("connect -z 127.0.0.1:", "'127.0.0.1:': the port is missing"),

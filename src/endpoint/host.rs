@@ -21,6 +21,12 @@ pub(crate) fn check(host: &str) -> Result<(), Error> {
     if is_bad_v6 || host.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return Err(Error::invalid(host, "not a host name or an IP address"));
     }
+    if host.contains('@') {
+        return Err(Error::invalid(host, "a user is no part of an address; write the host alone"));
+    }
+    if host.contains('/') {
+        return Err(Error::invalid(host, "a path is no part of an address; write HOST:PORT, or unix:PATH"));
+    }
     let parts: Vec<_> = host.strip_suffix('.').unwrap_or(host).split('.').collect();
     if !parts.iter().all(|part| is_numeric(part)) {
         return Ok(());
@@ -122,7 +128,9 @@ mod tests {
 
     #[test]
     fn what_is_no_host_is_named() {
-        for host in ["", "a b", "a\tb", "a\0b", "a\u{1b}[31m", "::zz", "1:2", "::ffff:0127.0.0.1"] {
+        for host in
+            ["", "a b", "a\tb", "a\0b", "a\u{1b}[31m", "::zz", "1:2", "::ffff:0127.0.0.1", "me@a.test", "a/b"]
+        {
             check(host).unwrap_err();
         }
     }

@@ -8,6 +8,7 @@ use crate::transport::resolve::NOT_ASCII;
 /// Resolvers accept names that are invalid by RFC 5890, for example with a hyphen at the end.
 const NO_CERTIFICATE: &str =
     "a name that no certificate can hold; pin the server's key, or verify it by another name";
+const WITH_PORT: &str = "the name of a server is written without a port";
 
 /// The given name, or else the host's. None only if the name is not verified and no certificate can hold the
 /// host's.
@@ -32,7 +33,9 @@ pub(super) fn read(host: &str) -> Result<ServerName<'static>, Error> {
     let host = host.strip_suffix('.').unwrap_or(host);
     // The zone of an address is not part of the name.
     let host = host.split('%').next().unwrap_or(host);
-    ServerName::try_from(host.to_owned()).map_err(|_| Error::invalid(host, flaw(host)))
+    let is_port = |(_, port): (&str, &str)| port.bytes().all(|byte| byte.is_ascii_digit());
+    let flaw = || if host.rsplit_once(':').is_some_and(is_port) { WITH_PORT } else { flaw(host) };
+    ServerName::try_from(host.to_owned()).map_err(|_| Error::invalid(host, flaw()))
 }
 
 /// Why a host cannot be verified by its name.
@@ -52,7 +55,11 @@ mod tests {
     #[test]
     fn a_host_that_no_certificate_can_name_is_reached_where_its_name_is_not_verified() {
         let real = Ok(Some("real.test".to_owned()));
-        for (host, words) in [("trail-.test", "no certificate can hold"), ("münchen.example", "xn--")] {
+        for (host, words) in [
+            ("trail-.test", "no certificate can hold"),
+            ("a.test:443", "without a port"),
+            ("münchen.example", "xn--"),
+        ] {
             assert!(chosen(None, host, true).unwrap_err().contains(words));
             assert_eq!(chosen(None, host, false), Ok(None));
             assert_eq!(chosen(Some("real.test"), host, true), real);

@@ -282,6 +282,6 @@ fn parse_whole(mut words: Vec<OsString>) -> Result<Command, NotRun> {
     Err(match (is_help, hint) {
         (true, None) => NotRun::Help(error.render().to_string()),
         (true, hint) => NotRun::Usage(Usage::new("-h is help, and takes no host".to_owned(), hint)),
-        (false, hint) => NotRun::Usage(Usage::new(one_line(&error, hint.is_some()), hint)),
+        (false, hint) => NotRun::Usage(Usage::new(one_line(&error, &words, hint.is_some()), hint)),
     })
 }

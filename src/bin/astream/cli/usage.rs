@@ -1,5 +1,7 @@
 //! What is wrong with a command line, in one line.
 
+use std::ffi::OsString;
+
 use astream::Error;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
@@ -32,7 +34,7 @@ impl Usage {
 }
 
 /// The error in one line. Without a hint it names `--help`.
-pub fn one_line(error: &clap::Error, has_hint: bool) -> String {
+pub fn one_line(error: &clap::Error, words: &[OsString], has_hint: bool) -> String {
     let message = match error.kind() {
         ErrorKind::MissingRequiredArgument if is_address_missing(error) => {
             "the address is missing: HOST PORT, HOST:PORT or unix:PATH".to_owned()
@@ -45,8 +47,9 @@ pub fn one_line(error: &clap::Error, has_hint: bool) -> String {
         _ => misplaced(error).unwrap_or_else(|| {
             // What it is elsewhere is known, and is nothing that has a similar name here.
             let word = context(error, ContextKind::InvalidArg);
-            let text = error.render().to_string().replace(word, &shown(word));
-            without_usage(&text, has_hint || habits::is_known(word) || is_far_fetched(error))
+            let typed = typed(words, word).unwrap_or(word);
+            let text = error.render().to_string().replace(word, &shown(typed));
+            without_usage(&text, has_hint || habits::is_known(typed) || is_far_fetched(error))
         }),
     };
     let message = printable(&message);
@@ -66,27 +69,19 @@ fn misplaced(error: &clap::Error) -> Option<String> {
     }
 }
 
+/// The word of another program that clap has read as several letters: `-name`.
+fn typed<'a>(words: &'a [OsString], letter: &str) -> Option<&'a str> {
+    let letter = letter.strip_prefix('-').filter(|letter| letter.chars().count() == 1)?;
+    let mut words = words.iter().filter_map(|word| word.to_str());
+    words.find(|word| word.len() > 2 && word.contains(letter) && habits::is_known(word))
+}
+
 /// Whether more than half of the option would have to be another for it to be the one that clap suggests.
 fn is_far_fetched(error: &clap::Error) -> bool {
     let (typed, similar) =
         (context(error, ContextKind::InvalidArg), context(error, ContextKind::SuggestedArg));
     let (typed, similar) = (typed.trim_start_matches('-'), similar.trim_start_matches('-'));
-    2 * distance(typed, similar) > typed.chars().count()
-}
-
-/// How many characters must be inserted, removed or replaced to make one text of the other.
-fn distance(from: &str, to: &str) -> usize {
-    let to: Vec<_> = to.chars().collect();
-    let mut row: Vec<_> = (0..=to.len()).collect();
-    for (line, c) in (1..).zip(from.chars()) {
-        let mut diagonal = std::mem::replace(&mut row[0], line);
-        for at in 1..row.len() {
-            let replaced = diagonal + usize::from(to[at - 1] != c);
-            diagonal = row[at];
-            row[at] = replaced.min(row[at] + 1).min(row[at - 1] + 1);
-        }
-    }
-    row[to.len()]
+    2 * strsim::osa_distance(typed, similar) > typed.chars().count()
 }
 
 fn is_address_missing(error: &clap::Error) -> bool {
@@ -140,7 +135,6 @@ fn without_usage(text: &str, has_hint: bool) -> String {
 mod tests {
     use super::*;
     use crate::cli::read;
-    use std::ffi::OsString;
 
     #[test]
     fn an_error_is_one_line() {
@@ -154,7 +148,7 @@ mod tests {
         ] {
             let words: Vec<_> = words.iter().map(OsString::from).collect();
             let Err(error) = read(&words) else { panic!("{words:?} is accepted") };
-            let line = one_line(&error, false);
+            let line = one_line(&error, &words, false);
             assert_eq!(line.lines().count(), 1, "{line}");
             assert!(line.ends_with("see --help") && !line.contains("Usage"), "{line}");
         }

@@ -37,17 +37,6 @@ impl Line {
         }
     }
 
-    /// `--allow localhost`.
-    pub(super) fn without_names(&mut self, option: &str, networks: String) -> String {
-        let is_name = |network: &str| network == "localhost";
-        if !matches!(option, "--allow" | "--deny") || !networks.split(',').any(is_name) {
-            return networks;
-        }
-        self.notes.push(format!("no name is looked up for {option}"));
-        let address = |network| if is_name(network) { "127.0.0.1,::1" } else { network };
-        networks.split(',').map(address).collect::<Vec<_>>().join(",")
-    }
-
     /// `-h h -p 80`: without another port it is not the local one.
     pub(super) fn lacks_port(&self) -> bool {
         matches!(&self.address[..], [host] if !host.contains(':') && !is_path(host) && !self.is_unix)
@@ -74,18 +63,21 @@ impl Line {
         }
     }
 
-    /// `https://host/path`.
+    /// `https://host/path`, `me@host`, and `host:80/path`.
     pub(super) fn take_url_apart(&mut self) -> Option<()> {
-        let Some((scheme, rest)) = self.address.first().and_then(|first| first.split_once("://")) else {
+        let Some(first) = self.address.first_mut() else { return Some(()) };
+        let Some((scheme, rest)) = first.split_once("://") else {
+            if !is_path(first) && !first.starts_with("unix:") {
+                *first = host_of(first).to_owned();
+            }
             return Some(());
         };
-        let host = rest.split(['/', '?', '#']).next()?;
-        let host = host.rsplit_once('@').map_or(host, |(_, host)| host).to_owned();
         let scheme = scheme.to_ascii_lowercase();
         if scheme == "unix" {
             self.address = vec![format!("unix:{rest}")];
             return Some(());
         }
+        let host = host_of(rest).to_owned();
         let (_, port, is_tls) = SCHEMES.iter().find(|(name, ..)| *name == scheme)?;
         let has_port = host.rsplit(']').next()?.contains(':');
         self.address = if has_port { split(&host) } else { vec![host, (*port)?.to_owned()] };
@@ -138,6 +130,12 @@ impl Line {
             self.notes.push("-z asks several ports whether they are open".to_owned());
         }
     }
+}
+
+/// Without a user in front and a path behind.
+fn host_of(url: &str) -> &str {
+    let host = url.split(['/', '?', '#']).next().unwrap_or_default();
+    host.rsplit_once('@').map_or(host, |(_, host)| host)
 }
 
 /// `HOST:PORT` in two words, which need no brackets.

@@ -12,6 +12,7 @@ mod read;
 mod socat;
 mod stunnel;
 mod table;
+mod value;
 mod write;
 
 use std::ffi::OsString;
@@ -48,8 +49,10 @@ pub fn advice(words: &[OsString]) -> Option<String> {
 
 /// What to write instead of `-h HOST`, which a script would take for success if help were printed.
 pub fn advice_on_host(words: &[OsString]) -> Option<String> {
-    let at = words.iter().position(|word| word == "-h")?;
-    let next = words.get(at + 1)?.to_str()?;
+    let at = words.iter().position(|word| word.to_str().is_some_and(|word| word.starts_with("-h")))?;
+    // `-h127.0.0.1`: letters alone are other options.
+    let host = words[at].to_str()?.strip_prefix("-h")?;
+    let next = if host.contains('.') { host } else { words.get(at + 1)?.to_str()? };
     let is_host = !next.starts_with('-') && !COMMANDS.iter().any(|(names, ..)| names.contains(&next));
     if is_host { advice(words) } else { None }
 }

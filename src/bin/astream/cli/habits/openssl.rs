@@ -25,7 +25,7 @@ pub(super) const OF_TLS: &[Entry] = &[
     (&["-naccept"], Takes::Value, Nothing("--once serves one connection")),
     (&["-www", "-WWW", "-HTTP"], Takes::Nothing, Nothing("a command answers each client: -- cat FILE")),
     (&["-host"], Takes::Value, Host),
-    (&["-name"], Takes::Value, Nothing("the name in EHLO cannot be chosen")),
+    (&["-name", "--ehlo", "--helo"], Takes::Value, Nothing("the name in EHLO cannot be chosen")),
     (&["-pass", "--pass"], Takes::Value, Nothing("a key is decrypted before: openssl pkey")),
     (
         &["-cert_chain", "--cert-chain"],

@@ -6,10 +6,12 @@ use super::meaning::Meaning::{
     self, Accept, Address, But, File, Host, Is, Listen, Nothing, Port, Program, ProxyKind, Seconds, Shell,
     Unix, Wait,
 };
-use super::meaning::{FILES, SILENT, Takes, is_on};
+use super::meaning::{BUFFERS, FILES, PIN, SERVICE, SILENT, TELNET, Takes, is_on};
 use super::socat::is_socat;
-use super::table::{COMMANDS, NO_FILE, PROGRAMS, known, own, spelt, takes};
+use super::table::{NO_FILE, PROGRAMS, command, known, own, spelt, takes};
+use super::value::{for_shell, has_port, is_port, without_shell};
 use super::{Line, is_number};
+use crate::cli::units;
 
 impl Line {
     /// None if a word is not known here.
@@ -23,15 +25,16 @@ impl Line {
                 if let [command] = &line.run[..]
                     && command.contains(' ')
                 {
-                    line.run.splice(..0, ["sh", "-c"].map(str::to_owned));
+                    line.run = for_shell(command);
                 }
                 break;
             }
-            if let Some((name, value)) = word.split_once('=').filter(|_| word.starts_with("--")) {
-                let name = &spelt(name)[..];
-                takes(name)
+            if let Some((name, value)) = line.assigned(word) {
+                takes(&name)
                     .filter(|takes| *takes == Takes::Value || (*takes == Takes::Switch && is_on(value)))?;
-                line.option(name, &mut once(value))?;
+                line.option(&name, &mut once(value))?;
+            } else if line.is_of_pv(word) {
+                line.add(&["--progress"], None);
             } else if word.starts_with("--") || known(word).is_some() {
                 line.option(&spelt(word), &mut words)?;
             } else if line.is_openssl && word.starts_with('-') {
@@ -66,15 +69,31 @@ impl Line {
             |word: &str| !word.contains(':') && word.rsplit_once('.').is_some_and(|(_, end)| end == "conf");
         let is_file = matches!(words, [word] | [_, word] if is_conf(word));
         let (first, rest) = if is_file { (NO_FILE.0, &[][..]) } else { (first, &words[1..]) };
-        let Some((_, command, options, default)) = COMMANDS.iter().find(|(names, ..)| names.contains(&first))
-        else {
-            return words;
-        };
+        let Some((_, command, options, default)) = command(first) else { return words };
         self.is_openssl = first.starts_with("s_");
         self.notes.extend(is_file.then(|| NO_FILE.1.to_owned()));
         (self.command, self.default, self.is_foreign) = (Some(*command), default, first != *command);
         self.options.extend(options.iter().map(ToString::to_string));
         rest
+    }
+
+    /// The option and its value in one word: `--tls-min=1.3`, and where the address would be, `connect=h:80` of
+    /// stunnel.
+    fn assigned<'a>(&self, word: &'a str) -> Option<(String, &'a str)> {
+        let (name, value) = word.split_once('=')?;
+        if name.starts_with("--") {
+            return Some((spelt(name), value));
+        }
+        let option = spelt(&format!("--{name}"));
+        let is_option = !name.starts_with('-') && self.address.is_empty() && takes(&option).is_some();
+        is_option.then_some((option, value))
+    }
+
+    /// Whether these letters ask for parts of what `--progress` shows. One alone means something else in nc.
+    fn is_of_pv(&self, word: &str) -> bool {
+        let is_pv = self.is_foreign && self.has(&["--progress"]);
+        let letters = word.strip_prefix('-').filter(|letters| is_pv || letters.len() > 2).unwrap_or_default();
+        !letters.is_empty() && letters.bytes().all(|letter| b"pterba".contains(&letter))
     }
 
     /// Short options behind one dash; the last may be followed by its value at once, if that is not letters.
@@ -116,8 +135,20 @@ impl Line {
         }
         let option = match option {
             "-x" if self.is_socat => return self.mean(Is(&["--dump", "-"]), None),
+            "-b" if self.is_socat => return self.mean(Nothing(BUFFERS), words.next().map(str::to_owned)),
             "-d" if self.is_socat => return Some(()),
             "-t" if self.is_socat => return self.mean(Nothing(SILENT), words.next().map(str::to_owned)),
+            // stunnel's, from before it had a file.
+            "-d" if is_port(next) && words.clone().any(|word| word == "-r") => "-accept",
+            "-r" if has_port(next) => "-connect",
+            // tcping's, and nc's.
+            "-t" if !is_time(next) && self.has(&["-z"]) => return self.mean(Is(&["--every", "1s"]), None),
+            "-t" if !is_time(next) => return self.mean(Nothing(TELNET), None),
+            "-T" if !is_time(next) => return self.mean(Nothing(SERVICE), words.next().map(str::to_owned)),
+            "--pin" if is_fingerprint(next) => {
+                words.next();
+                return self.mean(But(&["-z", "--show-certs"], PIN), None);
+            }
             // Of wait-for-it both are switches.
             "-s" if next.starts_with('-') => "--strict",
             "-q" if !is_number(next.trim_start_matches('-')) => {
@@ -139,7 +170,7 @@ impl Line {
             return None;
         }
         let Some(meaning) = known(option).filter(|_| own(option).is_none()) else {
-            let value = value.map(|value| self.without_names(option, value));
+            let value = value.map(|value| self.own_value(option, value));
             self.options.push(option.to_owned());
             self.options.extend(value);
             return Some(());
@@ -163,7 +194,10 @@ impl Line {
                 let seconds = value.map(|value| if is_number(&value) { format!("{value}s") } else { value });
                 self.add(&[option], seconds);
             }
-            (Is(words), value) => self.add(words, value),
+            (Is(words), value) => {
+                let value = value.map(|value| self.own_value(words[0], value));
+                self.add(words, value);
+            }
             (But(words, note), value) => {
                 self.add(words, value);
                 self.notes.push(note.to_owned());
@@ -179,14 +213,22 @@ impl Line {
             }
             // No command is a number, but a count of probes is.
             (Shell, Some(count)) if is_number(&count) => self.add(&["--count"], Some(count)),
-            (Program, Some(line)) if line.contains(['"', '\'', '\\']) => {
-                self.run = ["sh", "-c", &line].map(str::to_owned).to_vec();
-            }
-            (Program, value) => self.run = value?.split_whitespace().map(str::to_owned).collect(),
-            (Shell, value) => self.run = ["sh", "-c", &value?].map(str::to_owned).to_vec(),
+            (Program, value) => self.run = without_shell(&value?),
+            (Shell, value) => self.run = for_shell(&value?),
         }
         Some(())
     }
+}
+
+fn is_time(word: &str) -> bool {
+    units::time(word).is_ok()
+}
+
+/// SHA-256 in hexadecimal, in any of the usual forms.
+fn is_fingerprint(value: &str) -> bool {
+    let digits = value.rsplit('=').next().unwrap_or_default().to_ascii_lowercase();
+    let digits = digits.trim_start_matches("sha256:").replace(':', "");
+    digits.len() == 64 && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
 }
 
 fn is_letter(c: char) -> bool {

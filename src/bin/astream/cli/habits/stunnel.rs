@@ -2,6 +2,7 @@
 
 use super::meaning::{ALWAYS, CLIENTS};
 use super::table::{commands_with, own};
+use super::value::has_port;
 use super::{Line, is_number, is_path};
 
 const OF_TARGET: &str = "the certificate of the target is always verified";
@@ -59,8 +60,4 @@ impl Line {
             self.add(&["--forward-tls"], None);
         }
     }
-}
-
-fn has_port(word: &str) -> bool {
-    word.rsplit_once(':').is_some_and(|(host, port)| host != "unix" && is_number(port))
 }

@@ -5,13 +5,14 @@ use clap::{Arg, Command};
 use super::meaning::Meaning::{
     self, Accept, Address, But, File, Host, Is, Listen, Nothing, Port, Program, ProxyKind, Shell, Unix, Wait,
 };
-use super::meaning::{ALWAYS, CLIENTS, Entry, RETRY, SAFER, SECRET, SILENT, Takes, WAIT};
+use super::meaning::{ALWAYS, BUFFERS, CLIENTS, Entry, RETRY, SAFER, SECRET, SILENT, Takes, WAIT};
 use super::openssl::OF_TLS;
 
 /// First words, the command that is meant, its options, and those that it has by default.
 type First = (&'static [&'static str], &'static str, &'static [&'static str], &'static [&'static str]);
 
 pub(super) const COMMANDS: &[First] = &[
+    // The first two are ours.
     (&["connect", "client", "send"], "connect", &[], &[]),
     (&["listen", "serve", "server", "receive", "recv", "forward", "relay"], "listen", &[], &[]),
     (&["check", "scan", "test"], "connect", &["-z"], &[]),
@@ -92,11 +93,10 @@ const OPTIONS: &[Entry] = &[
         Is(&["--limit-rate"]),
     ),
     (&["--bwlimit"], Takes::Value, But(&["--limit-rate"], "a bare number is bytes a second")),
-    (
-        &["--eta", "--progress-bar", "-pterb", "-ptreb", "-ptebar", "-pte", "-ptr"],
-        Takes::Nothing,
-        Is(&["--progress"]),
-    ),
+    (&["--eta", "--progress-bar"], Takes::Nothing, Is(&["--progress"])),
+    (&["-r"], Takes::Nothing, Nothing("the system chooses the port of this end")),
+    (&["-W"], Takes::Value, Nothing("the number of packets is not limited")),
+    (&["-I", "-O"], Takes::Value, Nothing(BUFFERS)),
     (&["--checksum", "--hash"], Takes::Nothing, Is(&["--sha256"])),
     (&["-X", "--proxy-type"], Takes::Value, ProxyKind),
     (&["-o", "--output"], Takes::Value, Nothing(OUTPUT)),
@@ -176,6 +176,14 @@ pub(super) const SCHEMES: &[(&str, Option<&str>, bool)] = &[
     ("ssl", None, true),
 ];
 
+/// The command that a first word means, also if it is misspelt.
+pub(super) fn command(word: &str) -> Option<&'static First> {
+    let meant = |(names, ..): &&First| names.contains(&word);
+    let distance = |name| strsim::osa_distance(name, &word.to_ascii_lowercase());
+    let misspelt = |(names, ..): &&First| !word.starts_with('-') && distance(names[0]) < 3;
+    COMMANDS.iter().find(meant).or_else(|| COMMANDS[..2].iter().find(misspelt))
+}
+
 fn entries() -> impl Iterator<Item = &'static Entry> {
     OPTIONS.iter().chain(OF_TLS)
 }
@@ -184,19 +192,22 @@ fn entry(option: &str) -> Option<&'static Entry> {
     entries().find(|(names, ..)| names.contains(&option))
 }
 
-/// The long option that is meant, though it is written with other case or other hyphens: ours before another
-/// program's.
+/// The long option that is meant, though it is written with other case or other hyphens, or with one letter wrong:
+/// ours before another program's.
 pub(super) fn spelt(option: &str) -> String {
     let bare = |name: &str| name.replace('-', "").to_ascii_lowercase();
     let is_meant = |name: &str| name.len() > 2 && bare(name) == bare(option);
+    let is_near = |name: &str| strsim::osa_distance(&bare(name), &bare(option)) == 1;
     if !option.starts_with("--") || takes(option).is_some() {
         return option.to_owned();
     }
     let commands = crate::cli::definition();
     let longs = commands.get_subcommands().flat_map(Command::get_arguments).filter_map(Arg::get_long);
-    let ours = longs.map(|long| format!("--{long}")).find(|name| is_meant(name));
-    let theirs = || entries().flat_map(|(names, ..)| *names).find(|name| is_meant(name));
-    ours.or_else(|| theirs().map(ToString::to_string)).unwrap_or_else(|| option.to_owned())
+    let longs: Vec<_> = longs.map(|long| format!("--{long}")).collect();
+    let ours = |is_it: &dyn Fn(&str) -> bool| longs.iter().find(|name| is_it(name)).cloned();
+    let theirs =
+        || entries().flat_map(|(names, ..)| *names).find(|name| is_meant(name)).map(ToString::to_string);
+    ours(&is_meant).or_else(theirs).or_else(|| ours(&is_near)).unwrap_or_else(|| option.to_owned())
 }
 
 pub(super) fn known(option: &str) -> Option<Meaning> {

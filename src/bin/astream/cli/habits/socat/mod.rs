@@ -67,24 +67,22 @@ impl Line {
                 Part::Stdio | Part::Run(..) => {}
                 Part::File(path) => file = Some(path),
                 Part::Echo => is_echo = true,
-                Part::Socket(socket) if socket.listens => sockets.insert(0, socket),
                 Part::Socket(socket) => sockets.push(socket),
             }
         }
+        sockets.sort_by_key(|socket| !socket.listens);
         let (first, target) = match &sockets[..] {
             [only] => (only, None),
             [first, target] if first.listens && !target.listens => (first, Some(target)),
+            [first, other] => {
+                self.run = beside(other)?;
+                (first, None)
+            }
             _ => return None,
         };
         // `listen UDP:127.0.0.1:53`.
         let listens = first.listens || (self.command == Some("listen") && target.is_none());
-        self.command = Some(if listens { "listen" } else { "connect" });
-        let address = self.address_of(first)?;
-        self.address = match address.rsplit_once(':') {
-            Some((host, port)) if host != "unix" => vec![host.to_owned(), port.to_owned()],
-            _ => vec![address],
-        };
-        self.speak(first, &["--tls"]);
+        self.take_socket(first, listens)?;
         match is_echo {
             true if listens => self.add(&["--echo"], None),
             true => self.run = vec!["cat".to_owned()],
@@ -113,6 +111,18 @@ impl Line {
             self.options.extend(["--cacert", "FILE"].map(str::to_owned));
         }
         self.take_options(&first.options, &Side::Own)
+    }
+
+    /// The command of a socket, and its address.
+    fn take_socket(&mut self, socket: &Socket<'_>, listens: bool) -> Option<()> {
+        self.command = Some(if listens { "listen" } else { "connect" });
+        let address = self.address_of(socket)?;
+        self.address = match address.rsplit_once(':') {
+            Some((host, port)) if host != "unix" => vec![host.to_owned(), port.to_owned()],
+            _ => vec![address],
+        };
+        self.speak(socket, &["--tls"]);
+        Some(())
     }
 
     /// What is spoken to a socket: `tls` are the words for TLS.
@@ -203,6 +213,17 @@ impl Line {
         self.speak(target, &["--forward-tls"]);
         self.take_options(&target.options, &Side::Target)
     }
+}
+
+/// `TCP:a:80 TCP:b:80`, and two listeners: the second is a program of its own.
+fn beside(socket: &Socket<'_>) -> Option<Vec<String>> {
+    let mut line = Line::default();
+    line.take_socket(socket, socket.listens)?;
+    line.take_options(&socket.options, &Side::Own)?;
+    if socket.listens {
+        line.listen_on_all();
+    }
+    line.is_sound().then(|| std::iter::once("astream".to_owned()).chain(line.words(&line.address)).collect())
 }
 
 /// `-u FROM TO`: only one of them sends.

@@ -117,6 +117,11 @@ impl Line {
                 ("bind", Some(_), Side::Own) if listens && self.address.len() == 1 => {
                     self.address.insert(0, value?);
                 }
+                ("ip-add-membership" | "add-membership", Some(group), Side::Own)
+                    if listens && self.address.len() == 1 =>
+                {
+                    self.join(group);
+                }
                 ("sp" | "sourceport", Some(port), _) => self.add(&["-s"], Some(format!(":{port}"))),
                 (name, ..) => match (meaning(name), side) {
                     (Some(Is([option, ..])), Side::Target) if own(&of_target(option)).is_some() => {
@@ -133,6 +138,17 @@ impl Line {
             }
         }
         Some(())
+    }
+
+    /// `239.1.2.3:eth0`: a listener on the address of a multicast group joins it.
+    fn join(&mut self, group: &str) {
+        let (group, interface) = group.split_once(':').unwrap_or((group, ""));
+        self.address.insert(0, group.to_owned());
+        if interface.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            self.add(&["-s"], Some(format!("%{interface}")));
+        } else {
+            self.notes.push("-s %INTERFACE names the one where the group is joined".to_owned());
+        }
     }
 
     /// Whether each connection is served by itself, without stdin and stdout.

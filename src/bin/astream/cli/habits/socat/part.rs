@@ -1,5 +1,7 @@
 //! Reads an address of socat.
 
+use super::super::value::{for_shell, without_shell};
+
 /// What an address of socat stands for.
 pub(in super::super) enum Part<'a> {
     Stdio,
@@ -47,12 +49,11 @@ pub(in super::super) fn part(word: &str) -> Option<Part<'_>> {
         "PIPE" if rest.is_empty() => Some(Part::Echo),
         "EXEC" => {
             let (command, options) = split(rest)?;
-            let words = command.split_whitespace().map(str::to_owned).collect();
-            (!command.contains(QUOTES)).then_some(Part::Run(words, options))
+            Some(Part::Run(without_shell(command), options))
         }
         "SYSTEM" | "SHELL" => {
             let (command, options) = split(rest)?;
-            Some(Part::Run(["sh", "-c", command].map(str::to_owned).to_vec(), options))
+            Some(Part::Run(for_shell(command), options))
         }
         name => socket(name, rest).map(Part::Socket),
     }
