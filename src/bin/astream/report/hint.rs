@@ -137,7 +137,7 @@ fn trust(fault: TlsFault, shown: &[Certificate], dashes: &str) -> Option<String>
     let pin = shown.first().and_then(Certificate::pin)?;
     match fault {
         TlsFault::Untrusted => {
-            Some(format!("trust its CA with {dashes}cacert FILE, or this key with {dashes}pin {pin}"))
+            Some(format!("trust its issuer with {dashes}cacert FILE, or this key with {dashes}pin {pin}"))
         }
         TlsFault::Name if shown.iter().take(1).any(|own| own.names().is_empty()) => Some(format!(
             "trust this key with {dashes}pin {pin}, or make a certificate with a subjectAltName"
