@@ -17,15 +17,15 @@ pub(crate) fn check(host: &str) -> Result<(), Error> {
     if is_ip(host) {
         return Ok(());
     }
-    let is_bad_v6 = host.contains(':') && !is_ip(host.split('%').next().unwrap_or(host));
-    if is_bad_v6 || host.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return Err(Error::invalid(host, "not a host name or an IP address"));
-    }
     if host.contains('@') {
         return Err(Error::invalid(host, "a user is no part of an address; write the host alone"));
     }
     if host.contains('/') {
         return Err(Error::invalid(host, "a path is no part of an address; write HOST:PORT, or unix:PATH"));
+    }
+    let is_bad_v6 = host.contains(':') && !is_ip(host.split('%').next().unwrap_or(host));
+    if is_bad_v6 || host.contains(is_in_no_name) {
+        return Err(Error::invalid(host, "not a host name or an IP address"));
     }
     let parts: Vec<_> = host.strip_suffix('.').unwrap_or(host).split('.').collect();
     if !parts.iter().all(|part| is_numeric(part)) {
@@ -36,6 +36,10 @@ pub(crate) fn check(host: &str) -> Result<(), Error> {
         None => "not an IPv4 address: that is four numbers from 0 to 255".to_owned(),
     };
     Err(Error::invalid(host, reason))
+}
+
+fn is_in_no_name(c: char) -> bool {
+    c.is_whitespace() || c.is_control() || (c.is_ascii_punctuation() && !"-_.:%*".contains(c))
 }
 
 fn is_numeric(part: &str) -> bool {
@@ -128,9 +132,19 @@ mod tests {
 
     #[test]
     fn what_is_no_host_is_named() {
-        for host in
-            ["", "a b", "a\tb", "a\0b", "a\u{1b}[31m", "::zz", "1:2", "::ffff:0127.0.0.1", "me@a.test", "a/b"]
-        {
+        for host in [
+            "",
+            "a b",
+            "a\tb",
+            "a\0b",
+            "a\u{1b}[31m",
+            "::zz",
+            "1:2",
+            "::ffff:0127.0.0.1",
+            "me@a.test",
+            "a/b",
+            "a=b",
+        ] {
             check(host).unwrap_err();
         }
     }

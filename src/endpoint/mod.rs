@@ -127,7 +127,9 @@ impl TryFrom<&OsStr> for Endpoint {
             port_number(text)?;
             return wrong("it is a port alone; write HOST PORT or HOST:PORT");
         }
-        let Some((host, port)) = text.rsplit_once(':').filter(|(_, port)| !port.is_empty()) else {
+        let Some((host, port)) =
+            text.rsplit_once(':').filter(|(_, port)| !port.is_empty() && !port.ends_with(']'))
+        else {
             return wrong("the port is missing; write HOST PORT or HOST:PORT");
         };
         if host.contains(':') && !host.starts_with('[') {

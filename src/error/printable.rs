@@ -30,6 +30,9 @@ pub(crate) fn without_login(text: &str) -> String {
     if let Some((before, _)) = text.split_once("proxyauth=") {
         return format!("{before}proxyauth=…");
     }
+    if let Some((before, _)) = text.split_once('?').filter(|(before, _)| before.contains("://")) {
+        return format!("{}?…", without_login(before));
+    }
     let Some((before, host)) = text.rsplit_once('@') else { return text.to_owned() };
     match before.split_once("://") {
         Some((scheme, _)) => format!("{scheme}://…@{host}"),

@@ -278,10 +278,14 @@ fn parse_whole(mut words: Vec<OsString>) -> Result<Command, NotRun> {
         Err(error) => error,
     };
     let is_help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-    let hint = if is_help { habits::advice_on_host(&words) } else { habits::advice(&words) };
-    Err(match (is_help, hint) {
-        (true, None) => NotRun::Help(error.render().to_string()),
-        (true, hint) => NotRun::Usage(Usage::new("-h is help, and takes no host".to_owned(), hint)),
-        (false, hint) => NotRun::Usage(Usage::new(one_line(&error, &words, hint.is_some()), hint)),
-    })
+    if is_help && !habits::is_host_of_help(&words) {
+        return Err(NotRun::Help(error.render().to_string()));
+    }
+    let hint = habits::advice(&words);
+    let message = if is_help {
+        "-h is help, and takes no host".to_owned()
+    } else {
+        one_line(&error, &words, hint.is_some())
+    };
+    Err(NotRun::Usage(Usage::new(message, hint)))
 }

@@ -40,7 +40,9 @@ pub fn one_line(error: &clap::Error, words: &[OsString], has_hint: bool) -> Stri
             "the address is missing: HOST PORT, HOST:PORT or unix:PATH".to_owned()
         }
         ErrorKind::InvalidSubcommand => {
+            // Behind a comma socat has options, and some are secrets.
             let word = shown(context(error, ContextKind::InvalidSubcommand));
+            let word = word.split_once(',').map_or(word.clone(), |(address, _)| format!("{address},…"));
             format!("'{word}' is not a command: connect or listen")
         }
         ErrorKind::ValueValidation => invalid_value(error),
@@ -81,7 +83,8 @@ fn is_far_fetched(error: &clap::Error) -> bool {
     let (typed, similar) =
         (context(error, ContextKind::InvalidArg), context(error, ContextKind::SuggestedArg));
     let (typed, similar) = (typed.trim_start_matches('-'), similar.trim_start_matches('-'));
-    2 * strsim::osa_distance(typed, similar) > typed.chars().count()
+    // The first letter is seldom wrong, and `--no-` is the opposite.
+    typed.get(..1) != similar.get(..1) || 2 * strsim::osa_distance(typed, similar) > typed.chars().count()
 }
 
 fn is_address_missing(error: &clap::Error) -> bool {

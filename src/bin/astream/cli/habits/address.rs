@@ -91,7 +91,8 @@ impl Line {
     pub(super) fn listen_on_all(&mut self) {
         let source = self.options.iter().position(|option| option == "-s" || option == "--source");
         let is_forward = self.options.iter().any(|option| option == "--forward");
-        if let Some(at) = source.filter(|at| !is_forward && at + 1 < self.options.len())
+        // Of socat it is where the relay connects from.
+        if let Some(at) = source.filter(|at| !(is_forward && self.is_socat) && at + 1 < self.options.len())
             && !self.options[at + 1].starts_with('%')
             && !has_host(&self.address)
         {
@@ -101,7 +102,8 @@ impl Line {
         if let [port] = &mut self.address[..]
             && is_number(port)
         {
-            self.notes.push(format!("127.0.0.1:{port} is for this machine alone"));
+            let local = if self.options.iter().any(|option| option == "-6") { "[::1]" } else { "127.0.0.1" };
+            self.notes.push(format!("{local}:{port} is for this machine alone"));
             *port = format!(":{port}");
         }
     }

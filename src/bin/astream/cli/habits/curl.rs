@@ -1,6 +1,7 @@
 //! What a word means only beside others: options of `openssl s_client`, curl, tcping, pv and wait-for-it.
 
 use super::meaning::{ALWAYS, SAFER, SECRET, WAIT};
+use super::table::means_tls;
 use super::{Line, is_number, is_path};
 use crate::cli::units;
 
@@ -9,14 +10,14 @@ const PROBES: [&str; 4] = ["-z", "--probe", "--show-certs", "--expires-within"];
 
 impl Line {
     /// The words whose meaning depends on others.
-    pub(super) fn weigh(&mut self, is_listen: bool) {
+    pub(super) fn weigh(&mut self, is_listen: bool) -> Option<()> {
         if self.is_unix && !self.names_a_path() {
             self.leave_secret();
         }
         self.wait_for_it(is_listen);
         if is_listen {
             self.take_sides();
-            return;
+            return Some(());
         }
         if self.notes.iter().any(|note| note == ALWAYS) {
             self.add(&["--tls"], None);
@@ -26,6 +27,11 @@ impl Line {
             "--max-time".clone_into(limit);
         }
         if self.has(&["-k"]) {
+            // nc's means nothing here.
+            let is_tls = self.is_tls
+                || self.has(&["--tls", "--starttls"])
+                || self.address.first().is_some_and(|first| means_tls(first));
+            is_tls.then_some(())?;
             self.options.retain(|option| option != "-k");
             self.add(&["--insecure"], None);
             self.notes.push(SAFER.to_owned());
@@ -43,6 +49,7 @@ impl Line {
             self.wait_for_port();
             self.then = std::mem::take(&mut self.run);
         }
+        Some(())
     }
 
     /// `-i 1`, the pause of tcping. nc has one between ports, which are probed at once here.

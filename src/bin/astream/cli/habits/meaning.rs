@@ -58,10 +58,8 @@ pub(super) const RETRY: &str = "--retry-for TIME tries again: a time, not a numb
 pub(super) const SILENT: &str = "it ends when the peer does; -i TIME ends a silent one with status 5";
 pub(super) const ALWAYS: &str = "certificates are always verified";
 pub(super) const SAFER: &str = "safer is --pin PIN, which accepts one key; the error without either names it";
-pub(super) const CLIENTS: &str = "--cacert FILE demands certificates of the clients";
 pub(super) const BUFFERS: &str = "sizes of buffers cannot be chosen";
 pub(super) const TELNET: &str = "no telnet negotiation: every byte is data";
-pub(super) const SERVICE: &str = "the type of service cannot be chosen";
 pub(super) const PIN: &str =
     "it prints the pin, a hash of the key; a fingerprint is of the whole certificate";
 pub(super) const FILES: &str = "a file is stdin or stdout: < FILE, > FILE";

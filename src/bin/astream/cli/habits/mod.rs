@@ -19,7 +19,7 @@ use std::ffi::OsString;
 
 use address::has_host;
 pub use table::commands_with;
-use table::{COMMANDS, known, spelt};
+use table::{COMMANDS, is_single, known, spelt};
 pub use write::shell;
 
 /// What to write instead of these words, or to do instead of what they ask for.
@@ -47,14 +47,12 @@ pub fn advice(words: &[OsString]) -> Option<String> {
     Some(line.text())
 }
 
-/// What to write instead of `-h HOST`, which a script would take for success if help were printed.
-pub fn advice_on_host(words: &[OsString]) -> Option<String> {
-    let at = words.iter().position(|word| word.to_str().is_some_and(|word| word.starts_with("-h")))?;
-    // `-h127.0.0.1`: letters alone are other options.
-    let host = words[at].to_str()?.strip_prefix("-h")?;
-    let next = if host.contains('.') { host } else { words.get(at + 1)?.to_str()? };
-    let is_host = !next.starts_with('-') && !COMMANDS.iter().any(|(names, ..)| names.contains(&next));
-    if is_host { advice(words) } else { None }
+/// Whether a host follows `-h`: a script would take it for success if help were printed.
+pub fn is_host_of_help(words: &[OsString]) -> bool {
+    let mut words = words.iter().map(|word| word.to_str().unwrap_or_default());
+    let Some(host) = words.find_map(|word| word.strip_prefix("-h")) else { return false };
+    let host = if host.is_empty() { words.next().unwrap_or("-") } else { host };
+    !host.starts_with('-') && !COMMANDS.iter().any(|(names, ..)| names.contains(&host))
 }
 
 fn sorted<T: Ord>(mut words: Vec<T>) -> Vec<T> {
@@ -84,6 +82,8 @@ struct Line {
     is_nc: bool,
     /// Whether the words are those of `openssl s_client`, whose long options have one dash.
     is_openssl: bool,
+    /// Whether a word means nothing without TLS.
+    is_tls: bool,
     /// Whether addresses of socat are among the words.
     is_socat: bool,
     /// Words that mean nothing here.
@@ -129,8 +129,8 @@ impl Line {
         self.take_socat()?;
         self.is_guessed = self.command.is_none();
         let is_listen = *self.command.get_or_insert("connect") == "listen";
-        self.reach_target(is_listen);
-        self.weigh(is_listen);
+        self.reach_target(is_listen)?;
+        self.weigh(is_listen)?;
         self.add(self.default, None);
         match self.port.take() {
             Some(port) if is_listen || self.lacks_port() => self.address.push(port),
@@ -153,8 +153,31 @@ impl Line {
             }
             self.connect_here();
         }
+        self.speak_tls()?;
         self.limit_silence();
-        Some(self)
+        (!self.contradicts()).then_some(self)
+    }
+
+    /// Adds `--tls` if a word means nothing without it. None if the side is not known.
+    fn speak_tls(&mut self) -> Option<()> {
+        let speaks = [
+            "--tls",
+            "--starttls",
+            "--forward-tls",
+            "--forward-starttls",
+            "--show-certs",
+            "--expires-within",
+        ];
+        if self.is_tls && !self.has(&speaks) {
+            (!self.has(&["--forward"])).then(|| self.add(&["--tls"], None))?;
+        }
+        Some(())
+    }
+
+    /// Whether an option has two values, of which only the last would count.
+    fn contradicts(&self) -> bool {
+        let pairs = || self.options.windows(2).filter(|pair| pair[0].starts_with('-'));
+        pairs().any(|one| pairs().any(|other| one[0] == other[0] && one[1] != other[1] && is_single(&one[0])))
     }
 
     fn has(&self, names: &[&str]) -> bool {

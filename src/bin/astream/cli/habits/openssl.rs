@@ -1,15 +1,31 @@
 //! Options of openssl `s_client` and `s_server`, and of curl, and what they are here.
 
-use super::meaning::Meaning::{But, Host, Is, Nothing, Seconds};
-use super::meaning::{CLIENTS, Entry, Meaning, SECRET, Takes};
+use super::meaning::Meaning::{But, Is, Nothing, Seconds};
+use super::meaning::{ALWAYS, Entry, Meaning, Takes};
 
 const TOO_OLD: Meaning = Nothing("versions before 1.2 are unsafe, and not spoken");
-const BY_ADDRESS: Meaning = Nothing("connect to the address, and give the name: --servername NAME");
 const CIPHERS: Meaning = Nothing("ciphers cannot be chosen");
 
 const REVOCATION: &str = "--crl FILE checks the whole path; OCSP is not spoken";
-const GROUPS: Meaning = Nothing("groups cannot be chosen; --pq demands a key exchange that is post-quantum");
+const GROUPS: Meaning =
+    Nothing("groups and signatures cannot be chosen; --pq demands a key exchange that is post-quantum");
 
+/// Options that mean nothing here, and without which nothing else is accepted. Others may be restrictions.
+pub(super) const HARMLESS: &[&str] = &[
+    "-bugs",
+    "-nbio",
+    "-no_comp",
+    "-no_ssl3",
+    "-no_ticket",
+    "-no_tls1",
+    "-no_tls1_1",
+    "-nocommands",
+    "-prexit",
+    "-reconnect",
+    "-security_debug",
+];
+
+/// Each of them is about TLS.
 pub(super) const OF_TLS: &[Entry] = &[
     (&["-status", "--status", "--cert-status", "--ocsp"], Takes::Nothing, Nothing(REVOCATION)),
     (&["-crl_check", "-crl_check_all"], Takes::Nothing, Nothing(REVOCATION)),
@@ -21,11 +37,8 @@ pub(super) const OF_TLS: &[Entry] = &[
     ),
     (&["-noservername"], Takes::Nothing, Nothing("no name is sent where HOST is an IP address")),
     (&["--pinnedpubkey"], Takes::Value, Is(&["--pin"])),
-    (&["-Verify"], Takes::Value, Nothing(CLIENTS)),
-    (&["-naccept"], Takes::Value, Nothing("--once serves one connection")),
+    (&["-Verify"], Takes::Value, Nothing(ALWAYS)),
     (&["-www", "-WWW", "-HTTP"], Takes::Nothing, Nothing("a command answers each client: -- cat FILE")),
-    (&["-host"], Takes::Value, Host),
-    (&["-name", "--ehlo", "--helo"], Takes::Value, Nothing("the name in EHLO cannot be chosen")),
     (&["-pass", "--pass"], Takes::Value, Nothing("a key is decrypted before: openssl pkey")),
     (
         &["-cert_chain", "--cert-chain"],
@@ -34,7 +47,6 @@ pub(super) const OF_TLS: &[Entry] = &[
     ),
     (&["-partial_chain"], Takes::Nothing, Nothing("each certificate of --cacert is trusted, a root or not")),
     (&["-groups", "-curves", "-sigalgs"], Takes::Value, GROUPS),
-    (&["-proxy"], Takes::Value, Is(&["--proxy"])),
     (&["-state", "-trace", "-tlsextdebug"], Takes::Nothing, Nothing("-v prints what was agreed on")),
     (&["--sslVersion"], Takes::Value, But(&["--tls-min"], "--tls-max VERSION too, for that version alone")),
     (&["--sslVersionMin", "-min_protocol"], Takes::Value, Is(&["--tls-min"])),
@@ -47,9 +59,6 @@ pub(super) const OF_TLS: &[Entry] = &[
     (&["--tlsv1.3"], Takes::Nothing, Is(&["--tls-min", "1.3"])),
     (&["-tls1", "-tls1_1", "--tlsv1", "--tlsv1.0", "--tlsv1.1"], Takes::Nothing, TOO_OLD),
     (&["-checkend"], Takes::Value, Seconds("--expires-within")),
-    (&["--connect-timeout"], Takes::Value, Is(&["-w"])),
-    (&["--resolve", "--connect-to"], Takes::Value, BY_ADDRESS),
-    (&["--proxy-user"], Takes::Value, Nothing(SECRET)),
     (
         &["-msg", "-debug"],
         Takes::Nothing,

@@ -12,6 +12,8 @@ impl Line {
     pub(super) fn name_proxies(&mut self) -> Option<()> {
         let at: Vec<_> = self.proxies().collect();
         if at.is_empty() && self.proxy_kind.is_some() {
+            // ncat's, where it is a proxy itself.
+            (self.command == Some("connect")).then_some(())?;
             let scheme = scheme("-x", self.proxy_kind.as_deref())?;
             self.notes.push(format!("a proxy is named with what it speaks: -x {scheme}://HOST:PORT"));
         }

@@ -1,15 +1,16 @@
 //! Reads a refused command line word by word.
 
-use std::iter::once;
+use std::iter::{empty, once};
 
 use super::meaning::Meaning::{
     self, Accept, Address, But, File, Host, Is, Listen, Nothing, Port, Program, ProxyKind, Seconds, Shell,
     Unix, Wait,
 };
-use super::meaning::{BUFFERS, FILES, PIN, SERVICE, SILENT, TELNET, Takes, is_on};
+use super::meaning::{BUFFERS, FILES, PIN, SILENT, TELNET, Takes, is_on};
+use super::openssl::HARMLESS;
 use super::socat::is_socat;
-use super::table::{NO_FILE, PROGRAMS, command, known, own, spelt, takes};
-use super::value::{for_shell, has_port, is_port, without_shell};
+use super::table::{NO_FILE, PROGRAMS, command, is_of_tls, known, own, spelt, takes};
+use super::value::{for_shell, has_port, is_port};
 use super::{Line, is_number};
 use crate::cli::units;
 
@@ -18,8 +19,10 @@ impl Line {
     pub(super) fn read(words: &[&str]) -> Option<Self> {
         let mut line = Self { is_socat: is_socat(words), ..Self::default() };
         let mut words = line.read_command(words).iter().copied().peekable();
+        let mut is_behind = false;
         while let Some(word) = words.next() {
             if word == "--" {
+                is_behind = true;
                 line.run.extend(words.by_ref().map(str::to_owned));
                 // A whole command in quotes.
                 if let [command] = &line.run[..]
@@ -35,16 +38,25 @@ impl Line {
                 line.option(&name, &mut once(value))?;
             } else if line.is_of_pv(word) {
                 line.add(&["--progress"], None);
-            } else if word.starts_with("--") || known(word).is_some() {
+            } else if line.is_pv() && matches!(word, "-l" | "-i") {
+                return None;
+            } else if line.is_socat && word.len() > 2 && word.starts_with("-l") {
+                // Where the log goes, and who it is from.
+                if matches!(word, "-lf" | "-lp") {
+                    words.next();
+                }
+            } else if word.starts_with("--") || known(word).is_some() || own(word).is_some() {
                 line.option(&spelt(word), &mut words)?;
             } else if line.is_openssl && word.starts_with('-') {
-                // What follows is its value, if it has one.
-                words.next_if(|value| !value.starts_with('-'));
-                line.unknown.push(word.split('=').next().unwrap_or_default().to_owned());
+                line.unknown.push(HARMLESS.contains(&word).then(|| word.to_owned())?);
             } else if word.len() > 1 && word.starts_with('-') {
                 line.letters(&word[1..], &mut words)?;
             } else if line.is_file(word) {
                 line.notes.push(FILES.to_owned());
+            } else if is_assignment(word) {
+                return None;
+            } else if line.is_run(word) && words.peek().is_some_and(|next| is_number(next)) {
+                line.forward(word, &mut words)?;
             } else if line.is_run(word) {
                 line.run = once(word).chain(words.by_ref()).map(str::to_owned).collect();
             } else {
@@ -53,7 +65,9 @@ impl Line {
         }
         // Without a command of ours the words are wait-for-it's.
         line.waits |= line.command.is_none() && !line.run.is_empty() && line.has(&["--timeout"]);
-        Some(line)
+        // Whether such a command is for the peer or for later is not known.
+        let is_open = is_behind && line.command.is_none() && !line.waits;
+        (!is_open).then_some(line)
     }
 
     /// Takes the command from the words, if it is among them.
@@ -91,9 +105,13 @@ impl Line {
 
     /// Whether these letters ask for parts of what `--progress` shows. One alone means something else in nc.
     fn is_of_pv(&self, word: &str) -> bool {
-        let is_pv = self.is_foreign && self.has(&["--progress"]);
-        let letters = word.strip_prefix('-').filter(|letters| is_pv || letters.len() > 2).unwrap_or_default();
+        let letters = word.strip_prefix('-').filter(|letters| self.is_pv() || letters.len() > 2);
+        let letters = letters.unwrap_or_default();
         !letters.is_empty() && letters.bytes().all(|letter| b"pterba".contains(&letter))
+    }
+
+    fn is_pv(&self) -> bool {
+        self.is_foreign && self.has(&["--progress"])
     }
 
     /// Short options behind one dash; the last may be followed by its value at once, if that is not letters.
@@ -114,7 +132,11 @@ impl Line {
                     self.option(&option, &mut once(rest))
                 };
             }
-            self.option(&option, words)?;
+            if rest.is_empty() {
+                self.option(&option, words)?;
+            } else {
+                self.option(&option, &mut empty())?;
+            }
         }
         Some(())
     }
@@ -137,14 +159,15 @@ impl Line {
             "-x" if self.is_socat => return self.mean(Is(&["--dump", "-"]), None),
             "-b" if self.is_socat => return self.mean(Nothing(BUFFERS), words.next().map(str::to_owned)),
             "-d" if self.is_socat => return Some(()),
+            "-T" if self.is_socat => "-i",
             "-t" if self.is_socat => return self.mean(Nothing(SILENT), words.next().map(str::to_owned)),
+            "--protocol" if self.command == Some("connect") => "-starttls",
             // stunnel's, from before it had a file.
             "-d" if is_port(next) && words.clone().any(|word| word == "-r") => "-accept",
             "-r" if has_port(next) => "-connect",
             // tcping's, and nc's.
             "-t" if !is_time(next) && self.has(&["-z"]) => return self.mean(Is(&["--every", "1s"]), None),
             "-t" if !is_time(next) => return self.mean(Nothing(TELNET), None),
-            "-T" if !is_time(next) => return self.mean(Nothing(SERVICE), words.next().map(str::to_owned)),
             "--pin" if is_fingerprint(next) => {
                 words.next();
                 return self.mean(But(&["-z", "--show-certs"], PIN), None);
@@ -157,6 +180,7 @@ impl Line {
             }
             option => option,
         };
+        self.is_tls |= is_of_tls(option);
         let value = match takes(option)? {
             Takes::Value => Some(words.next()?.to_owned()),
             Takes::Switch if is_on(next) => words.next().and(None),
@@ -185,7 +209,10 @@ impl Line {
             (Unix, _) => (self.is_unix, self.after_unix) = (true, self.address.len()),
             (Port, value) => self.port = value,
             (Host, value) => self.address.insert(0, value?),
-            (Accept, value) => (self.command, self.port) = (Some("listen"), value),
+            (Accept, value) => {
+                (self.command, self.port) = (Some("listen"), value);
+                self.add(&["--tls"], None);
+            }
             (Address, value) => {
                 self.target = value;
                 self.add(&["--tls"], None);
@@ -208,16 +235,24 @@ impl Line {
             (Wait(option), value) => {
                 self.waits = true;
                 if let Some(option) = option {
+                    if self.command.is_none() {
+                        self.add(&["-z"], None);
+                    }
                     self.add(&[option], value);
                 }
             }
             // No command is a number, but a count of probes is.
             (Shell, Some(count)) if is_number(&count) => self.add(&["--count"], Some(count)),
-            (Program, value) => self.run = without_shell(&value?),
+            (Program, value) => self.run = shlex::split(&value?)?,
             (Shell, value) => self.run = for_shell(&value?),
         }
         Some(())
     }
+}
+
+/// `foo=bar` is no address.
+fn is_assignment(word: &str) -> bool {
+    word.split_once('=').is_some_and(|(name, _)| name.chars().all(is_letter))
 }
 
 fn is_time(word: &str) -> bool {

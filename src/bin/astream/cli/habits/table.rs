@@ -1,11 +1,11 @@
 //! Options of other programs, and what they are called here.
 
-use clap::{Arg, Command};
+use clap::{Arg, ArgAction, Command};
 
 use super::meaning::Meaning::{
     self, Accept, Address, But, File, Host, Is, Listen, Nothing, Port, Program, ProxyKind, Shell, Unix, Wait,
 };
-use super::meaning::{ALWAYS, BUFFERS, CLIENTS, Entry, RETRY, SAFER, SECRET, SILENT, Takes, WAIT};
+use super::meaning::{ALWAYS, BUFFERS, Entry, RETRY, SAFER, SECRET, SILENT, Takes, WAIT};
 use super::openssl::OF_TLS;
 
 /// First words, the command that is meant, its options, and those that it has by default.
@@ -51,6 +51,19 @@ const OPTIONS: &[Entry] = &[
     (&["-l", "--listen"], Takes::Nothing, Listen),
     (&["-U", "--unixsock"], Takes::Nothing, Unix),
     (&["-p", "--source-port", "-port"], Takes::Value, Port),
+    (&["-host"], Takes::Value, Host),
+    (&["-naccept"], Takes::Value, Nothing("--once serves one connection")),
+    (&["-bind"], Takes::Value, Is(&["-s"])),
+    (&["-rev"], Takes::Nothing, But(&["--echo"], "lines come back as they are")),
+    (&["-proxy"], Takes::Value, Is(&["--proxy"])),
+    (&["--connect-timeout"], Takes::Value, Is(&["-w"])),
+    (
+        &["--resolve", "--connect-to"],
+        Takes::Value,
+        Nothing("connect to the address, and give the name: --servername NAME"),
+    ),
+    (&["--proxy-user", "--proxy-auth", "-proxy_user", "-proxy_pass"], Takes::Value, Nothing(SECRET)),
+    (&["-name", "--ehlo", "--helo"], Takes::Value, Nothing("the name in EHLO cannot be chosen")),
     (&["-accept"], Takes::Value, Accept),
     (&["-connect"], Takes::Value, Address),
     (&["-N"], Takes::Nothing, Nothing("the end of stdin is passed on without -N")),
@@ -65,26 +78,11 @@ const OPTIONS: &[Entry] = &[
     (&["-t"], Takes::Value, Wait(Some("--timeout"))),
     (&["--strict"], Takes::Nothing, Wait(None)),
     (&["-h", "--host"], Takes::Value, Host),
-    (&["-T"], Takes::Value, Is(&["-i"])),
+    (&["-T"], Takes::Value, Nothing("the type of service cannot be chosen")),
     (&["--silent"], Takes::Nothing, Is(&["--quiet"])),
     (&["--daemon", "--daemonize", "--background", "--detach"], Takes::Nothing, FOREGROUND),
     (&["--foreground", "--syslog"], Takes::Switch, FOREGROUND),
-    (
-        &[
-            "--pid",
-            "--pidfile",
-            "--logfile",
-            "--user",
-            "--group",
-            "--setuid",
-            "--setgid",
-            "--chroot",
-            "--debug",
-        ],
-        Takes::Value,
-        FOREGROUND,
-    ),
-    (&["--execArgs"], Takes::Value, Nothing("the command stands behind -- with its arguments")),
+    (&["--pid", "--pidfile", "--logfile", "--debug"], Takes::Value, FOREGROUND),
     (&["--retry", "--retries"], Takes::Value, Nothing(RETRY)),
     (&["--interval"], Takes::Value, Is(&["--every"])),
     (
@@ -131,7 +129,7 @@ const OPTIONS: &[Entry] = &[
     // Read as --forward is.
     (&["--to", "--target"], Takes::Value, Is(&["--forward"])),
     (&["--forward-cafile", "--forward-ca"], Takes::Value, Is(&["--forward-cacert"])),
-    (&["--requireCert"], Takes::Switch, Nothing(CLIENTS)),
+    (&["--requireCert"], Takes::Switch, Nothing(ALWAYS)),
     (&["--ssl-cert", "-cert"], Takes::Value, Is(&["--cert"])),
     (&["--ssl-key", "-key"], Takes::Value, Is(&["--key"])),
     (
@@ -140,10 +138,12 @@ const OPTIONS: &[Entry] = &[
         Is(&["--servername"]),
     ),
     (&["--ssl-alpn", "-alpn"], Takes::Value, Is(&["--alpn"])),
-    (&["-starttls", "--protocol"], Takes::Value, Is(&["--starttls"])),
+    (&["-starttls"], Takes::Value, Is(&["--starttls"])),
     (&["-showcerts"], Takes::Nothing, Is(&["-z", "--show-certs"])),
     (&["-crlf", "--crnl"], Takes::Nothing, Is(&["--crlf"])),
-    (&["-quiet", "-brief", "-ign_eof"], Takes::Nothing, PRINTED),
+    (&["-quiet"], Takes::Nothing, PRINTED),
+    (&["-brief"], Takes::Nothing, Is(&["-v"])),
+    (&["-ign_eof"], Takes::Nothing, Is(&["--no-shutdown"])),
     (&["--ssl-verify", "-verify_return_error"], Takes::Nothing, Nothing(ALWAYS)),
     (&["--verify", "--verifyChain", "--verifyPeer"], Takes::Switch, Nothing(ALWAYS)),
     (&["--client"], Takes::Switch, Is(&["--forward-tls"])),
@@ -184,6 +184,12 @@ pub(super) fn command(word: &str) -> Option<&'static First> {
     COMMANDS.iter().find(meant).or_else(|| COMMANDS[..2].iter().find(misspelt))
 }
 
+/// Whether this is a URL of something under TLS.
+pub(super) fn means_tls(url: &str) -> bool {
+    let scheme = url.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    SCHEMES.iter().any(|(name, _, is_tls)| *is_tls && scheme.as_deref() == Some(name))
+}
+
 fn entries() -> impl Iterator<Item = &'static Entry> {
     OPTIONS.iter().chain(OF_TLS)
 }
@@ -197,7 +203,10 @@ fn entry(option: &str) -> Option<&'static Entry> {
 pub(super) fn spelt(option: &str) -> String {
     let bare = |name: &str| name.replace('-', "").to_ascii_lowercase();
     let is_meant = |name: &str| name.len() > 2 && bare(name) == bare(option);
-    let is_near = |name: &str| strsim::osa_distance(&bare(name), &bare(option)) == 1;
+    // The first letter is seldom wrong.
+    let is_near = |name: &str| {
+        name.get(..3) == option.get(..3) && strsim::osa_distance(&bare(name), &bare(option)) == 1
+    };
     if !option.starts_with("--") || takes(option).is_some() {
         return option.to_owned();
     }
@@ -217,6 +226,18 @@ pub(super) fn known(option: &str) -> Option<Meaning> {
 /// Whether an option of ours or of another program takes a value; None if it is unknown.
 pub(super) fn takes(option: &str) -> Option<Takes> {
     own(option).or_else(|| entry(option).map(|(_, takes, _)| *takes))
+}
+
+/// Whether the option of another program means nothing without TLS.
+pub(super) fn is_of_tls(option: &str) -> bool {
+    OF_TLS.iter().any(|(names, ..)| names.contains(&option))
+}
+
+/// Whether of two values of our option only the last counts.
+pub(super) fn is_single(option: &str) -> bool {
+    let commands = crate::cli::definition();
+    let mut args = commands.get_subcommands().filter_map(|command| named(command, option));
+    args.any(|arg| matches!(arg.get_action(), ArgAction::Set))
 }
 
 /// The same of our own options.

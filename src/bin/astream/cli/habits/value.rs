@@ -27,9 +27,9 @@ impl Line {
                 let known = PROTOCOLS.iter().find(|(names, _)| names.contains(&&protocol[..]));
                 known.map_or(protocol, |(_, name)| (*name).to_owned())
             }
-            "--servername" | "--forward-servername" if has_port(&value) => {
-                value.rsplit_once(':').map_or_else(String::new, |(name, _)| name.to_owned())
-            }
+            "--servername" | "--forward-servername" if has_port(&value) => value
+                .rsplit_once(':')
+                .map_or_else(String::new, |(name, _)| name.trim_matches(['[', ']']).to_owned()),
             "--limit-rate" | "--size" => value,
             _ => with_unit(value),
         }
@@ -66,14 +66,6 @@ pub(super) fn has_port(word: &str) -> bool {
 /// A port, with or without a host.
 pub(super) fn is_port(word: &str) -> bool {
     is_number(word) || has_port(word)
-}
-
-/// The words of a command, where no shell is needed to take them apart.
-pub(super) fn without_shell(command: &str) -> Vec<String> {
-    if command.contains(['"', '\'', '\\']) {
-        return for_shell(command);
-    }
-    command.split_whitespace().map(str::to_owned).collect()
 }
 
 pub(super) fn for_shell(command: &str) -> Vec<String> {

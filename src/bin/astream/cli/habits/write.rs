@@ -37,7 +37,13 @@ impl Line {
         }
         let unknown =
             (!self.unknown.is_empty()).then(|| format!("not known here: {}", self.unknown.join(", ")));
-        std::iter::once(&write).chain(&self.notes).chain(&unknown).cloned().collect::<Vec<_>>().join("; ")
+        let mut parts = vec![write];
+        for note in self.notes.iter().cloned().chain(unknown) {
+            if !parts.contains(&note) {
+                parts.push(note);
+            }
+        }
+        parts.join("; ")
     }
 }
 

@@ -4,6 +4,7 @@ mod options;
 mod part;
 
 use super::meaning::FILES;
+use super::table::means_tls;
 use super::{Line, is_number, is_path};
 use options::{Side, is_option};
 pub(super) use part::part;
@@ -188,7 +189,12 @@ impl Line {
             _ if is_path(target) => format!("unix:{target}"),
             _ if target.starts_with(':') => format!("localhost{target}"),
             _ if target.contains("://") => {
-                let rest = target.split("://").nth(1)?;
+                let (scheme, rest) = target.split_once("://")?;
+                if means_tls(target) {
+                    self.add(&["--forward-tls"], None);
+                } else if !matches!(scheme, "tcp" | "http") {
+                    return None;
+                }
                 rest.split('/').next()?.to_owned()
             }
             _ if target.contains(':') => target.to_owned(),

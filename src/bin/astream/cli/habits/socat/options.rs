@@ -1,5 +1,7 @@
 //! Options of socat's addresses: `reuseaddr,fork,verify=0`.
 
+use std::net::Ipv4Addr;
+
 use super::super::Line;
 use super::super::meaning::Meaning::{self, Is, Nothing};
 use super::super::meaning::{RETRY, SAFER, SECRET};
@@ -21,7 +23,6 @@ const WITHOUT_MEANING: &[&str] = &[
     "tcp-nodelay",
     "keepalive",
     "so-keepalive",
-    "pf",
     "backlog",
     "interval",
     "proxyport",
@@ -38,7 +39,7 @@ const OPTIONS: &[(&[&str], Meaning)] = &[
     (&["cert", "certificate"], Is(&["--cert"])),
     (&["key"], Is(&["--key"])),
     (&["cafile"], Is(&["--cacert"])),
-    (&["commonname", "cn", "snihost"], Is(&["--servername"])),
+    (&["commonname", "cn"], Is(&["--servername"])),
     (&["range"], Is(&["--allow"])),
     (&["mode", "perm"], Is(&["--mode"])),
     (&["max-children"], Is(&["-m"])),
@@ -105,6 +106,12 @@ impl Line {
             };
             match (name, value.as_deref(), side) {
                 (name, ..) if WITHOUT_MEANING.contains(&name) => {}
+                ("pf", Some(family), _) if family.ends_with(['4', '6']) => {
+                    self.add(&[if family.ends_with('4') { "-4" } else { "-6" }], None);
+                }
+                // A file is there for what is not asked for.
+                ("cafile", ..) if listens && options.contains(&"verify=0") => {}
+                ("mode" | "perm", ..) if listens && !self.is_on_path() => self.unknown.push(name.to_owned()),
                 // A listener asks for no certificate unless it has --cacert.
                 ("verify", _, Side::Own) if listens => {}
                 ("verify", Some("0"), Side::Own) => {
@@ -120,7 +127,7 @@ impl Line {
                 ("ip-add-membership" | "add-membership", Some(group), Side::Own)
                     if listens && self.address.len() == 1 =>
                 {
-                    self.join(group);
+                    self.join(group)?;
                 }
                 ("sp" | "sourceport", Some(port), _) => self.add(&["-s"], Some(format!(":{port}"))),
                 (name, ..) => match (meaning(name), side) {
@@ -141,14 +148,20 @@ impl Line {
     }
 
     /// `239.1.2.3:eth0`: a listener on the address of a multicast group joins it.
-    fn join(&mut self, group: &str) {
+    fn join(&mut self, group: &str) -> Option<()> {
         let (group, interface) = group.split_once(':').unwrap_or((group, ""));
+        group.parse::<Ipv4Addr>().ok().filter(Ipv4Addr::is_multicast)?;
         self.address.insert(0, group.to_owned());
         if interface.starts_with(|c: char| c.is_ascii_alphabetic()) {
             self.add(&["-s"], Some(format!("%{interface}")));
         } else {
             self.notes.push("-s %INTERFACE names the one where the group is joined".to_owned());
         }
+        Some(())
+    }
+
+    fn is_on_path(&self) -> bool {
+        self.address.first().is_some_and(|first| first.starts_with("unix:"))
     }
 
     /// Whether each connection is served by itself, without stdin and stdout.

@@ -1,6 +1,6 @@
 //! Reads an address of socat.
 
-use super::super::value::{for_shell, without_shell};
+use super::super::value::for_shell;
 
 /// What an address of socat stands for.
 pub(in super::super) enum Part<'a> {
@@ -49,7 +49,7 @@ pub(in super::super) fn part(word: &str) -> Option<Part<'_>> {
         "PIPE" if rest.is_empty() => Some(Part::Echo),
         "EXEC" => {
             let (command, options) = split(rest)?;
-            Some(Part::Run(without_shell(command), options))
+            Some(Part::Run(shlex::split(command)?, options))
         }
         "SYSTEM" | "SHELL" => {
             let (command, options) = split(rest)?;
