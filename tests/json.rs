@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 
 use serde_json::{Value, json};
 use support::certs::{Issued, arg, authority};
-use support::peer::{end_tls, peer, read_all, refusing, tls_peer};
+use support::peer::{end_tls, peer, read_all, refusing, reset, tls_peer};
 use support::{Finished, astream};
 
 /// A line, which is an object, without the time that every event has.
@@ -274,5 +274,25 @@ fn no_event_has_a_secret() {
             if in_environment { ("env", ("ALL_PROXY", &url[..])) } else { (&url[..], AUTH) };
         run(&[command, &["-x", through]].concat(), variable, code);
         proxy.join();
+    }
+}
+
+#[test]
+fn what_was_sent_until_the_peer_went_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    // More than the system holds, so that the one call that moves it is not over.
+    std::fs::File::create(&file).unwrap().set_len(64 << 20).unwrap();
+    for _ in 0..8 {
+        let peer = peer(|mut stream| {
+            stream.read_exact(&mut [0]).unwrap();
+            reset(stream);
+        });
+        let stdin = std::fs::File::open(&file).unwrap();
+        let said = astream(["connect", &peer.address.to_string(), "--json"]).stdin(stdin).run().status(1);
+        let events = events(&said);
+        let closed = events.iter().find(|event| event["event"] == "closed").unwrap();
+        assert!(closed["sent"].as_u64() > Some(0), "{}", said.description());
+        peer.join();
     }
 }

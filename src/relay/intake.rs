@@ -134,14 +134,15 @@ impl Intake {
     /// Closes the intake. Fails if something that was taken is not delivered, or if something is left to be
     /// taken.
     pub(crate) async fn leave(&self) -> Result<(), Stop> {
+        self.settle().await;
+        if self.state.borrow().hand == Hand::Empty { self.nothing_is_left() } else { Err(Stop::Left) }
+    }
+
+    /// Closes the intake, and waits until what was taken is delivered or lost, for a second at most.
+    pub(crate) async fn settle(&self) {
         self.state.send_modify(|state| state.is_closed = true);
         let mut changes = self.state.subscribe();
-        let settled = timeout(HANDING_OVER, changes.wait_for(|state| state.hand != Hand::Full)).await;
-        match settled {
-            Ok(Ok(state)) if state.hand == Hand::Empty => {}
-            _ => return Err(Stop::Left),
-        }
-        self.nothing_is_left()
+        let _ = timeout(HANDING_OVER, changes.wait_for(|state| state.hand != Hand::Full)).await;
     }
 
     fn nothing_is_left(&self) -> Result<(), Stop> {

@@ -41,7 +41,7 @@ impl Mover {
         loop {
             match up.send_once(intake) {
                 Ok(0) => return Ok(()),
-                Ok(n) => up.moved(n),
+                Ok(_) => {}
                 // The input had nothing, or the socket was full.
                 Err(Fault::Read(error)) if error.kind() == ErrorKind::WouldBlock => {
                     intake.wait().map_err(read_fault)?;
@@ -154,7 +154,9 @@ impl<'a> Flow<'a> {
 
     /// Sends some of what the intake gives; 0 is its end.
     fn send_once(&mut self, intake: &Intake) -> Result<usize, Fault> {
-        if let Some(moved) = intake.take(|| self.by_kernel())?.ok_or_else(was_left)? {
+        // Counted while the bytes are in hand, so that the count is right once the intake has settled.
+        let moved = intake.take(|| self.by_kernel().inspect(|moved| self.moved(moved.unwrap_or(0))));
+        if let Some(moved) = moved?.ok_or_else(was_left)? {
             return Ok(moved);
         }
         self.prepare_buffer();
@@ -167,6 +169,7 @@ impl<'a> Flow<'a> {
             }
             let write = || socket.write_all(&self.buffer[..n], || traffic.touch());
             traffic.during(Wait::ToSend, write).map_err(Fault::Write)?;
+            self.moved(n);
             Ok(n)
         });
         moved?.ok_or_else(was_left)

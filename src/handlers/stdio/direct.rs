@@ -46,6 +46,13 @@ pub(super) async fn exchange(
     if ended.is_ok() {
         unfinished.0 = None;
     }
+    // Ends what still sends, which is then counted.
+    drop(unfinished);
+    if ended.is_err()
+        && let Some(intake) = &talk.intake
+    {
+        intake.settle().await;
+    }
     ended.map_err(error)
 }
 
