@@ -296,3 +296,22 @@ fn what_was_sent_until_the_peer_went_is_counted() {
         peer.join();
     }
 }
+
+#[test]
+fn a_client_that_failed_is_named_in_the_warning_and_one_that_a_signal_ends_is_interrupted() {
+    let server = astream(["listen", "127.0.0.1", "0", "--json", "--echo"]).start();
+    let address = server.address_in_json();
+    let client = || std::net::TcpStream::connect(address).unwrap();
+    let gone = client();
+    server.stderr_line("accepted");
+    let peer = gone.local_addr().unwrap().to_string();
+    reset(gone);
+    let warning: Value = serde_json::from_str(&server.stderr_line("warning")).unwrap();
+    assert_eq!(warning["peer"], peer);
+    let open = client();
+    server.stderr_line("accepted");
+    let said = server.stop();
+    let closed = events(&said).into_iter().rfind(|event| event["event"] == "closed").unwrap();
+    assert_eq!(closed["peer"], open.local_addr().unwrap().to_string());
+    assert_eq!(closed["error"], "interrupted", "{}", said.description());
+}

@@ -17,6 +17,7 @@ use super::session::Datagrams;
 use super::sessions::{Key, Sessions};
 use crate::error::{Error, reason};
 use crate::policy::Moved;
+use crate::stream::log_of;
 use crate::transport::{DatagramSocket, Received, Route};
 
 /// How long receiving pauses after an error that is none of a message: memory has run out, say.
@@ -170,7 +171,7 @@ where
     };
     match ended {
         Err(error) if session.is_over() => tracing::debug!("{peer}: {error}"),
-        Err(error) => tracing::warn!("{peer}: {error}"),
+        Err(error) => log_of(peer, || tracing::warn!("{peer}: {error}")),
         Ok(()) => {}
     }
 }

@@ -3,6 +3,7 @@
 mod address;
 pub(crate) mod host;
 mod networks;
+mod port;
 mod source;
 
 use std::ffi::OsStr;
@@ -11,8 +12,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-
-use dns_lookup::{AddrInfoHints, SockType, getaddrinfo};
 
 use crate::error::{Error, Printable};
 pub use address::Address;
@@ -82,7 +81,7 @@ impl Endpoint {
             return Err(Error::invalid(host, "only an IPv6 address stands in brackets"));
         }
         host::check(host)?;
-        Ok(Self::Tcp { host: host.to_owned(), port: port_number(port)? })
+        Ok(Self::Tcp { host: host.to_owned(), port: port::number(port)? })
     }
 
     /// The host of a TCP address.
@@ -124,7 +123,7 @@ impl TryFrom<&OsStr> for Endpoint {
             return wrong("a path is written unix:PATH");
         }
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-            port_number(text)?;
+            port::number(text)?;
             return wrong("it is a port alone; write HOST PORT or HOST:PORT");
         }
         let Some((host, port)) =
@@ -200,27 +199,6 @@ impl fmt::Display for Endpoint {
 /// The path of a Unix socket, on one line.
 fn unix(path: &Path, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     write!(f, "unix:{}", Printable(path))
-}
-
-/// A port from a number or from a service name of the system (`/etc/services`).
-fn port_number(text: &str) -> Result<u16, Error> {
-    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
-        return text.parse().map_err(|_| Error::invalid(text, "a port is a number from 0 to 65535"));
-    }
-    let known = !text.is_empty()
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.+".contains(&b))
-        && text.bytes().any(|b| b.is_ascii_alphabetic());
-    known
-        .then(|| service(text, SockType::Stream).or_else(|| service(text, SockType::DGram)))
-        .flatten()
-        .ok_or_else(|| Error::invalid(text, "not a port: neither a number nor a known service"))
-}
-
-/// Some services are known for datagrams only.
-fn service(name: &str, kind: SockType) -> Option<u16> {
-    let hints = AddrInfoHints { socktype: kind.into(), ..Default::default() };
-    let mut found = getaddrinfo(None, Some(name), Some(hints)).ok()?;
-    Some(found.next()?.ok()?.sockaddr.port())
 }
 
 #[cfg(test)]

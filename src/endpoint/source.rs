@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
-use super::port_number;
+use super::port;
 use crate::error::Error;
 
 /// This end of connections that are made: an address, a port, a network interface, or several of these. What is
@@ -93,7 +93,7 @@ impl FromStr for Source {
             return Err(wrong());
         }
         let ip = if ip.is_empty() { None } else { Some(ip.parse().map_err(|_| wrong())?) };
-        let source = Self { ip, port: port.map_or(Ok(0), port_number)?, ..Self::default() };
+        let source = Self { ip, port: port.map_or(Ok(0), port::number)?, ..Self::default() };
         Ok(match zone.map(|zone| (zone, zone.parse())) {
             None => source,
             Some((_, Ok(scope))) if source.ip.is_some_and(|ip| ip.is_ipv6()) => Self { scope, ..source },

@@ -60,6 +60,7 @@ pub use pair::pair;
 pub use probe::{Found, Probed, probe};
 pub use reader::StreamReader;
 pub use series::{ProbeSeries, Spread};
+pub(crate) use serve::log_of;
 pub use server::{Server, start_server};
 pub use server_options::ServerOptions;
 pub use socket::{ConnectedSocket, open_socket};

@@ -73,7 +73,7 @@ impl Admission {
         match self.admit(accepted, &mut peer).await {
             Ok(streams) => Some(streams),
             Err(error) => {
-                tracing::warn_span!("client", %peer).in_scope(|| tracing::warn!("{error}"));
+                log_of(&peer, || tracing::warn!("{error}"));
                 None
             }
         }
@@ -242,12 +242,19 @@ impl<F: Future<Output: HandlerResult>> Future for Serving<F> {
         match polled {
             Some(Poll::Pending) => return Poll::Pending,
             Some(Poll::Ready(Ok(()))) => this.served.all_is_well(),
-            Some(Poll::Ready(Err(error))) => tracing::warn!("{}: {error}", link.peer),
+            Some(Poll::Ready(Err(error))) => {
+                log_of(&link.peer, || tracing::warn!("{}: {error}", link.peer));
+            }
             // The future is not polled again after a panic.
             None => {}
         }
         Poll::Ready(())
     }
+}
+
+/// Writes a line of the log about a client.
+pub(crate) fn log_of(peer: &Address, line: impl FnOnce()) {
+    tracing::warn_span!("client", %peer).in_scope(line);
 }
 
 fn is_well(polled: &Poll<Result<(), Error>>) -> bool {
@@ -259,7 +266,7 @@ fn is_well(polled: &Poll<Result<(), Error>>) -> bool {
 fn held<T>(link: &Arc<Link>, part: impl FnOnce() -> T, is_well: impl FnOnce(&T) -> bool) -> Option<T> {
     let (ran, dropped) = poll_handler(link, || catch_unwind(AssertUnwindSafe(part)));
     let Ok(done) = ran else {
-        tracing::error!("{}: the handler panicked", link.peer);
+        log_of(&link.peer, || tracing::error!("{}: the handler panicked", link.peer));
         return None;
     };
     if let Some(writer) = dropped.filter(|_| is_well(&done)) {

@@ -107,6 +107,11 @@ impl Setup<'_> {
                 let mut client = report::Connection::accepted(&reader);
                 let Outcome { result, target, .. } =
                     handler.handle(reader, writer).instrument(client.span()).await;
+                // Nothing else closes a connection from outside than the end of its server.
+                let result = result.map_err(|error| match error {
+                    Error::Closed => report::interrupted(),
+                    error => error,
+                });
                 let totals = client.closed(target.as_ref(), result.as_ref().err());
                 if totals.is_tls_handshake && expects_no_tls {
                     report::began_tls(client.peer());

@@ -106,9 +106,14 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         if let Some(traffic) = self.traffic.take() {
-            self.ended(traffic.totals(), None, Some(&Error::other("interrupted")), true);
+            self.ended(traffic.totals(), None, Some(&interrupted()), true);
         }
     }
+}
+
+/// Why a connection has ended that a signal has ended.
+pub fn interrupted() -> Error {
+    Error::other("interrupted")
 }
 
 /// `#1 192.0.2.1:40000`

@@ -24,7 +24,7 @@ use std::sync::OnceLock;
 use astream::{Address, Endpoint, Pin, TlsInfo};
 
 use crate::cli::Report;
-pub use connection::{Connection, Name};
+pub use connection::{Connection, Name, interrupted};
 use event::Level;
 pub use event::{Event, Hinted};
 pub use exit::{Ending, finish, not_run, status};
