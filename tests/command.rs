@@ -325,6 +325,20 @@ fn a_session_of_datagrams_has_a_command_too() {
 }
 
 #[test]
+fn silence_is_the_end_of_input_for_the_command_of_a_session_which_still_answers() {
+    let listen = ["listen", "-u", "127.0.0.1", "0", "-i", "300ms", "-v", "--", "sort"];
+    let server = Server::start(astream(listen));
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(DEADLINE)).unwrap();
+    socket.connect(server.address).unwrap();
+    socket.send(b"b\na\n").unwrap();
+    let mut answer = [0; 100];
+    let length = socket.recv(&mut answer).unwrap();
+    assert_eq!(&answer[..length], b"a\nb\n");
+    server.running.stderr_line("sort has ended with status 0");
+}
+
+#[test]
 fn a_client_of_datagrams_has_a_command_and_its_status() {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.set_read_timeout(Some(DEADLINE)).unwrap();

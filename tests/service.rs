@@ -334,3 +334,11 @@ fn the_path_of_a_unix_socket_has_the_permissions_that_are_asked_for() {
         astream(["listen", "unix:/x", &format!("--mode={wrong}")]).run().status(2).says(&["octal"]);
     }
 }
+
+#[test]
+fn a_socket_of_datagrams_cannot_be_handed_over_and_its_name_is_not_looked_up() {
+    for place in ["fd:3", "-"] {
+        let said = astream(["listen", "-u", place]).run().status(2);
+        said.says(&[&format!("'{place}': only a socket of connections can be handed over")]);
+    }
+}

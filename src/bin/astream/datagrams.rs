@@ -99,9 +99,13 @@ impl Serving<'_> {
                 }
             }
         };
-        let endpoint = self.args.address.endpoint()?;
+        let place = self.args.address.place()?;
+        let Some(endpoint) = place.endpoint() else {
+            let reason = "only a socket of connections can be handed over; without -u";
+            return Err(Error::invalid(place.name(), reason).into());
+        };
         let server = tokio::select! {
-            server = async { serve_datagrams(serve, &endpoint, &options).await } => server?,
+            server = async { serve_datagrams(serve, endpoint, &options).await } => server?,
             signal = signals.next() => return Ok(signal),
         };
         report::report(&Event::Listening { addresses: server.local_addrs() });

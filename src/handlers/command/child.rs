@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use super::exit::Exit;
 
 /// How long a command that was asked to end may take.
-const GRACE: Duration = Duration::from_secs(5);
+pub(super) const GRACE: Duration = Duration::from_secs(5);
 
 /// A running command. Dropped before it has ended, it is ended, without waiting for that.
 pub(super) struct Child(Option<Process>);

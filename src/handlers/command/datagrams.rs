@@ -5,7 +5,9 @@ use std::process::Stdio;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::pipe::{Receiver, Sender};
+use tokio::time::sleep;
 
+use super::child::GRACE;
 use super::{Command, Ended, Environment};
 use crate::datagram::{Datagrams, MAX_DATAGRAM};
 use crate::error::Error;
@@ -29,20 +31,29 @@ async fn run(command: &Command, session: &Datagrams) -> Result<Ended, Error> {
         error = feed(session, stdin) => Err(error),
         error = answer(session, &mut stdout) => Err(error),
     };
-    match over {
-        Ok(status) => {
-            // What it wrote last is in the pipe, which another process may hold open.
-            let mut message = vec![0; MAX_DATAGRAM];
-            while let Ok(length @ 1..) = rustix::io::read(&stdout, &mut message[..]) {
-                session.send(&message[..length]).await?;
-            }
-            Ok(Ended { status: Some(status), connection: Ok(()) })
+    let (status, connection) = match over {
+        Ok(status) => (Some(status), Ok(())),
+        // Silence is how a session ends. The command has come to the end of its input, and may answer that.
+        Err(error @ Error::Idle { .. }) => {
+            let status = tokio::select! {
+                ended = child.ended() => Some(ended?),
+                _ = answer(session, &mut stdout) => None,
+                () = sleep(GRACE) => None,
+            };
+            (status, Err(error))
         }
-        Err(error) => {
-            child.end().await;
-            Ok(Ended { status: None, connection: Err(error) })
+        Err(error) => (None, Err(error)),
+    };
+    if status.is_none() {
+        child.end().await;
+    } else {
+        // What it wrote last is in the pipe, which another process may hold open.
+        let mut message = vec![0; MAX_DATAGRAM];
+        while let Ok(length @ 1..) = rustix::io::read(&stdout, &mut message[..]) {
+            session.send(&message[..length]).await?;
         }
     }
+    Ok(Ended { status, connection })
 }
 
 /// Writes each message to the command. What comes after the command has closed its stdin is dropped. Returns why the

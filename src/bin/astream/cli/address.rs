@@ -38,6 +38,15 @@ impl Place {
     pub fn endpoint(&self) -> Option<&Endpoint> {
         if let Self::Endpoint(endpoint) = self { Some(endpoint) } else { None }
     }
+
+    /// How it is written.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Endpoint(endpoint) => endpoint.to_string(),
+            Self::Given(name) => format!("fd:{name}"),
+            Self::Stdin => "-".to_owned(),
+        }
+    }
 }
 
 impl Address {

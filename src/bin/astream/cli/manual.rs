@@ -17,7 +17,7 @@ pub const ADDRESSES: Section = Section {
         ("[V6]:PORT", "an IPv6 address; HOST PORT needs no brackets"),
         ("unix:PATH, unix:@NAME", "a Unix socket, and one of Linux's abstract names"),
         ("'*' PORT, :PORT", "listen: all addresses of both families; port 0 is a free port"),
-        ("fd:3, fd:NAME", "listen: a socket that systemd hands over"),
+        ("fd:3, fd:NAME", "listen without -u: a socket that systemd hands over"),
         ("-", "listen: stdin is the connection, as inetd gives it"),
     ],
 };
