@@ -216,6 +216,14 @@ fn a_socket_of_systemd_is_served_by_its_number_and_by_its_name() {
 }
 
 #[test]
+fn sockets_that_were_handed_over_and_are_not_served_are_reported() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = activated(&listener, "fd:3", "LISTEN_PID=$$ LISTEN_FDS=2").start();
+    server.stderr_line("1 more of the sockets that were handed over: not served here");
+    server.stop();
+}
+
+#[test]
 fn a_socket_that_was_not_handed_over_is_status_2() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     for (address, environment, reason) in [

@@ -53,7 +53,7 @@ enum Lag {
     Dropped(Option<oneshot::Sender<()>>),
     /// It misses what is said until it has taken everything that waits for it.
     #[cfg(feature = "cli")]
-    Misses { name: &'static str, is_missing: bool },
+    Misses { name: &'static str, is_missing: bool, has_missed: bool },
 }
 
 impl Hub {
@@ -70,7 +70,7 @@ impl Hub {
     /// The same for a member that is never dropped, and misses what it has no room for. `name` is for the warning.
     #[cfg(feature = "cli")]
     pub(super) fn join_to_miss(self: &Arc<Self>, name: &'static str) -> Feed {
-        self.join_as(Lag::Misses { name, is_missing: false }, None)
+        self.join_as(Lag::Misses { name, is_missing: false, has_missed: false }, None)
     }
 
     fn join_as(self: &Arc<Self>, lag: Lag, fell_behind: Option<oneshot::Receiver<()>>) -> Feed {
@@ -130,11 +130,11 @@ impl Member {
                 }
             }
             #[cfg(feature = "cli")]
-            Lag::Misses { name, is_missing } => {
+            Lag::Misses { name, is_missing, has_missed } => {
                 let is_behind = if *is_missing { self.behind.load(Ordering::Relaxed) > 0 } else { !has_room };
-                if is_behind && !*is_missing {
+                if is_behind && !std::mem::replace(has_missed, true) {
                     // None of the client that speaks: it has no parent.
-                    tracing::warn!(parent: None, "{name} is 1 MiB behind: it misses what is said until it has caught up");
+                    tracing::warn!(parent: None, "{name} is 1 MiB behind: it misses what is said whenever it is so, to stop no client");
                 }
                 *is_missing = is_behind;
                 if is_behind {

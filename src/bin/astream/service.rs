@@ -33,6 +33,11 @@ pub fn socket(wanted: &str) -> Result<OwnedFd, Error> {
         Err(_) => names.split(':').position(|name| name == wanted).filter(|index| *index < given.len()),
     };
     let all = if names.is_empty() { names } else { format!(", named {names}") };
+    if let others @ 1.. = given.len().saturating_sub(1) {
+        tracing::warn!(
+            "{others} more of the sockets that were handed over: not served here, so their clients wait"
+        );
+    }
     let none = || wrong(&format!("no such socket was handed over; there are {}{all}", given.len()));
     let index = index.ok_or_else(none)?;
     let tcp = given.take_tcp_listener(index).ok().flatten().map(OwnedFd::from);

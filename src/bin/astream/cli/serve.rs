@@ -59,7 +59,7 @@ pub struct Serve {
     pub discard: bool,
     /// Send what one client, or stdin, says to all others, until stopped
     ///
-    /// stdout gets what the clients say. A client that takes it too slowly, 1 MiB behind, is reset.
+    /// stdout gets what the clients say, and misses it while it is 1 MiB behind. A client that is as far behind is reset.
     #[arg(long, hide_short_help = true,
           conflicts_with_all = ["once", "no_shutdown", "shutdown", "exit_on_close"])]
     pub broker: bool,

@@ -73,7 +73,10 @@ pub fn start(size: Option<u64>, is_json: bool) -> io::Result<()> {
             // Until there is a connection, there is nothing to show.
             if let Some(begin) = begin {
                 let pace = pace.get_or_insert_with(|| Pace::new(begin, size));
-                show(shown, &pace.figures(Instant::now(), moved), stopped);
+                let mut figures = pace.figures(Instant::now(), moved);
+                // A size that was an estimate leaves a rest that never comes.
+                figures.left = figures.left.filter(|_| !stopped);
+                show(shown, &figures, stopped);
             }
             if stopped {
                 return;
