@@ -76,7 +76,7 @@ pub async fn start_tls<'a>(
 
 /// As [`start_tls`], but what the reader has buffered is the beginning of the handshake: for a peer that does
 /// not wait for an answer before it, for example behind a header of the PROXY protocol, with which the
-/// `ClientHello` may arrive in one segment.
+/// `ClientHello` may arrive in one segment. A call that is cancelled or fails has closed the connection.
 ///
 /// Do not use it after a dialogue in plain text such as STARTTLS: the peer waits for the answer before it
 /// begins, so anyone on the network path could have inserted what came earlier (CVE-2011-0411).

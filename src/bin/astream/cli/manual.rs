@@ -52,7 +52,7 @@ pub const ENVIRONMENT: Section = Section {
             "set for -- CMD: the connection; under -u and of Unix sockets with UDP and UNIX in place of TCP",
         ),
         (
-            "SSL_PROTOCOL, SSL_CIPHER, SSL_TLS_SNI, SSL_CLIENT_S_DN, SSL_CLIENT_PIN",
+            "SSL_PROTOCOL, SSL_CIPHER, SSL_TLS_SNI, SSL_ALPN, SSL_CLIENT_S_DN, SSL_CLIENT_PIN",
             "set for -- CMD under TLS: what was agreed on, the name asked for, and the client's certificate",
         ),
         ("NO_COLOR, TERM", "no colours on a terminal, if the one is not empty or the other is dumb"),
