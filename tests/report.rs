@@ -5,7 +5,7 @@ mod support;
 use std::io::Write;
 
 use support::certs::{arg, authority};
-use support::peer::{peer, read_all, refusing};
+use support::peer::{peer, read_all, refusing, reset};
 use support::{astream, tool};
 
 #[test]
@@ -201,4 +201,16 @@ fn a_stderr_that_cannot_be_written_does_not_stop_a_transfer() {
             format!("exec {} connect {} {flags} 2>/dev/full", env!("CARGO_BIN_EXE_astream"), echo.address());
         tool("sh").args(["-c", &line]).input("data").run().status(0).stdout(b"data");
     }
+}
+
+#[test]
+fn the_error_of_an_open_connection_names_its_peer() {
+    let peer = peer(reset);
+    let address = peer.address.to_string();
+    let said = astream(["connect", &address]).open_stdin().run().status(1);
+    said.says(&[&format!("astream: {address}: connection lost while ")]);
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap().to_string();
+    let said = astream(["connect", "-u", &address, "-i", "10ms"]).open_stdin().run().status(5);
+    said.says(&[&format!("astream: {address}: idle: nothing sent or received for 10 ms")]);
 }

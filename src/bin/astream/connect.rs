@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use astream::handlers::{Exchange, Handler, Outcome, Stdio};
 use astream::{Answer, ConnectOptions, Endpoint, Error, Totals, open_connection};
 
@@ -21,7 +22,7 @@ pub async fn run(args: &Connect) -> anyhow::Result<Ending> {
     }
     let endpoint = args.address.endpoint()?;
     if is_udp {
-        return boxed(|| datagrams::connect(args, &endpoint)).await;
+        return boxed(|| datagrams::connect(args, &endpoint)).await.context(endpoint);
     }
     let options = options(args, &endpoint)?;
     if args.pass_fd {
@@ -30,7 +31,7 @@ pub async fn run(args: &Connect) -> anyhow::Result<Ending> {
     let command = args.command.command()?;
     let is_command = command.is_some();
     let start = Instant::now();
-    let (reader, writer) = open_connection(&endpoint, &options).await?;
+    let (reader, writer) = open_connection(&endpoint, &options).await.with_context(|| endpoint.clone())?;
     let mut connection = Connection::connected(&reader, start);
     report::greet(&format!("connected to {}", connection.peer()));
     if let Some(tls) = reader.tls().filter(|_| args.tls.insecure) {
@@ -75,7 +76,7 @@ pub async fn run(args: &Connect) -> anyhow::Result<Ending> {
     } else if !is_command && result.is_ok() {
         report::greet("the peer has closed the connection");
     }
-    Ending::of(result, status)
+    Ending::of(result, status).context(endpoint)
 }
 
 async fn probe(args: &Connect, is_udp: bool) -> anyhow::Result<Ending> {

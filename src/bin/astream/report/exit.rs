@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, Write};
 
-use astream::{Error, ProxyFault};
+use astream::{Endpoint, Error, ProxyFault};
 
 use super::hint::hint;
 use super::{Event, progress, report};
@@ -66,9 +66,10 @@ pub fn finish(finished: anyhow::Result<Ending>) -> u8 {
         Ok(Ending::Signal(signal)) => return die(signal),
         Err(error) => error,
     };
+    let peer = error.downcast_ref::<Endpoint>().cloned();
     match error.downcast::<Error>().map_err(of_this_machine) {
         Ok(error) if is_broken_pipe(&error) => die(signal_hook::consts::SIGPIPE),
-        Ok(error) | Err(Ok(error)) => failed(&error),
+        Ok(error) | Err(Ok(error)) => failed_with(&error, peer.as_ref()),
         Err(Err(other)) => {
             let message = format!("{other:#}");
             report(&Event::Failed { status: 2, message: &message, hint: None, error: None });
@@ -83,9 +84,27 @@ fn of_this_machine(error: anyhow::Error) -> anyhow::Result<Error> {
 }
 
 fn failed(error: &Error) -> u8 {
+    failed_with(error, None)
+}
+
+/// The same of a connection to this peer.
+fn failed_with(error: &Error, peer: Option<&Endpoint>) -> u8 {
     let (status, hint) = (status(error), hint(error));
-    report(&Event::Failed { status, message: &error.to_string(), hint: hint.as_deref(), error: Some(error) });
+    let message = match peer {
+        Some(peer) if names_no_peer(error) => format!("{peer}: {error}"),
+        _ => error.to_string(),
+    };
+    report(&Event::Failed { status, message: &message, hint: hint.as_deref(), error: Some(error) });
     status
+}
+
+/// Whether this is an error of an open connection, whose message leaves open which one it is.
+fn names_no_peer(error: &Error) -> bool {
+    match error {
+        Error::Lost { .. } | Error::Idle { .. } | Error::Truncated | Error::Undelivered => true,
+        Error::Tls { doing, .. } => doing == "TLS",
+        _ => false,
+    }
 }
 
 /// The reader of stdout has gone, which ends a program silently.
