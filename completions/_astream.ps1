@@ -104,7 +104,7 @@ Register-ArgumentCompleter -Native -CommandName 'astream' -ScriptBlock {
             [CompletionResult]::new('--proxy-protocol', '--proxy-protocol', [CompletionResultType]::ParameterName, 'Believe proxies in these networks who the client is: each connection begins with a PROXY header. @FILE: one a line [default: none]')
             [CompletionResult]::new('-m', '-m', [CompletionResultType]::ParameterName, 'No more than N connections may be open at once; others wait [default: no limit]')
             [CompletionResult]::new('--max-conns', '--max-conns', [CompletionResultType]::ParameterName, 'No more than N connections may be open at once; others wait [default: no limit]')
-            [CompletionResult]::new('--max-conns-per-ip', '--max-conns-per-ip', [CompletionResultType]::ParameterName, 'No more than N connections from one IP address; others are reset [default: no limit]')
+            [CompletionResult]::new('--max-conns-per-ip', '--max-conns-per-ip', [CompletionResultType]::ParameterName, 'No more than N connections from one IP address; others are reset, which -v reports [default: no limit]')
             [CompletionResult]::new('--allow', '--allow', [CompletionResultType]::ParameterName, 'Accept these networks only; others are reset, which -v logs. @FILE: one a line [default: all]')
             [CompletionResult]::new('--deny', '--deny', [CompletionResultType]::ParameterName, 'Reset these networks, even if they are allowed. @FILE: one a line [default: none]')
             [CompletionResult]::new('--grace', '--grace', [CompletionResultType]::ParameterName, 'How long open connections may go on after SIGTERM')

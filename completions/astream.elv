@@ -99,7 +99,7 @@ set edit:completion:arg-completer[astream] = {|@words|
             cand --proxy-protocol 'Believe proxies in these networks who the client is: each connection begins with a PROXY header. @FILE: one a line [default: none]'
             cand -m 'No more than N connections may be open at once; others wait [default: no limit]'
             cand --max-conns 'No more than N connections may be open at once; others wait [default: no limit]'
-            cand --max-conns-per-ip 'No more than N connections from one IP address; others are reset [default: no limit]'
+            cand --max-conns-per-ip 'No more than N connections from one IP address; others are reset, which -v reports [default: no limit]'
             cand --allow 'Accept these networks only; others are reset, which -v logs. @FILE: one a line [default: all]'
             cand --deny 'Reset these networks, even if they are allowed. @FILE: one a line [default: none]'
             cand --grace 'How long open connections may go on after SIGTERM'

@@ -98,7 +98,7 @@ complete -c astream -n "__fish_astream_using_subcommand listen" -l mode -d 'Perm
 complete -c astream -n "__fish_astream_using_subcommand listen" -l ready-fd -d 'Write "ADDR PORT" to the descriptor with the number N when listening, and close it [default: none]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l proxy-protocol -d 'Believe proxies in these networks who the client is: each connection begins with a PROXY header. @FILE: one a line [default: none]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -s m -l max-conns -d 'No more than N connections may be open at once; others wait [default: no limit]' -r -f
-complete -c astream -n "__fish_astream_using_subcommand listen" -l max-conns-per-ip -d 'No more than N connections from one IP address; others are reset [default: no limit]' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -l max-conns-per-ip -d 'No more than N connections from one IP address; others are reset, which -v reports [default: no limit]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l allow -d 'Accept these networks only; others are reset, which -v logs. @FILE: one a line [default: all]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l deny -d 'Reset these networks, even if they are allowed. @FILE: one a line [default: none]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l grace -d 'How long open connections may go on after SIGTERM' -r -f

@@ -29,7 +29,7 @@ pub struct ExchangeOptions {
     raw: bool,
     /// Limit of silence: status 5 [default: none]
     ///
-    /// It is the time in which nothing moves either way while the network is waited for; it resets that connection only; 0: no limit. With -u it is no error after the end
+    /// It is the time in which nothing moves either way while the network is waited for, or a stdin that gives nothing; it resets that connection only; 0: no limit. With -u it is no error after the end
     /// of stdin, but the end [default: 1s]; a listener with -u ends a session after it [default: 60s].
     #[arg(short = 'i', long, value_name = "TIME", value_hint = ValueHint::Other, value_parser = units::limit)]
     idle_timeout: Option<Limit>,

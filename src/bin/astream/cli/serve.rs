@@ -70,7 +70,7 @@ pub struct Serve {
     #[arg(short = 'm', long, hide_short_help = true, value_name = "N", value_hint = ValueHint::Other,
           value_parser = clap::value_parser!(u32).range(1..))]
     pub max_conns: Option<u32>,
-    /// No more than N connections from one IP address; others are reset [default: no limit]
+    /// No more than N connections from one IP address; others are reset, which -v reports [default: no limit]
     #[arg(long, hide_short_help = true, value_name = "N", value_hint = ValueHint::Other, conflicts_with = "udp",
           value_parser = clap::value_parser!(u32).range(1..))]
     max_conns_per_ip: Option<u32>,
