@@ -3,6 +3,7 @@
 mod support;
 
 use std::io::{Read, Write};
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use support::certs::{Authority, Issued, arg, authority};
@@ -186,6 +187,29 @@ fn an_end_without_close_notify_is_status_7_for_a_listener_too() {
     listener.until_stdout(b"partial");
     client.signal(rustix::process::Signal::KILL);
     listener.wait().status(7).stdout(b"partial");
+}
+
+#[test]
+fn an_end_without_close_notify_before_all_input_was_taken_is_status_1() {
+    for by_streams in [false, true] {
+        let (ended, may_go) = channel::<()>();
+        let (authority, peer) = server(move |mut tls: Tls| {
+            tls.read_exact(&mut [0]).unwrap();
+            tls.sock.shutdown(std::net::Shutdown::Write).unwrap();
+            may_go.recv().unwrap();
+        });
+        let client = connect(&authority, &peer, &["--send-only"]).stdin(endless());
+        let client = if by_streams { client.env("ASTREAM_NO_SPLICE", "1") } else { client };
+        let said = client.run().status(1).stderr;
+        assert_eq!(said, "astream: the connection was ended before all input was written to it\n");
+        ended.send(()).unwrap();
+        peer.join();
+    }
+}
+
+/// An input that never ends.
+fn endless() -> std::fs::File {
+    std::fs::File::open("/dev/zero").unwrap()
 }
 
 #[test]

@@ -55,6 +55,8 @@ pub(crate) enum Stop {
     Over(Error),
     /// The peer ended first, and the plan says to leave then.
     Left,
+    /// The peer ended TLS without `close_notify`, before the end of the local side was passed on to it.
+    Cut,
 }
 
 /// One side of a relay, as an error names it.
@@ -77,6 +79,7 @@ impl Stop {
             Self::Write(Direction::Sent, cause) => remote.error("writing", cause),
             Self::Over(error) => error,
             Self::Left => Error::Undelivered,
+            Self::Cut => remote.error("reading", Error::Truncated.into()),
         }
     }
 }
@@ -223,7 +226,10 @@ impl<'a> Ends<'a> {
             (Direction::Received, Fault::Read(_)) => false,
             (Direction::Received, Fault::Write(_)) => between_peers,
         };
-        let stop = fault.going(direction);
+        let stop = match fault.going(direction) {
+            Stop::Read(Direction::Received, cause) if self.is_cut_by(&cause) => Stop::Cut,
+            stop => stop,
+        };
         if !goes_on || matches!(stop, Stop::Over(_)) {
             return Err(what_to_report(first.take(), stop));
         }
@@ -233,6 +239,12 @@ impl<'a> Ends<'a> {
         }
         first.get_or_insert(stop);
         Ok(())
+    }
+
+    /// Whether this is an end without `close_notify` while there may be more to send.
+    fn is_cut_by(&self, cause: &io::Error) -> bool {
+        let known = cause.get_ref().and_then(|error| error.downcast_ref::<Error>());
+        matches!(known, Some(Error::Truncated)) && !self.input_ended.initialized()
     }
 
     /// Nothing more is sent, so at least the peer's end is waited for.

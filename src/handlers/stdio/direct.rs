@@ -41,6 +41,7 @@ pub(super) async fn exchange(
     };
     let ended = match talk.run().await {
         Err(Stop::Left) => talk.leave().await,
+        Err(Stop::Cut) => talk.nothing_undelivered().await.and(Err(Stop::Cut)),
         ended => ended,
     };
     if ended.is_ok() {
@@ -123,11 +124,17 @@ impl Talk {
 
     /// Ends the connection after the peer's end, if nothing of stdin is left or lost.
     async fn leave(&self) -> Result<(), Stop> {
-        if let Some(intake) = &self.intake {
-            intake.leave().await?;
-        }
+        self.nothing_undelivered().await?;
         self.mover.socket.end_at_once();
         Ok(())
+    }
+
+    /// Takes no more of stdin. Fails if something of it is left or lost.
+    async fn nothing_undelivered(&self) -> Result<(), Stop> {
+        match &self.intake {
+            Some(intake) => intake.leave().await,
+            None => Ok(()),
+        }
     }
 }
 

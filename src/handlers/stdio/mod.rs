@@ -174,6 +174,7 @@ impl Handler for Stdio {
             relay((&mut input, &mut output, gone), (&mut reader, &mut writer, lost), plan, &traffic).await;
         let ended = match relayed {
             Err(Stop::Left) => input.leave().await,
+            Err(Stop::Cut) => input.leave().await.and(Err(Stop::Cut)),
             ended => ended,
         };
         let result = match ended {
