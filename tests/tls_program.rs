@@ -241,6 +241,8 @@ fn a_fresh_key_is_verified_by_the_pin_that_is_printed() {
     let wrong = pin.replace(|c: char| c.is_ascii_uppercase(), "A");
     let refused = astream(["connect", "127.0.0.1", &port, "--tls", "--pin", &wrong]).run();
     refused.status(6).says(&["does not match the pin", &pin]);
+    listener
+        .stderr_line("AccessDenied: it does not accept our certificate; its pin may be that of another key");
     // The refused connection has used nothing up.
     astream(["connect", "127.0.0.1", &port, "--tls", "--pin", &pin])
         .input("x")
@@ -508,7 +510,7 @@ fn a_client_that_never_shakes_hands_does_not_use_a_listener_up() {
     let mut garbage = std::net::TcpStream::connect(("127.0.0.1", port.parse().unwrap())).unwrap();
     garbage.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
     listener.stderr_line("does not speak TLS");
-    listener.stderr_line("timed out after 300 ms");
+    listener.stderr_line("timed out after 300 ms (-w TIME waits longer)");
     astream(["connect", "127.0.0.1", &port, "--tls", "--pin", &pin]).run().status(0).stdout(b"hello");
     listener.wait().status(0);
     drop(mute);

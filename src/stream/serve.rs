@@ -73,7 +73,9 @@ impl Admission {
         match self.admit(accepted, &mut peer).await {
             Ok(streams) => Some(streams),
             Err(error) => {
-                log_of(&peer, || tracing::warn!("{error}"));
+                // As a field, and not as text, so that a program can say what to do about it.
+                let error = &error as &(dyn std::error::Error + 'static);
+                log_of(&peer, || tracing::warn!(error));
                 None
             }
         }

@@ -159,6 +159,10 @@ fn refused(doing: String, alert: Alert, stage: Stage) -> Error {
         Alert::BadCertificate | Alert::CertificateUnknown => {
             ("it does not accept our certificate", TlsFault::Identity)
         }
+        // We send it ourselves if a key does not match the pin.
+        Alert::AccessDenied => {
+            ("it does not accept our certificate; its pin may be that of another key", TlsFault::Identity)
+        }
         Alert::ProtocolVersion => ("it supports none of our versions of TLS", TlsFault::Version),
         Alert::NoApplicationProtocol => {
             ("it supports other application protocols (ALPN)", TlsFault::Protocol)

@@ -43,6 +43,11 @@ pub fn hint(error: &Error) -> Option<String> {
     }
 }
 
+/// The same about a client that a server did not let in. Nothing that would let in more of them is suggested.
+pub fn hint_of_client(error: &Error) -> Option<&'static str> {
+    matches!(error, Error::Timeout { .. }).then_some("-w TIME waits longer")
+}
+
 fn fixed(error: &Error) -> Option<&'static str> {
     match error {
         Error::Truncated if crate::cli::is_end_kept_back() => {

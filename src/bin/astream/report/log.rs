@@ -1,7 +1,9 @@
 //! The log, by tracing: off unless asked for, one line an event.
 
-use std::fmt;
+use std::error::Error;
+use std::fmt::{self, Write};
 
+use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
@@ -9,6 +11,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFi
 use tracing_subscriber::registry::LookupSpan;
 
 use super::event;
+use super::hint::{hint_of_client, hinted};
 use super::line::line;
 use super::stderr::NeverWaiting;
 use super::terminal::{Tone, toned};
@@ -49,6 +52,21 @@ where
     Some((number, peer.to_owned()))
 }
 
+/// What a line says: a text, or the error that kept a client out.
+#[derive(Default)]
+struct Message(String);
+
+impl Visit for Message {
+    fn record_debug(&mut self, _: &Field, text: &dyn fmt::Debug) {
+        let _ = write!(self.0, "{text:?}");
+    }
+
+    fn record_error(&mut self, _: &Field, error: &(dyn Error + 'static)) {
+        let hint = error.downcast_ref().and_then(hint_of_client);
+        self.0.push_str(&hinted(&error.to_string(), hint));
+    }
+}
+
 /// `astream: message`, or an object.
 struct Line {
     json: bool,
@@ -67,8 +85,9 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         let client = client(context);
-        let mut message = String::new();
-        context.field_format().format_fields(Writer::new(&mut message), event)?;
+        let mut message = Message::default();
+        event.record(&mut message);
+        let Message(mut message) = message;
         if !self.json {
             if let Some((Some(number), peer)) = &client {
                 message.insert_str(0, &format!("#{number} {peer}: "));
