@@ -201,7 +201,7 @@ fn an_end_without_close_notify_before_all_input_was_taken_is_status_1() {
         let client = connect(&authority, &peer, &["--send-only"]).stdin(endless());
         let client = if by_streams { client.env("ASTREAM_NO_SPLICE", "1") } else { client };
         let said = client.run().status(1).stderr;
-        assert_eq!(said, "astream: the connection was ended before all input was written to it\n");
+        assert!(said.ends_with(": the connection was ended before all input was written to it\n"), "{said}");
         ended.send(()).unwrap();
         peer.join();
     }
