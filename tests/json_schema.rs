@@ -9,7 +9,7 @@ use support::{astream, tool};
 
 /// An event as it must be.
 fn reloaded() -> Value {
-    json!({"event": "reloaded", "time": "2026-11-26T21:55:00.123Z", "connection": null})
+    json!({"event": "reloaded", "time": "2026-11-26T21:55:00.123Z", "connection": null, "not_after": null})
 }
 
 /// Whether an event is refused after this change, with these words.

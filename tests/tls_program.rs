@@ -311,21 +311,6 @@ fn a_trusted_certificate_may_be_the_servers_own_also_one_of_an_authority() {
 }
 
 #[test]
-fn a_listener_whose_certificate_is_for_no_name_says_so_with_its_pin() {
-    let authority = authority();
-    for (own, is_warned) in [(authority.issue("nameless", &[]), true), (authority.localhost(), false)] {
-        let args = ["listen", "127.0.0.1", "0", "--tls", "--cert", arg(&own.cert), "--key", arg(&own.key)];
-        let listener = astream(args).args(["--first-client", "1ms"]).start();
-        let said = listener.wait().status(5).stderr;
-        let pin = own.certificate().pin().unwrap();
-        let wanted = format!(
-            "has no subjectAltName, and its CN is not used (RFC 9525): clients that verify a name refuse it, and need --pin {pin}\n"
-        );
-        assert_eq!(said.contains(&wanted), is_warned, "{said}");
-    }
-}
-
-#[test]
 fn a_relay_that_asks_its_clients_for_certificates_says_what_verifies_the_target() {
     let authority = authority();
     let (own, ca) = (authority.localhost(), arg(&authority.ca));

@@ -24,7 +24,8 @@ fn meet(made: Option<&Made>, trusted: &Made, options: &[&str]) -> (Running, Fini
     let line = server.stderr_line("--pin ");
     let pin = line.split("--pin ").nth(1).unwrap();
     let shown = made.iter().flat_map(|made| ["--cert", arg(&made.shown.cert), "--key", arg(&made.shown.key)]);
-    let client = astream(["connect", "127.0.0.1", &port, "--tls", "--pin", pin]);
+    // What it says of its own certificate is tested in own_certificate.rs.
+    let client = astream(["connect", "127.0.0.1", &port, "--tls", "--pin", pin, "--quiet"]);
     (server, client.args(shown).args(options).run())
 }
 

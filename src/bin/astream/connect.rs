@@ -117,7 +117,9 @@ fn options(args: &Connect, target: &Endpoint) -> Result<ConnectOptions, Error> {
         .max_time(args.exchange.max_time())
         .limit_rate(args.exchange.limit_rate());
     options = observe::connecting(options);
-    if let Some(tls) = args.tls.client(args.probe.needs_tls())? {
+    let own = args.tls.own()?;
+    own.iter().for_each(report::refused_by_servers);
+    if let Some(tls) = args.tls.client(args.probe.needs_tls(), own.as_ref()) {
         options = options.tls(tls);
     }
     if let Some(protocol) = args.tls.starttls {

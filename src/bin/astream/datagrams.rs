@@ -65,7 +65,7 @@ pub async fn listen(args: &Listen) -> anyhow::Result<Ending> {
     if let Some(command) = args.command.command()? {
         return serving.serve(command).await;
     }
-    if let Some(forward) = args.forwarding(observe::connecting)? {
+    if let Some(forward) = args.forwarding(None, observe::connecting)? {
         return serving.serve(forward).await;
     }
     let handler = LastSenderStdio::new(args.exchange.of_datagrams())?;

@@ -64,6 +64,14 @@ impl Anchors {
         Ok(anchors)
     }
 
+    /// One certificate, for a check of this very one.
+    pub(super) fn of_one(certificate: &CertificateDer<'static>) -> Result<Self, webpki::Error> {
+        let mut anchors = Self::none();
+        anchors.store.roots.push(webpki::anchor_from_trusted_cert(certificate)?.to_owned());
+        anchors.certificates.push(certificate.clone());
+        Ok(anchors)
+    }
+
     fn none() -> Self {
         Self { store: RootCertStore::empty(), certificates: Vec::new() }
     }

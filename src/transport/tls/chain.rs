@@ -66,6 +66,13 @@ impl Chain {
         self.check_path(&EndEntityCert::try_from(presented.own)?, presented, KeyUsage::client_auth(), now)
     }
 
+    /// Checks a certificate of ours as a peer does that trusts this very one: all that does not depend on its issuer.
+    pub(super) fn check_own(own: &CertificateDer<'static>, usage: KeyUsage) -> Result<(), Flaw> {
+        let chain = Self::new(Arc::new(Anchors::of_one(own)?), Revocations::default());
+        let presented = Presented { own, intermediates: &[] };
+        chain.check_path(&EndEntityCert::try_from(own)?, presented, usage, UnixTime::now()).map(drop)
+    }
+
     fn check_path(
         &self,
         own: &EndEntityCert<'_>,

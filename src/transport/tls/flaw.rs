@@ -284,7 +284,7 @@ fn signature(algorithm: &[u8]) -> String {
 }
 
 /// The names, the issuer and the end of a certificate, on one line of bounded length.
-fn description(certificate: &Certificate, is_server: bool) -> String {
+pub(super) fn description(certificate: &Certificate, is_server: bool) -> String {
     let names = certificate.names();
     let whose = if names.is_empty() {
         let unused = if is_server { " (a CN is not used, RFC 9525)" } else { "" };

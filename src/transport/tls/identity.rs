@@ -72,7 +72,12 @@ impl Identity {
 
     /// The pin of the public key, by which a peer can verify it.
     pub fn pin(&self) -> Pin {
-        self.0.end_entity_cert().ok().and_then(|cert| pin_of(cert)).unwrap_or_default()
+        self.own().and_then(pin_of).unwrap_or_default()
+    }
+
+    /// The certificate that belongs to the key.
+    pub(super) fn own(&self) -> Option<&CertificateDer<'static>> {
+        self.0.cert.first()
     }
 
     pub(super) fn new(

@@ -15,6 +15,7 @@ mod identity;
 mod info;
 mod key_log;
 mod negotiation;
+mod own;
 mod pem;
 mod revocation;
 mod server;

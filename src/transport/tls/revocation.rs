@@ -21,7 +21,7 @@ use crate::error::Error;
 pub(super) type Lists = Contents<Arc<List>>;
 
 /// All lists that were given.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Revocations(Arc<[Arc<List>]>);
 
 #[derive(Debug)]

@@ -18,7 +18,7 @@ use super::pem::{Contents, PemCertificate};
 use super::revocation::{Lists, Revocations};
 use super::verify::{ClientVerifier, HandshakeRecord, issuer_names};
 use super::{HandshakeIo, Identity, TlsInfo, TlsVersion, handshake_error, hello, provider};
-use crate::certificate::{Certificate, Pin, Purpose};
+use crate::certificate::{Pin, Purpose};
 use crate::error::Error;
 use crate::transport::{Prefixed, Shared};
 
@@ -62,13 +62,6 @@ impl TlsServer {
     /// The pin of the server's key, for clients.
     pub fn pin(&self) -> Pin {
         self.identity.pin()
-    }
-
-    /// Whether its certificate is for any name or address (subjectAltName). A client that verifies the name accepts
-    /// no other.
-    pub fn has_names(&self) -> bool {
-        let key = self.identity.certified_key();
-        key.end_entity_cert().is_ok_and(|own| !Certificate::from_der(own.as_ref()).names().is_empty())
     }
 
     /// Requires every client to present a certificate issued under the certificates of this PEM file; may be

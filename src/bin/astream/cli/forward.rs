@@ -7,7 +7,7 @@ use astream::{ConnectOptions, Endpoint, Error, Pin, ProxyProtocol, StartTls, Tls
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, ValueHint};
 
-use super::{Listen, address, tls};
+use super::{Listen, Own, address, tls};
 
 /// What fits a line, and the rest.
 const HELP: &str = "Relay to ADDRESS, HOST:PORT or unix:PATH";
@@ -79,8 +79,18 @@ impl ForwardOptions {
         self.forward_tls || self.forward_starttls.is_some()
     }
 
+    /// Our certificate for the targets, if there is one to show.
+    pub fn own(&self) -> Result<Option<Own>, Error> {
+        Own::read(self.forward_cert.as_deref(), self.forward_key.as_deref(), "--forward-key")
+    }
+
     /// How to speak TLS to `target`.
-    pub fn tls(&self, target: &Endpoint, ignore_unexpected_eof: bool) -> Result<Option<TlsClient>, Error> {
+    fn tls(
+        &self,
+        target: &Endpoint,
+        own: Option<&Own>,
+        ignore_unexpected_eof: bool,
+    ) -> Result<Option<TlsClient>, Error> {
         if !self.is_tls() {
             return Ok(None);
         }
@@ -97,9 +107,7 @@ impl ForwardOptions {
         if let Some(name) = &self.forward_servername {
             client = client.server_name(name);
         }
-        if let Some(cert) = &self.forward_cert {
-            client = client.identity(tls::identity(cert, self.forward_key.as_deref(), "--forward-key")?);
-        }
+        client = own.iter().fold(client, |client, own| client.identity(own.identity.clone()));
         Ok(Some(self.forward_pin.iter().fold(client, |client, pin| client.pin(*pin))))
     }
 
@@ -114,16 +122,18 @@ impl ForwardOptions {
 }
 
 impl Listen {
-    /// A relay to the targets, if there are any, each reached as `options_of` makes of what the command line says.
+    /// A relay to the targets, if there are any, each reached as `options_of` makes of what the command line says, and
+    /// shown our own certificate.
     pub fn forwarding(
         &self,
+        own: Option<&Own>,
         options_of: impl Fn(ConnectOptions) -> ConnectOptions,
     ) -> Result<Option<Forward>, Error> {
         let mut all: Option<Forward> = None;
         for target in self.forward.targets() {
             let options = self.reach.options(target, self.forward.cacert())?;
             let mut options = options_of(options.idle_timeout(self.exchange.idle_timeout()));
-            if let Some(tls) = self.forward.tls(target, self.tls.ignores_unexpected_eof())? {
+            if let Some(tls) = self.forward.tls(target, own, self.tls.ignores_unexpected_eof())? {
                 options = options.tls(tls);
             }
             if let Some(protocol) = self.forward.forward_starttls {

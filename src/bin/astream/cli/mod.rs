@@ -45,7 +45,7 @@ pub use probe::{ProbeOptions, Repeat};
 pub use reach::{Reach, by_streams};
 pub use report::Report;
 pub use serve::Serve;
-pub use tls::{ClientTls, ServerTls};
+pub use tls::{ClientTls, Own, ServerTls};
 use usage::one_line;
 pub use usage::{NotRun, Usage};
 

@@ -60,10 +60,15 @@ impl ClientTls {
         self.from_start || self.starttls.is_some()
     }
 
+    /// Our certificate, if there is one to show.
+    pub fn own(&self) -> Result<Option<Own>, Error> {
+        Own::read(self.cert.as_deref(), self.key.as_deref(), "--key")
+    }
+
     /// `is_implied`: TLS is spoken though no option of these asks for it.
-    pub fn client(&self, is_implied: bool) -> Result<Option<TlsClient>, Error> {
+    pub fn client(&self, is_implied: bool, own: Option<&Own>) -> Option<TlsClient> {
         if !self.is_asked_for() && !is_implied {
-            return Ok(None);
+            return None;
         }
         let ours = &self.negotiation;
         let mut client = TlsClient::new()
@@ -74,13 +79,11 @@ impl ClientTls {
             .ignore_unexpected_eof(ours.ignore_unexpected_eof);
         client = self.cacert.iter().fold(client, TlsClient::roots);
         client = self.crl.iter().fold(client, TlsClient::revocations);
-        if let Some(cert) = &self.cert {
-            client = client.identity(identity(cert, self.key.as_deref(), "--key")?);
-        }
+        client = own.iter().fold(client, |client, own| client.identity(own.identity.clone()));
         if let Some(name) = &self.servername {
             client = client.server_name(name);
         }
-        Ok(Some(self.pin.iter().fold(client, |client, pin| client.pin(*pin))))
+        Some(self.pin.iter().fold(client, |client, pin| client.pin(*pin)))
     }
 }
 
@@ -123,12 +126,18 @@ impl ServerTls {
         self.tls
     }
 
-    pub fn server(&self) -> Result<Option<TlsServer>, Error> {
+    /// Our certificate, if there is one in a file.
+    pub fn own(&self) -> Result<Option<Own>, Error> {
+        Own::read(self.cert.as_deref(), self.key.as_deref(), "--key")
+    }
+
+    /// Without a certificate of ours one is made.
+    pub fn server(&self, own: Option<&Own>) -> Result<Option<TlsServer>, Error> {
         if !self.tls {
             return Ok(None);
         }
-        let identity = match (&self.cert, &self.key) {
-            (Some(cert), key) => identity(cert, key.as_deref(), "--key")?,
+        let identity = match (own, &self.key) {
+            (Some(own), _) => own.identity.clone(),
             (None, Some(key)) => Identity::generate_in(key)?,
             (None, None) => Identity::generate()?,
         };
@@ -243,14 +252,24 @@ fn version(text: &str) -> Result<TlsVersion, &'static str> {
     })
 }
 
-/// `option` is what names the file of the key.
-pub fn identity(cert: &Path, key: Option<&Path>, option: &str) -> Result<Identity, Error> {
-    let mut identity = Identity::from_pem_files(cert, key.unwrap_or(cert));
-    if let Err(Error::File { reason, .. }) = &mut identity
-        && key.is_none()
-        && reason.contains("no private key")
-    {
-        reason.extend([" (", option, " FILE)"]);
+/// A certificate of ours that peers are shown, and the file that it is from. It is read once, because that may be a
+/// pipe.
+pub struct Own {
+    pub file: PathBuf,
+    pub identity: Identity,
+}
+
+impl Own {
+    /// `option` is what names the file of the key.
+    pub fn read(cert: Option<&Path>, key: Option<&Path>, option: &str) -> Result<Option<Self>, Error> {
+        let Some(cert) = cert else { return Ok(None) };
+        let mut identity = Identity::from_pem_files(cert, key.unwrap_or(cert));
+        if let Err(Error::File { reason, .. }) = &mut identity
+            && key.is_none()
+            && reason.contains("no private key")
+        {
+            reason.extend([" (", option, " FILE)"]);
+        }
+        Ok(Some(Self { file: cert.to_owned(), identity: identity? }))
     }
-    identity
 }

@@ -3,6 +3,7 @@
 mod current;
 mod one;
 mod paste;
+mod shown;
 mod stdin;
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use crate::service::{self, ReadyFd};
 use crate::signals::Signals;
 use crate::threads::Threads;
 use current::Current;
+use shown::Shown;
 
 /// How long handlers may take after their connections were aborted: a command is killed 5 s after it was asked to end.
 const LAST_WAIT: Duration = Duration::from_secs(6);
@@ -34,9 +36,10 @@ pub async fn run(args: &Listen) -> anyhow::Result<Ending> {
         return datagrams::listen(args).await;
     }
     let command = args.command.command()?;
-    let forward = args.forwarding(observe::connecting)?.map(Current::new);
-    let setup =
-        Setup { args, place: args.address.place()?, tls: args.tls.server()?, forward: forward.clone() };
+    let own = Shown::read(args)?;
+    let forward = args.forwarding(own.to_targets.as_ref(), observe::connecting)?.map(Current::new);
+    let (place, tls) = (args.address.place()?, args.tls.server(own.to_clients.as_ref())?);
+    let setup = Setup { args, place, tls, own, forward: forward.clone() };
     if args.serve.echo {
         return setup.serve(Echo).await;
     }
@@ -73,6 +76,7 @@ struct Setup<'a> {
     args: &'a Listen,
     place: Place,
     tls: Option<TlsServer>,
+    own: Shown,
     /// The handler, if it reads files.
     forward: Option<Current<Forward>>,
 }
@@ -151,7 +155,7 @@ impl Setup<'_> {
     async fn listen(&self) -> Result<Listener, Error> {
         let args = self.args;
         let ready_fd = args.serve.ready_fd.map(ReadyFd::open).transpose()?;
-        let options = self.options(self.tls.as_ref())?;
+        let options = self.options()?;
         let listener = match &self.place {
             Place::Endpoint(endpoint) => Listener::bind(endpoint, &options).await?,
             Place::Given(name) => Listener::from_std(service::socket(name)?, &options)?,
@@ -162,9 +166,7 @@ impl Setup<'_> {
             let command = &paste::command(listener.local_addrs(), &args.tls, tls.pin());
             report::report(&Event::OwnKey { pin: tls.pin(), kept_in: args.tls.kept_key(), command });
         }
-        if let Some(tls) = self.tls.as_ref().filter(|tls| !args.tls.is_pinned() && !tls.has_names()) {
-            report::nameless(tls.pin());
-        }
+        self.own.warn();
         let is_mixed_up = args.tls.is_pinned() && args.tls.asks_clients() && args.forward.cacert().is_empty();
         if is_mixed_up && args.forward.is_asked_for() {
             report::warn(
@@ -182,14 +184,17 @@ impl Setup<'_> {
     fn reload(&self, server: &Server) {
         service::reloading();
         match self.read_anew(server) {
-            Ok(()) => report::report(&Event::Reloaded),
+            Ok(own) => {
+                report::report(&Event::Reloaded { not_after: own.not_after() });
+                own.warn();
+            }
             Err(error) => report::warn(&format!("SIGHUP: {error}; what was read before stays in use")),
         }
         service::reloaded();
     }
 
     /// Applies the same command line, with what its files hold now: all of it, or nothing.
-    fn read_anew(&self, server: &Server) -> Result<(), Error> {
+    fn read_anew(&self, server: &Server) -> Result<Shown, Error> {
         let args = match cli::parse() {
             Ok(Command::Listen(args)) => args,
             Err(NotRun::Usage(wrong)) => return Err(Error::other(wrong.message)),
@@ -200,17 +205,19 @@ impl Setup<'_> {
             // Another key would be made, which clients do not know.
             return Err(Error::other(format_args!("{}: the key is not there any more", file.display())));
         }
-        let tls = if args.tls.has_files() { args.tls.server()? } else { self.tls.clone() };
-        let anew = args.forwarding(observe::connecting)?;
-        let setup = Setup { args: &args, place: args.address.place()?, tls: None, forward: None };
-        server.set_options(&setup.options(tls.as_ref())?)?;
+        let own = Shown::read(&args)?;
+        let tls =
+            if args.tls.has_files() { args.tls.server(own.to_clients.as_ref())? } else { self.tls.clone() };
+        let anew = args.forwarding(own.to_targets.as_ref(), observe::connecting)?;
+        let setup = Setup { args: &args, place: args.address.place()?, tls, own, forward: None };
+        server.set_options(&setup.options()?)?;
         if let (Some(current), Some(anew)) = (&self.forward, anew) {
             current.replace(anew);
         }
-        Ok(())
+        Ok(setup.own)
     }
 
-    fn options(&self, tls: Option<&TlsServer>) -> Result<ServerOptions, Error> {
+    fn options(&self) -> Result<ServerOptions, Error> {
         let args = self.args;
         let options = ServerOptions::new()
             .family(args.address.family())
@@ -223,6 +230,6 @@ impl Setup<'_> {
             .by_streams(cli::by_streams());
         let options = args.serve.listening(self.place.endpoint(), args.serve.limits(options))?;
         let options = observe::serving(options);
-        Ok(tls.cloned().into_iter().fold(options, ServerOptions::tls))
+        Ok(self.tls.iter().cloned().fold(options, ServerOptions::tls))
     }
 }

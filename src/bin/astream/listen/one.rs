@@ -40,7 +40,7 @@ impl Setup<'_> {
     pub(super) async fn serve_stdin(&self, handler: impl Handler) -> anyhow::Result<Ending> {
         let connection = stdin::connection()?;
         let mut signals = Signals::new()?;
-        let options = self.options(self.tls.as_ref())?;
+        let options = self.options()?;
         let serving = async {
             let (reader, writer) = match connection {
                 stdin::Connection::Tcp(stream) => accept_over(stream, &options).await?,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use astream::{Address, Direction, Endpoint, Error, Pin, ProbeSeries, TlsInfo, Totals};
+use astream::{Address, Direction, Endpoint, Error, Pin, ProbeSeries, Timestamp, TlsInfo, Totals};
 
 use super::connection::Name;
 use super::ends::{ending, mean, opening};
@@ -21,8 +21,8 @@ pub enum Event<'a> {
     Listening { addresses: &'a [Address] },
     /// A server has a key of its own, fresh or kept in a file; with this command a client connects.
     OwnKey { pin: Pin, kept_in: Option<&'a Path>, command: &'a str },
-    /// A server has read its files anew.
-    Reloaded,
+    /// A server has read its files anew; its certificate, if one was read, is valid until then.
+    Reloaded { not_after: Option<Timestamp> },
     /// Something that can do harm, by the client with this number and address if it is of one.
     Warning { message: &'a str, client: Option<(Option<u64>, &'a str)> },
     /// Something to try, where nothing has failed.
@@ -75,7 +75,7 @@ impl Event<'_> {
             Self::Probed(checked) if checked.status() != 0 => Level::Always,
             Self::Listening { .. }
             | Self::OwnKey { .. }
-            | Self::Reloaded
+            | Self::Reloaded { .. }
             | Self::Warning { .. }
             | Self::Hint { .. }
             | Self::Progress { .. }
@@ -123,7 +123,11 @@ impl Event<'_> {
                 format!("the key in {}; connect with: {command}", file.display().to_string().escape_debug())
             }
             Self::OwnKey { command, .. } => format!("a fresh key; connect with: {command}"),
-            Self::Reloaded => "all files were read anew, for new connections".to_owned(),
+            Self::Reloaded { not_after } => {
+                let until = not_after
+                    .map_or_else(String::new, |end| format!("; the certificate is valid until {end}"));
+                format!("all files were read anew, for new connections{until}")
+            }
             Self::Hint { message } => format!("hint: {message}"),
             Self::Warning { message, .. } | Self::Log { message, .. } => (*message).to_owned(),
             Self::Connected { .. } | Self::Tls { .. } => return None,
@@ -156,7 +160,7 @@ impl Event<'_> {
                 let name = if kept_in.is_some() { "kept_key" } else { "fresh_key" };
                 event(name).text("pin", pin).text("command", command)
             }
-            Self::Reloaded => event("reloaded"),
+            Self::Reloaded { not_after } => event("reloaded").maybe("not_after", not_after.as_ref()),
             Self::Hint { message } => event("hint").text("message", message),
             Self::Warning { message, client } => {
                 event("warning").text("message", message).maybe("peer", client.map(|(_, peer)| peer))

@@ -18,12 +18,14 @@ pub mod stderr;
 mod terminal;
 pub mod waiting;
 
+use std::fmt;
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::OnceLock;
 
-use astream::{Address, Endpoint, Pin, TlsInfo};
+use astream::{Address, Endpoint, TlsInfo};
 
-use crate::cli::Report;
+use crate::cli::{Own, Report};
 pub use connection::{Connection, Name, interrupted};
 use event::Level;
 pub use event::{Event, Hinted};
@@ -109,12 +111,26 @@ pub fn unverified(tls: &TlsInfo) {
     ));
 }
 
-/// The certificate of a listener is for no name, and this pin is that of its key.
-pub fn nameless(pin: Pin) {
-    warn(&format!(
-        "the certificate has no subjectAltName, and its CN is not used (RFC 9525): clients that verify a name refuse it, \
-         and need --pin {pin}"
-    ));
+/// The certificate of a listener, if clients that verify it refuse it.
+pub fn refused_by_clients(own: &Own) {
+    if let Some(flaw) = own.identity.flaw_as_server() {
+        let pin = own.identity.pin();
+        warn(&format!(
+            "{}: {flaw}; clients that verify it refuse it, and need --pin {pin}",
+            shown(&own.file)
+        ));
+    }
+}
+
+/// The certificate that is shown to servers, if those that verify it refuse it.
+pub fn refused_by_servers(own: &Own) {
+    if let Some(flaw) = own.identity.flaw_as_client() {
+        warn(&format!("{}: {flaw}; servers that verify it refuse it", shown(&own.file)));
+    }
+}
+
+fn shown(file: &Path) -> impl fmt::Display {
+    file.display().to_string().escape_debug().to_string()
 }
 
 /// The answer to what was sent without TLS is an alert.
