@@ -145,6 +145,18 @@ fn a_server_that_is_stopped_ends_its_commands() {
 }
 
 #[test]
+fn a_server_that_is_stopped_waits_until_a_command_that_ignores_that_is_killed() {
+    let script = "trap '' TERM; echo pid $$ >&2; echo ready; while :; do sleep 1; done";
+    for options in [&["--grace", "0"][..], &["--grace", "0", "--dump", "/dev/null"]] {
+        let server = Server::of(options, script);
+        let _client = server.client_after("ready\n");
+        let pid = server.running.stderr_line("pid ").replace("pid ", "");
+        server.running.stop();
+        assert!(!Path::new(&format!("/proc/{pid}")).exists());
+    }
+}
+
+#[test]
 fn a_client_that_is_interrupted_ends_its_command() {
     let (sender, receiver) = channel::<()>();
     let server = peer(move |stream| {
@@ -336,6 +348,24 @@ fn silence_is_the_end_of_input_for_the_command_of_a_session_which_still_answers(
     let length = socket.recv(&mut answer).unwrap();
     assert_eq!(&answer[..length], b"a\nb\n");
     server.running.stderr_line("sort has ended with status 0");
+}
+
+#[test]
+fn what_comes_after_the_end_of_a_session_is_for_the_command_of_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let got = folder.path().join("got");
+    // It goes on after the end of its input, until it is asked to end.
+    let script = format!("cat >> {}; echo over >&2; while :; do sleep 0.05; done", got.display());
+    let listen = ["listen", "-u", "127.0.0.1", "0", "-i", "300ms", "--", "sh", "-c", &script];
+    let server = Server::start(astream(listen));
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.connect(server.address).unwrap();
+    for line in ["one\n", "two\n"] {
+        socket.send(line.as_bytes()).unwrap();
+        server.running.stderr_line("over");
+    }
+    assert_eq!(fs::read_to_string(&got).unwrap(), "one\ntwo\n");
+    server.running.stop();
 }
 
 #[test]

@@ -108,6 +108,13 @@ fn a_refusal_without_any_answer_is_status_4() {
 }
 
 #[test]
+fn a_command_whose_messages_are_all_refused_has_status_4_too() {
+    let (_refusing, address) = refusing();
+    let client = connect(address).args(["-i", "200ms", "--", "sh", "-c", "echo one; cat"]).run();
+    client.status(4).says(&[&format!("{address}: closed: connection refused")]);
+}
+
+#[test]
 fn a_refusal_that_was_reported_before_the_end_of_stdin_is_not_reported_again() {
     let (_refusing, address) = refusing();
     let refused = format!("{address}: closed: connection refused");

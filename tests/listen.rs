@@ -392,6 +392,8 @@ fn a_server_gives_open_connections_their_grace() {
     while TcpStream::connect(address).is_ok() {
         thread::yield_now();
     }
+    // As a service manager may send it right after.
+    listener.signal(Signal::HUP);
     assert_eq!(exchange(client, b"last words"), b"last words");
     listener.wait().status(0);
 

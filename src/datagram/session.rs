@@ -267,8 +267,8 @@ impl Datagrams {
         self.0.moved.at()
     }
 
-    /// Nothing more is received.
-    pub(super) fn end(&self, why: Error) {
+    /// Nothing more is received, after what is there. A server has a new session for what comes then.
+    pub(crate) fn end(&self, why: Error) {
         self.0.inbox.end(why);
     }
 

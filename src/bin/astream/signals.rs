@@ -72,12 +72,13 @@ impl Signals {
         }
     }
 
-    /// Waits until a server that was closed has ended, for as long as `grace` says, or until another signal comes.
+    /// Waits until a server that was closed has ended, for as long as `grace` says, or until another signal that asks for
+    /// its end comes: service managers send SIGHUP after SIGTERM, and there is nothing left to reload for.
     pub async fn grace(&mut self, ended: impl Future<Output = ()>, grace: Duration) -> Ending {
         tokio::select! {
             // What goes on after that is dropped.
             _ = timeout(grace, ended) => Ending::Status(0),
-            signal = self.next() => signal,
+            signal = self.stop(|| ()) => signal,
         }
     }
 }

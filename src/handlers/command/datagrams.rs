@@ -26,9 +26,10 @@ async fn run(command: &Command, session: &Datagrams) -> Result<Ended, Error> {
     let environment = Environment::of_session(session);
     let mut child = command.start(&environment, Stdio::piped(), Stdio::piped())?;
     let (stdin, mut stdout) = child.pipes().ok_or(Error::Closed)??;
+    let mut refused = None;
     let over = tokio::select! {
         ended = child.ended() => Ok(ended?),
-        error = feed(session, stdin) => Err(error),
+        error = feed(session, stdin, &mut refused) => Err(error),
         error = answer(session, &mut stdout) => Err(error),
     };
     let (status, connection) = match over {
@@ -53,12 +54,15 @@ async fn run(command: &Command, session: &Datagrams) -> Result<Ended, Error> {
             session.send(&message[..length]).await?;
         }
     }
+    // Without any answer a refusal is what has become of all that was sent.
+    let was_answered = session.traffic().totals().received > 0;
+    let connection = refused.filter(|_| !was_answered).map_or(connection, Err);
     Ok(Ended { status, connection })
 }
 
 /// Writes each message to the command. What comes after the command has closed its stdin is dropped. Returns why the
-/// session is over.
-async fn feed(session: &Datagrams, stdin: Sender) -> Error {
+/// session is over; `refused` is the last refusal.
+async fn feed(session: &Datagrams, stdin: Sender, refused: &mut Option<Error>) -> Error {
     let mut stdin = Some(stdin);
     loop {
         let messages = match session.receive_batch().await {
@@ -66,6 +70,12 @@ async fn feed(session: &Datagrams, stdin: Sender) -> Error {
             // The peer may receive later.
             Err(error @ Error::Refused { .. }) => {
                 tracing::info!("{error}");
+                *refused = Some(error);
+                continue;
+            }
+            // What comes from now on is for a new session; what has come until now is still there.
+            Err(error @ Error::Idle { .. }) if session.ended().is_none() => {
+                session.end(error);
                 continue;
             }
             Err(error) => return error,

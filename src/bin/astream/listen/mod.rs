@@ -102,10 +102,12 @@ impl Setup<'_> {
         let threads = Threads::start(self.args.threads(!descriptors::are_enough_for_threads()))?;
         let mut signals = Signals::new()?;
         let (fatal, mut failed) = mpsc::channel(1);
+        // Each handler holds a sender until it has ended.
+        let of_handlers = fatal.downgrade();
         let handler = Arc::new(handler);
         let expects_no_tls = self.tls.is_none() && !self.args.has_handler();
         let serve = move |reader: StreamReader, writer: StreamWriter| {
-            let (handler, fatal) = (Arc::clone(&handler), fatal.clone());
+            let (handler, fatal) = (Arc::clone(&handler), of_handlers.upgrade());
             async move {
                 // Not in a function that `listen -` could share: its future would keep room for both streams again.
                 let mut client = report::Connection::accepted(&reader);
@@ -123,7 +125,7 @@ impl Setup<'_> {
                 match result {
                     // An error of our own stdin or stdout, not of the connection.
                     Err(error @ Error::Local { .. }) => {
-                        let _ = fatal.try_send(error);
+                        let _ = fatal.map(|fatal| fatal.try_send(error));
                         Ok(())
                     }
                     result => result.map_err(|error| Error::other(report::Hinted(error))),
@@ -147,6 +149,9 @@ impl Setup<'_> {
                 server.abort_clients();
                 server.wait_closed().await;
             }
+            // A handler may outlive its connection: a command that is asked to end, and is killed if it does not.
+            drop(fatal);
+            while failed.recv().await.is_some() {}
         };
         Ok(signals.grace(ended, grace.saturating_add(LAST_WAIT)).await)
     }
