@@ -107,7 +107,7 @@ Register-ArgumentCompleter -Native -CommandName 'astream' -ScriptBlock {
             [CompletionResult]::new('--max-conns-per-ip', '--max-conns-per-ip', [CompletionResultType]::ParameterName, 'No more than N connections from one IP address; others are reset, which -v reports [default: no limit]')
             [CompletionResult]::new('--allow', '--allow', [CompletionResultType]::ParameterName, 'Accept these networks only; others are reset, which -v logs. @FILE: one a line [default: all]')
             [CompletionResult]::new('--deny', '--deny', [CompletionResultType]::ParameterName, 'Reset these networks, even if they are allowed. @FILE: one a line [default: none]')
-            [CompletionResult]::new('--grace', '--grace', [CompletionResultType]::ParameterName, 'How long open connections may go on after SIGTERM')
+            [CompletionResult]::new('--grace', '--grace', [CompletionResultType]::ParameterName, 'How long open connections may go on after SIGTERM where many are served')
             [CompletionResult]::new('--forward', '--forward', [CompletionResultType]::ParameterName, 'Relay to ADDRESS, HOST:PORT or unix:PATH')
             [CompletionResult]::new('--forward-proxy-protocol', '--forward-proxy-protocol', [CompletionResultType]::ParameterName, 'Send ADDRESS a header of the PROXY protocol first, with the client''s addresses [default: none]')
             [CompletionResult]::new('--forward-starttls', '--forward-starttls', [CompletionResultType]::ParameterName, 'Speak TLS to ADDRESS once it agreed, asked in the protocol PROTO [default: none]')

@@ -102,7 +102,7 @@ set edit:completion:arg-completer[astream] = {|@words|
             cand --max-conns-per-ip 'No more than N connections from one IP address; others are reset, which -v reports [default: no limit]'
             cand --allow 'Accept these networks only; others are reset, which -v logs. @FILE: one a line [default: all]'
             cand --deny 'Reset these networks, even if they are allowed. @FILE: one a line [default: none]'
-            cand --grace 'How long open connections may go on after SIGTERM'
+            cand --grace 'How long open connections may go on after SIGTERM where many are served'
             cand --forward 'Relay to ADDRESS, HOST:PORT or unix:PATH'
             cand --forward-proxy-protocol 'Send ADDRESS a header of the PROXY protocol first, with the client''s addresses [default: none]'
             cand --forward-starttls 'Speak TLS to ADDRESS once it agreed, asked in the protocol PROTO [default: none]'

@@ -101,7 +101,7 @@ complete -c astream -n "__fish_astream_using_subcommand listen" -s m -l max-conn
 complete -c astream -n "__fish_astream_using_subcommand listen" -l max-conns-per-ip -d 'No more than N connections from one IP address; others are reset, which -v reports [default: no limit]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l allow -d 'Accept these networks only; others are reset, which -v logs. @FILE: one a line [default: all]' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l deny -d 'Reset these networks, even if they are allowed. @FILE: one a line [default: none]' -r -f
-complete -c astream -n "__fish_astream_using_subcommand listen" -l grace -d 'How long open connections may go on after SIGTERM' -r -f
+complete -c astream -n "__fish_astream_using_subcommand listen" -l grace -d 'How long open connections may go on after SIGTERM where many are served' -r -f
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward -d 'Relay to ADDRESS, HOST:PORT or unix:PATH' -r -f -a "(__fish_astream_addresses)"
 complete -c astream -n "__fish_astream_using_subcommand listen" -l forward-proxy-protocol -d 'Send ADDRESS a header of the PROXY protocol first, with the client\'s addresses [default: none]' -r -f -a "v1\t''
 v2\t''"

@@ -13,7 +13,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use support::certs::{arg, authority};
 use support::peer::{ask, dial, end_tls, peer, read_all, reset, tls_peer};
-use support::{DEADLINE, astream, noise};
+use support::{DEADLINE, astream, noise, tool};
 
 /// A chunk of a dump.
 #[derive(Debug, PartialEq, Eq)]
@@ -263,6 +263,21 @@ fn a_full_disk_ends_the_dump_and_not_the_stream() {
     let said = client.run().status(2).stdout(&noise(1_000_000));
     said.says(&["--dump /dev/full: No space left", "it ends here, and the connections go on"]);
     listener.wait().status(0).stdout(&noise(500_000));
+}
+
+#[test]
+fn a_reader_that_is_stuck_ends_the_dump_and_not_the_stream() {
+    let folder = tempfile::tempdir().unwrap();
+    let fifo = folder.path().join("fifo");
+    tool("mkfifo").args([&fifo]).run().status(0);
+    let _stuck = std::fs::File::options().read(true).write(true).open(&fifo).unwrap();
+    let server = astream(["listen", "127.0.0.1", "0", "--echo"]).start();
+    let address = server.address().to_string();
+    for option in ["--dump", "--capture"] {
+        let client = astream(["connect", &address, option, fifo.to_str().unwrap()]).input(noise(500_000));
+        let said = client.run().status(2).stdout(&noise(500_000));
+        said.says(&["its reader has taken nothing for 2 s; it ends here, and the connections go on"]);
+    }
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub struct ObserveOptions {
     pub sha256: bool,
     /// Show on stderr how much has moved, how fast, and how long the rest takes if the size of stdin is known
     ///
-    /// It is a line that changes where stderr is a terminal, and a line each 5 s where it is not.
+    /// It is a line that changes where stderr is a terminal and stdout is not, and else a line each 5 s.
     #[arg(long, hide_short_help = true, conflicts_with = "quiet")]
     pub progress: bool,
     /// How many bytes will move, for --progress [default: the length of the file that stdin is]

@@ -82,7 +82,9 @@ pub struct Serve {
     #[arg(long, hide_short_help = true, value_name = "CIDR,…", value_hint = ValueHint::Other, conflicts_with = "udp",
           value_parser = networks)]
     deny: Vec<Networks>,
-    /// How long open connections may go on after SIGTERM
+    /// How long open connections may go on after SIGTERM where many are served
+    ///
+    /// A listener for one connection ends at once.
     #[arg(long, hide_short_help = true, value_name = "TIME", value_hint = ValueHint::Other, default_value = "1s",
           value_parser = units::time)]
     pub grace: Duration,

@@ -1,15 +1,20 @@
 //! A file that observers write to: what cannot be written ends the file, and not the connections.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::anyhow;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{FileType, OFlags, fcntl_setfl, fstat};
 
 use crate::report;
+
+/// How long a pipe may take nothing. Everything stands still meanwhile.
+const PATIENCE: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
 
 /// Where observers write to, each piece whole.
 pub struct Output {
@@ -48,7 +53,14 @@ impl Output {
     /// What is in it may be secret, so a new file is for its owner alone.
     fn open(option: &'static str, path: &Path, how: &mut OpenOptions) -> anyhow::Result<Self> {
         let name = path.display().to_string();
-        let file = how.mode(0o600).open(path).map_err(|cause| anyhow!("{option} {name}: {cause}"))?;
+        let failed = |cause: io::Error| anyhow!("{option} {name}: {cause}");
+        let file = how.mode(0o600).open(path).map_err(failed)?;
+        if FileType::from_raw_mode(fstat(&file).map_err(|cause| failed(cause.into()))?.st_mode)
+            == FileType::Fifo
+        {
+            // What was opened here is shared with no other process.
+            fcntl_setfl(&file, OFlags::NONBLOCK | OFlags::APPEND).map_err(|cause| failed(cause.into()))?;
+        }
         Ok(Self::new(option, name, To::File(file)))
     }
 
@@ -63,7 +75,7 @@ impl Output {
             return;
         }
         let written = match &mut *to {
-            To::File(file) => file.write_all(data),
+            To::File(file) => write_all(file, data),
             To::Stderr => report::stderr::write(data),
         };
         if let Err(cause) = written {
@@ -77,4 +89,21 @@ impl Output {
     pub fn is_complete(&self) -> bool {
         !self.has_failed.load(Ordering::Relaxed)
     }
+}
+
+/// Writes all, unless the reader of a pipe is stuck: it must not hold up what is observed.
+fn write_all(file: &mut File, mut data: &[u8]) -> io::Result<()> {
+    while !data.is_empty() {
+        match file.write(data) {
+            Ok(written) => data = &data[written..],
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                if poll(&mut [PollFd::new(file, PollFlags::OUT)], Some(&PATIENCE))? == 0 {
+                    return Err(io::Error::other("its reader has taken nothing for 2 s"));
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
