@@ -73,7 +73,8 @@ fn squid(folder: &Path, scheme: &str) -> (Daemon, String) {
             users = users.display()
         );
         write(&config, text).unwrap();
-        peer("squid").args(["-N", "-f", arg(&config)])
+        // The name of its shared memory, which another one on this machine may have left behind.
+        peer("squid").args(["-N", "-n", &format!("astream{port}"), "-f", arg(&config)])
     });
     (Daemon::new(server), port)
 }
