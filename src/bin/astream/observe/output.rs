@@ -59,7 +59,7 @@ impl Output {
             == FileType::Fifo
         {
             // What was opened here is shared with no other process.
-            fcntl_setfl(&file, OFlags::NONBLOCK | OFlags::APPEND).map_err(|cause| failed(cause.into()))?;
+            fcntl_setfl(&file, OFlags::NONBLOCK).map_err(|cause| failed(cause.into()))?;
         }
         Ok(Self::new(option, name, To::File(file)))
     }

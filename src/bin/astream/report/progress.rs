@@ -17,9 +17,11 @@ use super::{Event, report, stderr};
 /// How often a bar is drawn.
 const FRAME: Duration = Duration::from_millis(100);
 
-/// How often it is looked where there is no bar, and how many looks there are for a line.
-const LOOK: Duration = Duration::from_secs(1);
-const LOOKS: u32 = 5;
+/// How often a sample is taken where there is no bar.
+const SAMPLE: Duration = Duration::from_secs(1);
+
+/// After how many of these samples a line is printed.
+const SAMPLES: u32 = 5;
 
 /// Of a terminal that does not say how wide it is.
 const WIDTH: usize = 80;
@@ -61,10 +63,10 @@ pub fn start(size: Option<u64>, is_json: bool) -> io::Result<()> {
     let has_bar = !is_json && io::stderr().is_terminal() && !io::stdout().is_terminal();
     let size = size.or_else(length_of_stdin);
     let (sender, stop) = channel();
-    let (tick, looks) = if has_bar { (FRAME, 1) } else { (LOOK, LOOKS) };
+    let (tick, samples) = if has_bar { (FRAME, 1) } else { (SAMPLE, SAMPLES) };
     let thread = thread::Builder::new().name("progress".to_owned()).spawn(move || {
         let mut pace = None;
-        for look in 1.. {
+        for sample in 1.. {
             let stopped = stop.recv_timeout(tick) != Err(RecvTimeoutError::Timeout);
             let Some(shown) = SHOWN.get() else { return };
             let (begin, moved) = {
@@ -77,7 +79,7 @@ pub fn start(size: Option<u64>, is_json: bool) -> io::Result<()> {
                 let mut figures = pace.figures(Instant::now(), moved);
                 // A size that was an estimate leaves a rest that never comes.
                 figures.left = figures.left.filter(|_| !stopped);
-                if stopped || look % looks == 0 {
+                if stopped || sample % samples == 0 {
                     show(shown, &figures, stopped);
                 }
             }

@@ -174,7 +174,7 @@ impl Line {
         Some(())
     }
 
-    /// Whether an option has two values, of which only the last would count.
+    /// Whether two different values are given for an option that accepts one.
     fn contradicts(&self) -> bool {
         let pairs = || self.options.windows(2).filter(|pair| pair[0].starts_with('-'));
         pairs().any(|one| pairs().any(|other| one[0] == other[0] && one[1] != other[1] && is_single(&one[0])))

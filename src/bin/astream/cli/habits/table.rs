@@ -233,7 +233,7 @@ pub(super) fn is_of_tls(option: &str) -> bool {
     OF_TLS.iter().any(|(names, ..)| names.contains(&option))
 }
 
-/// Whether of two values of our option only the last counts.
+/// Whether our option accepts one value, which another one would replace.
 pub(super) fn is_single(option: &str) -> bool {
     let commands = crate::cli::definition();
     let mut args = commands.get_subcommands().filter_map(|command| named(command, option));
