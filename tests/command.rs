@@ -158,6 +158,14 @@ fn a_server_that_is_stopped_waits_until_a_command_that_ignores_that_is_killed() 
     thread::scope(|scope| {
         scope.spawn(|| stopped(&["--grace", "0"]));
         scope.spawn(|| stopped(&["--grace", "0", "--dump", "/dev/null"]));
+        scope.spawn(|| {
+            let server = Server::start(astream(["listen", "-u", "127.0.0.1", "0", "--", "sh", "-c", script]));
+            let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+            socket.send_to(b"one", server.address).unwrap();
+            let pid = server.running.stderr_line("pid ").replace("pid ", "");
+            server.running.stop();
+            assert!(!Path::new(&format!("/proc/{pid}")).exists());
+        });
     });
 }
 

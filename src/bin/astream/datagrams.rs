@@ -14,7 +14,7 @@ use tracing::Instrument;
 use crate::cli::{Connect, Listen};
 use crate::observe;
 use crate::report::{self, Connection, Ending, Event};
-use crate::signals::Signals;
+use crate::signals::{LAST_WAIT, Signals};
 
 /// stdin to `endpoint`, and its answers to stdout.
 pub async fn connect(args: &Connect, endpoint: &Endpoint) -> anyhow::Result<Ending> {
@@ -115,7 +115,9 @@ impl Serving<'_> {
             Some(error) = failed.recv() => return Err(error.into()),
         }
         server.close();
-        Ok(signals.grace(server.wait_closed(), self.args.serve.grace).await)
+        let grace = self.args.serve.grace;
+        let wait = if self.args.command.is_asked_for() { grace.max(LAST_WAIT) } else { grace };
+        Ok(signals.grace(server.wait_closed(), wait).await)
     }
 
     /// Waits until nothing has moved for the limit, and stdout has all that came before. If nothing ever came, that is

@@ -14,6 +14,9 @@ use tokio::time::timeout;
 
 use crate::report::Ending;
 
+/// How long handlers may take after their connections were ended: a command is killed 5 s after it was asked to end.
+pub const LAST_WAIT: Duration = Duration::from_secs(6);
+
 /// The signals that ask a program to end, except those that were ignored when it was started, as under nohup.
 /// tokio's own set-up prepares for every signal there is, which each start would pay for.
 pub struct Signals {

@@ -7,7 +7,6 @@ mod shown;
 mod stdin;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use astream::handlers::{
     BrokerStdio, Discard, Echo, Exchange, Forward, Handler, Outcome, SharedStdio, Stdio, stdin_is_null,
@@ -23,13 +22,10 @@ use crate::descriptors;
 use crate::observe;
 use crate::report::{self, Ending, Event};
 use crate::service::{self, ReadyFd};
-use crate::signals::Signals;
+use crate::signals::{LAST_WAIT, Signals};
 use crate::threads::Threads;
 use current::Current;
 use shown::Shown;
-
-/// How long handlers may take after their connections were aborted: a command is killed 5 s after it was asked to end.
-const LAST_WAIT: Duration = Duration::from_secs(6);
 
 pub async fn run(args: &Listen) -> anyhow::Result<Ending> {
     if args.is_udp()? {
